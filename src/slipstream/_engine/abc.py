@@ -1,0 +1,76 @@
+"""The seams of the engine: what it asks of the floors above it, as protocols."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, runtime_checkable
+
+from slipstream._engine.types import DependencyScope, ErrorDetail, SlotSource
+
+
+@runtime_checkable
+class Limit(Protocol):
+    """A bound on how many calls of one dependency run at once."""
+
+    def get_semaphore(self) -> Any:
+        """Return the semaphore of the running event loop (an async context manager)."""
+        ...
+
+
+@runtime_checkable
+class ValueMarker(Protocol):
+    """Metadata or default that says where a value comes from: `Query()`, `Body()`, …
+
+    It is a Pydantic `FieldInfo` too; the engine reads alias, default and constraints from there.
+    """
+
+    slot_source: SlotSource
+
+
+@runtime_checkable
+class DependencyMarker(Protocol):
+    """Metadata or default that names a callable to be called first: `Depends()`, `Security()`."""
+
+    dependency: Callable[..., Any] | None
+    use_cache: bool
+    scope: DependencyScope | None
+
+    @property
+    def security_scopes(self) -> Sequence[str]:
+        """OAuth2 scopes that this use of the dependency asks for, in order; mostly none."""
+        ...
+
+    @property
+    def limit(self) -> Limit | None:
+        """Bound on simultaneous calls, or None for no bound."""
+        ...
+
+
+class Face(Protocol):
+    """What the public floors lend to generated handlers, so that the engine needs no name of theirs."""
+
+    def request_error(self, errors: list[ErrorDetail], body: Any, where: dict[str, Any]) -> Exception:
+        """Make the exception for a request that does not fit (answered with 422)."""
+        ...
+
+    def websocket_error(self, errors: list[ErrorDetail], where: dict[str, Any]) -> Exception:
+        """Make the exception for a WebSocket handshake that does not fit (closed with 1008)."""
+        ...
+
+    def response_error(self, errors: list[ErrorDetail], body: Any, where: dict[str, Any]) -> Exception:
+        """Make the exception for an endpoint's return value that its own response model refuses."""
+        ...
+
+    def body_error(self, cause: Exception) -> Exception:
+        """Make the exception for a body that cannot be read at all (answered with 400)."""
+        ...
+
+    def swallowed_error(self) -> Exception:
+        """Make the exception for a `yield` dependency that swallowed the endpoint's exception."""
+        ...
+
+    def jsonable(self, value: Any) -> Any:
+        """Turn any value into what `json.dumps` takes (FastAPI's `jsonable_encoder`)."""
+        ...
+
+    def background_tasks(self) -> Any:
+        """Make an empty collection of background tasks."""
+        ...

@@ -1,0 +1,1 @@
+"""Writes, loads and dumps Python. Knows no HTTP."""

@@ -1,0 +1,1 @@
+"""`Plan` in, `Source` out: one function per kind of step, worded for a dialect."""

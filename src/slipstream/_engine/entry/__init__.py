@@ -1,0 +1,1 @@
+"""The doors a server calls: ASGI, lifespan, and the guard that turns exceptions into responses."""

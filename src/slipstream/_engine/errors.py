@@ -1,0 +1,118 @@
+"""What can be wrong with a program, told when it is defined and not when it is called.
+
+Facts are fields; the sentence is made in `__str__`: what was seen, where, what to write instead.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+
+class SlipstreamError(Exception):
+    """Root of every error that slipstream raises on its own account."""
+
+
+class DefinitionError(SlipstreamError, AssertionError):
+    """A path operation that cannot be compiled; raised at the line that registers it.
+
+    Also an `AssertionError`, which is what FastAPI raises for wrong definitions.
+    """
+
+
+def shown(annotation: Any) -> str:
+    """Write a type the way a user would."""
+    if isinstance(annotation, type) and not hasattr(annotation, "__args__"):
+        return annotation.__qualname__
+    return str(annotation).replace("typing.", "")
+
+
+@dataclass(eq=False)
+class AmbiguousParameter(DefinitionError):
+    """Two markers compete for one parameter."""
+
+    claim: str
+    parameter: str
+    origin: Any
+
+    def __str__(self) -> str:
+        return (
+            f"{self.claim} for {self.parameter!r}\n"
+            f"  at {self.origin}\n"
+            f"  keep one of them, as metadata: {self.parameter}: Annotated[..., <the one to keep>]"
+        )
+
+
+@dataclass(eq=False)
+class UnsupportedAnnotation(DefinitionError):
+    """A parameter's annotation is nothing that its place in the request can hold."""
+
+    claim: str
+    parameter: str
+    annotation: Any
+    origin: Any
+    advice: str
+
+    def __str__(self) -> str:
+        return (
+            f"{self.claim}: {self.parameter}: {shown(self.annotation)}\n"
+            f"  at {self.origin}\n"
+            f"  {self.advice}"
+        )
+
+
+@dataclass(eq=False)
+class DefaultInAnnotated(DefinitionError):
+    """A marker inside `Annotated` carries a default of its own."""
+
+    marker: str
+    parameter: str
+    origin: Any
+
+    def __str__(self) -> str:
+        return (
+            f"`{self.marker}` default value cannot be set in `Annotated` for {self.parameter!r}. "
+            f"Set the default value with `=` instead.\n"
+            f"  at {self.origin}\n"
+            f"  write {self.parameter}: Annotated[..., {self.marker}()] = <default>"
+        )
+
+
+@dataclass(eq=False)
+class DependencyCycle(DefinitionError):
+    """A dependency needs itself, directly or through others."""
+
+    names: tuple[str, ...]
+    origin: Any
+
+    def __str__(self) -> str:
+        return (
+            f"dependency cycle: {' -> '.join(self.names)}\n"
+            f"  at {self.origin}\n"
+            f"  break it: move what both need into a third dependency"
+        )
+
+
+@dataclass(eq=False)
+class DuplicatePathParameter(DefinitionError, ValueError):
+    """A path names one parameter twice."""
+
+    path: str
+    names: tuple[str, ...]
+
+    def __str__(self) -> str:
+        listed = ", ".join(self.names)
+        return (
+            f"Duplicated param name{'s' if len(self.names) > 1 else ''} {listed} at path {self.path}\n"
+            f"  give each {{parameter}} of the path a name of its own"
+        )
+
+
+@dataclass(eq=False)
+class InvalidPath(DefinitionError, ValueError):
+    """A path that no request can match."""
+
+    path: str
+    seen: str
+    advice: str
+
+    def __str__(self) -> str:
+        return f"{self.seen}: {self.path!r}\n  {self.advice}"

@@ -1,0 +1,1 @@
+"""From (protocol, method, path) to a route: patterns, a radix tree, a table."""

@@ -1,0 +1,1 @@
+"""Function in, `Signature` out: what an endpoint asks for."""

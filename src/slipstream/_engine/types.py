@@ -1,0 +1,35 @@
+"""The engine's vocabulary: names for shapes that several floors share."""
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, Literal, TypeAlias
+
+Scope: TypeAlias = MutableMapping[str, Any]
+Message: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[Message]]
+Send: TypeAlias = Callable[[Message], Awaitable[None]]
+ASGIApp: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+Handler: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
+"""What generated source defines: serves one request (or one WebSocket) that the table matched."""
+
+Location: TypeAlias = tuple[str | int, ...]
+"""Where in a request an error is: `("query", "limit")`, `("body", "items", 0, "price")`."""
+
+ErrorDetail: TypeAlias = dict[str, Any]
+"""One validation error: `type`, `loc`, `msg`, `input` and perhaps `ctx`, as Pydantic words it."""
+
+SlotSource: TypeAlias = Literal[
+    "path", "query", "header", "cookie", "body", "form", "file", "dependency", "context"
+]
+"""Where the value of an endpoint's parameter comes from."""
+
+ContextKind: TypeAlias = Literal[
+    "request", "websocket", "connection", "response", "background", "scopes"
+]
+"""The object that a bare annotation such as `Request` asks for."""
+
+CallKind: TypeAlias = Literal["async", "sync", "async_gen", "gen"]
+"""How a user's callable runs: awaited, in a thread, or as a generator of either kind."""
+
+DependencyScope: TypeAlias = Literal["function", "request"]
+"""When a `yield` dependency is closed: before the response is sent, or after."""
