@@ -1,0 +1,24 @@
+"""Calling what a user registered, be it `async def` or `def`."""
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+
+
+def is_async(function: Any) -> bool:
+    """Whether calling `function` gives a coroutine; partials and objects with an async `__call__` count."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    if inspect.iscoroutinefunction(function):
+        return True
+    return callable(function) and inspect.iscoroutinefunction(function.__call__)
+
+
+async def call_anywhere(function: Callable[..., Any], *args: Any) -> Any:
+    """Await an async function, or run a sync one in a worker thread, and return what it returns."""
+    if is_async(function):
+        return await function(*args)
+    return await run_in_threadpool(function, *args)

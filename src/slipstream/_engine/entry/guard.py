@@ -1,0 +1,246 @@
+"""Exceptions become responses here, and nowhere else.
+
+Two circles lie around every handler. The inner one (`answer`) serves exceptions that somebody registered a handler
+for: generated handlers call it as `fail`, foreign routes are wrapped in `Exceptions`. The outer one (`crash`, or
+`ServerErrors` as an ASGI layer) serves everything else: a 500 without a word about the cause, and the exception goes
+on to the server, which logs it. Request and WebSocket objects are made only when a handler is about to be called.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from starlette.exceptions import HTTPException, WebSocketException
+from starlette.middleware.errors import ServerErrorMiddleware
+from starlette.middleware.exceptions import ExceptionMiddleware
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.websockets import WebSocket
+
+from slipstream._engine.entry.callables import call_anywhere
+from slipstream._engine.types import ASGIApp, Message, Receive, Scope, Send
+
+ExceptionHandler: TypeAlias = Callable[[Any, Any], Any]
+"""`handler(request, exc) -> Response` or `handler(websocket, exc) -> None`, async or sync."""
+
+HandlerPair: TypeAlias = tuple[Mapping[Any, ExceptionHandler], Mapping[int, ExceptionHandler]]
+"""Handlers by exception class, handlers by HTTP status: the order in which Starlette keeps them in a scope."""
+
+HANDLERS = "starlette.exception_handlers"
+"""Key of the `HandlerPair` in a scope; Starlette's, so that foreign routes find our handlers and we find theirs."""
+
+STARTED = "slipstream.response_started"
+"""Key by which `answer` leaves word for an outer circle that the exception came after the response had begun.
+
+True as long as nothing between the two holds responses back; layers that do count for themselves (`Watch`).
+"""
+
+
+class Watch:
+    """A `send` that knows whether a response has started."""
+
+    __slots__ = ("send", "started")
+
+    def __init__(self, send: Send, started: bool = False) -> None:
+        self.send = send
+        self.started = started
+
+    def __call__(self, message: Message) -> Awaitable[None]:
+        """Pass the message on; no coroutine of our own between the app and the server."""
+        if message["type"] == "http.response.start":
+            self.started = True
+        return self.send(message)
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """The handlers that an application registered, sorted by what they are looked up with."""
+
+    by_class: dict[Any, ExceptionHandler]
+    by_status: dict[int, ExceptionHandler]
+    server_error: ExceptionHandler | None = None
+    """Handler registered for 500 or `Exception`: serves what no other handler does."""
+
+    @classmethod
+    def of(cls, handlers: Mapping[Any, ExceptionHandler]) -> "Guard":
+        """Sort handlers keyed by exception class or status; of those for 500 and `Exception`, the last counts."""
+        by_class: dict[Any, ExceptionHandler] = {
+            HTTPException: plain_http_answer,
+            WebSocketException: close_websocket,
+        }
+        by_status: dict[int, ExceptionHandler] = {}
+        server_error: ExceptionHandler | None = None
+        for key, handler in handlers.items():
+            if key in (500, Exception):
+                server_error = handler
+            elif isinstance(key, int):
+                by_status[key] = handler
+            else:
+                assert issubclass(key, Exception), f"cannot handle {key!r}: give an exception class or a status code"
+                by_class[key] = handler
+        return cls(by_class, by_status, server_error)
+
+    @property
+    def pair(self) -> HandlerPair:
+        """What belongs into `scope["starlette.exception_handlers"]`."""
+        return (self.by_class, self.by_status)
+
+    def find(self, exc: Exception) -> ExceptionHandler | None:
+        """Find the handler of an exception; None if only `server_error` is left."""
+        return find(exc, self.by_class, self.by_status)
+
+
+def find(
+    exc: Exception, by_class: Mapping[Any, ExceptionHandler], by_status: Mapping[int, ExceptionHandler]
+) -> ExceptionHandler | None:
+    """Find a handler: an HTTPException first by its status, then any exception by its nearest class."""
+    if by_status and isinstance(exc, HTTPException):
+        handler = by_status.get(exc.status_code)
+        if handler is not None:
+            return handler
+    for cls in type(exc).__mro__:
+        handler = by_class.get(cls)
+        if handler is not None:
+            return handler
+    return None
+
+
+async def answer(
+    exc: Exception,
+    scope: Scope,
+    receive: Receive,
+    send: Send,
+    *,
+    started: bool | None = None,
+    connection: HTTPConnection[Any] | None = None,
+    body: bytes | None = None,
+) -> None:
+    """Answer with the handler registered for `exc`; generated handlers call this as `fail`.
+
+    Args:
+        exc: What was raised.
+        started: Whether the response has begun: a handler can then no longer answer. None for what an inner `answer`
+            left in the scope.
+        connection: The Request or WebSocket that user code already has, if one was made.
+        body: The request's body, if it was read: so that the handler's `await request.body()` finds it.
+
+    Raises:
+        Exception: `exc` itself, if nobody handles it; whatever the handler or its response raises.
+        RuntimeError: A handler exists but the response had started.
+    """
+    by_class, by_status = scope.get(HANDLERS, ({}, {}))
+    handler = find(exc, by_class, by_status)
+    watch = Watch(send, STARTED in scope if started is None else started)
+    try:
+        if handler is None:
+            raise exc
+        if watch.started:
+            raise RuntimeError("Caught handled exception, but response already started.") from exc
+        if connection is None:
+            connection = connect(scope, receive, send, body)
+        response = await call_anywhere(handler, connection, exc)
+        if response is not None:
+            await response(scope, receive, watch)
+    except BaseException:
+        if watch.started:
+            scope[STARTED] = True
+        raise
+    # A program may raise one exception object again and again; its traceback must not grow for ever.
+    exc.__traceback__ = None
+
+
+def connect(scope: Scope, receive: Receive, send: Send, body: bytes | None = None) -> HTTPConnection[Any]:
+    """Make the Request or WebSocket for an exception handler."""
+    if scope["type"] == "websocket":
+        return WebSocket(scope, receive, send)
+    request: Request[Any] = Request(scope, receive, send)
+    if body is not None:
+        request._body = body
+    return request
+
+
+async def crash(
+    exc: Exception,
+    scope: Scope,
+    receive: Receive,
+    send: Send,
+    debug: bool = False,
+    handler: ExceptionHandler | None = None,
+    *,
+    started: bool | None = None,
+) -> None:
+    """Answer an exception that nobody handled with a 500, then raise it again for the server to log.
+
+    The default answer says nothing about the cause. With `debug`, it shows the traceback. A registered `handler` is
+    called even if the response has started, for it may log; its response is then dropped.
+
+    An exception in a WebSocket endpoint is raised again and nothing else, as Starlette does: the server closes the
+    connection, and which code it sends (uvicorn: 1006 to the peer, before accept a 500) is the server's.
+
+    Args:
+        started: Whether the response has begun. None for what `answer` left in the scope.
+    """
+    if scope["type"] == "http":
+        response = await crash_response(exc, scope, receive, send, debug, handler)
+        if not (STARTED in scope if started is None else started):
+            await response(scope, receive, send)
+    raise exc
+
+
+async def crash_response(
+    exc: Exception, scope: Scope, receive: Receive, send: Send, debug: bool, handler: ExceptionHandler | None
+) -> ASGIApp:
+    """Make the response to an exception that nobody handled."""
+    if debug:
+        page = ServerErrorMiddleware(nothing, debug=True).debug_response
+        return await call_anywhere(page, Request(scope), exc)  # type: ignore[no-any-return]  # a Response
+    if handler is None:
+        return PlainTextResponse("Internal Server Error", status_code=500)
+    return await call_anywhere(handler, Request(scope, receive, send), exc)  # type: ignore[no-any-return]
+
+
+async def nothing(scope: Scope, receive: Receive, send: Send) -> None:
+    """Serve nothing: stands in for an app where only the layer around it is wanted."""
+
+
+async def plain_http_answer(request: HTTPConnection[Any], exc: HTTPException) -> Response:
+    """Answer an HTTPException in plain text; what serves if the application registers nothing of its own."""
+    if exc.status_code in (204, 304):
+        return Response(status_code=exc.status_code, headers=exc.headers)
+    return PlainTextResponse(exc.detail, status_code=exc.status_code, headers=exc.headers)
+
+
+async def close_websocket(websocket: WebSocket, exc: WebSocketException) -> None:
+    """Close the connection with the code and the reason that the exception names."""
+    await websocket.close(code=exc.code, reason=exc.reason)
+
+
+class ServerErrors(ServerErrorMiddleware):
+    """The outer circle as an ASGI layer: around user middleware."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve; turn what nobody handled into a 500."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        watch = Watch(send)
+        try:
+            await self.app(scope, receive, watch)
+        except Exception as exc:
+            await crash(exc, scope, receive, send, self.debug, self.handler, started=watch.started)
+
+
+class Exceptions(ExceptionMiddleware):
+    """The inner circle as an ASGI layer: beneath user middleware, around 404, 405 and foreign routes."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve; answer exceptions that a handler was registered for."""
+        if scope["type"] not in ("http", "websocket"):
+            await self.app(scope, receive, send)
+            return
+        scope[HANDLERS] = (self._exception_handlers, self._status_handlers)
+        watch = Watch(send)
+        try:
+            await self.app(scope, receive, watch)
+        except Exception as exc:
+            await answer(exc, scope, receive, send, started=watch.started)
