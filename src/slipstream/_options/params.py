@@ -1,0 +1,162 @@
+"""Options of `Path()`, `Query()`, `Header()`, `Cookie()`, `Body()`, `Form()` and `File()`."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+from pydantic import AliasChoices, AliasPath, AnyUrl, Discriminator
+from typing_extensions import TypedDict, deprecated as deprecation
+
+from slipstream.datastructures import _Unset
+
+
+class Example(TypedDict, total=False):
+    """One example of a value, as OpenAPI documents show it; extension keys (`x-…`) may be added."""
+
+    summary: str | None
+    """A few words, shown in a list of examples."""
+
+    description: str | None
+    """Longer text, in Markdown."""
+
+    value: Any | None
+    """The example itself."""
+
+    externalValue: AnyUrl | None
+    """Where to find it, instead of `value`."""
+
+    __pydantic_config__ = {"extra": "allow"}  # type: ignore[misc]  # Pydantic's way to configure a TypedDict
+
+
+class ValueOptions(TypedDict, total=False):
+    """What can be said about a value that a request carries, wherever it stands."""
+
+    default_factory: Callable[[], Any] | None
+    """Called without arguments for the value when the request carries none."""
+
+    alias: str | None
+    """Name on the wire, where it is not the parameter's name."""
+
+    alias_priority: int | None
+    """Whether an alias generator may replace the alias: 1 yes, 2 (or None with an alias) no."""
+
+    validation_alias: str | AliasPath | AliasChoices | None
+    """Name or names to read from the request; `alias` if not given."""
+
+    serialization_alias: str | None
+    """Name to write; `alias` if not given."""
+
+    title: str | None
+    """Title in the JSON Schema; made from the name if not given."""
+
+    description: str | None
+    """Description in the documentation, in Markdown."""
+
+    gt: float | None
+    """The value is greater than this."""
+
+    ge: float | None
+    """The value is this or greater."""
+
+    lt: float | None
+    """The value is less than this."""
+
+    le: float | None
+    """The value is this or less."""
+
+    min_length: int | None
+    """Fewest characters or items."""
+
+    max_length: int | None
+    """Most characters or items."""
+
+    pattern: str | re.Pattern[str] | None
+    """Regular expression that a string has to match somewhere; anchor it to match the whole."""
+
+    regex: str | None
+    """Old name of `pattern`; warns."""
+
+    discriminator: str | Discriminator | None
+    """Field that tells which member of a union a value is."""
+
+    strict: bool | None
+    """Refuse values of another type instead of converting them."""
+
+    validate_default: bool | None
+    """Check the default too, as if the request had carried it."""
+
+    union_mode: Literal["smart", "left_to_right"] | None
+    """How a union picks its member: the best fit, or the first that accepts."""
+
+    fail_fast: bool | None
+    """Stop at the first bad item of a collection."""
+
+    multiple_of: float | None
+    """The value is a multiple of this."""
+
+    allow_inf_nan: bool | None
+    """Accept infinities and NaN as a float."""
+
+    max_digits: int | None
+    """Most digits of a decimal number, leading zeros not counted."""
+
+    decimal_places: int | None
+    """Most digits after the decimal point, trailing zeros not counted."""
+
+    examples: list[Any] | None
+    """Example values, in the JSON Schema."""
+
+    example: Any | None
+    """One example value, as before OpenAPI 3.1; use `examples`. Warns."""
+
+    openapi_examples: dict[str, Example] | None
+    """Named examples, in the OpenAPI document rather than in the JSON Schema."""
+
+    deprecated: deprecation | str | bool | None
+    """Mark the value as deprecated in the documentation."""
+
+    include_in_schema: bool
+    """Whether the documentation shows it."""
+
+    json_schema_extra: dict[str, Any] | Callable[[dict[str, Any]], None] | None
+    """Keys to add to the JSON Schema, or a function that changes it in place."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ValueDefaults:
+    """Defaults of `ValueOptions`; `_Unset` leaves the decision to Pydantic."""
+
+    default_factory: Callable[[], Any] | None = _Unset
+    alias: str | None = _Unset
+    alias_priority: int | None = _Unset
+    validation_alias: str | AliasPath | AliasChoices | None = _Unset
+    serialization_alias: str | None = _Unset
+    title: str | None = _Unset
+    description: str | None = _Unset
+    gt: float | None = None
+    ge: float | None = None
+    lt: float | None = None
+    le: float | None = None
+    min_length: int | None = None
+    max_length: int | None = None
+    pattern: str | re.Pattern[str] | None = None
+    regex: str | None = None
+    discriminator: str | Discriminator | None = _Unset
+    strict: bool | None = _Unset
+    validate_default: bool | None = _Unset
+    union_mode: Literal["smart", "left_to_right"] | None = _Unset
+    fail_fast: bool | None = _Unset
+    multiple_of: float | None = _Unset
+    allow_inf_nan: bool | None = _Unset
+    max_digits: int | None = _Unset
+    decimal_places: int | None = _Unset
+    examples: list[Any] | None = _Unset
+    example: Any | None = _Unset
+    openapi_examples: dict[str, Example] | None = None
+    deprecated: deprecation | str | bool | None = _Unset
+    include_in_schema: bool = True
+    json_schema_extra: dict[str, Any] | Callable[[dict[str, Any]], None] | None = _Unset
+
+    not_pydantic: ClassVar[frozenset[str]] = frozenset({"regex", "example", "openapi_examples", "include_in_schema"})
+    """Options that are ours alone; Pydantic does not know them."""

@@ -1,0 +1,106 @@
+"""Show the options that a function takes through `**options: Unpack[...]` in its signature.
+
+Type checkers read the TypedDict; `inspect.signature`, `help` and notebooks read what is written here.
+"""
+
+import ast
+import inspect
+import textwrap
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, fields
+from functools import cache
+from itertools import pairwise
+from typing import Any, NotRequired, Required, TypeVar, get_origin, get_type_hints
+
+F = TypeVar("F", bound=Callable[..., Any])
+D = TypeVar("D")
+
+
+def unpacks(options: type[object], defaults: type[object]) -> Callable[[F], F]:
+    """Write the `__signature__` of a function that takes `**options: Unpack[options]`.
+
+    Args:
+        options: TypedDict with the names, types and sentences of the options.
+        defaults: Dataclass with a field of the same name for each of them; a field without a default
+            makes the option required.
+
+    Returns:
+        A decorator that gives the same function back. Its `__options__` is the TypedDict, where
+        `sentences` finds what each option means. The function itself still gets a plain dict: use
+        `completed` (or the dataclass) to check names and fill in defaults.
+    """
+
+    def decorate(function: F) -> F:
+        signature = inspect.signature(function)
+        own = [each for each in signature.parameters.values() if each.kind is not each.VAR_KEYWORD]
+        named = {each.name for each in own}
+        every = _parameters(options, defaults)  # type: ignore[arg-type]  # mypy looks for __hash__ in the wrong place
+        shown = [each for each in every if each.name not in named]
+        function.__signature__ = signature.replace(parameters=[*own, *shown])  # type: ignore[attr-defined]  # functions take any attribute
+        function.__options__ = options  # type: ignore[attr-defined]  # functions take any attribute
+        return function
+
+    return decorate
+
+
+@cache
+def _parameters(options: Any, defaults: Any) -> tuple[inspect.Parameter, ...]:
+    hints = get_type_hints(options, include_extras=True)
+    by_name = {each.name: each for each in fields(defaults)}
+    if hints.keys() != by_name.keys():
+        odd = ", ".join(sorted(hints.keys() ^ by_name.keys()))
+        raise TypeError(f"{options.__name__} and {defaults.__name__} differ in: {odd}")
+    return tuple(
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=_default(by_name[name]), annotation=_bare(hint))
+        for name, hint in hints.items()
+    )
+
+
+def _default(field: Any) -> Any:
+    if field.default is not MISSING:
+        return field.default
+    if field.default_factory is not MISSING:
+        return field.default_factory()
+    return inspect.Parameter.empty
+
+
+def _bare(hint: Any) -> Any:
+    """Take off `Required` and `NotRequired`, which mean something in a TypedDict only."""
+    return hint.__args__[0] if get_origin(hint) in (Required, NotRequired) else hint
+
+
+def completed(defaults: type[D], options: Mapping[str, Any], owner: str) -> D:
+    """Fill in what was not given.
+
+    Args:
+        defaults: The dataclass to make.
+        options: What the caller wrote.
+        owner: Name of the function that was called, for the error.
+
+    Raises:
+        TypeError: An option that does not exist was given, or a required one was not.
+    """
+    known = {each.name for each in fields(defaults)}  # type: ignore[arg-type]  # any dataclass
+    for name in options:
+        if name not in known:
+            raise TypeError(f"{owner}() got an unexpected keyword argument {name!r}")
+    return defaults(**options)
+
+
+@cache
+def sentences(options: Any) -> Mapping[str, str]:
+    """Read the sentence that stands below each key of a TypedDict, its bases' first.
+
+    The source file is read on the first call, so that importing costs nothing.
+    """
+    found: dict[str, str] = {}
+    for base in getattr(options, "__orig_bases__", ()):
+        if isinstance(base, type) and hasattr(base, "__total__"):
+            found.update(sentences(base))
+    (tree,) = ast.parse(textwrap.dedent(inspect.getsource(options))).body
+    body = tree.body if isinstance(tree, ast.ClassDef) else []
+    for key, below in pairwise(body):
+        match key, below:
+            case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(text))):
+                found[name] = inspect.cleandoc(text)
+    return found

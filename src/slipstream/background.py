@@ -1,0 +1,31 @@
+"""Work that is done after the response has been sent."""
+
+from collections.abc import Callable
+from typing import Any, ParamSpec
+
+from starlette.background import BackgroundTask, BackgroundTasks as StarletteBackgroundTasks
+
+from slipstream.logger import logger
+
+P = ParamSpec("P")
+
+
+class BackgroundTasks(StarletteBackgroundTasks):
+    """Tasks that run one after another once the response has been sent.
+
+    A task that fails is logged with its traceback; the following ones still run.
+    """
+
+    tasks: list[BackgroundTask]
+
+    def add_task(self, func: Callable[P, Any], *args: P.args, **kwargs: P.kwargs) -> None:
+        """Add a call; a plain `def` function runs in a worker thread."""
+        super().add_task(func, *args, **kwargs)
+
+    async def __call__(self) -> None:
+        """Run all tasks in the order they were added."""
+        for task in self.tasks:
+            try:
+                await task()
+            except Exception:
+                logger.exception("background task %s failed", getattr(task.func, "__qualname__", task.func))

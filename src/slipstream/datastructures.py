@@ -1,0 +1,99 @@
+"""Small data structures: Starlette's, an `UploadFile` that Pydantic can validate, and marks for defaults."""
+
+from typing import Any, BinaryIO, TypeVar, cast
+
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic_core import CoreSchema, core_schema
+from starlette.datastructures import (
+    URL as URL,
+    Address as Address,
+    FormData as FormData,
+    Headers as Headers,
+    QueryParams as QueryParams,
+    State as State,
+    UploadFile as StarletteUploadFile,
+)
+
+
+class UploadFile(StarletteUploadFile):
+    """A file that came with a form.
+
+    `read`, `write`, `seek` and `close` are coroutines and leave the event loop free; in a plain `def`
+    function use `file`, the ordinary Python file beneath.
+    """
+
+    file: BinaryIO
+    """The Python file object; blocking."""
+
+    filename: str | None
+    """Name that the client gave; never trust it as a path."""
+
+    size: int | None
+    """Size in bytes."""
+
+    headers: Headers
+    """Headers of the file's own part of the form."""
+
+    content_type: str | None
+    """Media type that the client claims."""
+
+    async def write(self, data: bytes) -> None:
+        """Write bytes at the current position."""
+        await super().write(data)
+
+    async def read(self, size: int = -1) -> bytes:
+        """Read `size` bytes from the current position; all that is left if negative."""
+        return await super().read(size)
+
+    async def seek(self, offset: int) -> None:
+        """Move to `offset` bytes from the start."""
+        await super().seek(offset)
+
+    async def close(self) -> None:
+        """Close the file; done by the framework after the response."""
+        await super().close()
+
+    @classmethod
+    def _validate(cls, value: Any, _: Any) -> "UploadFile":
+        if not isinstance(value, StarletteUploadFile):
+            raise ValueError(f"Expected UploadFile, received: {type(value)}")
+        return cast(UploadFile, value)
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {"type": "string", "contentMediaType": "application/octet-stream"}
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: type[Any], handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.with_info_plain_validator_function(cls._validate)
+
+
+class DefaultPlaceholder:
+    """A default that nobody chose, so that an outer default may replace it."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __bool__(self) -> bool:
+        return bool(self.value)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, DefaultPlaceholder) and bool(other.value == self.value)
+
+    def __hash__(self) -> int:
+        return hash(DefaultPlaceholder)  # the value may be unhashable
+
+    def __repr__(self) -> str:
+        return f"Default({self.value!r})"
+
+
+DefaultType = TypeVar("DefaultType")
+
+
+def Default(value: DefaultType) -> DefaultType:  # noqa: N802  # FastAPI's name
+    """Mark `value` as a default that nobody chose; type checkers see the value itself."""
+    return cast(DefaultType, DefaultPlaceholder(value))
+
+
+_Unset: Any = Default(None)
+"""Stands for "not given" where None means something."""

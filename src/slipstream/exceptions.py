@@ -1,0 +1,139 @@
+"""What an endpoint may raise, and what the framework raises on behalf of a request or a program."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypedDict
+
+from pydantic import BaseModel, create_model
+from starlette.exceptions import (
+    HTTPException as StarletteHTTPException,
+    WebSocketException as StarletteWebSocketException,
+)
+
+from slipstream._engine.errors import DefinitionError as DefinitionError, SlipstreamError as SlipstreamError
+
+
+class EndpointContext(TypedDict, total=False):
+    """Which path operation an error belongs to; printed with it."""
+
+    function: str
+    """Name of the endpoint."""
+
+    path: str
+    """Method and path, such as `GET /items/{item_id}`."""
+
+    file: str
+    """File that defines it."""
+
+    line: int
+    """Line of the definition."""
+
+
+class HTTPException(StarletteHTTPException):
+    """Raise it to answer a request with an error.
+
+    Args:
+        status_code: HTTP status.
+        detail: What the answer's `detail` key holds: anything that JSON can. Default: the status's phrase.
+        headers: Headers to send along.
+    """
+
+    def __init__(self, status_code: int, detail: Any = None, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(status_code=status_code, detail=detail, headers=headers)
+
+
+class WebSocketException(StarletteWebSocketException):
+    """Raise it to close a WebSocket.
+
+    Args:
+        code: Close code, as RFC 6455 (section 7.4) defines them.
+        reason: Text for the client, at most 123 bytes of UTF-8.
+    """
+
+    def __init__(self, code: int, reason: str | None = None) -> None:
+        super().__init__(code=code, reason=reason)
+
+
+RequestErrorModel: type[BaseModel] = create_model("Request")
+WebSocketErrorModel: type[BaseModel] = create_model("WebSocket")
+
+
+class FastAPIError(SlipstreamError, RuntimeError):
+    """The framework was used in a way that it does not support."""
+
+
+class DependencyScopeError(FastAPIError):
+    """A dependency of scope "request" needs one of scope "function", which is closed before it."""
+
+
+class ValidationException(Exception):
+    """Data did not fit.
+
+    Args:
+        errors: What is wrong, one dict (`type`, `loc`, `msg`, `input`, `ctx`) per error.
+        endpoint_ctx: The path operation concerned.
+    """
+
+    def __init__(self, errors: Sequence[Any], *, endpoint_ctx: EndpointContext | None = None) -> None:
+        self._errors = errors
+        self.endpoint_ctx = endpoint_ctx
+
+        known = endpoint_ctx or {}
+        self.endpoint_function = known.get("function")
+        self.endpoint_path = known.get("path")
+        self.endpoint_file = known.get("file")
+        self.endpoint_line = known.get("line")
+
+    def errors(self) -> Sequence[Any]:
+        """List what is wrong."""
+        return self._errors
+
+    def __str__(self) -> str:
+        count = len(self._errors)
+        lines = [f"{count} validation error{'' if count == 1 else 's'}:", *(f"  {error}" for error in self._errors)]
+        if self.endpoint_file and self.endpoint_line and self.endpoint_function:
+            lines += ["", f'  File "{self.endpoint_file}", line {self.endpoint_line}, in {self.endpoint_function}']
+            if self.endpoint_path:
+                lines.append(f"    {self.endpoint_path}")
+        elif self.endpoint_path:
+            lines += ["", f"  Endpoint: {self.endpoint_path}"]
+        return "\n".join(lines)
+
+
+class RequestValidationError(ValidationException):
+    """An HTTP request does not fit its path operation; answered with 422.
+
+    Args:
+        errors: What is wrong.
+        body: The body as it was read.
+        endpoint_ctx: The path operation concerned.
+    """
+
+    def __init__(self, errors: Sequence[Any], *, body: Any = None, endpoint_ctx: EndpointContext | None = None) -> None:
+        super().__init__(errors, endpoint_ctx=endpoint_ctx)
+        self.body = body
+
+
+class WebSocketRequestValidationError(ValidationException):
+    """A WebSocket handshake does not fit its path operation; closed with 1008."""
+
+
+class ResponseValidationError(ValidationException):
+    """What an endpoint returned does not fit its response model: the program is wrong, not the request.
+
+    Args:
+        errors: What is wrong.
+        body: What the endpoint returned.
+        endpoint_ctx: The path operation concerned.
+    """
+
+    def __init__(self, errors: Sequence[Any], *, body: Any = None, endpoint_ctx: EndpointContext | None = None) -> None:
+        super().__init__(errors, endpoint_ctx=endpoint_ctx)
+        self.body = body
+
+
+class PydanticV1NotSupportedError(FastAPIError):
+    """A `pydantic.v1` model was given; only Pydantic 2 models are understood."""
+
+
+class FastAPIDeprecationWarning(UserWarning):
+    """Something that still works and will go; a `UserWarning`, since Python hides `DeprecationWarning`."""

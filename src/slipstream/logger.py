@@ -1,0 +1,5 @@
+"""The logger that the package writes to."""
+
+import logging
+
+logger = logging.getLogger("slipstream")

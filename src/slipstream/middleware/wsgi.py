@@ -1,0 +1,3 @@
+"""Starlette's adapter that mounts a WSGI app."""
+
+from starlette.middleware.wsgi import WSGIMiddleware as WSGIMiddleware

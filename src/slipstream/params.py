@@ -1,0 +1,274 @@
+"""What a parameter's default or metadata can say: where its value comes from, and what it has to be.
+
+The value classes are Pydantic field descriptions that also name a place in the request; the engine
+reads that place from `slot_source`. `Depends` and `Security` name a callable instead.
+"""
+
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, Literal, Unpack
+
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from slipstream._engine.types import SlotSource
+from slipstream._options.params import Example, ValueDefaults, ValueOptions
+from slipstream._options.unpack import completed, unpacks
+from slipstream.concurrency import ConcurrencyLimit
+from slipstream.datastructures import _Unset
+from slipstream.exceptions import FastAPIDeprecationWarning
+
+
+class ParamTypes(Enum):
+    """Where a parameter of a path operation stands, in OpenAPI's words."""
+
+    query = "query"
+    header = "header"
+    path = "path"
+    cookie = "cookie"
+
+
+# Pydantic declares FieldInfo final, and keeps subclasses such as these working ("HACK 2" in its source);
+# hence the ignores on each class here.
+class _Value(FieldInfo):  # type: ignore[misc]
+    """What all value classes have in common."""
+
+    slot_source: SlotSource
+    example: Any
+    include_in_schema: bool
+    openapi_examples: dict[str, Example] | None
+
+    def __init__(self, default: Any, annotation: Any, options: ValueOptions) -> None:
+        given = completed(ValueDefaults, options, type(self).__name__)
+        if given.example is not _Unset:
+            _warn("`example` has been deprecated, please use `examples` instead")
+        if given.regex is not None:
+            _warn("`regex` has been deprecated, please use `pattern` instead")
+        self.example = given.example
+        self.include_in_schema = given.include_in_schema
+        self.openapi_examples = given.openapi_examples
+
+        described = {name: getattr(given, name) for name in _PYDANTIC_OPTIONS}
+        described |= {"default": default, "annotation": annotation, "pattern": given.pattern or given.regex}
+        if given.serialization_alias in (_Unset, None) and isinstance(given.alias, str):
+            described["serialization_alias"] = given.alias
+        if given.validation_alias in (_Unset, None):
+            described["validation_alias"] = given.alias
+        super().__init__(**{name: value for name, value in described.items() if value is not _Unset})
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.default})"
+
+
+_PYDANTIC_OPTIONS = tuple(name for name in ValueOptions.__annotations__ if name not in ValueDefaults.not_pydantic)
+
+
+def _warn(message: str) -> None:
+    # Above here: _Value, the class, the function of `param_functions`, and then the user's line.
+    warnings.warn(message, category=FastAPIDeprecationWarning, stacklevel=5)
+
+
+class Param(_Value):  # type: ignore[misc]
+    """A value beside the body. Used by itself, it is a query parameter."""
+
+    in_: ParamTypes
+    slot_source: SlotSource = "query"
+
+    @unpacks(ValueOptions, ValueDefaults)
+    def __init__(
+        self, default: Any = PydanticUndefined, *, annotation: Any | None = None, **options: Unpack[ValueOptions]
+    ) -> None:
+        super().__init__(default, annotation, options)
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "in_" in cls.__dict__ and "slot_source" not in cls.__dict__:
+            cls.slot_source = cls.in_.value
+
+
+class Path(Param):  # type: ignore[misc]
+    """A part of the path. It is always there, so it has no default.
+
+    Raises:
+        AssertionError: A default was given.
+    """
+
+    in_ = ParamTypes.path
+
+    @unpacks(ValueOptions, ValueDefaults)
+    def __init__(self, default: Any = ..., *, annotation: Any | None = None, **options: Unpack[ValueOptions]) -> None:
+        assert default is ..., "Path parameters cannot have a default value"
+        _Value.__init__(self, default, annotation, options)
+
+
+class Query(Param):  # type: ignore[misc]
+    """A value of the query string."""
+
+    in_ = ParamTypes.query
+
+
+class Header(Param):  # type: ignore[misc]
+    """A request header.
+
+    Args:
+        convert_underscores: Read `user_agent` from `user-agent`. Default: True.
+    """
+
+    in_ = ParamTypes.header
+    convert_underscores: bool
+
+    @unpacks(ValueOptions, ValueDefaults)
+    def __init__(
+        self,
+        default: Any = PydanticUndefined,
+        *,
+        annotation: Any | None = None,
+        convert_underscores: bool = True,
+        **options: Unpack[ValueOptions],
+    ) -> None:
+        self.convert_underscores = convert_underscores
+        _Value.__init__(self, default, annotation, options)
+
+
+class Cookie(Param):  # type: ignore[misc]
+    """A cookie."""
+
+    in_ = ParamTypes.cookie
+
+
+class Body(_Value):  # type: ignore[misc]
+    """The body, or one key of it.
+
+    Args:
+        embed: Expect an object with the parameter's name as key even where it is the only body
+            parameter. None (the default) embeds where there are several.
+        media_type: Media type in the documentation.
+    """
+
+    slot_source: SlotSource = "body"
+    embed: bool | None
+    media_type: str
+
+    @unpacks(ValueOptions, ValueDefaults)
+    def __init__(
+        self,
+        default: Any = PydanticUndefined,
+        *,
+        annotation: Any | None = None,
+        embed: bool | None = None,
+        media_type: str = "application/json",
+        **options: Unpack[ValueOptions],
+    ) -> None:
+        self.embed = embed
+        self.media_type = media_type
+        super().__init__(default, annotation, options)
+
+
+class Form(Body):  # type: ignore[misc]
+    """A field of a form, or a model made of all of them.
+
+    Args:
+        media_type: Media type in the documentation.
+    """
+
+    slot_source: SlotSource = "form"
+
+    @unpacks(ValueOptions, ValueDefaults)
+    def __init__(
+        self,
+        default: Any = PydanticUndefined,
+        *,
+        annotation: Any | None = None,
+        media_type: str = "application/x-www-form-urlencoded",
+        **options: Unpack[ValueOptions],
+    ) -> None:
+        self.embed = None
+        self.media_type = media_type
+        _Value.__init__(self, default, annotation, options)
+
+
+class File(Form):  # type: ignore[misc]
+    """A file of a form, as `bytes` or as an `UploadFile`.
+
+    Args:
+        media_type: Media type in the documentation.
+    """
+
+    slot_source: SlotSource = "file"
+
+    @unpacks(ValueOptions, ValueDefaults)
+    def __init__(
+        self,
+        default: Any = PydanticUndefined,
+        *,
+        annotation: Any | None = None,
+        media_type: str = "multipart/form-data",
+        **options: Unpack[ValueOptions],
+    ) -> None:
+        self.embed = None
+        self.media_type = media_type
+        _Value.__init__(self, default, annotation, options)
+
+
+@dataclass(frozen=True)
+class Depends:
+    """A callable to be called first; the parameter gets what it returns or yields.
+
+    Args:
+        dependency: The callable; None takes the parameter's own type.
+        use_cache: Call it once per request however many ask for it.
+        scope: When the code after `yield` runs: before the response ("function") or after it
+            ("request"). None: after it.
+        max_concurrency: How many calls may run at once, per event loop; at least 1. None: any number.
+            Each object counts for itself, even where two are alike.
+
+    Raises:
+        ValueError: `max_concurrency` is not a positive integer.
+    """
+
+    dependency: Callable[..., Any] | None = None
+    use_cache: bool = True
+    scope: Literal["function", "request"] | None = None
+    max_concurrency: int | None = field(default=None, kw_only=True)
+    # Compared by identity: so `Annotated` never takes one limited declaration for another. It is an
+    # argument so that `dataclasses.replace` hands it on.
+    _concurrency: ConcurrencyLimit | None = field(default=None, repr=False, kw_only=True)
+
+    def __post_init__(self) -> None:
+        most, limit = self.max_concurrency, self._concurrency
+        if most is None:
+            limit = None
+        elif type(most) is not int or most < 1:
+            raise ValueError("max_concurrency must be a positive integer or None")
+        elif limit is None or limit.max_concurrency != most:
+            limit = ConcurrencyLimit(most)
+        object.__setattr__(self, "_concurrency", limit)
+
+    @property
+    def security_scopes(self) -> Sequence[str]:
+        """OAuth2 scopes that this use asks for."""
+        return ()
+
+    @property
+    def limit(self) -> ConcurrencyLimit | None:
+        """Bound on simultaneous calls."""
+        return self._concurrency
+
+
+@dataclass(frozen=True)
+class Security(Depends):
+    """A dependency that asks for OAuth2 scopes.
+
+    Args:
+        scopes: Names of the scopes; not to be confused with `scope`. Left out of the hash, for it may
+            be a list.
+    """
+
+    scopes: Sequence[str] | None = field(default=None, hash=False)
+
+    @property
+    def security_scopes(self) -> Sequence[str]:
+        """OAuth2 scopes that this use asks for, in order."""
+        return self.scopes or ()

@@ -1,0 +1,3 @@
+"""Starlette's requests."""
+
+from starlette.requests import HTTPConnection as HTTPConnection, Request as Request

@@ -1,0 +1,3 @@
+"""Starlette's test client."""
+
+from starlette.testclient import TestClient as TestClient

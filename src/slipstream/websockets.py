@@ -1,0 +1,7 @@
+"""Starlette's WebSockets."""
+
+from starlette.websockets import (
+    WebSocket as WebSocket,
+    WebSocketDisconnect as WebSocketDisconnect,
+    WebSocketState as WebSocketState,
+)
