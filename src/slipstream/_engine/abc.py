@@ -1,12 +1,11 @@
 """The seams of the engine: what it asks of the floors above it, as protocols."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, TypeGuard
 
 from slipstream._engine.types import DependencyScope, ErrorDetail, SlotSource
 
 
-@runtime_checkable
 class Limit(Protocol):
     """A bound on how many calls of one dependency run at once."""
 
@@ -15,7 +14,6 @@ class Limit(Protocol):
         ...
 
 
-@runtime_checkable
 class ValueMarker(Protocol):
     """Metadata or default that says where a value comes from: `Query()`, `Body()`, …
 
@@ -25,7 +23,6 @@ class ValueMarker(Protocol):
     slot_source: SlotSource
 
 
-@runtime_checkable
 class DependencyMarker(Protocol):
     """Metadata or default that names a callable to be called first: `Depends()`, `Security()`."""
 
@@ -42,6 +39,16 @@ class DependencyMarker(Protocol):
     def limit(self) -> Limit | None:
         """Bound on simultaneous calls, or None for no bound."""
         ...
+
+
+def is_value_marker(thing: Any) -> TypeGuard[ValueMarker]:
+    """Whether it says where a value comes from."""
+    return hasattr(type(thing), "slot_source")
+
+
+def is_dependency_marker(thing: Any) -> TypeGuard[DependencyMarker]:
+    """Whether it names a callable to be called first."""
+    return hasattr(type(thing), "security_scopes") and hasattr(thing, "dependency")
 
 
 class Face(Protocol):

@@ -92,6 +92,40 @@ class DependencyCycle(DefinitionError):
 
 
 @dataclass(eq=False)
+class ScopeMismatch(DefinitionError):
+    """A dependency that lives until after the response needs one that is closed before it."""
+
+    name: str
+    needed: str
+    origin: Any
+
+    def __str__(self) -> str:
+        return (
+            f'The dependency "{self.name}" has a scope of "request", '
+            f'it cannot depend on dependencies with scope "function": {self.needed}\n'
+            f"  at {self.origin}\n"
+            f'  give both the same scope: Depends(..., scope="function")'
+        )
+
+
+@dataclass(eq=False)
+class BodiesWithoutNames(DefinitionError):
+    """A GET or HEAD that reads several unmarked parameters from a body that such requests seldom have."""
+
+    names: tuple[str, ...]
+    methods: tuple[str, ...]
+    origin: Any
+
+    def __str__(self) -> str:
+        listed = " and ".join(repr(name) for name in self.names)
+        return (
+            f"{', '.join(self.methods)} with several bodies: {listed}\n"
+            f"  at {self.origin}\n"
+            f"  for query parameters write Annotated[Model, Query()]; to read a body all the same, mark each with Body()"
+        )
+
+
+@dataclass(eq=False)
 class DuplicatePathParameter(DefinitionError, ValueError):
     """A path names one parameter twice."""
 

@@ -14,14 +14,9 @@ from pydantic.fields import FieldInfo
 from pydantic.warnings import UnsupportedFieldAttributeWarning
 from pydantic_core import PydanticUndefined
 
+from slipstream._engine.signature.merge import FIELD_ATTRIBUTES
 from slipstream._engine.types import ErrorDetail, Location
-
-_ATTRIBUTES = (
-    "default", "default_factory", "alias", "alias_priority", "validation_alias", "serialization_alias", "title",
-    "field_title_generator", "description", "examples", "exclude", "exclude_if", "discriminator", "deprecated",
-    "json_schema_extra", "frozen", "validate_default", "repr", "init", "init_var", "kw_only",
-)  # fmt: skip
-
+from slipstream._engine.wire.errors import located
 
 class ModelField:
     """One value that a request carries or a response is made of.
@@ -85,7 +80,7 @@ class ModelField:
         """Adapter that carries everything `field_info` says; the one JSON Schema is made from."""
         info = self.field_info
         attributes = {
-            name: value for name in _ATTRIBUTES if (value := getattr(info, name, PydanticUndefined)) is not PydanticUndefined
+            name: value for name in FIELD_ATTRIBUTES if (value := getattr(info, name, PydanticUndefined)) is not PydanticUndefined
         }
         annotated = Annotated[(info.annotation, *info.metadata, pydantic_field(**attributes))]  # type: ignore[valid-type]
         with warnings.catch_warnings():
@@ -140,11 +135,6 @@ class ModelField:
 @lru_cache(maxsize=4096)
 def _shared_adapter(annotation: Any, _text: str) -> TypeAdapter[Any]:
     return TypeAdapter(annotation)
-
-
-def located(exc: ValidationError, loc: Location) -> list[ErrorDetail]:
-    """List the errors of an exception, each location prefixed with `loc`."""
-    return [{**error, "loc": (*loc, *error["loc"])} for error in exc.errors(include_url=False)]
 
 
 @lru_cache(maxsize=1024)

@@ -4,14 +4,14 @@ The tree (`Call`) is what the user wrote and what the OpenAPI document is read f
 what the generated source does, one after the other. `build.py` makes both.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from slipstream._engine.abc import Limit
 from slipstream._engine.plan.fields import ModelField
 from slipstream._engine.signature.model import Origin, Signature
-from slipstream._engine.types import CallKind, ContextKind, DependencyScope
+from slipstream._engine.types import CallKind, ContextKind, DependencyScope, SlotSource
 
 
 @dataclass(eq=False, slots=True)
@@ -37,6 +37,8 @@ class Call:
     own_scopes: tuple[str, ...] = ()
     parent_scopes: tuple[str, ...] = ()
     limit: Limit | None = None
+    replaces: "Call | None" = None
+    """The call that an override stands in for; it is shared as that one would be."""
 
     @property
     def call(self) -> Callable[..., Any]:
@@ -123,12 +125,52 @@ class BodyPlan:
     form_limits: dict[str, int]
 
 
+@dataclass(frozen=True, slots=True)
+class Take:
+    """Read one value from the request and validate it, for a parameter of `call`."""
+
+    call: Call
+    field: ModelField
+    source: SlotSource
+
+
+@dataclass(frozen=True, slots=True)
+class Solve:
+    """Call a dependency; `shared` says that later places use the result too."""
+
+    call: Call
+    shared: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """Use a result that is there already: `call` is this place, `first` the one that was solved."""
+
+    call: Call
+    first: Call
+
+
+Step: TypeAlias = Take | Solve | Again
+
+
 @dataclass(eq=False, slots=True)
 class Plan:
-    """Everything there is to know about one path operation; handler and OpenAPI are read from it."""
+    """Everything there is to know about one path operation; handler and OpenAPI are read from it.
+
+    `label` names it for people: "GET /items/{item_id}".
+    """
 
     protocol: Literal["http", "websocket"]
     label: str
     root: Call
+    steps: tuple[Step, ...]
     body: BodyPlan | None
     reply: Reply
+
+    @property
+    def calls(self) -> Iterator[Call]:
+        """Every call that is made, dependencies in order, the endpoint last."""
+        for step in self.steps:
+            if isinstance(step, Solve):
+                yield step.call
+        yield self.root

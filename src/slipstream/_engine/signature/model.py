@@ -32,13 +32,14 @@ class Slot:
     """One thing that a callable asks for.
 
     `meta` depends on `source`: a `FieldInfo` for values, a `DependencyMarker` (its callable filled
-    in) for "dependency", a `ContextKind` for "context".
+    in) for "dependency", a `ContextKind` for "context". `marked` says that the user named the source.
     """
 
     name: str
     source: SlotSource
     annotation: Any
     meta: FieldInfo | DependencyMarker | ContextKind
+    marked: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,80 @@
+"""A builder for Python source: lines, blocks, names and constants.
+
+It knows only Python. It refuses to give one name to two things, so that a user's `scope` or `list`
+can never hide what the text around it relies on.
+"""
+
+import builtins
+import keyword
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+_RESERVED = frozenset(keyword.kwlist) | frozenset(keyword.softkwlist) | frozenset(dir(builtins))
+
+
+class Writer:
+    """Collects the text of one function and the constants that it names.
+
+    Args:
+        taken: Names that the text uses for itself and nobody else may have.
+    """
+
+    def __init__(self, taken: frozenset[str] = frozenset()) -> None:
+        self.lines: list[tuple[int, str]] = []
+        self.constants: dict[str, Any] = {}
+        self._names: set[str] = set(taken)
+        self._by_identity: dict[int, str] = {}
+        self._depth = 0
+
+    def line(self, text: str = "") -> None:
+        """Add a line at the present depth."""
+        self.lines.append((self._depth, text))
+
+    def comment(self, text: str) -> None:
+        """Add a comment; what is not printable is escaped, so that no text can leave its line."""
+        safe = text.encode("unicode_escape").decode("ascii")
+        self.lines.append((self._depth, f"# {safe}"))
+
+    @contextmanager
+    def block(self, head: str) -> Iterator[None]:
+        """Add `head` and indent what is written inside; an empty block gets a `pass`."""
+        self.line(head)
+        self._depth += 1
+        before = len(self.lines)
+        yield
+        if all(text.startswith("#") for _, text in self.lines[before:]):
+            self.line("pass")
+        self._depth -= 1
+
+    def local(self, wish: str) -> str:
+        """Reserve a local name as near to the wish as can be: `limit`, then `limit_2`."""
+        base = re.sub(r"\W", "_", wish, flags=re.ASCII) or "value"
+        if base[0].isdigit():
+            base = f"_{base}"
+        name, number = base, 2
+        while name in self._names or name in _RESERVED:
+            name, number = f"{base}_{number}", number + 1
+        self._names.add(name)
+        return name
+
+    def constant(self, wish: str, value: Any) -> str:
+        """Name an object that the text refers to; the same object keeps its name."""
+        known = self._by_identity.get(id(value))
+        if known is not None:
+            return known
+        name = self.local(wish)
+        self.constants[name] = value
+        self._by_identity[id(value)] = name
+        return name
+
+    @property
+    def text(self) -> str:
+        """The source, comments and all."""
+        return "".join(f"{'    ' * depth}{text}".rstrip() + "\n" for depth, text in self.lines)
+
+    @property
+    def shape(self) -> str:
+        """The source with comments emptied: texts of one shape compile to one code."""
+        return "".join(f"{depth} {'#' if text.startswith('# ') else text}\n" for depth, text in self.lines)

@@ -1,0 +1,60 @@
+"""Endpoint and options in, `Plan` out."""
+
+from collections.abc import Sequence
+
+from slipstream._engine.errors import BodiesWithoutNames
+from slipstream._engine.plan.body import build_body_field, is_form, should_embed
+from slipstream._engine.plan.flatten import flat_body_params
+from slipstream._engine.plan.model import BodyPlan, Call, Plan, Reply
+from slipstream._engine.plan.order import order
+
+
+def build_http_plan(
+    root: Call,
+    *,
+    methods: Sequence[str],
+    unique_id: str,
+    reply: Reply,
+    strict_content_type: bool,
+    form_limits: dict[str, int],
+) -> Plan:
+    """Plan a path operation.
+
+    Args:
+        root: The tree of calls.
+        methods: HTTP methods that it serves.
+        unique_id: Name for a combined body model.
+        reply: How the result becomes a response.
+        strict_content_type: Whether JSON needs a JSON content type.
+        form_limits: Bounds for forms: `max_fields`, `max_files`, `max_part_size`.
+    """
+    label = f"{','.join(sorted(methods))} {root.path}"
+    fields = flat_body_params(root)
+    body: BodyPlan | None = None
+    if fields:
+        _refuse_implied_bodies(root, methods)
+        embed = should_embed(fields)
+        documented = build_body_field(fields, name=unique_id, embed=embed)
+        assert documented is not None, "fields are not empty"
+        kind = "form" if is_form(documented) else "json"
+        body = BodyPlan(kind, tuple(fields), embed, strict_content_type, documented, form_limits)  # type: ignore[arg-type]
+    return Plan("http", label, root, order(root), body, reply)
+
+
+def build_websocket_plan(root: Call) -> Plan:
+    """Plan a WebSocket endpoint: same tree, no body, no reply."""
+    return Plan("websocket", f"WS {root.path}", root, order(root), None, Reply())
+
+
+def _refuse_implied_bodies(root: Call, methods: Sequence[str]) -> None:
+    """A GET with two unmarked models is nearly always a mistake; marked with `Body()`, it is meant."""
+    if not set(methods) <= {"GET", "HEAD"} or len({field.name for field in root.body_params}) < 2:
+        return
+    implied = [field.name for field in root.body_params if not _is_marked(field.name, root)]
+    if implied:
+        names = tuple(field.name for field in root.body_params)
+        raise BodiesWithoutNames(names, tuple(sorted(methods)), root.origin)
+
+
+def _is_marked(name: str, root: Call) -> bool:
+    return next(slot.marked for slot in root.signature.slots if slot.name == name)

@@ -1,0 +1,150 @@
+"""Questions about annotations: is it a scalar, a sequence, a model, an upload?
+
+The answers decide where an unmarked parameter comes from, and which shapes a query can hold.
+"""
+
+import collections.abc
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import is_dataclass
+from types import UnionType
+from typing import Annotated, Any, TypeGuard, TypeVar, Union, get_args, get_origin
+
+from pydantic import BaseModel, Json
+from pydantic.fields import FieldInfo
+from starlette.datastructures import UploadFile
+
+T = TypeVar("T")
+
+SEQUENCE_TYPES: tuple[type[Any], ...] = (Sequence, list, tuple, set, frozenset, deque)
+STREAM_ORIGINS = frozenset(
+    {
+        collections.abc.AsyncIterable,
+        collections.abc.AsyncIterator,
+        collections.abc.AsyncGenerator,
+        collections.abc.Iterable,
+        collections.abc.Iterator,
+        collections.abc.Generator,
+    }
+)
+
+
+def is_subclass(annotation: Any, classes: type[T] | tuple[type[T], ...]) -> TypeGuard[type[T]]:
+    """Whether an annotation is a class below `classes`; False for everything that is no class."""
+    try:
+        return isinstance(annotation, type) and issubclass(annotation, classes)
+    except TypeError:  # list[int] is an instance of type in some versions, and no class all the same
+        return False
+
+
+def is_union(annotation: Any) -> bool:
+    """Whether it is `X | Y` or `Union[X, Y]`."""
+    return get_origin(annotation) in (Union, UnionType)
+
+
+def bare(annotation: Any) -> Any:
+    """Take `Annotated[...]` off."""
+    return get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
+
+
+def is_sequence(annotation: Any) -> bool:
+    """Whether several values of one key may be meant: `list[int]`, `set[str] | None`."""
+    annotation = bare(annotation)
+    if is_union(annotation):
+        return any(is_sequence(choice) for choice in get_args(annotation))
+    return _is_sequence_class(annotation) or _is_sequence_class(get_origin(annotation))
+
+
+def _is_sequence_class(annotation: Any) -> bool:
+    return not is_subclass(annotation, (str, bytes)) and is_subclass(annotation, SEQUENCE_TYPES)
+
+
+def is_scalar(annotation: Any) -> bool:
+    """Whether one string can hold it: no model, mapping, sequence, dataclass or upload."""
+    if annotation is Ellipsis:  # from tuple[int, ...]
+        return True
+    annotation = bare(annotation)
+    origin = get_origin(annotation)
+    if is_union(annotation):
+        return all(is_scalar(choice) for choice in get_args(annotation))
+    if any(_is_composite_class(part) for part in (annotation, origin)):
+        return False
+    return not (hasattr(origin, "__pydantic_core_schema__") or hasattr(origin, "__get_pydantic_core_schema__"))
+
+
+def _is_composite_class(annotation: Any) -> bool:
+    return (
+        is_subclass(annotation, (BaseModel, Mapping, UploadFile))
+        or _is_sequence_class(annotation)
+        or is_dataclass(annotation)
+    )
+
+
+def is_scalar_sequence(annotation: Any) -> bool:
+    """Whether it is a sequence of scalars, as repeated query keys can hold."""
+    annotation = bare(annotation)
+    if is_union(annotation):
+        choices = get_args(annotation)
+        sequences = [choice for choice in choices if is_scalar_sequence(choice)]
+        return bool(sequences) and all(choice in sequences or is_scalar(choice) for choice in choices)
+    return is_sequence(annotation) and all(is_scalar(item) for item in get_args(annotation))
+
+
+def _is_or_holds(annotation: Any, wanted: type[Any]) -> bool:
+    if is_subclass(annotation, wanted):
+        return True
+    return is_union(annotation) and any(is_subclass(choice, wanted) for choice in get_args(annotation))
+
+
+def _is_sequence_of(annotation: Any, wanted: type[Any]) -> bool:
+    if is_union(annotation):
+        return any(_is_sequence_of(choice, wanted) for choice in get_args(annotation))
+    return is_sequence(annotation) and all(_is_or_holds(bare(item), wanted) for item in get_args(annotation))
+
+
+def is_upload(annotation: Any) -> bool:
+    """Whether it is an uploaded file, perhaps optional, or a sequence of them."""
+    return _is_or_holds(annotation, UploadFile) or _is_sequence_of(annotation, UploadFile)
+
+
+def is_bytes(annotation: Any) -> bool:
+    """Whether it is `bytes`, perhaps optional."""
+    return _is_or_holds(annotation, bytes)
+
+
+def is_bytes_sequence(annotation: Any) -> bool:
+    """Whether it is a sequence of `bytes`, perhaps optional."""
+    return _is_sequence_of(annotation, bytes)
+
+
+def model_of(annotation: Any) -> type[BaseModel] | None:
+    """The model of `Model` or `Model | None`; None for all else."""
+    if is_union(annotation):
+        choices = get_args(annotation)
+        if len(choices) == 2 and type(None) in choices:
+            annotation = next(choice for choice in choices if choice is not type(None))
+    return annotation if is_subclass(annotation, BaseModel) else None
+
+
+def models_of_union(annotation: Any) -> tuple[type[BaseModel], ...]:
+    """The models of a union of at least two models (None may be among them); empty for all else."""
+    if not is_union(annotation):
+        return ()
+    choices = [bare(choice) for choice in get_args(annotation) if choice is not type(None)]
+    if len(choices) < 2 or not all(is_subclass(choice, BaseModel) for choice in choices):
+        return ()
+    return tuple(choices)
+
+
+def is_json(info: FieldInfo) -> bool:
+    """Whether a value arrives as JSON text inside a string (`Json[...]`)."""
+    return any(type(item) is Json for item in info.metadata)
+
+
+def stream_item(annotation: Any) -> Any | None:
+    """The item type of `AsyncIterable[Item]` and its like; `Any` if none is given; None for all else."""
+    origin = get_origin(annotation)
+    if origin not in STREAM_ORIGINS:
+        return None
+    arguments = get_args(annotation)
+    return arguments[0] if arguments else Any

@@ -1,0 +1,289 @@
+"""Function in, `Signature` out: where each parameter of an endpoint or dependency comes from.
+
+The rules, in order: a marker in `Annotated` or as default decides; a bare `Request` and its like
+are handed over; a name in the path is a path parameter; uploads are files; scalars are query
+parameters; all else is body.
+"""
+
+import dataclasses
+import inspect
+import re
+import sys
+from collections.abc import Callable, Mapping
+from copy import copy
+from typing import Annotated, Any, ForwardRef, cast, get_args, get_origin
+
+from pydantic import AliasChoices
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+from starlette.background import BackgroundTasks
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import Response
+from starlette.websockets import WebSocket
+from typing_inspection.typing_objects import is_typealiastype
+
+from slipstream._engine.abc import DependencyMarker, is_dependency_marker, is_value_marker
+from slipstream._engine.errors import AmbiguousParameter, DefaultInAnnotated, UnsupportedAnnotation
+from slipstream._engine.signature.annotations import (
+    is_scalar,
+    is_scalar_sequence,
+    is_subclass,
+    is_upload,
+    model_of,
+)
+from slipstream._engine.signature.kinds import call_kind, unwrapped
+from slipstream._engine.signature.merge import merge
+from slipstream._engine.signature.model import Origin, Signature, Slot
+from slipstream._engine.types import ContextKind, SlotSource
+
+EMPTY = inspect.Signature.empty
+
+_CONTEXTS: tuple[tuple[type[Any], ContextKind], ...] = (
+    (Request, "request"),
+    (WebSocket, "websocket"),
+    (HTTPConnection, "connection"),
+    (Response, "response"),
+    (BackgroundTasks, "background"),
+)
+
+
+def read_signature(
+    call: Callable[..., Any], path_names: frozenset[str], implied: Mapping[SlotSource, type[FieldInfo]]
+) -> Signature:
+    """Read what a callable asks for.
+
+    Args:
+        call: Function, class, partial or callable object.
+        path_names: Names that the path gives.
+        implied: Marker class to use for "path", "query", "body" and "file" where a parameter has none.
+
+    Raises:
+        DefinitionError: A parameter that no request can fill, or that two markers fight over.
+    """
+    written = _written_signature(call)
+    namespace = getattr(inspect.unwrap(call), "__globals__", {})
+    origin = origin_of(call)
+    slots = []
+    for parameter in written.parameters.values():
+        reader = _ParameterReader(
+            name=parameter.name,
+            annotation=_resolved(parameter.annotation, namespace),
+            default=parameter.default,
+            in_path=parameter.name in path_names,
+            path_names=path_names,
+            implied=implied,
+            origin=origin,
+        )
+        slots.append(reader.read())
+    returns = written.return_annotation
+    if returns is not EMPTY:
+        returns = _resolved(returns, namespace)
+    return Signature(call=call, origin=origin, slots=tuple(slots), returns=returns, kind=call_kind(call))
+
+
+def path_names_of(path: str) -> frozenset[str]:
+    """Names in braces, as written in a path without converters: "/items/{item_id}"."""
+    return frozenset(re.findall("{(.*?)}", path))
+
+
+def origin_of(call: Any) -> Origin:
+    """Tell where the user wrote a callable; a callable object is told by its class."""
+    target = unwrapped(call)
+    if not (inspect.isroutine(target) or inspect.isclass(target)):
+        target = type(target)
+    name = getattr(target, "__qualname__", repr(target))
+    code = getattr(target, "__code__", None)
+    if code is not None:
+        return Origin(name, code.co_filename, code.co_firstlineno)
+    try:
+        return Origin(name, inspect.getsourcefile(target), inspect.getsourcelines(target)[1])
+    except (OSError, TypeError):  # built in, or typed into a prompt
+        return Origin(name, None, None)
+
+
+def _written_signature(call: Callable[..., Any]) -> inspect.Signature:
+    try:
+        return inspect.signature(call, eval_str=True)
+    except NameError:
+        # A name that only type checkers import, such as the return type of a dependency.
+        if sys.version_info >= (3, 14):
+            from annotationlib import Format  # only exists from 3.14 on
+
+            return inspect.signature(call, annotation_format=Format.FORWARDREF)
+        return inspect.signature(call)
+
+
+def _resolved(annotation: Any, namespace: dict[str, Any]) -> Any:
+    """Evaluate an annotation that is still text; leave it as a reference where a name is unknown."""
+    if not isinstance(annotation, str):
+        return annotation
+    try:
+        value = eval(annotation, namespace)  # noqa: S307 - the program's own annotation
+    except NameError:
+        return ForwardRef(annotation)
+    return value
+
+
+@dataclasses.dataclass(slots=True)
+class _ParameterReader:
+    """Decides about one parameter."""
+
+    name: str
+    annotation: Any
+    default: Any
+    in_path: bool
+    path_names: frozenset[str]
+    implied: Mapping[SlotSource, type[FieldInfo]]
+    origin: Origin
+
+    def read(self) -> Slot:
+        if is_typealiastype(self.annotation):
+            self.annotation = self.annotation.__value__
+        whole = Any if self.annotation is EMPTY else self.annotation
+        metadata: tuple[Any, ...] = ()
+        kind = whole
+        if get_origin(whole) is Annotated:
+            kind, *rest = get_args(whole)
+            metadata = tuple(rest)
+        value_marker, dependency = self._markers(metadata, whole, kind)
+        if dependency is not None:
+            return self._dependency_slot(dependency, kind)
+        context = context_kind(kind)
+        if context is not None:
+            if value_marker is not None:
+                raise AmbiguousParameter(f"Cannot specify FastAPI annotation for type {kind!r}", self.name, self.origin)
+            return Slot(self.name, "context", kind, context)
+        if value_marker is None:
+            return self._value_slot(self._implied_marker(whole, kind), kind, marked=False)
+        return self._value_slot(value_marker, kind, marked=True)
+
+    def _markers(
+        self, metadata: tuple[Any, ...], whole: Any, kind: Any
+    ) -> tuple[FieldInfo | None, DependencyMarker | None]:
+        """Find the marker of the annotation (the last one counts) and that of the default."""
+        value_marker: FieldInfo | None = None
+        dependency: DependencyMarker | None = None
+        found = [item for item in metadata if is_value_marker(item) or is_dependency_marker(item)]
+        if found and is_dependency_marker(found[-1]):
+            dependency = found[-1]
+        elif found:
+            value_marker = self._merged(found[-1], whole)
+        if is_dependency_marker(self.default):
+            if dependency is not None:
+                raise self._ambiguous("Cannot specify `Depends` in `Annotated` and default value together")
+            if value_marker is not None:
+                raise self._ambiguous(
+                    "Cannot specify a FastAPI annotation in `Annotated` and `Depends` as a default value together"
+                )
+            dependency = self.default
+        elif isinstance(self.default, FieldInfo):
+            if value_marker is not None:
+                raise self._ambiguous("Cannot specify FastAPI annotations in `Annotated` and default value together")
+            value_marker = copy(self.default)
+            value_marker.annotation = kind
+        return value_marker, dependency
+
+    def _ambiguous(self, claim: str) -> AmbiguousParameter:
+        return AmbiguousParameter(claim, self.name, self.origin)
+
+    def _merged(self, marker: FieldInfo, whole: Any) -> FieldInfo:
+        info = merge(marker, whole)
+        if info.default is not PydanticUndefined and info.default is not Ellipsis:
+            raise DefaultInAnnotated(type(info).__name__, self.name, self.origin)
+        if self.default is EMPTY:
+            info.default = PydanticUndefined
+        elif self.in_path:
+            raise self._ambiguous("Path parameters cannot have default values")
+        else:
+            info.default = self.default
+        return info
+
+    def _dependency_slot(self, dependency: DependencyMarker, kind: Any) -> Slot:
+        if dependency.dependency is None:
+            # Depends() alone means the annotated class itself.
+            dependency = dataclasses.replace(dependency, dependency=kind)  # type: ignore[type-var]
+        return Slot(self.name, "dependency", kind, dependency)
+
+    def _implied_marker(self, whole: Any, kind: Any) -> FieldInfo:
+        source: SlotSource
+        if self.in_path:
+            source = "path"
+        elif is_upload(kind):
+            source = "file"
+        elif not is_scalar(kind):
+            source = "body"
+        else:
+            source = "query"
+        marker_class = self.implied[source]
+        # A name that is in the path of one route and not of another may keep its default for the other.
+        default = PydanticUndefined if self.in_path or self.default is EMPTY else self.default
+        marker = marker_class(annotation=whole) if self.in_path else marker_class(annotation=whole, default=default)
+        if get_origin(whole) is Annotated:
+            marker = merge(marker, whole)
+            marker.default = default
+            if self.in_path:
+                marker.default_factory = None
+        return marker
+
+    def _value_slot(self, info: FieldInfo, kind: Any, *, marked: bool) -> Slot:
+        if not is_value_marker(info):
+            raise UnsupportedAnnotation(
+                f"`{type(info).__name__}()` does not say where {self.name!r} comes from",
+                self.name, info.annotation, self.origin,
+                "write Query(), Path(), Header(), Cookie(), Body(), Form() or File() in its place",
+            )  # fmt: skip
+        source: SlotSource = info.slot_source
+        if self.in_path and source != "path":
+            raise AmbiguousParameter(
+                f"Cannot use `{type(info).__name__}` for path param {self.name!r}", self.name, self.origin
+            )
+        info = self._named_by_path(info, source)
+        if not info.alias and getattr(info, "convert_underscores", None):
+            info.alias = self.name.replace("_", "-")
+        else:
+            info.alias = info.alias or self.name
+        self._check_shape(info, source)
+        return Slot(self.name, source, kind, info, marked)
+
+    def _named_by_path(self, info: FieldInfo, source: SlotSource) -> FieldInfo:
+        """Of several aliases for a path parameter, take the one that the path has."""
+        choices = info.validation_alias
+        if source != "path" or not isinstance(choices, AliasChoices):
+            return info
+        if not all(isinstance(choice, str) for choice in choices.choices):
+            return info
+        for choice in cast(list[str], choices.choices):
+            if choice in self.path_names:
+                info = copy(info)
+                info.validation_alias = choice
+                break
+        return info
+
+    def _check_shape(self, info: FieldInfo, source: SlotSource) -> None:
+        annotation = info.annotation
+        if self.in_path and not is_scalar(annotation):
+            raise UnsupportedAnnotation(
+                "Path params must be of one of the supported types", self.name, annotation, self.origin,
+                "a path holds one value: write a scalar type such as int, str or UUID",
+            )  # fmt: skip
+        if source == "query" and not (
+            is_scalar(annotation) or is_scalar_sequence(annotation) or model_of(annotation) is not None
+        ):
+            raise UnsupportedAnnotation(
+                f"Query parameter {self.name!r} must be one of the supported types",
+                self.name, annotation, self.origin,
+                "a query holds scalars, lists of scalars or one model; for anything else write Body()",
+            )  # fmt: skip
+
+
+def context_kind(annotation: Any) -> ContextKind | None:
+    """Tell which object a bare annotation asks for; None where it is a value.
+
+    Classes of the floors above say so by an attribute `slot_context`.
+    """
+    for known, kind in _CONTEXTS:
+        if is_subclass(annotation, known):
+            return kind
+    if isinstance(annotation, type):
+        return cast("ContextKind | None", getattr(annotation, "slot_context", None))
+    return None

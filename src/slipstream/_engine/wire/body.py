@@ -1,0 +1,120 @@
+"""Reading a JSON body: bytes off the wire, text to values, values to parameters."""
+
+import json
+from collections.abc import Callable
+from email.message import Message as MimeHeader
+from functools import lru_cache
+from typing import Any
+
+from starlette.requests import ClientDisconnect
+
+from slipstream._engine.types import ErrorDetail, Location, Receive
+from slipstream._engine.wire.errors import missing
+from slipstream._engine.wire.take import Item
+from slipstream._engine.wire.values import UNSET
+
+
+class BodySyntaxError(Exception):
+    """JSON that cannot be parsed; `detail` is the one error to tell, `text` the document."""
+
+    def __init__(self, detail: ErrorDetail, text: str) -> None:
+        super().__init__(detail["ctx"]["error"])
+        self.detail = detail
+        self.text = text
+
+
+async def read_body(receive: Receive) -> bytes:
+    """Read the whole body.
+
+    Raises:
+        ClientDisconnect: The client left before all of it came.
+    """
+    message = await receive()
+    if message["type"] == "http.disconnect":
+        raise ClientDisconnect()
+    body: bytes = message.get("body", b"")
+    if not message.get("more_body", False):
+        return body
+    chunks = [body]
+    while message.get("more_body", False):
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect()
+        chunks.append(message.get("body", b""))
+    return b"".join(chunks)
+
+
+@lru_cache(maxsize=256)
+def is_json(content_type: bytes | None, strict: bool) -> bool:
+    """Whether a Content-Type means JSON: `application/json` or `application/*+json`.
+
+    Args:
+        content_type: The header as it came; None or empty where there is none.
+        strict: Whether a missing header means that the body is not JSON.
+    """
+    if not content_type:
+        return not strict
+    header = MimeHeader()
+    header["content-type"] = content_type.decode("latin-1")
+    if header.get_content_maintype() != "application":
+        return False
+    subtype = header.get_content_subtype()
+    return subtype == "json" or subtype.endswith("+json")
+
+
+def decode_body(raw: bytes, content_type: bytes | None, strict: bool) -> Any:
+    """Turn a body into Python values; bytes stay bytes where the Content-Type is not JSON's.
+
+    Returns:
+        `UNSET` for an empty body.
+
+    Raises:
+        BodySyntaxError: It is not JSON.
+        Exception: It cannot be decoded at all (not UTF-8, nested without end, a number too long).
+    """
+    if not raw:
+        return UNSET
+    if not is_json(content_type, strict):
+        return raw
+    try:
+        return json.loads(raw)
+    except json.JSONDecodeError as exc:
+        detail: ErrorDetail = {
+            "type": "json_invalid",
+            "loc": ("body", exc.pos),
+            "msg": "JSON decode error",
+            "input": {},
+            "ctx": {"error": exc.msg},
+        }
+        raise BodySyntaxError(detail, exc.doc) from exc
+
+
+def whole_taker(item: Item) -> Callable[[Any], tuple[Any, list[ErrorDetail]]]:
+    """Make the taker of a parameter that is the whole body."""
+    loc: Location = ("body",)
+
+    def take(body: Any) -> tuple[Any, list[ErrorDetail]]:
+        return item.settle(body, loc)
+
+    return take
+
+
+def key_taker(item: Item) -> Callable[[Any], tuple[Any, list[ErrorDetail]]]:
+    """Make the taker of a parameter that is one key of a JSON object."""
+
+    def take(body: Any) -> tuple[Any, list[ErrorDetail]]:
+        loc: Location = ("body", item.names[0][0])
+        if body is UNSET or isinstance(body, bytes):
+            return item.settle(UNSET, loc)
+        get = getattr(body, "get", None)
+        if get is None:  # a list, a number, null: nothing that has keys
+            return None, [missing(loc)]
+        value = UNSET
+        for name, _ in item.names:
+            value = get(name, UNSET)
+            if value is not UNSET:
+                loc = ("body", name)
+                break
+        return item.settle(value, loc)
+
+    return take

@@ -1,0 +1,115 @@
+"""From an endpoint's result to the messages of a response."""
+
+import json
+import math
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from pydantic_core import to_json
+from starlette.responses import Response
+
+from slipstream._engine.types import Message, Receive, Scope, Send
+
+_text = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+_ascii_text = json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators=(",", ":")).encode
+_ATOMS = frozenset({str, int, bool, type(None)})
+
+
+def is_plain(value: Any) -> bool:
+    """Whether a value is made of str, int, bool, None and exact dicts and lists of them.
+
+    For these, Pydantic's writer and `json` give the same bytes and `jsonable_encoder` changes nothing
+    (it drops keys that begin with "_sa", so they are not plain; floats are written differently).
+    """
+    kind = type(value)
+    if kind is dict:
+        for key, item in value.items():
+            if type(key) is not str or key.startswith("_sa"):
+                return False
+            if type(item) not in _ATOMS and not is_plain(item):
+                return False
+        return True
+    if kind is list:
+        for item in value:
+            if type(item) not in _ATOMS and not is_plain(item):
+                return False
+        return True
+    return kind in _ATOMS
+
+
+def plain_encoder(jsonable: Callable[[Any], Any]) -> Callable[[Any], bytes]:
+    """Make the encoder for results without a response model.
+
+    Args:
+        jsonable: Turns what is not plain into what `json` takes.
+    """
+
+    def encode(value: Any) -> bytes:
+        if is_plain(value):
+            try:
+                return to_json(value)
+            except Exception:  # noqa: BLE001 - a lone surrogate, or deeper than it dares: the careful way follows
+                pass
+        return dump(jsonable(value))
+
+    return encode
+
+
+def dump(value: Any) -> bytes:
+    """Write JSON-compatible values as FastAPI's JSONResponse does; what JSON lacks must not become a 500.
+
+    NaN and infinities become null, lone surrogates are escaped.
+    """
+    try:
+        return _text(value).encode()
+    except UnicodeEncodeError:
+        return _ascii_text(value).encode()
+    except ValueError:
+        return _text(finite(value)).encode()
+
+
+def finite(value: Any) -> Any:
+    """Replace NaN and infinities by None, all the way down."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [finite(item) for item in value]
+    return value
+
+
+def blank_response() -> Response:
+    """Make the response object that endpoints and dependencies set headers and status on."""
+    response = Response()
+    del response.headers["content-length"]
+    response.status_code = None  # type: ignore[assignment]  # nobody has chosen one yet
+    return response
+
+
+class Watched:
+    """A `send` that knows whether a response has started."""
+
+    __slots__ = ("send", "started")
+
+    def __init__(self, send: Send) -> None:
+        self.send = send
+        self.started = False
+
+    def __call__(self, message: Message) -> Awaitable[None]:
+        """Pass a message on."""
+        self.started = True
+        return self.send(message)
+
+
+async def respond(
+    response: Any, background: Any, scope: Scope, receive: Receive, send: Send, fail: Callable[..., Awaitable[None]]
+) -> None:
+    """Send a Response object that the endpoint returned, with the background tasks that were asked for."""
+    if background is not None and response.background is None:
+        response.background = background
+    watched = Watched(send)
+    try:
+        await response(scope, receive, watched)
+    except Exception as exc:  # noqa: BLE001 - handed to the registered handlers
+        await fail(exc, scope, receive, send, started=watched.started)

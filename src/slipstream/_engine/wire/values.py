@@ -1,0 +1,62 @@
+"""The four places beside the body where values stand: query string, headers, cookies, path.
+
+Generated source reads plain values with these; what is not plain goes to `take.py`.
+"""
+
+from typing import Any, Final
+from urllib.parse import parse_qsl
+
+from starlette.datastructures import Headers
+from starlette.requests import cookie_parser
+
+from slipstream._engine.types import Scope
+
+
+class Unset:
+    """The type of `UNSET`."""
+
+    def __repr__(self) -> str:
+        return "UNSET"
+
+    def __bool__(self) -> bool:
+        return False
+
+
+UNSET: Final[Any] = Unset()
+"""Stands for a value that the request does not have, where None would be a value."""
+
+
+def read_query(raw: bytes) -> dict[str, str]:
+    """Read a query string; of a repeated key, the last value counts."""
+    if not raw:
+        return {}
+    text = raw.decode("latin-1")
+    if "%" in text or "+" in text:
+        return dict(parse_qsl(text, keep_blank_values=True))
+    values = {}
+    for part in text.split("&"):
+        if part:
+            key, _, value = part.partition("=")
+            values[key] = value
+    return values
+
+
+def read_headers(scope: Scope) -> dict[bytes, bytes]:
+    """Read all headers, names in lower case as ASGI has them; of a repeated name, the first counts."""
+    return dict(reversed(scope["headers"]))
+
+
+def find_header(scope: Scope, name: bytes) -> bytes | None:
+    """Read one header; of a repeated name, the first counts."""
+    for key, value in scope["headers"]:
+        if key == name:
+            return value  # type: ignore[no-any-return]  # ASGI says bytes
+    return None
+
+
+def read_cookies(scope: Scope) -> dict[str, str]:
+    """Read all cookies, from every Cookie header; the last of a name counts."""
+    cookies: dict[str, str] = {}
+    for header in Headers(scope=scope).getlist("cookie"):
+        cookies.update(cookie_parser(header))
+    return cookies
