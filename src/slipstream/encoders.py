@@ -127,7 +127,8 @@ def _as_names(chosen: Any) -> Any:
     return chosen if chosen is None or isinstance(chosen, (set, dict)) else set(chosen)
 
 
-# One frame per level of nesting, hence no comprehensions (a frame each in Python 3.11): depth is bounded by Python's stack alone.
+# One frame per level of nesting, hence no comprehensions (a frame each in Python 3.11): only the
+# stack bounds the depth.
 def _encode(obj: Any, include: Any, exclude: Any, how: _How) -> Any:
     if how.custom:
         own = how.custom.get(type(obj)) or _by_base(obj, how.custom)

@@ -1,0 +1,108 @@
+"""API keys in the query string, a header or a cookie.
+
+Each class documents the key and reads it; whether it is a good one is for the program to decide.
+"""
+
+from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection
+from starlette.status import HTTP_401_UNAUTHORIZED
+
+from slipstream.openapi.models import APIKey, APIKeyIn
+from slipstream.security.base import SecurityBase
+
+
+class APIKeyBase(SecurityBase):
+    """What the three places have in common.
+
+    Args:
+        location: Where the key stands.
+        name: Name of the parameter, header or cookie.
+        description: Description in the documentation.
+        scheme_name: Name in the documentation; the class's name if None.
+        auto_error: Answer 401 where there is no key; False gives None to the endpoint instead.
+    """
+
+    model: APIKey
+
+    def __init__(
+        self, location: APIKeyIn, name: str, description: str | None, scheme_name: str | None, auto_error: bool
+    ) -> None:
+        self.model = APIKey.model_validate({"in": location, "name": name, "description": description})
+        self.scheme_name = scheme_name or type(self).__name__
+        self.auto_error = auto_error
+
+    def make_not_authenticated_error(self) -> HTTPException:
+        """Make the error for a missing key: 401.
+
+        A 401 has to name a challenge (RFC 9110, 15.5.2); no standard has one for API keys, so it is
+        `APIKey`. Override it to answer otherwise.
+        """
+        return HTTPException(HTTP_401_UNAUTHORIZED, "Not authenticated", {"WWW-Authenticate": "APIKey"})
+
+    def check_api_key(self, api_key: str | None) -> str | None:
+        """Give the key back; a missing or empty one is None, or an error with `auto_error`."""
+        if api_key:
+            return api_key
+        if self.auto_error:
+            raise self.make_not_authenticated_error()
+        return None
+
+
+class APIKeyQuery(APIKeyBase):
+    """An API key in the query string; logs and browser histories will show it.
+
+    Args:
+        name: Name of the query parameter.
+        scheme_name: Name in the documentation; the class's name if None.
+        description: Description in the documentation.
+        auto_error: Answer 401 where there is no key; False gives None to the endpoint instead.
+    """
+
+    def __init__(
+        self, *, name: str, scheme_name: str | None = None, description: str | None = None, auto_error: bool = True
+    ) -> None:
+        super().__init__(APIKeyIn.query, name, description, scheme_name, auto_error)
+
+    async def __call__(self, request: HTTPConnection) -> str | None:
+        """Read the key."""
+        return self.check_api_key(request.query_params.get(self.model.name))
+
+
+class APIKeyHeader(APIKeyBase):
+    """An API key in a header.
+
+    Args:
+        name: Name of the header.
+        scheme_name: Name in the documentation; the class's name if None.
+        description: Description in the documentation.
+        auto_error: Answer 401 where there is no key; False gives None to the endpoint instead.
+    """
+
+    def __init__(
+        self, *, name: str, scheme_name: str | None = None, description: str | None = None, auto_error: bool = True
+    ) -> None:
+        super().__init__(APIKeyIn.header, name, description, scheme_name, auto_error)
+
+    async def __call__(self, request: HTTPConnection) -> str | None:
+        """Read the key."""
+        return self.check_api_key(request.headers.get(self.model.name))
+
+
+class APIKeyCookie(APIKeyBase):
+    """An API key in a cookie.
+
+    Args:
+        name: Name of the cookie.
+        scheme_name: Name in the documentation; the class's name if None.
+        description: Description in the documentation.
+        auto_error: Answer 401 where there is no key; False gives None to the endpoint instead.
+    """
+
+    def __init__(
+        self, *, name: str, scheme_name: str | None = None, description: str | None = None, auto_error: bool = True
+    ) -> None:
+        super().__init__(APIKeyIn.cookie, name, description, scheme_name, auto_error)
+
+    async def __call__(self, request: HTTPConnection) -> str | None:
+        """Read the key."""
+        return self.check_api_key(request.cookies.get(self.model.name))

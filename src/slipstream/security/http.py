@@ -1,0 +1,173 @@
+"""The schemes of the `Authorization` header: Basic, Bearer, Digest.
+
+Each class documents the scheme and reads the credentials; checking them is for the program (compare
+secrets with `hmac.compare_digest`).
+"""
+
+from base64 import b64decode
+
+from pydantic import BaseModel, ConfigDict
+from starlette.requests import HTTPConnection
+from starlette.status import HTTP_401_UNAUTHORIZED
+
+from slipstream.exceptions import HTTPException
+from slipstream.openapi.models import HTTPBase as HTTPBaseModel, HTTPBearer as HTTPBearerModel
+from slipstream.security.base import SecurityBase
+from slipstream.security.utils import get_authorization_scheme_param
+
+# ruff: noqa: N803  # OpenAPI's names, as in FastAPI
+
+
+class HTTPBasicCredentials(BaseModel):
+    """What `HTTPBasic` gives to the endpoint."""
+
+    model_config = ConfigDict(defer_build=True)
+
+    username: str
+    """Name of the user; never contains a colon."""
+
+    password: str
+    """The password."""
+
+
+class HTTPAuthorizationCredentials(BaseModel):
+    """What `HTTPBearer` and `HTTPDigest` give to the endpoint: the header split at its first space."""
+
+    model_config = ConfigDict(defer_build=True)
+
+    scheme: str
+    """`Bearer` in `Authorization: Bearer deadbeef`, spelt as the client did."""
+
+    credentials: str
+    """`deadbeef` in `Authorization: Bearer deadbeef`."""
+
+
+class HTTPBase(SecurityBase):
+    """Any scheme of the `Authorization` header.
+
+    Args:
+        scheme: Name of the scheme, from IANA's registry.
+        scheme_name: Name in the documentation; the class's name if None.
+        description: Description in the documentation.
+        auto_error: Answer 401 where credentials are missing; False gives None to the endpoint instead.
+    """
+
+    model: HTTPBaseModel
+
+    def __init__(
+        self, *, scheme: str, scheme_name: str | None = None, description: str | None = None, auto_error: bool = True
+    ) -> None:
+        self.model = HTTPBaseModel(scheme=scheme, description=description)
+        self.scheme_name = scheme_name or type(self).__name__
+        self.auto_error = auto_error
+
+    def make_authenticate_headers(self) -> dict[str, str]:
+        """Make the challenge that goes with a 401."""
+        return {"WWW-Authenticate": self.model.scheme.title()}
+
+    def make_not_authenticated_error(self) -> HTTPException:
+        """Make the error for missing credentials: 401 with the scheme's challenge."""
+        return HTTPException(HTTP_401_UNAUTHORIZED, "Not authenticated", self.make_authenticate_headers())
+
+    async def __call__(self, request: HTTPConnection) -> HTTPAuthorizationCredentials | None:
+        """Read the credentials, of whichever scheme."""
+        return self._read(request, None)
+
+    def _read(self, request: HTTPConnection, expected: str | None) -> HTTPAuthorizationCredentials | None:
+        scheme, credentials = get_authorization_scheme_param(request.headers.get("Authorization"))
+        if scheme and credentials and (expected is None or scheme.lower() == expected):
+            return HTTPAuthorizationCredentials(scheme=scheme, credentials=credentials)
+        if self.auto_error:
+            raise self.make_not_authenticated_error()
+        return None
+
+
+class HTTPBasic(HTTPBase):
+    """Name and password in the `Authorization` header (RFC 7617); gives `HTTPBasicCredentials`.
+
+    Args:
+        scheme_name: Name in the documentation; the class's name if None.
+        realm: What the browser's dialogue names.
+        description: Description in the documentation.
+        auto_error: Answer 401 where the header is missing or of another scheme; False gives None to
+            the endpoint instead. A broken header is answered with 401 always.
+    """
+
+    def __init__(
+        self,
+        *,
+        scheme_name: str | None = None,
+        realm: str | None = None,
+        description: str | None = None,
+        auto_error: bool = True,
+    ) -> None:
+        super().__init__(scheme="basic", scheme_name=scheme_name, description=description, auto_error=auto_error)
+        self.realm = realm
+
+    def make_authenticate_headers(self) -> dict[str, str]:
+        """Make the challenge that goes with a 401."""
+        return {"WWW-Authenticate": f'Basic realm="{self.realm}"' if self.realm else "Basic"}
+
+    async def __call__(self, request: HTTPConnection) -> HTTPBasicCredentials | None:  # type: ignore[override]  # another shape of credentials, as in FastAPI
+        """Read name and password."""
+        scheme, encoded = get_authorization_scheme_param(request.headers.get("Authorization"))
+        if scheme.lower() != "basic":
+            if self.auto_error:
+                raise self.make_not_authenticated_error()
+            return None
+        try:
+            decoded = b64decode(encoded).decode("ascii")
+        except ValueError as exc:
+            raise self.make_not_authenticated_error() from exc
+        username, colon, password = decoded.partition(":")
+        if not colon:
+            raise self.make_not_authenticated_error()
+        return HTTPBasicCredentials(username=username, password=password)
+
+
+class HTTPBearer(HTTPBase):
+    """A bearer token in the `Authorization` header (RFC 6750); gives `HTTPAuthorizationCredentials`.
+
+    Args:
+        bearerFormat: What the token is, in the documentation; `JWT`, say.
+        scheme_name: Name in the documentation; the class's name if None.
+        description: Description in the documentation.
+        auto_error: Answer 401 where there is no token; False gives None to the endpoint instead.
+    """
+
+    def __init__(
+        self,
+        *,
+        bearerFormat: str | None = None,
+        scheme_name: str | None = None,
+        description: str | None = None,
+        auto_error: bool = True,
+    ) -> None:
+        self.model = HTTPBearerModel(bearerFormat=bearerFormat, description=description)
+        self.scheme_name = scheme_name or type(self).__name__
+        self.auto_error = auto_error
+
+    async def __call__(self, request: HTTPConnection) -> HTTPAuthorizationCredentials | None:
+        """Read the token."""
+        return self._read(request, "bearer")
+
+
+class HTTPDigest(HTTPBase):
+    """Digest credentials in the `Authorization` header (RFC 7616), unparsed and unchecked.
+
+    Gives `HTTPAuthorizationCredentials`; the digest itself is for a subclass to verify.
+
+    Args:
+        scheme_name: Name in the documentation; the class's name if None.
+        description: Description in the documentation.
+        auto_error: Answer 401 where credentials are missing; False gives None to the endpoint instead.
+    """
+
+    def __init__(
+        self, *, scheme_name: str | None = None, description: str | None = None, auto_error: bool = True
+    ) -> None:
+        super().__init__(scheme="digest", scheme_name=scheme_name, description=description, auto_error=auto_error)
+
+    async def __call__(self, request: HTTPConnection) -> HTTPAuthorizationCredentials | None:
+        """Read the credentials."""
+        return self._read(request, "digest")

@@ -1,0 +1,221 @@
+"""OAuth2: the flows as documentation, the form of the password flow, the bearer token, the scopes asked for."""
+
+from typing import Annotated, Any, ClassVar, cast
+
+from starlette.requests import HTTPConnection
+from starlette.status import HTTP_401_UNAUTHORIZED
+
+from slipstream._engine.types import ContextKind
+from slipstream.exceptions import HTTPException
+from slipstream.openapi.models import OAuth2 as OAuth2Model, OAuthFlows as OAuthFlowsModel
+from slipstream.param_functions import Form
+from slipstream.security.base import SecurityBase
+from slipstream.security.utils import get_authorization_scheme_param
+
+# ruff: noqa: N803  # OpenAPI's names, as in FastAPI
+
+
+class OAuth2PasswordRequestForm:
+    """The form of the password flow (RFC 6749, 4.3.2); use it as a dependency: `Depends()`.
+
+    Args:
+        grant_type: "password", which this class lets a client leave out.
+        username: Name of the user.
+        password: The password.
+        scope: Scopes separated by spaces; `scopes` has them as a list.
+        client_id: The client, unless it identifies itself with HTTP Basic.
+        client_secret: Its secret, likewise.
+    """
+
+    def __init__(
+        self,
+        *,
+        grant_type: Annotated[str | None, Form(pattern="^password$")] = None,
+        username: Annotated[str, Form()],
+        password: Annotated[str, Form(json_schema_extra={"format": "password"})],
+        scope: Annotated[str, Form()] = "",
+        client_id: Annotated[str | None, Form()] = None,
+        client_secret: Annotated[str | None, Form(json_schema_extra={"format": "password"})] = None,
+    ) -> None:
+        self.grant_type = grant_type
+        self.username = username
+        self.password = password
+        self.scopes = scope.split()
+        self.client_id = client_id
+        self.client_secret = client_secret
+
+
+class OAuth2PasswordRequestFormStrict(OAuth2PasswordRequestForm):
+    """The form of the password flow, `grant_type=password` required as the RFC says.
+
+    Args:
+        grant_type: "password".
+        username: Name of the user.
+        password: The password.
+        scope: Scopes separated by spaces; `scopes` has them as a list.
+        client_id: The client, unless it identifies itself with HTTP Basic.
+        client_secret: Its secret, likewise.
+    """
+
+    def __init__(
+        self,
+        grant_type: Annotated[str, Form(pattern="^password$")],
+        username: Annotated[str, Form()],
+        password: Annotated[str, Form()],
+        scope: Annotated[str, Form()] = "",
+        client_id: Annotated[str | None, Form()] = None,
+        client_secret: Annotated[str | None, Form()] = None,
+    ) -> None:
+        super().__init__(
+            grant_type=grant_type,
+            username=username,
+            password=password,
+            scope=scope,
+            client_id=client_id,
+            client_secret=client_secret,
+        )
+
+
+class OAuth2(SecurityBase):
+    """Any OAuth2 flows; gives the whole `Authorization` header to the endpoint.
+
+    Args:
+        flows: The flows, as a model or as OpenAPI writes them.
+        scheme_name: Name in the documentation; the class's name if None.
+        description: Description in the documentation.
+        auto_error: Answer 401 where the header is missing; False gives None to the endpoint instead.
+    """
+
+    model: OAuth2Model
+
+    def __init__(
+        self,
+        *,
+        # `model_construct` checks nothing and so builds no validator at import.
+        flows: OAuthFlowsModel | dict[str, dict[str, Any]] = OAuthFlowsModel.model_construct(),
+        scheme_name: str | None = None,
+        description: str | None = None,
+        auto_error: bool = True,
+    ) -> None:
+        self.model = OAuth2Model(flows=cast(OAuthFlowsModel, flows), description=description)
+        self.scheme_name = scheme_name or type(self).__name__
+        self.auto_error = auto_error
+
+    def make_not_authenticated_error(self) -> HTTPException:
+        """Make the error for a missing token: 401 with the challenge `Bearer`, the usual kind of token.
+
+        Override it where tokens are of another kind; RFC 6749 prescribes none.
+        """
+        return HTTPException(HTTP_401_UNAUTHORIZED, "Not authenticated", {"WWW-Authenticate": "Bearer"})
+
+    async def __call__(self, request: HTTPConnection) -> str | None:
+        """Read the header."""
+        return self._checked(request.headers.get("Authorization") or None)
+
+    def _checked(self, token: str | None) -> str | None:
+        if token is None and self.auto_error:
+            raise self.make_not_authenticated_error()
+        return token
+
+
+def _bearer_token(request: HTTPConnection) -> str | None:
+    scheme, token = get_authorization_scheme_param(request.headers.get("Authorization"))
+    return token if scheme.lower() == "bearer" else None
+
+
+class OAuth2PasswordBearer(OAuth2):
+    """A bearer token that clients get for name and password; gives the token.
+
+    Args:
+        tokenUrl: The path operation that takes `OAuth2PasswordRequestForm`, relative to the document.
+        scheme_name: Name in the documentation; the class's name if None.
+        scopes: Scope → what it allows, for the documentation.
+        description: Description in the documentation.
+        auto_error: Answer 401 where there is no token; False gives None to the endpoint instead.
+        refreshUrl: The path operation that renews a token.
+    """
+
+    def __init__(
+        self,
+        tokenUrl: str,
+        scheme_name: str | None = None,
+        scopes: dict[str, str] | None = None,
+        description: str | None = None,
+        auto_error: bool = True,
+        refreshUrl: str | None = None,
+    ) -> None:
+        flow = {"tokenUrl": tokenUrl, "refreshUrl": refreshUrl, "scopes": scopes or {}}
+        super().__init__(
+            flows=OAuthFlowsModel.model_validate({"password": flow}),
+            scheme_name=scheme_name,
+            description=description,
+            auto_error=auto_error,
+        )
+
+    async def __call__(self, request: HTTPConnection) -> str | None:
+        """Read the token."""
+        return self._checked(_bearer_token(request))
+
+
+class OAuth2AuthorizationCodeBearer(OAuth2):
+    """A bearer token that clients get for an authorization code; gives the token.
+
+    Args:
+        authorizationUrl: Where the user agrees.
+        tokenUrl: Where the code is exchanged for a token.
+        refreshUrl: Where a token is renewed.
+        scheme_name: Name in the documentation; the class's name if None.
+        scopes: Scope → what it allows, for the documentation.
+        description: Description in the documentation.
+        auto_error: Answer 401 where there is no token; False gives None to the endpoint instead.
+    """
+
+    def __init__(
+        self,
+        authorizationUrl: str,
+        tokenUrl: str,
+        refreshUrl: str | None = None,
+        scheme_name: str | None = None,
+        scopes: dict[str, str] | None = None,
+        description: str | None = None,
+        auto_error: bool = True,
+    ) -> None:
+        flow = {
+            "authorizationUrl": authorizationUrl,
+            "tokenUrl": tokenUrl,
+            "refreshUrl": refreshUrl,
+            "scopes": scopes or {},
+        }
+        super().__init__(
+            flows=OAuthFlowsModel.model_validate({"authorizationCode": flow}),
+            scheme_name=scheme_name,
+            description=description,
+            auto_error=auto_error,
+        )
+
+    async def __call__(self, request: HTTPConnection) -> str | None:
+        """Read the token."""
+        return self._checked(_bearer_token(request))
+
+
+class SecurityScopes:
+    """The scopes that a path operation and the dependencies between it and this one ask for.
+
+    Annotate a dependency's parameter with it.
+
+    Args:
+        scopes: The scopes, outermost first, each once.
+    """
+
+    slot_context: ClassVar[ContextKind] = "scopes"
+    """What the engine recognizes the annotation by."""
+
+    scopes: list[str]
+    """The scopes, outermost first."""
+
+    scope_str: str
+    """The same, separated by spaces, as a `WWW-Authenticate` header wants them."""
+
+    def __init__(self, scopes: list[str] | None = None) -> None:
+        self.scopes = scopes or []
+        self.scope_str = " ".join(self.scopes)
