@@ -1,0 +1,146 @@
+"""From the text of a path, such as `/items/{item_id:int}`, to a `Pattern`.
+
+The syntax and the language matched are Starlette's. Knows nothing of other patterns, methods or host names.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, TypeAlias
+
+from starlette.convertors import CONVERTOR_TYPES, Convertor
+
+from slipstream._engine.errors import DuplicatePathParameter, InvalidPath
+
+PARAMETER = re.compile(r"\{([a-zA-Z_][a-zA-Z0-9_]*)(?::([a-zA-Z_][a-zA-Z0-9_]*))?\}")
+"""`{name}` or `{name:converter}`; braces around anything else are ordinary text, as in Starlette."""
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One `{name:converter}` of a path."""
+
+    name: str
+    convertor: Convertor[Any] = field(compare=False)
+
+
+Segment: TypeAlias = tuple[str | Parameter, ...]
+"""What stands between two slashes: texts and parameters in turn; `()` where nothing does."""
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """A path that has been read.
+
+    `path` is the text as written, `path_format` the same without converters (`/items/{item_id}`). `names` and
+    `convertors` are in the order of the path. `segments` are what follows each slash: the pattern `/` has one
+    empty segment; a pattern without a leading slash counts its start as the first segment.
+    """
+
+    path: str
+    segments: tuple[Segment, ...]
+    names: tuple[str, ...]
+    convertors: Mapping[str, Convertor[Any]] = field(compare=False, hash=False, repr=False)
+    path_format: str
+
+    @property
+    def is_static(self) -> bool:
+        """Whether there is no parameter, so that the only path matched is `path` itself."""
+        return not self.names
+
+    @cached_property
+    def regex(self) -> re.Pattern[str]:
+        """The whole path as a regular expression, made when first asked for; use it with `.match`.
+
+        It ends in `$`, as Starlette's does, so one newline may follow what the pattern describes.
+        """
+        text = "/".join(segment_regex(segment, named=True) for segment in self.segments)
+        return re.compile(f"^{'/' if self.path.startswith('/') else ''}{text}$")
+
+    def read(self, path: str) -> dict[str, Any] | None:
+        """Return the converted parameters of `path`, or None if it does not fit.
+
+        A converter that raises ValueError says that the text is none of its own: the path does not fit then.
+        (Starlette lets that error become a 500; `int` raises it beyond 4,300 digits.)
+        """
+        found = self.regex.match(path)
+        if found is None:
+            return None
+        try:
+            return {name: convertor.convert(found[name]) for name, convertor in self.convertors.items()}
+        except ValueError:
+            return None
+
+
+def read_pattern(path: str, *, is_relative: bool = False) -> Pattern:
+    """Read a path in Starlette's syntax.
+
+    Args:
+        path: Text with `{name}` or `{name:converter}` in it; converters are looked up now, in
+            `starlette.convertors.CONVERTOR_TYPES`, so register your own before.
+        is_relative: Whether the path awaits a prefix, and so may be empty or lack the leading slash.
+
+    Raises:
+        InvalidPath: The path does not start with a slash, or a converter is unknown.
+        DuplicatePathParameter: A name is used twice.
+    """
+    if not path.startswith("/") and not is_relative:
+        raise InvalidPath(path, "Routed paths must start with '/'", f"write {'/' + path!r}")
+    segments = read_segments(path)
+    parameters = [piece for segment in segments for piece in segment if isinstance(piece, Parameter)]
+    names = tuple(parameter.name for parameter in parameters)
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise DuplicatePathParameter(path, tuple(repeated))
+    return Pattern(
+        path=path,
+        segments=segments,
+        names=names,
+        convertors={parameter.name: parameter.convertor for parameter in parameters},
+        path_format=PARAMETER.sub(r"{\1}", path),
+    )
+
+
+def read_segments(path: str) -> tuple[Segment, ...]:
+    """Cut a path at its slashes, and each part into texts and parameters; a leading slash opens the first part."""
+    parts = path.removeprefix("/").split("/")
+    return tuple(read_segment(part, path) for part in parts)
+
+
+def read_segment(part: str, path: str) -> Segment:
+    """Cut what stands between two slashes of `path` into texts and parameters."""
+    pieces: list[str | Parameter] = []
+    end = 0
+    for found in PARAMETER.finditer(part):
+        if found.start() > end:
+            pieces.append(part[end : found.start()])
+        pieces.append(Parameter(found[1], find_convertor(found[2] or "str", path)))
+        end = found.end()
+    if end < len(part):
+        pieces.append(part[end:])
+    return tuple(pieces)
+
+
+def find_convertor(name: str, path: str) -> Convertor[Any]:
+    """Look up a converter by the name that `path` gives it.
+
+    Raises:
+        InvalidPath: Nobody registered that name.
+    """
+    convertor = CONVERTOR_TYPES.get(name)
+    if convertor is None:
+        known = ", ".join(sorted(CONVERTOR_TYPES))
+        advice = f"write one of {known}, or register it before with starlette.convertors.register_url_convertor"
+        raise InvalidPath(path, f"Unknown path convertor {name!r}", advice)
+    return convertor
+
+
+def segment_regex(segment: Segment, *, named: bool) -> str:
+    """Write one segment as a regular expression, its parameters as named groups or as nameless ones."""
+    return "".join(
+        re.escape(piece)
+        if isinstance(piece, str)
+        else f"({'?P<' + piece.name + '>' if named else '?:'}{piece.convertor.regex})"
+        for piece in segment
+    )

@@ -1,0 +1,201 @@
+"""From the routes of an application to one table, and from a request to the route that serves it.
+
+Answers as a scan of Starlette's router would: the first route in order that fits path and method; else the first
+that fits the path alone (405); else a path with its last slash toggled that fits anything (redirect); else nothing.
+Sends no answer and changes no scope.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from operator import attrgetter, itemgetter
+from typing import Any, Literal, NamedTuple
+
+from slipstream._engine.router.pattern import Pattern
+from slipstream._engine.router.tree import NEVER, Leaf, Tree
+from slipstream._engine.types import Scope
+
+Protocol = Literal["http", "websocket"]
+
+FULL = 2
+"""The number of Starlette's `Match.FULL`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A route with a pattern.
+
+    `rank` tells its place in the order of registration; no two entries of a table may share one. `methods` are in
+    capitals; None or none at all means every method. They are taken as they are (HEAD does not follow from GET),
+    and mean nothing for a WebSocket. `value` is what a match returns.
+    """
+
+    rank: int
+    pattern: Pattern
+    value: Any
+    methods: frozenset[str] | None = None
+    protocol: Protocol = "http"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpaqueEntry:
+    """A route that decides by itself: a mount, a host, any Starlette route that is none of ours.
+
+    `matches` is Starlette's `BaseRoute.matches`: it returns a `Match` (or its number: 0 none, 1 partial, 2 full) and
+    the keys to add to the scope, and is asked for HTTP and WebSocket alike. `prefix` is static text without which,
+    at the start of the path, it never matches; "" asks it always. Give "/static/" for a mount at "/static".
+    """
+
+    rank: int
+    matches: Callable[[Scope], tuple[Any, Scope]]
+    value: Any
+    prefix: str = ""
+
+
+class Found(NamedTuple):
+    """A route that fits.
+
+    `params` are the converted path parameters. `child_scope` is what an opaque entry wants added to the scope
+    (`path_params` among it, `params` being empty then); None for an entry with a pattern.
+    """
+
+    value: Any
+    params: dict[str, Any]
+    child_scope: Scope | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Miss:
+    """Why nothing serves a request, and what to say instead.
+
+    `partial` is the first route that fits the path alone: answer 405 with it. `allowed` are that route's methods,
+    sorted (none if it is opaque: let it answer by itself), `allowed_all` those of every route that fits the path.
+    Without `partial`, `redirect_path` is the `scope["path"]` to redirect to; None: answer 404.
+    """
+
+    partial: Found | None = None
+    allowed: tuple[str, ...] = ()
+    allowed_all: tuple[str, ...] = ()
+    redirect_path: str | None = None
+
+
+class Table:
+    """The routes of one application, frozen.
+
+    `match` and `match_websocket` look at patterns only: they serve a table that `is_mixed` says is without opaque
+    entries. `match_mixed` serves every table. When they return None, ask `miss` for the reason.
+    """
+
+    def __init__(self, entries: Iterable[Entry | OpaqueEntry], *, redirect_slashes: bool = True) -> None:
+        """Build the table; `redirect_slashes` says whether `miss` looks for a path to redirect to."""
+        listed = sorted(entries, key=attrgetter("rank"))
+        patterned = [entry for entry in listed if isinstance(entry, Entry)]
+        http = [entry for entry in patterned if entry.protocol == "http"]
+        methods = {method for entry in http for method in entry.methods or ()}
+        last_rank = patterned[-1].rank if patterned else -1
+        self._redirect_slashes = redirect_slashes
+        self._opaque = [entry for entry in listed if isinstance(entry, OpaqueEntry)]
+        self._early = [entry for entry in self._opaque if entry.rank < last_rank]
+        self._websocket = plant(entry for entry in patterned if entry.protocol == "websocket")
+        self._http = Tree(Leaf(entry.pattern, entry.rank, entry) for entry in http)
+        self._any_method = plant(entry for entry in http if not entry.methods)
+        self._by_method = {
+            method: plant(entry for entry in http if not entry.methods or method in entry.methods) for method in methods
+        }
+
+    @property
+    def is_mixed(self) -> bool:
+        """Whether some entry is opaque, so that only `match_mixed` sees all of them."""
+        return bool(self._opaque)
+
+    def match(self, method: str, path: str) -> tuple[Any, dict[str, Any]] | None:
+        """Return value and converted parameters of the HTTP route that serves a request.
+
+        `path` is what follows the root path, decoded; `method` is in capitals. The parameters are a new dict.
+        """
+        return self._by_method.get(method, self._any_method).find(path)
+
+    def match_websocket(self, path: str) -> tuple[Any, dict[str, Any]] | None:
+        """Return value and converted parameters of the route that serves a WebSocket; as `match` does."""
+        return self._websocket.find(path)
+
+    def match_mixed(self, scope: Scope, path: str) -> Found | None:
+        """Return the route that serves a request or a WebSocket, opaque ones included.
+
+        `path` is what follows the root path in `scope["path"]`. The scope is shown to opaque entries, not changed.
+        """
+        tree = self._tree(scope)
+        limit: float = NEVER
+        if any(path.startswith(entry.prefix) for entry in self._early):
+            first = next(tree.candidates(path), None)
+            found = None if first is None else (first[0].value, first[1])
+            limit = NEVER if first is None else first[0].rank
+        else:
+            found = tree.find(path)
+            limit = NEVER if found is None else -1
+        for entry, match, child_scope in self._ask(scope, path):
+            if entry.rank > limit:
+                break
+            if match == FULL:
+                return Found(entry.value, {}, child_scope)
+        return None if found is None else Found(*found)
+
+    def miss(self, scope: Scope, path: str) -> Miss:
+        """Say why nothing serves a request that a match method returned None for, and what to answer.
+
+        `path` is what follows the root path in `scope["path"]`. Only HTTP is ever redirected, and never from "/".
+        """
+        fits = sorted(self._fits(scope, path), key=itemgetter(0))
+        if fits:
+            methods = [methods for _, _, methods in fits]
+            return Miss(
+                partial=fits[0][1],
+                allowed=tuple(sorted(methods[0])),
+                allowed_all=tuple(sorted(frozenset().union(*methods))),
+            )
+        if self._redirect_slashes and path != "/" and scope["type"] == "http":
+            toggle = drop_slashes if path.endswith("/") else add_slash
+            redirect_scope = {**scope, "path": toggle(scope["path"])}
+            if any(self._fits(redirect_scope, toggle(path))):
+                return Miss(redirect_path=redirect_scope["path"])
+        return Miss()
+
+    def _tree(self, scope: Scope) -> Tree:
+        """Return the tree with the routes for the scope's protocol and method."""
+        if scope["type"] == "http":
+            return self._by_method.get(scope["method"], self._any_method)
+        return self._websocket
+
+    def _ask(self, scope: Scope, path: str) -> Iterator[tuple[OpaqueEntry, int, Scope]]:
+        """Ask the opaque entries in order of rank; yield those that fit, partially or in full."""
+        for entry in self._opaque:
+            if path.startswith(entry.prefix):
+                match, child_scope = entry.matches(scope)
+                match = getattr(match, "value", match)
+                if match:
+                    yield entry, match, child_scope
+
+    def _fits(self, scope: Scope, path: str) -> Iterator[tuple[int, Found, frozenset[str]]]:
+        """Yield rank, route and methods of whatever fits the path, whether or not it takes the method."""
+        if scope["type"] == "http":
+            for leaf, params in self._http.candidates(path):
+                yield leaf.rank, Found(leaf.value.value, params), leaf.value.methods or frozenset()
+        else:
+            for leaf, params in self._websocket.candidates(path):
+                yield leaf.rank, Found(leaf.value, params), frozenset()
+        for entry, _, child_scope in self._ask(scope, path):
+            yield entry.rank, Found(entry.value, {}, child_scope), frozenset()
+
+
+def plant(entries: Iterable[Entry]) -> Tree:
+    """Make the tree that leads to the values of some entries."""
+    return Tree(Leaf(entry.pattern, entry.rank, entry.value) for entry in entries)
+
+
+def add_slash(path: str) -> str:
+    """Add a slash to the end of a path."""
+    return path + "/"
+
+
+def drop_slashes(path: str) -> str:
+    """Remove all slashes from the end of a path."""
+    return path.rstrip("/")

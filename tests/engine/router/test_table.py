@@ -1,0 +1,172 @@
+"""The table answers as a literal scan of Starlette's router would, and says why when it has no answer."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import given, settings, strategies as st
+from starlette.convertors import CONVERTOR_TYPES, Convertor
+from starlette.routing import BaseRoute, Host, Match, Mount, Route, WebSocketRoute
+
+from slipstream._engine.router.pattern import read_pattern
+from slipstream._engine.router.table import Entry, Found, Miss, OpaqueEntry, Table
+
+METHODS = ("GET", "POST", "PUT")
+
+
+class Crossing(Convertor[str]):
+    """A registered converter that may match slashes, or nothing."""
+
+    regex = "[a-z]*(?:/[a-z]+)?"
+
+    def convert(self, value: str) -> str:
+        return value.upper()
+
+    def to_string(self, value: str) -> str:
+        return value.lower()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def crossing_convertor() -> Iterator[None]:
+    """Register `Crossing` for this module's tests."""
+    CONVERTOR_TYPES["crossing"] = Crossing()
+    yield
+    del CONVERTOR_TYPES["crossing"]
+
+
+# What is drawn ----------------------------------------------------------------------------------------------------
+
+texts = st.sampled_from(["a", "b", "me", "a.b", "1", "", "x-", "{no-name}", "(.*)", "a\n"])
+kinds = st.sampled_from(["", "", "", ":int", ":float", ":uuid", ":path", ":str", ":crossing"])
+values = st.sampled_from(
+    ["a", "b", "me", "a.b", "1", "2.5", "", "x-", "\n", "a\n", "1\n", "a\nb", "x-1.b", "é", "{no-name}", "(.*)",
+     "12345678-1234-5678-1234-567812345678", "12345678123456781234567812345678"]
+)  # fmt: skip
+paths = st.lists(values, max_size=5).map(lambda parts: "/" + "/".join(parts)) | st.sampled_from(["", "*", "a", "/\n"])
+method_sets = st.none() | st.frozensets(st.sampled_from(METHODS), max_size=2)
+
+
+@st.composite
+def written_paths(draw: st.DrawFn) -> str:
+    """A path in Starlette's syntax, no name used twice."""
+    names = iter("pqrstuvwxyz")
+    segments = []
+    for _ in range(draw(st.integers(1, 4))):
+        match draw(st.integers(0, 4)):
+            case 0 | 1:
+                segments.append(draw(texts))
+            case 2 | 3:
+                segments.append(f"{{{next(names)}{draw(kinds)}}}")
+            case _:
+                between = draw(st.sampled_from([".", "-", "x", ""]))
+                segments.append(f"{{{next(names)}{draw(kinds)}}}{between}{{{next(names)}{draw(kinds)}}}")
+    return "/" + "/".join(segments)
+
+
+async def endpoint(*args: Any) -> None:
+    """Serve nothing; routes only need one."""
+
+
+@st.composite
+def routes(draw: st.DrawFn) -> BaseRoute:
+    """A route of Starlette's: plain ones more often than mounts and hosts."""
+    match draw(st.integers(0, 9)):
+        case 0:
+            return Mount(draw(st.sampled_from(["", "/a", "/a/b", "/{m}", "/a/{m:int}"])), app=endpoint)
+        case 1:
+            return Host(draw(st.sampled_from(["a.org", "{sub}.org"])), app=endpoint)
+        case 2 | 3:
+            return WebSocketRoute(draw(written_paths()), endpoint)
+    route = Route(draw(written_paths()), endpoint)
+    route.methods = draw(method_sets)
+    return route
+
+
+def entry_for(rank: int, route: BaseRoute) -> Entry | OpaqueEntry:
+    """Say what a route of Starlette's is in our table."""
+    if isinstance(route, Route):
+        methods = None if route.methods is None else frozenset(route.methods)
+        return Entry(rank=rank, pattern=read_pattern(route.path), methods=methods, value=route)
+    if isinstance(route, WebSocketRoute):
+        return Entry(rank=rank, pattern=read_pattern(route.path), protocol="websocket", value=route)
+    prefix = f"{route.path}/".partition("{")[0] if isinstance(route, Mount) else ""
+    return OpaqueEntry(rank=rank, matches=route.matches, prefix=prefix, value=route)
+
+
+def scope_for(path: str, method: str = "GET", protocol: str = "http", root_path: str = "") -> dict[str, Any]:
+    """Write the scope of a request."""
+    headers = [(b"host", b"a.org")]
+    return {"type": protocol, "method": method, "path": root_path + path, "root_path": root_path, "headers": headers}
+
+
+# The oracle: Starlette's own scan, word for word in what it decides ------------------------------------------------
+
+
+def scan(routes: list[BaseRoute], scope: dict[str, Any]) -> list[tuple[BaseRoute, Match, dict[str, Any]]]:
+    """Ask every route in order; list those that match in any way."""
+    asked = [(route, *route.matches(scope)) for route in routes]
+    return [(route, match, dict(child)) for route, match, child in asked if match is not Match.NONE]
+
+
+def expected_found(routes: list[BaseRoute], scope: dict[str, Any]) -> tuple[BaseRoute, dict[str, Any]] | None:
+    """Return the route that Starlette's router serves a request with, and its path parameters."""
+    full = [(route, child["path_params"]) for route, match, child in scan(routes, scope) if match is Match.FULL]
+    return full[0] if full else None
+
+
+def expected_miss(routes: list[BaseRoute], scope: dict[str, Any], path: str) -> tuple[Any, ...]:
+    """Return the first partial route, its methods, everybody's methods, and the path to redirect to."""
+    partial = scan(routes, scope)
+    if partial:
+        everybody = set().union(*(route.methods for route, _, _ in partial))  # type: ignore[attr-defined]
+        route = partial[0][0]
+        return route, partial[0][2]["path_params"], sorted(route.methods), sorted(everybody), None  # type: ignore[attr-defined]
+    redirect = None
+    if path != "/" and scope["type"] == "http":
+        toggled = scope["path"].rstrip("/") if path.endswith("/") else scope["path"] + "/"
+        redirect = toggled if scan(routes, {**scope, "path": toggled}) else None
+    return None, None, [], [], redirect
+
+
+def params_of(found: Found) -> dict[str, Any]:
+    """Return the path parameters, wherever they are."""
+    if found.child_scope is None:
+        return found.params
+    params: dict[str, Any] = found.child_scope["path_params"]
+    return params
+
+
+def facts_of(miss: Miss) -> tuple[Any, ...]:
+    """Write a miss the way `expected_miss` does."""
+    allowed, allowed_all = list(miss.allowed), list(miss.allowed_all)
+    if miss.partial is None:
+        return None, None, allowed, allowed_all, miss.redirect_path
+    return miss.partial.value, params_of(miss.partial), allowed, allowed_all, miss.redirect_path
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    routes=st.lists(routes(), max_size=8),
+    paths=st.lists(paths, min_size=1, max_size=12),
+    method=st.sampled_from((*METHODS, "BREW")),
+    protocol=st.sampled_from(["http", "http", "websocket"]),
+    root_path=st.sampled_from(["", "", "/root"]),
+)
+def test_a_table_answers_as_a_scan_in_order(
+    routes: list[BaseRoute], paths: list[str], method: str, protocol: str, root_path: str
+) -> None:
+    """Whatever is registered and asked, route, parameters, 405, redirect and 404 are Starlette's."""
+    table = Table(entry_for(rank, route) for rank, route in enumerate(routes))
+
+    for path in paths:
+        if root_path and not path.startswith("/"):
+            continue
+        scope = scope_for(path, method, protocol, root_path)
+        expected = expected_found(routes, scope)
+        found = table.match_mixed(scope, path)
+        assert (None if found is None else (found.value, params_of(found))) == expected
+        if not table.is_mixed:
+            plain = table.match(method, path) if protocol == "http" else table.match_websocket(path)
+            assert plain == expected
+        if found is None:
+            assert facts_of(table.miss(scope, path)) == expected_miss(routes, scope, path)
