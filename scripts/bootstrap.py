@@ -1,8 +1,8 @@
 """Make the project's virtual environment: bootstrap.py VENV LOCK READY.
 
 Uses only the standard library and pip, and pip's own configuration for where packages come from.
-Writes READY last, so that an interrupted set-up is taken up again. Parses on any Python 3, to say
-which one is needed.
+Writes READY last, so that an interrupted set-up is taken up again. Parses on any Python from 3.6 on, to
+say which one is needed.
 """
 
 import os
@@ -12,6 +12,7 @@ import sys
 import time
 
 OLDEST = (3, 11)
+MADE_IN = "made-in"
 
 
 def stop(sentence):
@@ -22,28 +23,26 @@ def stop(sentence):
 def call(doing, *command):
     """Run a command; when it fails, say what it was for."""
     if subprocess.call(command) != 0:
-        stop("{} failed; the command was\n  {}".format(doing, " ".join(command)))
+        stop(f"{doing} failed; the command was\n  " + " ".join(command))
 
 
 def is_usable(python, venv):
-    """Whether VENV holds a Python that runs, is new enough, and was made for this very folder."""
-    probe = "import sys, pip; print(sys.prefix); sys.exit(sys.version_info < {!r})".format(OLDEST)
+    """Whether VENV holds a Python that runs, is new enough, and was made where it lies: it cannot be moved."""
     try:
-        answer = subprocess.run([python, "-c", probe], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        with open(os.path.join(venv, MADE_IN)) as file:
+            made_in = file.read()
+        probe = f"import sys, pip; sys.exit(sys.version_info < {OLDEST!r})"
+        answer = subprocess.call([python, "-c", probe], stderr=subprocess.DEVNULL)
     except OSError:
         return False
-    prefix = answer.stdout.decode().strip()
-    return answer.returncode == 0 and os.path.realpath(prefix) == os.path.realpath(venv)
+    return answer == 0 and made_in == os.path.realpath(venv)
 
 
 def main(venv, lock, ready):
     """Make or repair the environment, install the lock, then the project itself."""
     if sys.version_info < OLDEST:
-        stop(
-            "Python {}.{} or newer is needed and {} is {}.{}; name another one: make PYTHON=python3.13".format(
-                OLDEST[0], OLDEST[1], sys.executable, sys.version_info[0], sys.version_info[1]
-            )
-        )
+        needed, found = ".".join(map(str, OLDEST)), sys.version.split()[0]
+        stop(f"Python {needed} or newer is needed and {sys.executable} is {found}; try: make PYTHON=python3.13")
     began = time.time()
     python = os.path.join(venv, "bin", "python")
     if not is_usable(python, venv):
@@ -51,13 +50,15 @@ def main(venv, lock, ready):
             import ensurepip  # noqa: F401, PLC0415  (Debian ships it apart from python3)
         except ImportError:
             stop("this Python has no venv module; on Debian and Ubuntu: apt-get install python3-venv")
-        print("making a virtual environment in {} with Python {}".format(venv, sys.version.split()[0]), flush=True)
+        print(f"making a virtual environment in {venv} with Python {sys.version.split()[0]}", flush=True)
         shutil.rmtree(venv, ignore_errors=True)
         call("making the environment", sys.executable, "-m", "venv", venv)
+        with open(os.path.join(venv, MADE_IN), "w") as file:
+            file.write(os.path.realpath(venv))
 
     # -qq: pip's notices about its configuration are not about this project; errors are still shown.
     install = [python, "-m", "pip", "--disable-pip-version-check", "-qq", "install", "--no-deps"]
-    print("installing the locked dependencies from {} (once, some 20 seconds)".format(lock), flush=True)
+    print(f"installing the locked dependencies from {lock} (once, some 20 seconds)", flush=True)
     call("installing the locked dependencies", *install, "--require-hashes", "-r", lock)
     call("installing slipstream itself", *install, "--no-build-isolation", "--editable", ".")
 
@@ -66,7 +67,7 @@ def main(venv, lock, ready):
             os.remove(os.path.join(venv, name))
     with open(ready, "w"):
         pass
-    print("ready after {:.0f} seconds".format(time.time() - began), flush=True)
+    print(f"ready after {time.time() - began:.0f} seconds", flush=True)
 
 
 if __name__ == "__main__":

@@ -3,5 +3,241 @@
 A program, or a package that it uses, may import `fastapi` itself. After `install()` each
 `fastapi.x` is the very same module object as `slipstream.x`: classes are identical, so
 `isinstance`, `except`, pickles and patched attributes agree whichever name was written.
-Nothing is renamed on disk and nothing happens unless a program asks.
+Nothing is changed on disk, and nothing happens unless a program asks:
+
+    import slipstream.compat
+    slipstream.compat.install()          # before anything imports fastapi
+
+    with slipstream.compat.aliased():    # or for a while, as in a test
+        import some_package_that_imports_fastapi
+
+    python -m slipstream.compat script.py        # or around a whole program
+    python -m slipstream.compat -m package.module
+    slipstream run --alias main.py               # also with --reload and --workers
+
+A fastapi that is installed beside it stays where it is and is hidden while the alias holds.
+Packages that ask `importlib.metadata` for the version of fastapi are told `FASTAPI_VERSION`,
+so that their checks for features come out as they should. The alias holds in one process: a
+child process that starts a fresh interpreter (`multiprocessing` with "spawn") installs its own.
 """
+
+import contextlib
+import importlib
+import importlib.abc
+import importlib.machinery
+import importlib.metadata
+import importlib.util
+import os
+import runpy
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from types import CodeType, ModuleType
+from typing import NoReturn
+
+from slipstream._engine.errors import SlipstreamError
+
+__all__ = ["FASTAPI_VERSION", "AlreadyImported", "aliased", "install", "is_installed", "main", "uninstall"]
+
+FASTAPI_VERSION = "0.165.0"
+"""The release of FastAPI whose public API slipstream follows."""
+
+_ALIAS = "fastapi"
+_OWN = "slipstream"
+
+
+@dataclass(eq=False)
+class AlreadyImported(SlipstreamError, RuntimeError):
+    """The real fastapi was imported before the alias; its classes would live on beside ours."""
+
+    modules: tuple[str, ...]
+    file: str | None
+
+    def __str__(self) -> str:
+        return (
+            f"fastapi is already imported, from {self.file or 'an unknown place'} ({len(self.modules)} modules)\n"
+            f"  call slipstream.compat.install() before the first import of fastapi,\n"
+            f"  or install(force=True): what has imported names from it keeps the real ones"
+        )
+
+
+def install(*, force: bool = False) -> None:
+    """Make `import fastapi`, and every submodule, give slipstream's modules. Calling it again changes nothing.
+
+    Args:
+        force: Replace a real fastapi that is already imported; `uninstall` puts it back.
+
+    Raises:
+        AlreadyImported: The real fastapi is imported and `force` is false.
+    """
+    if is_installed():
+        return
+    real = {name: module for name, module in sys.modules.items() if _is_alias(name) and module is not None}
+    if real and not force:
+        raise AlreadyImported(tuple(sorted(real)), getattr(real.get(_ALIAS), "__file__", None))
+    for name in real:
+        del sys.modules[name]
+    _state.displaced = real
+    sys.meta_path.insert(0, _state.finder)
+    importlib.invalidate_caches()
+
+
+def uninstall() -> None:
+    """Let `import fastapi` mean again what it did before `install`. Does nothing when it is not installed."""
+    if not is_installed():
+        return
+    sys.meta_path.remove(_state.finder)
+    for name in [name for name in sys.modules if _is_alias(name)]:
+        del sys.modules[name]
+    sys.modules.update(_state.displaced)
+    _state.displaced = {}
+
+
+def is_installed() -> bool:
+    """Whether the alias holds in this process."""
+    return _state.finder in sys.meta_path
+
+
+@contextlib.contextmanager
+def aliased(*, force: bool = False) -> Iterator[None]:
+    """Hold the alias within a `with` block; inside another one, or after `install`, it changes nothing."""
+    if is_installed():
+        yield
+        return
+    install(force=force)
+    try:
+        yield
+    finally:
+        uninstall()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a script or module under the alias, as `python -m slipstream.compat` does.
+
+    Args:
+        arguments: `["script.py", …]` or `["-m", "module", …]`; None takes the command line's.
+
+    Returns:
+        Exit code: 2 for a wrong call, else 0; what the program raises passes through.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if words[:1] == ["-m"] and len(words) > 1:
+        install()
+        sys.argv = words[1:]
+        runpy.run_module(words[1], run_name="__main__", alter_sys=True)
+        return 0
+    if not words or words[0].startswith("-"):
+        asked = words[:1] in (["-h"], ["--help"])
+        stream = sys.stdout if asked else sys.stderr
+        stream.write("usage: python -m slipstream.compat (SCRIPT | -m MODULE) [ARGUMENT ...]\n")
+        return 0 if asked else 2
+    if not os.path.exists(words[0]):
+        sys.stderr.write(f"slipstream.compat: there is no file {words[0]} in {os.getcwd()}\n")
+        return 2
+    install()
+    sys.argv = words
+    sys.path[0] = os.path.dirname(os.path.abspath(words[0]))
+    runpy.run_path(words[0], run_name="__main__")
+    return 0
+
+
+def _is_alias(name: str) -> bool:
+    return name == _ALIAS or name.startswith(_ALIAS + ".")
+
+
+def _own(name: str) -> str:
+    return _OWN + name.removeprefix(_ALIAS)
+
+
+class _Loader(importlib.abc.InspectLoader):
+    """Hands out a module that exists under another name."""
+
+    def __init__(self, own_name: str) -> None:
+        self.own_name = own_name
+        self.own_spec: importlib.machinery.ModuleSpec | None = None
+
+    def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType:
+        """Give slipstream's module; the import system then writes the alias's spec over its own."""
+        module = importlib.import_module(self.own_name)
+        self.own_spec = module.__spec__
+        return module
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Give the module its own spec back; it has run already."""
+        module.__spec__ = self.own_spec
+
+    # What `runpy` and `inspect` ask, for `python -m slipstream.compat -m fastapi`.
+
+    def is_package(self, fullname: str) -> bool:
+        return self._spec().submodule_search_locations is not None
+
+    def get_code(self, fullname: str) -> CodeType | None:
+        loader = self._spec().loader
+        return loader.get_code(self.own_name) if isinstance(loader, importlib.abc.InspectLoader) else None
+
+    def get_source(self, fullname: str) -> str | None:
+        loader = self._spec().loader
+        return loader.get_source(self.own_name) if isinstance(loader, importlib.abc.InspectLoader) else None
+
+    def get_filename(self, fullname: str) -> str:
+        return self._spec().origin or ""
+
+    def _spec(self) -> importlib.machinery.ModuleSpec:
+        spec = importlib.util.find_spec(self.own_name)
+        if spec is None:
+            raise ImportError(f"there is no {self.own_name}", name=self.own_name)
+        return spec
+
+
+class _Finder(importlib.metadata.DistributionFinder):
+    """Answers for every name of fastapi, so that a real one beside us stays hidden."""
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        """Spec of the alias, None for other names; a module that slipstream lacks is an error here."""
+        if not _is_alias(fullname):
+            return None
+        own_name = _own(fullname)
+        try:
+            own = importlib.util.find_spec(own_name)
+        except ValueError:  # a module that someone put into sys.modules by hand, without a spec
+            return importlib.machinery.ModuleSpec(fullname, _Loader(own_name))
+        if own is None:
+            raise ModuleNotFoundError(f"No module named {fullname!r} (there is no {own_name})", name=fullname)
+        spec = importlib.machinery.ModuleSpec(fullname, _Loader(own_name), origin=own.origin)
+        spec.submodule_search_locations = own.submodule_search_locations
+        return spec
+
+    def find_distributions(
+        self, context: importlib.metadata.DistributionFinder.Context = importlib.metadata.DistributionFinder.Context()
+    ) -> Iterable[importlib.metadata.Distribution]:
+        """Answer when fastapi is asked for by name; a list of all distributions stays as it is."""
+        return [_Distribution()] if context.name == _ALIAS else []
+
+
+class _Distribution(importlib.metadata.Distribution):
+    """What `importlib.metadata.version("fastapi")` reads."""
+
+    def read_text(self, filename: str) -> str | None:
+        """Give the metadata file; there is no other."""
+        if filename != "METADATA":
+            return None
+        return f"Metadata-Version: 2.1\nName: {_ALIAS}\nVersion: {FASTAPI_VERSION}\nSummary: slipstream, by alias\n"
+
+    def locate_file(self, path: str | os.PathLike[str]) -> NoReturn:
+        """Refuse: nothing of this distribution lies on disk."""
+        raise FileNotFoundError(path)
+
+
+class _State:
+    def __init__(self) -> None:
+        self.finder = _Finder()
+        self.displaced: dict[str, ModuleType] = {}
+
+
+_state = _State()
+
+if __name__ == "__main__":
+    # `-m` has made this module a second time, under the name __main__; state lives in the first.
+    sys.exit(importlib.import_module("slipstream.compat").main())

@@ -1,0 +1,244 @@
+"""From what a user types, `main.py` or `package.module:app`, to the application object.
+
+A file is imported under the name that it has below the outermost folder without an `__init__.py`,
+with that folder on `sys.path`; a module name is looked up from the working directory. Knows nothing
+of servers and of click.
+"""
+
+import importlib
+import inspect
+import re
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from starlette.applications import Starlette
+
+from slipstream._engine.errors import SlipstreamError
+
+DEFAULT_FILES = ("main.py", "app.py", "api.py", "app/main.py", "app/app.py", "app/api.py")
+"""Tried in this order when no target is given."""
+
+PREFERRED_NAMES = ("app", "api", "application")
+"""Names that are taken for the application when the target names none."""
+
+FACTORY_NAMES = ("create_app", "make_app", "get_app")
+"""Names that are taken for a function that makes the application, when nothing else is found."""
+
+_ATTRIBUTE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*(\(\))?")
+
+
+@dataclass(eq=False)
+class TargetError(SlipstreamError):
+    """What was typed leads to no application."""
+
+    seen: str
+    advice: str
+
+    def __str__(self) -> str:
+        return f"{self.seen}\n  {self.advice}"
+
+
+@dataclass(eq=False)
+class ImportFailed(SlipstreamError):
+    """The module was found and raised while it was imported; `__cause__` is what it raised."""
+
+    module: str
+
+    def __str__(self) -> str:
+        return f"{self.module} raised the error above while it was imported"
+
+    def excerpt(self) -> str:
+        """The traceback, from the first line of the user's own."""
+        error = self.__cause__
+        assert error is not None
+        frame = error.__traceback__
+        while frame is not None and _is_machinery(frame.tb_frame.f_code.co_filename):
+            frame = frame.tb_next
+        return "".join(traceback.format_exception(type(error), error, frame)).rstrip()
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where an application is: a module to import and, if the user said so, a name in it."""
+
+    module: str
+    root: Path
+    """Folder to put on `sys.path`."""
+    attribute: str | None = None
+    file: Path | None = None
+    """The file that the user named; the module that is imported must be this one."""
+
+
+def read_target(text: str | None, attribute: str | None = None) -> Target:
+    """Turn `FILE`, `FOLDER` or `MODULE`, each with `:NAME` if need be, into where the module is.
+
+    Args:
+        text: What the user typed; None looks for the files of `DEFAULT_FILES`.
+        attribute: Name given apart from the target.
+
+    Raises:
+        TargetError: There is no such file, or it cannot have a module name.
+    """
+    place, named = _split(text) if text is not None else (_default_file(), None)
+    if named and attribute and named != attribute:
+        raise TargetError(f"two names for one application: {named} and {attribute}", "keep one of them")
+    path = Path(place)
+    if path.is_dir() and not place.isidentifier():
+        path = _file_in(path)
+    elif not (place.endswith(".py") or path.is_file() or "/" in place or "\\" in place):
+        return _read_module(place, named or attribute)
+    if not path.is_file():
+        raise TargetError(f"there is no file {place} in {Path.cwd()}", "name a file, or a module as package.module:app")
+    module, root = _importable(path.resolve())
+    return Target(module, root, named or attribute, path.resolve())
+
+
+def load(target: Target) -> tuple[Callable[..., Any], str]:
+    """Import the module and find the application in it.
+
+    Returns:
+        The application, and where it was found: `module:name`.
+
+    Raises:
+        TargetError: No such module, or no application in it.
+        ImportFailed: The module raised.
+    """
+    module = _imported(target)
+    name = target.attribute or _only_application(module)
+    found: Any = module
+    for part in name.removesuffix("()").split("."):
+        if not hasattr(found, part):
+            raise TargetError(f"{target.module} has no {name}", _advice(module))
+        found = getattr(found, part)
+    return _application(found, f"{target.module}:{name}"), f"{target.module}:{name}"
+
+
+def _split(text: str) -> tuple[str, str | None]:
+    """Take the name after the last colon off; a colon of `C:\\main.py` stays."""
+    place, colon, name = text.rpartition(":")
+    if not colon or "/" in name or "\\" in name:
+        return text, None
+    if not place or not _ATTRIBUTE.fullmatch(name):
+        raise TargetError(f"cannot read {text!r}", "write main.py, main.py:app or package.module:app")
+    return place, name
+
+
+def _default_file() -> str:
+    for name in DEFAULT_FILES:
+        if Path(name).is_file():
+            return name
+    raise TargetError(f"none of {', '.join(DEFAULT_FILES)} is in {Path.cwd()}", "name the file or module to serve")
+
+
+def _file_in(folder: Path) -> Path:
+    for name in ("main.py", "app.py", "api.py", "__init__.py"):
+        if (folder / name).is_file():
+            return folder / name
+    raise TargetError(f"{folder} is a folder without main.py, app.py, api.py or __init__.py", "name the file in it")
+
+
+def _read_module(name: str, attribute: str | None) -> Target:
+    if not all(part.isidentifier() for part in name.split(".")):
+        raise TargetError(f"{name!r} is neither a file here nor a module's name", "write main.py or package.module:app")
+    return Target(name, Path.cwd(), attribute)
+
+
+def _importable(file: Path) -> tuple[str, Path]:
+    """The dotted name of a file, and the folder from which that name can be imported."""
+    inner = file.parent if file.stem == "__init__" else file.with_suffix("")
+    parts, root = [inner.name], inner.parent
+    while (root / "__init__.py").is_file():
+        parts.insert(0, root.name)
+        root = root.parent
+    for part in parts:
+        if not part.isidentifier():
+            raise TargetError(f"{file} cannot be imported: {part!r} is no Python name", f"rename {part}")
+    return ".".join(parts), root
+
+
+def _imported(target: Target) -> ModuleType:
+    if str(target.root) not in sys.path:
+        sys.path.insert(0, str(target.root))
+    try:
+        module = importlib.import_module(target.module)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{target.module}.".startswith(f"{error.name}."):
+            raise ImportFailed(target.module) from error
+        raise TargetError(
+            f"there is no module {error.name} (looked from {target.root})",
+            "name a file such as main.py, or a module that can be imported from here",
+        ) from None
+    except Exception as error:
+        raise ImportFailed(target.module) from error
+    given = getattr(module, "__file__", None)
+    if target.file is not None and given is not None and Path(given).resolve() != target.file:
+        raise TargetError(
+            f"{target.file} cannot be imported as {target.module}: that name belongs to {given}",
+            "rename the file, or put it in a package",
+        )
+    return module
+
+
+def _only_application(module: ModuleType) -> str:
+    """The name to take when the user gave none."""
+    names = list(_applications(module))
+    for name in PREFERRED_NAMES:
+        if name in names:
+            return name
+    if len({id(getattr(module, name)) for name in names}) == 1:
+        return names[0]
+    if names:
+        raise TargetError(f"{module.__name__} holds several applications: {', '.join(names)}", _advice(module))
+    for name in PREFERRED_NAMES:
+        value = getattr(module, name, None)
+        if callable(value) and not inspect.isclass(value):
+            return name
+    for name in FACTORY_NAMES:
+        if inspect.isfunction(getattr(module, name, None)):
+            return name
+    raise TargetError(f"{module.__name__} holds no application", _advice(module))
+
+
+def _applications(module: ModuleType) -> Iterator[str]:
+    return (name for name, value in vars(module).items() if isinstance(value, Starlette))
+
+
+def _advice(module: ModuleType) -> str:
+    name = next(_applications(module), "app")
+    return f"write {module.__name__}:{name}, or `app = FastAPI()` in {getattr(module, '__file__', module.__name__)}"
+
+
+def _application(found: Any, where: str) -> Callable[..., Any]:
+    """The application itself: called first if it is a factory."""
+    if inspect.isclass(found) or not callable(found):
+        kind = "a class" if inspect.isclass(found) else f"of type {type(found).__name__}"
+        raise TargetError(f"{where} is no application: it is {kind}", "name an instance of FastAPI")
+    application: Callable[..., Any] = found
+    if not inspect.isroutine(found) or not _takes_nothing(found):
+        return application
+    try:
+        made = application()
+    except Exception as error:
+        raise ImportFailed(where) from error
+    if inspect.iscoroutine(made):
+        made.close()
+        raise TargetError(f"{where} is a coroutine function", "make it a plain function that returns the application")
+    if not callable(made):
+        raise TargetError(f"{where}() returned {type(made).__name__}", "let it return the application")
+    application = made
+    return application
+
+
+def _takes_nothing(function: Callable[..., Any]) -> bool:
+    """Whether a function can be called without arguments: an ASGI application cannot."""
+    parameters = inspect.signature(function).parameters.values()
+    return not any(p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in parameters)
+
+
+def _is_machinery(filename: str) -> bool:
+    return filename == __file__ or filename == importlib.__file__ or filename.startswith("<frozen importlib")

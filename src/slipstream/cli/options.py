@@ -1,0 +1,48 @@
+"""What several commands share: the target argument, and how an error ends a command."""
+
+import sys
+from collections.abc import Callable
+from typing import Any, NoReturn, TypeVar
+
+import click
+
+from slipstream import compat
+from slipstream._engine.errors import SlipstreamError
+from slipstream.cli.find import ImportFailed, load, read_target
+
+C = TypeVar("C", bound=Callable[..., Any])
+
+WRONG_USE = 2
+"""Exit code when what was asked for cannot be done."""
+
+FAILED_PROGRAM = 1
+"""Exit code when the user's own program raised."""
+
+
+def takes_application(command: C) -> C:
+    """Give a command the argument TARGET and the options `--app` and `--alias`."""
+    for decorate in (
+        click.option("--alias", is_flag=True, help="Let `import fastapi` give slipstream in the program."),
+        click.option("--app", "name", metavar="NAME", help="Name of the application in the module, or of its factory."),
+        click.argument("target", required=False, metavar="[FILE | MODULE][:NAME]"),
+    ):
+        command = decorate(command)
+    return command
+
+
+def find_application(target: str | None, name: str | None, alias: bool) -> tuple[Any, str]:
+    """Import the application that the options of `takes_application` name, or end the command."""
+    try:
+        if alias:
+            compat.install()
+        return load(read_target(target, name))
+    except SlipstreamError as error:
+        fail(error)
+
+
+def fail(error: Exception | str) -> NoReturn:
+    """Say what is wrong and end the command."""
+    if isinstance(error, ImportFailed):
+        click.echo(error.excerpt(), err=True)
+    click.echo(f"slipstream: {error}", err=True)
+    sys.exit(FAILED_PROGRAM if isinstance(error, ImportFailed) else WRONG_USE)

@@ -1,0 +1,144 @@
+"""`slipstream run`: serve an application with uvicorn."""
+
+import errno
+import json
+import os
+import socket
+from pathlib import Path
+from typing import Any
+
+import click
+
+from slipstream._engine.errors import SlipstreamError
+from slipstream.cli.find import read_target
+from slipstream.cli.options import fail, find_application, takes_application
+
+LOG_LEVELS = ("critical", "error", "warning", "info", "debug", "trace")
+
+existing_file = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@click.command()
+@takes_application
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 for all.")
+@click.option(
+    "--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="0 lets the system choose."
+)
+@click.option("--reload", is_flag=True, help="Start anew when a Python file below this folder changes.")
+@click.option("--workers", type=click.IntRange(1), help="Processes that serve. Default: 1, or $WEB_CONCURRENCY.")
+@click.option("--root-path", default="", metavar="PATH", help="Prefix that a proxy takes off before this program.")
+@click.option("--ssl-certfile", type=existing_file, help="TLS certificate, in PEM.")
+@click.option("--ssl-keyfile", type=existing_file, help="Its key, in PEM.")
+@click.option("--ssl-keyfile-password", metavar="TEXT", help="Password of the key.")
+@click.option(
+    "--proxy-headers/--no-proxy-headers", default=True, show_default=True, help="Believe X-Forwarded-Proto and -For."
+)
+@click.option("--forwarded-allow-ips", metavar="LIST", help="Proxies to believe. Default: 127.0.0.1.")
+@click.option("--log-level", type=click.Choice(LOG_LEVELS), help="Default: info.")
+def command(
+    target: str | None,
+    name: str | None,
+    alias: bool,
+    host: str,
+    port: int,
+    reload: bool,
+    workers: int | None,
+    ssl_certfile: Path | None,
+    ssl_keyfile: Path | None,
+    **options: Any,
+) -> None:
+    """Serve an application.
+
+    The target is a file (main.py), a module (package.module), or either with a name (main.py:app).
+    Without one, main.py, app.py, api.py and the same in the folder app are tried. Without a name,
+    the names app, api and application are tried, then the only FastAPI instance, then a function
+    create_app, make_app or get_app.
+    """
+    try:
+        import uvicorn
+    except ModuleNotFoundError:
+        fail('`slipstream run` serves with uvicorn: pip install "slipstream[standard]"')
+    if ssl_keyfile is not None and ssl_certfile is None:
+        fail("--ssl-keyfile without --ssl-certfile\n  give both, or neither")
+    if reload and (workers or 1) > 1:
+        fail("--reload and --workers together\n  reloading is for one process: leave --workers out")
+    workers = 1 if reload else workers or _workers_from_environment()
+    complaint = address_complaint(host, port)
+    if complaint:
+        fail(complaint)
+
+    scheme = "https" if ssl_certfile is not None else "http"
+    url = f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
+    served: Any = "slipstream.cli.served:app"
+    if reload:
+        options["reload_dirs"] = _watched(target, name)
+        click.echo(f"serving {target or 'the application found here'} on {url}, reloading when a file changes")
+    else:
+        app, where = find_application(target, name, alias)
+        click.echo(f"serving {where} on {url}" + _documentation(app, url))
+        if workers == 1:
+            served = app
+    os.environ["SLIPSTREAM_SERVED"] = json.dumps([target, name, alias])
+    uvicorn.run(
+        served,
+        host=host,
+        port=port,
+        reload=reload,
+        workers=workers,
+        ssl_certfile=ssl_certfile,
+        ssl_keyfile=ssl_keyfile,
+        **options,
+    )
+
+
+def address_complaint(host: str, port: int) -> str | None:
+    """Say why nothing can listen there; None when something can.
+
+    Asked before the application is imported, since that may take long.
+    """
+    try:
+        places = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except OSError:
+        return f"there is no host {host}\n  write an address of this machine: --host 127.0.0.1"
+    problem = None
+    for family, kind, protocol, _, address in places:
+        try:
+            with socket.socket(family, kind, protocol) as probe:
+                if os.name == "posix":
+                    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind(address)
+        except OSError as error:
+            problem = error
+        else:
+            return None
+    if problem is None:
+        return None
+    if problem.errno == errno.EADDRINUSE:
+        return f"port {port} of {host} is taken by another program\n  stop that one, or write --port {port + 1}"
+    if problem.errno == errno.EACCES:
+        return f"port {port} of {host} is not for this user\n  write a port from 1024 on: --port 8000"
+    if problem.errno == errno.EADDRNOTAVAIL:
+        return f"{host} is no address of this machine\n  write --host 127.0.0.1, or --host 0.0.0.0 for all"
+    return f"cannot listen on {host}, port {port}: {problem}"
+
+
+def _watched(target: str | None, name: str | None) -> list[str]:
+    """Folders whose Python files are watched: this one, and the program's own when it lies elsewhere."""
+    try:
+        root = read_target(target, name).root
+    except SlipstreamError as error:
+        fail(error)
+    here = Path.cwd()
+    return [str(here)] if root.is_relative_to(here) else [str(here), str(root)]
+
+
+def _workers_from_environment() -> int:
+    text = os.environ.get("WEB_CONCURRENCY", "1")
+    if not text.isdecimal() or int(text) < 1:
+        fail(f"WEB_CONCURRENCY is {text!r}\n  set it to the number of processes that shall serve, or unset it")
+    return int(text)
+
+
+def _documentation(app: object, url: str) -> str:
+    docs = getattr(app, "docs_url", None)
+    return f", documentation on {url}{docs}" if isinstance(docs, str) else ""

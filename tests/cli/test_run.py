@@ -1,0 +1,203 @@
+"""`slipstream run`, in processes of its own."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from queue import Empty, Queue
+from urllib.request import urlopen
+
+import pytest
+
+from slipstream.cli.run import address_complaint
+
+Write = Callable[[str, str], Path]
+Command = Callable[..., subprocess.CompletedProcess[str]]
+
+HELLO = """
+import os
+from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+
+async def home(request):
+    return PlainTextResponse(f"{request.scope['root_path']} {os.getpid()}")
+
+app = Starlette(routes=[Route("/", home)])
+"""
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class Served:
+    """A running `slipstream run`, whose output is read as it comes."""
+
+    def __init__(self, process: subprocess.Popen[str], port: int) -> None:
+        self.process, self.port = process, port
+        self.lines: Queue[str | None] = Queue()
+        self.seen: list[str] = []
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.lines.put(line)
+        self.lines.put(None)
+
+    def wait_for(self, pattern: str, times: int = 1) -> None:
+        """Read on until the output has had that many lines with the pattern."""
+        while times:
+            try:
+                line = self.lines.get(timeout=60)
+            except Empty:
+                line = None
+            if line is None:
+                raise AssertionError(f"never saw {pattern!r} in:\n{''.join(self.seen)}")
+            self.seen.append(line)
+            times -= bool(re.search(pattern, line))
+
+    def get(self) -> str:
+        with urlopen(f"http://127.0.0.1:{self.port}/", timeout=30) as response:
+            text: str = response.read().decode()
+            return text
+
+
+@contextmanager
+def serving(folder: Path, *arguments: str) -> Iterator[Served]:
+    port = free_port()
+    command = [sys.executable, "-m", "slipstream", "run", *arguments, "--port", str(port)]
+    with subprocess.Popen(
+        command,
+        cwd=folder,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        served = Served(process, port)
+        try:
+            yield served
+        finally:
+            process.send_signal(signal.SIGINT)
+            try:
+                process.wait(30)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                raise
+
+
+def test_a_file_is_served_and_the_address_is_told(write: Write, tmp_path: Path) -> None:
+    """The first thing that anyone does with it."""
+    write("main.py", HELLO)
+
+    with serving(tmp_path, "main.py", "--root-path", "/v1") as served:
+        served.wait_for(f"serving main:app on http://127.0.0.1:{served.port}")
+        served.wait_for("startup complete")
+        assert served.get().startswith("/v1 ")
+
+
+def test_workers_are_processes_of_their_own(write: Write, tmp_path: Path) -> None:
+    """Each worker finds the application itself, by the same rules."""
+    write("main.py", HELLO)
+
+    with serving(tmp_path, "main.py", "--workers", "2") as served:
+        served.wait_for("startup complete", times=2)
+        assert int(served.get()) != served.process.pid
+
+
+def test_a_change_is_served_after_a_reload(write: Write, tmp_path: Path) -> None:
+    """What `--reload` is for."""
+    file = write("main.py", HELLO)
+
+    with serving(tmp_path, "main.py", "--reload") as served:
+        served.wait_for("startup complete")
+        file.write_text(HELLO.replace("{os.getpid()}", "changed"))
+        served.wait_for("startup complete")
+        assert served.get().endswith("changed")
+
+
+def test_the_alias_holds_in_the_processes_that_serve(write: Write, tmp_path: Path) -> None:
+    """A program that imports fastapi runs unchanged, also where uvicorn starts the process."""
+    write("main.py", HELLO + "import fastapi.exceptions\nprint(fastapi.exceptions.__name__)")
+
+    with serving(tmp_path, "main.py", "--alias", "--reload") as served:
+        served.wait_for(r"^slipstream\.exceptions$")
+        served.wait_for("startup complete")
+
+
+def test_a_taken_port_is_told(write: Write, slipstream: Command) -> None:
+    """Said before the application is imported, which may take long."""
+    write("main.py", "1 / 0")
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+
+        answer = slipstream("run", "main.py", "--port", str(port))
+
+    assert answer.returncode == 2
+    assert f"port {port} of 127.0.0.1 is taken by another program" in answer.stderr
+    assert f"--port {port + 1}" in answer.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "seen"),
+    [
+        (["nowhere.py"], "there is no file nowhere.py"),
+        (["nowhere.py", "--reload"], "there is no file nowhere.py"),
+        (["main.py", "--app", "other"], "main has no other"),
+        (["main.py", "--reload", "--workers", "2"], "--reload and --workers together"),
+        (["main.py", "--ssl-keyfile", "main.py"], "--ssl-keyfile without --ssl-certfile"),
+        (["main.py", "--ssl-certfile", "none.pem"], "'none.pem' does not exist"),
+        (["main.py", "--port", "70000"], "70000 is not in the range"),
+    ],
+)
+def test_a_wrong_call_exits_with_2(write: Write, slipstream: Command, arguments: list[str], seen: str) -> None:
+    """Scripts tell a wrong call by its code; people by its sentence."""
+    write("main.py", HELLO)
+
+    answer = slipstream("run", *arguments)
+
+    assert answer.returncode == 2
+    assert seen in answer.stderr
+    assert "Traceback" not in answer.stderr
+
+
+def test_an_error_in_the_program_exits_with_1(write: Write, slipstream: Command) -> None:
+    """Not the call is wrong but the program; its traceback is shown."""
+    write("main.py", "1 / 0")
+
+    answer = slipstream("run", "main.py", "--port", str(free_port()))
+
+    assert answer.returncode == 1
+    assert "ZeroDivisionError" in answer.stderr
+    assert "main raised the error above while it was imported" in answer.stderr
+
+
+def test_a_wrong_number_of_workers_in_the_environment_is_told(write: Write, slipstream: Command) -> None:
+    """Platforms set this variable."""
+    write("main.py", HELLO)
+
+    answer = slipstream("run", "main.py", WEB_CONCURRENCY="many")
+
+    assert answer.returncode == 2
+    assert "WEB_CONCURRENCY is 'many'" in answer.stderr
+
+
+def test_addresses_that_cannot_be_listened_on_are_told_apart() -> None:
+    """Each has another remedy."""
+    assert address_complaint("127.0.0.1", 0) is None
+    assert "no address of this machine" in str(address_complaint("192.0.2.1", 8000))
+    assert "there is no host" in str(address_complaint("no such host", 8000))

@@ -1,0 +1,214 @@
+"""The alias: `import fastapi` gives slipstream. Each test has an interpreter of its own.
+
+The real fastapi is installed beside (it is the oracle of other tests), so that it must stay hidden.
+"""
+
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+
+def python(code: str, *, fails: bool = False) -> str:
+    """Run a program with `compat` imported; return what it printed, or its errors if it should fail."""
+    program = "import sys\nfrom slipstream import compat\n" + textwrap.dedent(code)
+    answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert (answer.returncode != 0) is fails, answer.stderr
+    return answer.stderr if fails else answer.stdout
+
+
+def test_modules_are_the_very_same_objects() -> None:
+    """Two copies of a class would make `isinstance` and `except` fail in ways hard to find."""
+    python("""
+        compat.install()
+        import fastapi, fastapi.exceptions, slipstream, slipstream.exceptions
+        from fastapi.params import Query
+        import slipstream.params
+
+        assert fastapi is slipstream
+        assert fastapi.exceptions is slipstream.exceptions
+        assert Query is slipstream.params.Query
+        assert sys.modules["fastapi.params"] is sys.modules["slipstream.params"]
+    """)
+
+
+def test_a_module_keeps_its_own_spec_and_name() -> None:
+    """`importlib.reload`, `inspect` and pickles read them."""
+    python("""
+        import slipstream.exceptions
+        before = slipstream.exceptions.__spec__
+        compat.install()
+        import fastapi.exceptions
+
+        assert fastapi.exceptions.__spec__ is before
+        assert fastapi.exceptions.__name__ == "slipstream.exceptions"
+    """)
+
+
+def test_a_patch_under_one_name_is_seen_under_the_other() -> None:
+    """Test suites patch `fastapi.x.y` by its name."""
+    python("""
+        compat.install()
+        from unittest import mock
+        import slipstream.exceptions
+        with mock.patch("fastapi.exceptions.HTTPException", 3):
+            assert slipstream.exceptions.HTTPException == 3
+    """)
+
+
+def test_a_module_that_slipstream_lacks_is_not_taken_from_the_real_fastapi() -> None:
+    """Half of each would be worse than an error."""
+    error = python("""
+        compat.install()
+        import fastapi.no_such_module
+    """, fails=True)  # fmt: skip
+
+    assert "No module named 'fastapi.no_such_module' (there is no slipstream.no_such_module)" in error
+
+
+def test_other_packages_whose_names_begin_alike_are_left_alone() -> None:
+    """`fastapi_users` is not `fastapi.users`."""
+    error = python("""
+        compat.install()
+        import fastapi_that_is_not_there
+    """, fails=True)  # fmt: skip
+
+    assert error.rstrip().endswith("No module named 'fastapi_that_is_not_there'")
+
+
+def test_installing_twice_is_installing_once() -> None:
+    """A program and a package that it uses may both ask."""
+    python("""
+        compat.install()
+        finders = len(sys.meta_path)
+        compat.install()
+        assert len(sys.meta_path) == finders
+        compat.uninstall()
+        assert not compat.is_installed()
+        compat.uninstall()
+    """)
+
+
+def test_after_uninstalling_the_real_one_is_imported() -> None:
+    """Nothing stays behind."""
+    python("""
+        compat.install()
+        import fastapi.exceptions as ours
+        compat.uninstall()
+        import fastapi.exceptions as theirs
+        assert ours.__name__ == "slipstream.exceptions"
+        assert theirs.__name__ == "fastapi.exceptions"
+    """)
+
+
+def test_a_real_fastapi_that_is_already_imported_is_an_error() -> None:
+    """Whoever imported it holds real classes; mixing them silently would be found late."""
+    error = python("""
+        import fastapi.exceptions
+        compat.install()
+    """, fails=True)  # fmt: skip
+
+    assert "AlreadyImported: fastapi is already imported, from" in error
+    assert "call slipstream.compat.install() before the first import of fastapi" in error
+
+
+def test_force_replaces_an_imported_fastapi_and_gives_it_back() -> None:
+    """For those who know that nobody holds on to it."""
+    python("""
+        import fastapi.exceptions
+        real = fastapi.exceptions
+        with compat.aliased(force=True):
+            import fastapi.exceptions
+            assert fastapi.exceptions.__name__ == "slipstream.exceptions"
+        import fastapi.exceptions
+        assert fastapi.exceptions is real
+    """)
+
+
+def test_nested_blocks_end_with_the_outermost() -> None:
+    """An inner block must not take away what an outer one asked for."""
+    python("""
+        with compat.aliased():
+            with compat.aliased():
+                pass
+            assert compat.is_installed()
+        assert not compat.is_installed()
+    """)
+
+
+def test_specs_can_be_found_without_importing() -> None:
+    """Packages ask `find_spec("fastapi")` to learn whether it is there."""
+    python("""
+        import importlib.util
+        import slipstream.exceptions
+        compat.install()
+        spec = importlib.util.find_spec("fastapi.exceptions")
+        assert spec.origin == slipstream.exceptions.__file__
+        assert importlib.util.find_spec("fastapi").submodule_search_locations == slipstream.__path__
+        assert "class HTTPException" in spec.loader.get_source("fastapi.exceptions")
+    """)
+
+
+def test_a_module_put_in_by_hand_has_an_alias_too() -> None:
+    """Some tests make modules without a spec."""
+    python("""
+        from types import ModuleType
+        sys.modules["slipstream.by_hand"] = made = ModuleType("slipstream.by_hand")
+        compat.install()
+        import fastapi.by_hand
+        assert fastapi.by_hand is made or sys.modules["fastapi.by_hand"] is made
+    """)
+
+
+def test_the_version_of_fastapi_is_the_one_that_is_followed() -> None:
+    """Packages compare it before they use a feature."""
+    python("""
+        from importlib.metadata import distributions, version
+        before = sorted(str(d.name) for d in distributions())
+        compat.install()
+        assert version("fastapi") == compat.FASTAPI_VERSION
+        assert version("starlette") != compat.FASTAPI_VERSION
+        assert sorted(str(d.name) for d in distributions()) == before
+    """)
+
+
+@pytest.mark.parametrize("how", [["program.py"], ["-m", "program"]])
+def test_a_program_runs_under_the_alias(tmp_path: Path, how: list[str]) -> None:
+    """`python -m slipstream.compat` needs no change to the program."""
+    (tmp_path / "beside.py").write_text("import fastapi.exceptions as found")
+    (tmp_path / "program.py").write_text(
+        "import sys, beside\n"
+        "assert __name__ == '__main__'\n"
+        "print(beside.found.__name__, *sys.argv[1:])\n"
+        "sys.exit(7)\n"
+    )  # fmt: skip
+
+    answer = subprocess.run(
+        [sys.executable, "-m", "slipstream.compat", *how, "--an", "argument"],
+        cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+
+    assert answer.stdout == "slipstream.exceptions --an argument\n"
+    assert answer.returncode == 7
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        ([], 2, "usage: python -m slipstream.compat (SCRIPT | -m MODULE)"),
+        (["-m"], 2, "usage:"),
+        (["--help"], 0, "usage:"),
+        (["no_such_file.py"], 2, "there is no file no_such_file.py in"),
+    ],
+)
+def test_a_wrong_call_says_how_to_call(arguments: list[str], code: int, said: str) -> None:
+    """The exit code is that of any wrong call."""
+    answer = subprocess.run(
+        [sys.executable, "-m", "slipstream.compat", *arguments],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+
+    assert answer.returncode == code
+    assert said in answer.stdout + answer.stderr
