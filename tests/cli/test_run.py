@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from queue import Empty, Queue
 from urllib.request import urlopen
@@ -57,17 +57,25 @@ class Served:
 
     def wait_for(self, pattern: str, times: int = 1) -> None:
         """Read on until the output has had that many lines with the pattern."""
-        while times:
-            try:
-                line = self.lines.get(timeout=60)
-            except Empty:
-                line = None
-            if line is None:
-                raise AssertionError(f"never saw {pattern!r} in:\n{''.join(self.seen)}")
-            self.seen.append(line)
-            times -= bool(re.search(pattern, line))
+        for _ in range(times):
+            assert self.says(pattern, within=60), f"never saw {pattern!r} in:\n{''.join(self.seen)}"
+
+    def says(self, pattern: str, within: float) -> bool:
+        """Read on until a line has the pattern, or none has come for so many seconds."""
+        with suppress(Empty):
+            while line := self.lines.get(timeout=within):
+                self.seen.append(line)
+                if re.search(pattern, line):
+                    return True
+        return False
 
     def get(self) -> str:
+        """Ask for `/`; uvicorn tells that start-up is complete shortly before it listens."""
+        for _ in range(100):
+            with suppress(ConnectionRefusedError):
+                socket.create_connection(("127.0.0.1", self.port), timeout=5).close()
+                break
+            threading.Event().wait(0.05)
         with urlopen(f"http://127.0.0.1:{self.port}/", timeout=30) as response:
             text: str = response.read().decode()
             return text
@@ -123,7 +131,10 @@ def test_a_change_is_served_after_a_reload(write: Write, tmp_path: Path) -> None
 
     with serving(tmp_path, "main.py", "--reload") as served:
         served.wait_for("startup complete")
-        file.write_text(HELLO.replace("{os.getpid()}", "changed"))
+        for attempt in range(60):  # the watcher begins a moment after the first start
+            file.write_text(HELLO.replace("{os.getpid()}", "changed") + f"# {attempt}\n")
+            if served.says("detected changes", within=1):
+                break
         served.wait_for("startup complete")
         assert served.get().endswith("changed")
 
