@@ -1,0 +1,51 @@
+"""Fields and their JSON Schemas, under FastAPI's half-public names."""
+
+import re
+from collections.abc import Sequence
+from enum import Enum
+from typing import Any, Literal
+
+from pydantic import BaseModel
+
+from slipstream._engine.plan.fields import ModelField as ModelField, model_fields
+from slipstream.openapi._build.nested_models import nested_models
+from slipstream.openapi._build.schemas import FieldMapping, FieldSchemas, define
+from slipstream.types import ModelNameMap
+
+Models = set[type[BaseModel] | type[Enum]]
+
+
+def get_cached_model_fields(model: type[BaseModel]) -> list[ModelField]:
+    """Take a model apart into fields."""
+    return list(model_fields(model))
+
+
+def get_flat_models_from_fields(fields: Sequence[ModelField], known_models: Models) -> Models:
+    """Add the models and enumerations inside fields to `known_models`, and return it."""
+    known_models.update(nested_models(fields))
+    return known_models
+
+
+def get_model_name_map(unique_models: Models) -> ModelNameMap:
+    """Name each model by its class; of several with one name, the last is kept."""
+    by_name = {re.sub(r"[^a-zA-Z0-9.\-_]", "_", model.__name__): model for model in unique_models}
+    return {model: name for name, model in by_name.items()}
+
+
+def get_definitions(
+    *, fields: Sequence[ModelField], model_name_map: ModelNameMap, separate_input_output_schemas: bool = True
+) -> tuple[FieldMapping, dict[str, dict[str, Any]]]:
+    """Make the JSON Schemas of fields, and the definitions that they point to; `model_name_map` is not used."""
+    return define(fields, separate=separate_input_output_schemas)
+
+
+def get_schema_from_model_field(
+    *,
+    field: ModelField,
+    model_name_map: ModelNameMap,
+    field_mapping: dict[tuple[ModelField, Literal["validation", "serialization"]], dict[str, Any]],
+    separate_input_output_schemas: bool = True,
+    field_alias: str | None = None,
+) -> dict[str, Any]:
+    """Return one field's JSON Schema out of what `get_definitions` made."""
+    return FieldSchemas(field_mapping, separate=separate_input_output_schemas).of(field, alias=field_alias)

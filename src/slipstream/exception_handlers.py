@@ -1,0 +1,182 @@
+"""The answers to HTTP exceptions and to requests that do not fit.
+
+What a client sent is echoed to it, so the echo must not be able to hurt: it is always encodable and
+bounded, however odd or large the input. For ordinary input it is what `jsonable_encoder` gives.
+"""
+
+import json
+import math
+from collections import deque
+from collections.abc import Iterable
+from enum import Enum
+from itertools import islice
+from typing import Any
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.status import HTTP_422_UNPROCESSABLE_CONTENT, WS_1008_POLICY_VIOLATION
+from starlette.websockets import WebSocket
+
+from slipstream.encoders import jsonable_encoder
+from slipstream.exceptions import RequestValidationError, WebSocketRequestValidationError
+from slipstream.utils import is_body_allowed_for_status_code
+
+MAX_ERRORS = 100
+"""How many errors a 422 lists."""
+
+MAX_ECHO = 1024
+"""Bytes of JSON that an echoed input (or location) takes; a longer one is cut and ends in `…`."""
+
+MAX_DETAIL = 16 * 1024
+"""Bytes of JSON that any other part of an error takes."""
+
+MAX_UNENCODABLE_DETAIL = 1024 * 1024
+"""Bytes of JSON that the detail of an `HTTPException` takes, if it cannot be encoded as it is."""
+
+MAX_DEPTH = 100
+"""Levels of nesting that are echoed."""
+
+
+async def http_exception_handler(request: Request, exc: HTTPException) -> Response:
+    """Answer an `HTTPException` with its status, headers and `{"detail": …}`."""
+    headers = getattr(exc, "headers", None)
+    if not is_body_allowed_for_status_code(exc.status_code):
+        return Response(status_code=exc.status_code, headers=headers)
+    try:
+        return JSONResponse({"detail": exc.detail}, status_code=exc.status_code, headers=headers)
+    except (ValueError, RecursionError):  # NaN, a lone surrogate, endless nesting: often the client's own words
+        detail = echo(exc.detail, MAX_UNENCODABLE_DETAIL)
+        return JSONResponse({"detail": detail}, status_code=exc.status_code, headers=headers)
+
+
+async def request_validation_exception_handler(request: Request, exc: RequestValidationError) -> JSONResponse:
+    """Answer a request that does not fit with 422 and the list of errors."""
+    return JSONResponse({"detail": bounded_errors(exc.errors())}, status_code=HTTP_422_UNPROCESSABLE_CONTENT)
+
+
+async def websocket_request_validation_exception_handler(
+    websocket: WebSocket, exc: WebSocketRequestValidationError
+) -> None:
+    """Close a WebSocket whose handshake does not fit with 1008; the reason is the list of errors."""
+    await websocket.close(code=WS_1008_POLICY_VIOLATION, reason=bounded_errors(exc.errors()))  # type: ignore[arg-type]  # a list, as FastAPI gives it
+
+
+def bounded_errors(errors: Iterable[Any]) -> list[Any]:
+    """Make a list of errors that can be sent whatever the client sent."""
+    return [
+        {key: echo(value, _LIMITS.get(key, MAX_DETAIL)) for key, value in error.items()}
+        if isinstance(error, dict)
+        else echo(error, MAX_DETAIL)
+        for error in islice(errors, MAX_ERRORS)
+    ]
+
+
+_LIMITS = {"input": MAX_ECHO, "loc": MAX_ECHO}
+
+
+def echo(value: Any, limit: int) -> Any:
+    """Copy a value so that its JSON takes at most `limit` bytes; equal to the value where that is enough."""
+    whole = _Echo(limit)
+    copy = whole.of(value)
+    return _Echo(limit - _ROOM_FOR_MARK).of(value) if whole.is_cut else copy
+
+
+_MARK = "…"
+_ROOM_FOR_MARK = len(f'"{_MARK}":"{_MARK}",'.encode())
+
+
+class _Echo:
+    """One copy in the making. It ends where the bytes do, so its time is bounded as well.
+
+    Args:
+        limit: Bytes of JSON.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self.left = limit
+        self.is_cut = False
+
+    def of(self, value: Any, depth: int = 0) -> Any:
+        """Copy a value, or as much of it as still fits."""
+        if isinstance(value, Enum):
+            value = value.value
+        if isinstance(value, str):
+            return self._text(value)
+        if isinstance(value, bytes):
+            return self._text(value[: self.left + 1].decode(errors="backslashreplace"))
+        if value is None or isinstance(value, (int, float)):
+            return self._scalar(value)
+        if depth >= MAX_DEPTH:
+            return _MARK
+        if isinstance(value, dict):
+            return self._object(value, depth + 1)
+        if isinstance(value, (list, tuple, set, frozenset, deque)):
+            return self._array(value, depth + 1)
+        try:
+            encoded = jsonable_encoder(value)
+        except Exception:  # whatever it is, it came with a request and is only shown
+            encoded = f"<{type(value).__name__}>"
+        return self.of(encoded, depth + 1)
+
+    def _fits(self, size: int) -> bool:
+        if size > self.left:
+            self.is_cut = True
+            self.left = 0
+        else:
+            self.left -= size
+        return not self.is_cut
+
+    def _scalar(self, value: Any) -> Any:
+        if isinstance(value, float) and not math.isfinite(value):
+            return self._text(json.dumps(value))  # NaN and Infinity are no JSON; as strings they are
+        if isinstance(value, int) and value.bit_length() > _MOST_BITS:
+            return self._text(f"<integer of {value.bit_length()} bits>")
+        return value if self._fits(len(json.dumps(value))) else _MARK
+
+    def _text(self, value: str) -> str:
+        piece = value[: self.left].encode(errors="backslashreplace").decode()  # lone surrogates are no UTF-8
+        size = _size(piece)
+        if len(value) <= self.left and self._fits(size):
+            return piece
+        while piece and size > self.left:
+            piece = piece[: len(piece) * self.left // size]
+            size = _size(piece)
+        self._fits(self.left + 1)
+        return piece + _MARK
+
+    def _array(self, items: Iterable[Any], depth: int) -> list[Any]:
+        copy: list[Any] = []
+        if not self._fits(2):
+            return [_MARK]
+        for item in items:
+            copy.append(self.of(item, depth))
+            if self.is_cut:
+                break
+            if not self._fits(1):
+                copy.append(_MARK)
+                break
+        return copy
+
+    def _object(self, items: dict[Any, Any], depth: int) -> dict[Any, Any]:
+        copy: dict[Any, Any] = {}
+        if not self._fits(2):
+            return {_MARK: _MARK}
+        for key, item in items.items():
+            if isinstance(key, str) and key.startswith("_sa"):
+                continue  # as jsonable_encoder does
+            name = self.of(key, depth)
+            if not self._fits(4):
+                copy[_MARK] = _MARK
+                break
+            copy[name if isinstance(name, (str, int, float, type(None))) else str(name)] = self.of(item, depth)
+            if self.is_cut:
+                break
+        return copy
+
+
+_MOST_BITS = 14_000  # Python writes integers of up to 4,300 digits, unless told otherwise
+
+
+def _size(text: str) -> int:
+    return len(json.dumps(text, ensure_ascii=False).encode()) - 1

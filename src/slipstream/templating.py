@@ -1,0 +1,96 @@
+"""Starlette's Jinja templates, also as programs wrote them before Starlette 1.0."""
+
+from collections.abc import Callable, Mapping, Sequence
+from os import PathLike
+from typing import Any, overload
+
+import jinja2
+from starlette.background import BackgroundTask
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+from starlette.templating import Jinja2Templates as StarletteTemplates
+
+ContextProcessor = Callable[[Request], dict[str, Any]]
+
+
+class Jinja2Templates(StarletteTemplates):
+    """Renders templates.
+
+    Args:
+        directory: Folder or folders of the templates.
+        context_processors: Functions that add to every template's context.
+        env: A Jinja environment, instead of `directory`.
+        env_options: Options of `jinja2.Environment`, such as `trim_blocks=True`; only with `directory`.
+    """
+
+    def __init__(
+        self,
+        directory: str | PathLike[str] | Sequence[str | PathLike[str]] | None = None,
+        *,
+        context_processors: list[ContextProcessor] | None = None,
+        env: jinja2.Environment | None = None,
+        **env_options: Any,
+    ) -> None:
+        if env is None:
+            assert directory, "either 'directory' or 'env' arguments must be passed"
+            options = {
+                "loader": jinja2.FileSystemLoader(directory),
+                "autoescape": jinja2.select_autoescape(),
+                **env_options,
+            }
+            env, directory = jinja2.Environment(**options), None
+        else:
+            assert not directory, "either 'directory' or 'env' arguments must be passed"
+            assert not env_options, "env_options belong to 'directory'; give them to the 'env' itself"
+        super().__init__(env=env, context_processors=context_processors)
+
+    @overload  # type: ignore[override]  # takes the older order too
+    def TemplateResponse(
+        self,
+        request: Request,
+        name: str,
+        context: dict[str, Any] | None = None,
+        status_code: int = 200,
+        headers: Mapping[str, str] | None = None,
+        media_type: str | None = None,
+        background: BackgroundTask | None = None,
+    ) -> HTMLResponse: ...
+
+    @overload
+    def TemplateResponse(
+        self,
+        name: str,
+        context: dict[str, Any],
+        status_code: int = 200,
+        headers: Mapping[str, str] | None = None,
+        media_type: str | None = None,
+        background: BackgroundTask | None = None,
+    ) -> HTMLResponse: ...
+
+    def TemplateResponse(self, *args: Any, **kwargs: Any) -> HTMLResponse:  # noqa: N802  # Starlette's name
+        """Render a template as an HTML response.
+
+        Args:
+            request: The request; before Starlette 1.0 it was a key of `context`, which still works.
+            name: The template.
+            context: Its variables.
+            status_code: HTTP status.
+            headers: Headers to send along.
+            media_type: `text/html` if None.
+            background: A task to run after the response.
+
+        Raises:
+            ValueError: There is no request, neither as argument nor in the context.
+        """
+        if args and isinstance(args[0], str):
+            kwargs = {**dict(zip(_OLDER_ORDER, args, strict=False)), **kwargs}
+            args = ()
+        if not args and "request" not in kwargs:
+            context = kwargs.get("context") or {}
+            if "request" not in context:
+                raise ValueError('context must include a "request" key')
+            kwargs["request"] = context["request"]
+        return super().TemplateResponse(*args, **kwargs)
+
+
+_OLDER_ORDER = ("name", "context", "status_code", "headers", "media_type", "background")
