@@ -58,7 +58,7 @@ def main(venv, lock, ready):
 
     # -qq: pip's notices about its configuration are not about this project; errors are still shown.
     install = [python, "-m", "pip", "--disable-pip-version-check", "-qq", "install", "--no-deps"]
-    print(f"installing the locked dependencies from {lock} (once, some 20 seconds)", flush=True)
+    print(f"installing the locked dependencies from {lock} (once; about half a minute)", flush=True)
     call("installing the locked dependencies", *install, "--require-hashes", "-r", lock)
     call("installing slipstream itself", *install, "--no-build-isolation", "--editable", ".")
 
