@@ -1,7 +1,6 @@
 """The `slipstream` command: its subcommands by name, each imported when it is called."""
 
 import importlib
-from importlib.metadata import version
 
 import click
 
@@ -34,8 +33,10 @@ class Program(click.Group):
 
 
 def print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
-    """Print the installed version and exit; asked for only when wanted, since reading it takes a while."""
+    """Print the installed version and exit."""
     if wanted and not ctx.resilient_parsing:
+        from importlib.metadata import version
+
         click.echo(f"slipstream {version('slipstream')}")
         ctx.exit()
 
