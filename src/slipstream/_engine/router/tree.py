@@ -8,7 +8,6 @@ is checked whole. Knows ranks, not methods: the table keeps one tree a method.
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any
 
@@ -30,6 +29,9 @@ WITHIN_SEGMENT = frozenset({ANYTHING, IntegerConvertor.regex, FloatConvertor.reg
 NEVER = float("inf")
 """A rank later than any."""
 
+BY_RANK = attrgetter("rank")
+
+Check = Callable[[str], object]
 Convert = Callable[[str], Any]
 
 
@@ -44,20 +46,36 @@ class Leaf:
         self.value = value
         self.takes = takes_of(pattern)
 
+    def read(self, path: str, parts: list[str]) -> dict[str, Any] | None:
+        """Return the converted parameters of a path that `Tree.possible` found this leaf for; None if it misfits."""
+        if self.takes is None:
+            return self.pattern.read(path)
+        params = {}
+        try:
+            for name, index, convert in self.takes:
+                params[name] = parts[index] if convert is None else convert(parts[index])
+        except ValueError:
+            return None
+        return params
 
-@dataclass(slots=True, eq=False)
+
 class Node:
-    """All patterns that begin with the same segments."""
+    """All patterns that begin with the same segments.
 
-    literals: dict[str, "Node"] = field(default_factory=dict)
-    checked: dict[str, tuple[Callable[[str], object], "Node"]] = field(default_factory=dict)
-    anything: "Node | None" = None
-    leaves: list[Leaf] = field(default_factory=list)
-    open: list[Leaf] = field(default_factory=list)
-    lowest: float = NEVER
-    """Lowest rank here and below."""
-    certain: Leaf | None = None
-    """A leaf of this node that no other pattern of the tree can come before."""
+    A segment leads to a node below as a literal, by a check (with the regular expression it was made from), or as
+    `anything` if it is not empty. `leaves` end here; `open` go on with what may hold slashes; both earliest first.
+    """
+
+    __slots__ = ("anything", "checked", "leaves", "literals", "lowest", "open", "uncontested")
+
+    def __init__(self) -> None:
+        self.literals: dict[str, Node] = {}
+        self.checked: list[tuple[str, Check, Node]] = []
+        self.anything: Node | None = None
+        self.leaves: list[Leaf] = []
+        self.open: list[Leaf] = []
+        self.lowest: float = NEVER  # the lowest rank here and below
+        self.uncontested: Leaf | None = None  # see mark_uncontested
 
 
 class Tree:
@@ -65,53 +83,71 @@ class Tree:
 
     def __init__(self, leaves: Iterable[Leaf]) -> None:
         """Build the tree; no two leaves may have the same rank."""
-        self._leaves = sorted(leaves, key=attrgetter("rank"))
+        self._leaves = sorted(leaves, key=BY_RANK)
         self._root = Node()
         self._depth = 0
-        self._static: dict[str, list[Leaf]] = {}
         self._relative: list[Leaf] = []
         for leaf in self._leaves:
             self._plant(leaf)
-        self._trailing = {
-            leaf.pattern.path.rpartition("/")[0]: leaf for leaf in mark_certain(self._root) if is_trailing(leaf)
-        }
-        self._certain = self._certain_static()
+        self._static = {leaf.pattern.path: leaf for leaf in self._leaves if self._is_first_static(leaf)}
+        rival = self._relative[0].rank if self._relative else NEVER
+        uncontested = mark_uncontested(self._root, rival)
+        self._trailing = {leaf.pattern.path.rpartition("/")[0]: leaf for leaf in uncontested if is_trailing(leaf)}
 
     def find(self, path: str) -> tuple[Any, dict[str, Any]] | None:
         """Return value and converted parameters of the earliest pattern that fits `path`, or None.
 
         `path` is decoded, as ASGI gives it, without the root path. The parameters are a new dict.
         """
-        leaf = self._certain.get(path)
+        leaf = self._static.get(path)
         if leaf is not None:
             return leaf.value, {}
-        if "\n" not in path:
-            head, slash, last = path.rpartition("/")
-            leaf = self._trailing.get(head)
-            if leaf is not None and last and slash:
-                return leaf.value, {leaf.pattern.names[0]: last}
-            found = self._walk(path)
-            if found is not None:
-                return found
-        for leaf, params in self.candidates(path):
-            return leaf.value, params
+        if "\n" in path:
+            return next(((leaf.value, params) for leaf, params in self.candidates(path)), None)
+
+        head, slash, last = path.rpartition("/")
+        leaf = self._trailing.get(head)
+        if leaf is not None and last and slash:
+            return leaf.value, {leaf.pattern.names[0]: last}
+
+        parts = path.split("/", self._depth)
+        leaf = self._walk(parts)
+        if leaf is not None:
+            params = leaf.read(path, parts)
+            if params is not None:
+                return leaf.value, params
+
+        for leaf in self._possible(parts):
+            params = leaf.read(path, parts)
+            if params is not None:
+                return leaf.value, params
         return None
 
     def candidates(self, path: str) -> Iterator[tuple[Leaf, dict[str, Any]]]:
         """Yield every pattern that fits `path`, earliest first, with its converted parameters."""
-        for leaf in self._possible(path):
+        if path.endswith("\n"):
+            yield from self._scan(path)
+            return
+        parts = path.split("/", self._depth)
+        for leaf in self._possible(parts):
+            params = leaf.read(path, parts)
+            if params is not None:
+                yield leaf, params
+
+    def _scan(self, path: str) -> Iterator[tuple[Leaf, dict[str, Any]]]:
+        """Do as `candidates`, without the tree: for paths that end in a newline, before which `$` matches too."""
+        for leaf in self._leaves:
             params = leaf.pattern.read(path)
             if params is not None:
                 yield leaf, params
 
-    def _walk(self, path: str) -> tuple[Any, dict[str, Any]] | None:
-        """Go down the one most specific way; None where that is no answer, or not a certain one."""
-        parts = path.split("/", self._depth)
+    def _walk(self, parts: list[str]) -> Leaf | None:
+        """Go down the most specific way; return the leaf it ends at if that is uncontested."""
         node = self._root
         for part in parts[1:]:
             child = node.literals.get(part)
             if child is None:
-                for check, checked in node.checked.values():
+                for _, check, checked in node.checked:
                     if check(part):
                         child = checked
                         break
@@ -120,43 +156,43 @@ class Tree:
                     if child is None or not part:
                         return None
             node = child
-        leaf = node.certain
-        if leaf is None or parts[0]:
-            return None
-        try:
-            return leaf.value, {
-                name: parts[index] if convert is None else convert(parts[index]) for name, index, convert in leaf.takes
-            }
-        except ValueError:
-            return None
+        return None if parts[0] else node.uncontested
 
-    def _possible(self, path: str) -> list[Leaf]:
-        """Gather, earliest first, the leaves whose pattern may fit `path`; those left out cannot.
+    def _possible(self, parts: list[str]) -> list[Leaf]:
+        """Gather, earliest first, the leaves that may fit a path cut at its slashes; those left out cannot.
 
-        Each node is visited at most once, however long the path. After a newline at the end of a path `$` would
-        match too: such a path is compared with every pattern.
+        Goes down one way while there is only one, and keeps the others for later. No node is visited twice, however
+        long the path.
         """
-        if path.endswith("\n"):
-            return self._leaves
-        found = [*self._static.get(path, ()), *self._relative]
-        parts = path.split("/", self._depth)
-        level = [] if parts[0] else [self._root]
-        for part in parts[1:]:
-            below: list[Node] = []
-            for node in level:
-                found += node.open
-                below += children_for(node, part)
-            level = below
-        for node in level:
-            found += node.leaves
-        return sorted(found, key=attrgetter("rank"))
+        found = self._relative.copy()
+        forks = [] if parts[0] else [(self._root, 1)]
+        while forks:
+            node, index = forks.pop()
+            for part in parts[index:]:
+                index += 1
+                if node.open:
+                    found += node.open
+                child = node.literals.get(part)
+                for _, check, checked in node.checked:
+                    if check(part):
+                        forks.append((checked, index))
+                if node.anything is not None and part:
+                    if child is None:
+                        child = node.anything
+                    else:
+                        forks.append((node.anything, index))
+                if child is None:
+                    break
+                node = child
+            else:
+                found += node.leaves
+        if len(found) > 1:
+            found.sort(key=BY_RANK)
+        return found
 
     def _plant(self, leaf: Leaf) -> None:
         """Put a leaf where its segments lead."""
         pattern = leaf.pattern
-        if pattern.is_static:
-            self._static.setdefault(pattern.path, []).append(leaf)
-            return
         if not pattern.path.startswith("/"):
             self._relative.append(leaf)
             return
@@ -171,14 +207,13 @@ class Tree:
             node.lowest = min(node.lowest, leaf.rank)
         node.leaves.append(leaf)
 
-    def _certain_static(self) -> dict[str, Leaf]:
-        """Keep, by path, the static patterns that no pattern with parameters comes before."""
-        certain = {}
-        for path in self._static:
-            first = next(leaf for leaf in self._possible(path) if leaf.pattern.regex.match(path))
-            if first.pattern.is_static and not path.endswith("\n"):
-                certain[path] = first
-        return certain
+    def _is_first_static(self, leaf: Leaf) -> bool:
+        """Tell whether a leaf is static and no other comes before it for its path."""
+        path = leaf.pattern.path
+        if not leaf.pattern.is_static or path.endswith("\n"):
+            return False
+        rivals = self._possible(path.split("/", self._depth))
+        return leaf is next(rival for rival in rivals if rival is leaf or rival.pattern.regex.match(path))
 
 
 def is_within_segment(segment: Segment) -> bool:
@@ -197,57 +232,49 @@ def child_for(node: Node, segment: Segment) -> Node:
             node.anything = node.anything or Node()
             return node.anything
     source = segment_regex(segment, named=False)
-    if source not in node.checked:
-        node.checked[source] = re.compile(source).fullmatch, Node()
-    return node.checked[source][1]
+    for known, _, child in node.checked:
+        if known == source:
+            return child
+    child = Node()
+    node.checked.append((source, re.compile(source).fullmatch, child))
+    return child
 
 
-def children_for(node: Node, part: str) -> Iterator[Node]:
-    """Yield the nodes that one segment of a path leads to."""
-    if part in node.literals:
-        yield node.literals[part]
-    for check, child in node.checked.values():
-        if check(part):
-            yield child
-    if node.anything is not None and part:
-        yield node.anything
-
-
-def mark_certain(root: Node) -> list[Leaf]:
+def mark_uncontested(root: Node, rival: float) -> list[Leaf]:
     """Mark and return the leaves to answer with as soon as the most specific way leads to them.
 
-    A leaf is certain if it was registered before everything that branches off its way where the same segment could
-    have gone on otherwise, and before everything that stays open on its way.
+    A leaf is uncontested if it was registered before everything that branches off its way where the same segment
+    could have gone on otherwise, before everything that stays open on its way, and before the rank `rival`.
     """
-    certain = []
-    pending = [(root, NEVER)]
+    marked = []
+    pending = [(root, rival)]
     while pending:
         node, rival = pending.pop()
-        if node.leaves and node.leaves[0].rank < rival and node.leaves[0].takes:
-            node.certain = node.leaves[0]
-            certain.append(node.certain)
+        if node.leaves and node.leaves[0].rank < rival:
+            node.uncontested = node.leaves[0]
+            marked.append(node.leaves[0])
         rival = min([rival, *(leaf.rank for leaf in node.open)])
         if node.anything is not None:
             pending.append((node.anything, rival))
             rival = min(rival, node.anything.lowest)
-        for _, child in reversed(node.checked.values()):
+        for _, _, child in reversed(node.checked):
             pending.append((child, rival))
             rival = min(rival, child.lowest)
         pending += ((child, rival) for child in node.literals.values())
-    return certain
+    return marked
 
 
-def takes_of(pattern: Pattern) -> tuple[tuple[str, int, Convert | None], ...]:
+def takes_of(pattern: Pattern) -> tuple[tuple[str, int, Convert | None], ...] | None:
     """Say which parameter is which part of a path cut at its slashes, and how it is converted (None: it stays text).
 
-    Empty where a parameter shares its segment with something else, or may hold slashes.
+    None where a parameter shares its segment with something else, or may hold slashes: the whole pattern must read it.
     """
     takes: list[tuple[str, int, Convert | None]] = []
     for index, segment in enumerate(pattern.segments, start=1):
         match segment:
-            case (Parameter() as parameter,):
+            case (Parameter() as parameter,) if is_within_segment(segment):
                 takes.append((parameter.name, index, conversion(parameter.convertor)))
-    return tuple(takes) if len(takes) == len(pattern.names) else ()
+    return tuple(takes) if len(takes) == len(pattern.names) else None
 
 
 def conversion(convertor: Convertor[Any]) -> Convert | None:
@@ -258,4 +285,4 @@ def conversion(convertor: Convertor[Any]) -> Convert | None:
 
 def is_trailing(leaf: Leaf) -> bool:
     """Tell whether a pattern is literal text up to one parameter that is its whole last segment and stays text."""
-    return leaf.takes[0][1:] == (len(leaf.pattern.segments), None)
+    return leaf.takes is not None and [take[1:] for take in leaf.takes] == [(len(leaf.pattern.segments), None)]
