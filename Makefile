@@ -54,7 +54,7 @@ bench: $(READY) ## measure slipstream beside FastAPI (ARGS=... go to the benchma
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 lock: $(READY) ## resolve the dependencies anew into requirements/dev.lock (ARGS=--upgrade for newer releases)
-	@$(BIN)/python -m pip install --quiet uv
+	@$(BIN)/python -m pip install -qq uv
 	@$(BIN)/uv pip compile pyproject.toml --all-extras --group dev --universal --python-version 3.11 \
 		--generate-hashes --no-header --quiet --output-file $(LOCK) $(ARGS)
 
