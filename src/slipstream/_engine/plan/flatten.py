@@ -44,10 +44,9 @@ class FlatCall:
     security: list[SecurityUse] = field(default_factory=list)
 
     @property
-    def has_params(self) -> bool:
-        """Whether any parameter is read; a parameter model without fields reads none."""
-        declared = (*self.path, *self.query, *self.header, *self.cookie)
-        return any(flat_fields(declared))
+    def params(self) -> list[ModelField]:
+        """Every single parameter, those of parameter models among them: path, query, header, cookie."""
+        return flat_fields((*self.path, *self.query, *self.header, *self.cookie))
 
 
 def flatten(root: Call) -> FlatCall:
@@ -65,8 +64,7 @@ def flatten(root: Call) -> FlatCall:
 
 def flat_params(root: Call) -> list[ModelField]:
     """List every single parameter of a tree: path first, then query, header and cookie."""
-    flat = flatten(root)
-    return flat_fields((*flat.path, *flat.query, *flat.header, *flat.cookie))
+    return flatten(root).params
 
 
 def flat_body_params(root: Call) -> list[ModelField]:

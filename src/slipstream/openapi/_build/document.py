@@ -1,0 +1,162 @@
+"""The whole OpenAPI document: info, paths, webhooks, components, in their final form.
+
+First all fields get their schemas, together, so that models share definitions and names that clash
+are told apart. Then each path operation is described in plain dictionaries. Last, every part takes
+its final shape.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from pydantic import BaseModel
+
+from slipstream._engine.plan.flatten import FlatCall, flatten
+from slipstream._engine.plan.model import Call
+from slipstream.openapi._build import shapes
+from slipstream.openapi._build.operations import path_part
+from slipstream.openapi._build.routes import Flatten, documented_fields, path_operations
+from slipstream.openapi._build.schemas import FieldSchemas, define
+from slipstream.openapi._build.security import definitions as scheme_definitions
+from slipstream.openapi.models import ExternalDocumentation, Info, Server, Tag
+
+
+@dataclass(slots=True)
+class Head:
+    """What the document says about the API as a whole."""
+
+    openapi_version: str
+    title: str
+    version: str
+    summary: str | None = None
+    description: str | None = None
+    terms_of_service: str | None = None
+    contact: Any = None
+    license_info: Any = None
+    servers: Sequence[Any] | None = None
+    tags: Sequence[Any] | None = None
+    external_docs: Any = None
+
+    def info(self) -> dict[str, Any]:
+        """Gather the `info` object; what is empty is left out."""
+        always = {"title": self.title, "version": self.version}
+        optional = {
+            "summary": self.summary,
+            "description": self.description,
+            "termsOfService": self.terms_of_service,
+            "contact": self.contact,
+            "license": self.license_info,
+        }
+        return {**always, **{key: value for key, value in optional.items() if value}}
+
+
+@dataclass(slots=True)
+class _Gathered:
+    """What the path operations add up to, in the forms in which it came."""
+
+    definitions: dict[str, Any]
+    flatten: Flatten
+    security_schemes: dict[str, Any] = field(default_factory=dict)
+    operation_ids: set[str] = field(default_factory=set)
+
+    def items(self, routes: Iterable[Any], schemas: FieldSchemas) -> dict[str, dict[str, Any]]:
+        """Describe routes, by path; keep the schemes and definitions that they need."""
+        paths: dict[str, dict[str, Any]] = {}
+        for route in path_operations(routes):
+            part = path_part(route, schemas, self.operation_ids, self.flatten)
+            if part.operations:
+                paths.setdefault(route.path_format, {}).update(part.operations)
+            self.security_schemes |= part.security_schemes
+            self.definitions |= part.definitions
+        return paths
+
+
+def document(
+    head: Head, routes: Sequence[Any], webhooks: Sequence[Any] = (), *, separate_schemas: bool = True
+) -> dict[str, Any]:
+    """Make the document.
+
+    Args:
+        head: What it says about the API as a whole.
+        routes: Routes of the app, included routers among them.
+        webhooks: Routes that describe what the API will call.
+        separate_schemas: Whether a model may have two schemas, one as it is read and one as it is written.
+
+    Raises:
+        ValidationError: Contact, license, servers, tags or external documentation are not what OpenAPI knows.
+    """
+    remembered = _remember(flatten)
+    fields = documented_fields([*routes, *webhooks], remembered)
+    mapping, definitions = define(fields, separate=separate_schemas)
+    schemas = FieldSchemas(mapping, separate=separate_schemas)
+    gathered = _Gathered(definitions, remembered)
+    paths = gathered.items(routes, schemas)
+    hooks = gathered.items(webhooks, schemas)
+    result: dict[str, Any] = {"openapi": head.openapi_version, "info": _checked(Info, head.info())}
+    if head.servers:
+        result["servers"] = [_checked(Server, server) for server in head.servers]
+    result["paths"] = {path: _path_item(item) for path, item in paths.items()}
+    if hooks:
+        result["webhooks"] = {path: shapes.path_item(item) for path, item in hooks.items()}
+    if components := _components(gathered):
+        result["components"] = components
+    if head.tags:
+        result["tags"] = [_checked(Tag, tag) for tag in head.tags]
+    if head.external_docs:
+        result["externalDocs"] = _checked(ExternalDocumentation, head.external_docs)
+    return result
+
+
+def _remember(flatten: Flatten) -> Flatten:
+    """Flatten each tree once; both the schemas and the operations are made from the answer."""
+    known: dict[int, tuple[Call, FlatCall]] = {}
+
+    def flatten_once(root: Call) -> FlatCall:
+        if id(root) not in known:
+            known[id(root)] = (root, flatten(root))
+        return known[id(root)][1]
+
+    return flatten_once
+
+
+def _components(gathered: _Gathered) -> dict[str, Any]:
+    components = {}
+    if gathered.definitions:
+        definitions = sorted(gathered.definitions.items())
+        components["schemas"] = {name: shapes.schema(definition) for name, definition in definitions}
+    if gathered.security_schemes:
+        schemes = scheme_definitions(gathered.security_schemes)
+        components["securitySchemes"] = {name: shapes.security_scheme(scheme) for name, scheme in schemes.items()}
+    return components
+
+
+def _checked(model: type[BaseModel], value: Any) -> Any:
+    """Check what the user said about the API against OpenAPI's own models; they know its URLs and its order."""
+    checked = model.model_validate(value)
+    return shapes.free(checked.model_dump(mode="json", by_alias=True, exclude_none=True))
+
+
+def _path_item(item: dict[str, Any]) -> Any:
+    """Shape the operations of one path as FastAPI's document has them.
+
+    There, a path stands in the specification's order only while none of its operations has
+    parameters; with parameters, keys stay in the order they were gathered, and bounds stay integers.
+    """
+    is_left_alone = any(_keeps_order(operation) for operation in item.values())
+    return shapes.free(item) if is_left_alone else shapes.path_item(item)
+
+
+def _keeps_order(operation: dict[str, Any]) -> bool:
+    return (
+        any("in" in parameter for parameter in operation.get("parameters", ()))
+        or "externalDocs" in operation
+        or any(isinstance(tag, Enum) for tag in operation.get("tags", ()))
+        or any(_keeps_order(inner) for inner in _inner_operations(operation))
+    )
+
+
+def _inner_operations(operation: dict[str, Any]) -> Iterable[dict[str, Any]]:
+    for by_path in operation.get("callbacks", {}).values():
+        for item in by_path.values():
+            yield from item.values()

@@ -1,0 +1,117 @@
+"""One path operation as the document shows it: an object per method."""
+
+import warnings
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from slipstream._engine.plan.flatten import FlatCall
+from slipstream.openapi._build.bodies import request_body
+from slipstream.openapi._build.merge import merged
+from slipstream.openapi._build.parameters import parameters
+from slipstream.openapi._build.responses import (
+    INVALID_REQUEST_DEFINITIONS,
+    add_invalid_request,
+    response_class_of,
+    responses,
+)
+from slipstream.openapi._build.routes import Flatten, PathOperation, is_path_operation
+from slipstream.openapi._build.schemas import FieldSchemas
+from slipstream.openapi._build.security import requirements, schemes_by_name
+from slipstream.openapi.constants import METHODS_WITH_BODY
+
+
+@dataclass(slots=True)
+class PathPart:
+    """What one path operation adds to a document: operations by method, schemes and definitions by name.
+
+    Schemes are the objects themselves; they are described once, for the whole document.
+    """
+
+    operations: dict[str, Any] = field(default_factory=dict)
+    security_schemes: dict[str, Any] = field(default_factory=dict)
+    definitions: dict[str, Any] = field(default_factory=dict)
+
+
+def path_part(route: PathOperation, schemas: FieldSchemas, operation_ids: set[str], flatten: Flatten) -> PathPart:
+    """Describe a path operation.
+
+    Args:
+        route: What to describe.
+        schemas: Where the schemas of its fields are found.
+        operation_ids: Ids given so far; this operation's are added, one given twice is warned of.
+        flatten: Gathers what a tree of calls asks for.
+    """
+    part = PathPart()
+    assert route.methods is not None, "Methods must be a list"
+    assert response_class_of(route), "A response class is needed to generate OpenAPI"
+    if not route.include_in_schema:
+        return part
+    flat = flatten(route.plan.root)
+    part.security_schemes = schemes_by_name(flat.security)
+    can_be_invalid = bool(flat.params) or route.body_field is not None
+    for method in route.methods:
+        operation = metadata(route, operation_ids)
+        if required := requirements(flat.security):
+            operation["security"] = required
+        _add_request(operation, route, flat, schemas, method)
+        if route.callbacks:
+            operation["callbacks"] = _callbacks(route.callbacks, schemas, operation_ids, flatten)
+        operation["responses"] = responses(route, schemas)
+        if can_be_invalid and add_invalid_request(operation["responses"]):
+            part.definitions = INVALID_REQUEST_DEFINITIONS
+        if route.openapi_extra:
+            operation = merged(operation, route.openapi_extra)
+        part.operations[method.lower()] = operation
+    return part
+
+
+def metadata(route: PathOperation, operation_ids: set[str]) -> dict[str, Any]:
+    """Start an operation with what is said about it: tags, texts, id, whether it is deprecated."""
+    operation: dict[str, Any] = {}
+    if route.tags:
+        operation["tags"] = list(route.tags)
+    operation["summary"] = summary(route)
+    if route.description:
+        operation["description"] = route.description
+    operation["operationId"] = _operation_id(route, operation_ids)
+    if route.deprecated:
+        operation["deprecated"] = route.deprecated
+    return operation
+
+
+def summary(route: PathOperation) -> str:
+    """Return the operation's summary, made from its name if nobody wrote one."""
+    return route.summary or route.name.replace("_", " ").title()
+
+
+def _operation_id(route: PathOperation, taken: set[str]) -> str:
+    operation_id = route.operation_id or route.unique_id
+    if operation_id in taken:
+        name = getattr(route.endpoint, "__name__", "<unnamed_endpoint>")
+        file = getattr(route.endpoint, "__globals__", {}).get("__file__")
+        place = f" at {file}" if file else ""
+        warnings.warn(f"Duplicate Operation ID {operation_id} for function {name}{place}", stacklevel=1)
+    taken.add(operation_id)
+    return operation_id
+
+
+def _add_request(
+    operation: dict[str, Any], route: PathOperation, flat: FlatCall, schemas: FieldSchemas, method: str
+) -> None:
+    if described := parameters(flat, schemas):
+        operation["parameters"] = described
+    body = request_body(route.body_field, schemas) if method in METHODS_WITH_BODY else None
+    if body is not None:
+        operation["requestBody"] = body
+
+
+def _callbacks(
+    callbacks: Iterable[Any], schemas: FieldSchemas, operation_ids: set[str], flatten: Flatten
+) -> dict[str, Any]:
+    """Describe what the server will call: by name, then by path. Schemes and errors there are the other side's."""
+    return {
+        callback.name: {callback.path: path_part(callback, schemas, operation_ids, flatten).operations}
+        for callback in callbacks
+        if is_path_operation(callback)
+    }

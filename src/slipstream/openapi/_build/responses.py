@@ -1,0 +1,144 @@
+"""The responses of an operation: its own, those declared beside it, and the one for invalid requests."""
+
+import http.client
+import inspect
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+from starlette.responses import JSONResponse
+
+from slipstream.datastructures import DefaultPlaceholder
+from slipstream.openapi._build.merge import merged
+from slipstream.openapi._build.routes import PathOperation
+from slipstream.openapi._build.schemas import FieldSchemas
+from slipstream.openapi._build.streams import stream_content
+from slipstream.openapi.constants import REF_PREFIX
+
+STATUS_RANGES = {
+    "1XX": "Information",
+    "2XX": "Success",
+    "3XX": "Redirection",
+    "4XX": "Client Error",
+    "5XX": "Server Error",
+    "DEFAULT": "Default Response",
+}
+"""What a range of statuses is called when nobody described it."""
+
+VALIDATION_ERROR = {
+    "title": "ValidationError",
+    "type": "object",
+    "properties": {
+        "loc": {"title": "Location", "type": "array", "items": {"anyOf": [{"type": "string"}, {"type": "integer"}]}},
+        "msg": {"title": "Message", "type": "string"},
+        "type": {"title": "Error Type", "type": "string"},
+        "input": {"title": "Input"},
+        "ctx": {"title": "Context", "type": "object"},
+    },
+    "required": ["loc", "msg", "type"],
+}
+"""Schema of one thing that is wrong with a request."""
+
+HTTP_VALIDATION_ERROR = {
+    "title": "HTTPValidationError",
+    "type": "object",
+    "properties": {
+        "detail": {"title": "Detail", "type": "array", "items": {"$ref": f"{REF_PREFIX}ValidationError"}},
+    },
+}
+"""Schema of the answer to an invalid request."""
+
+INVALID_REQUEST_DEFINITIONS = {"ValidationError": VALIDATION_ERROR, "HTTPValidationError": HTTP_VALIDATION_ERROR}
+
+_INVALID_REQUEST = {
+    "description": "Validation Error",
+    "content": {"application/json": {"schema": {"$ref": f"{REF_PREFIX}HTTPValidationError"}}},
+}
+_COVER_INVALID_REQUEST = ("422", "4XX", "default")
+
+
+def responses(route: PathOperation, schemas: FieldSchemas) -> dict[str, Any]:
+    """Describe the responses that the route itself declares, by status."""
+    response_class = response_class_of(route)
+    described = {_status(route, response_class): _own_response(route, response_class, schemas)}
+    for status, declared in (route.responses or {}).items():
+        key = "default" if str(status).upper() == "DEFAULT" else str(status).upper()
+        known = described.get(key, {})
+        response = _with_schema(declared, status, route, response_class, schemas)
+        default = _status_text(status)
+        description = response.get("description") or known.get("description") or default
+        described[key] = {**merged(known, response), "description": description}
+    return described
+
+
+def add_invalid_request(described: dict[str, Any]) -> bool:
+    """Add the answer to an invalid request, unless the user described one; say whether it was added."""
+    if any(status in described for status in _COVER_INVALID_REQUEST):
+        return False
+    described["422"] = _INVALID_REQUEST
+    return True
+
+
+def response_class_of(route: PathOperation) -> Any:
+    """Return the class of the route's responses, chosen or by default."""
+    chosen = route.response_class
+    return chosen.value if isinstance(chosen, DefaultPlaceholder) else chosen
+
+
+def _own_response(route: PathOperation, response_class: Any, schemas: FieldSchemas) -> dict[str, Any]:
+    response: dict[str, Any] = {"description": route.response_description}
+    if _has_body(route.status_code):
+        content = stream_content(route, schemas)
+        if content is None and response_class.media_type:
+            content = {response_class.media_type: {"schema": _own_schema(route, response_class, schemas)}}
+        if content is not None:
+            response["content"] = content
+    return response
+
+
+def _own_schema(route: PathOperation, response_class: Any, schemas: FieldSchemas) -> dict[str, Any]:
+    """Describe what the endpoint returns; only JSON has a structure."""
+    if not (isinstance(response_class, type) and issubclass(response_class, JSONResponse)):
+        return {"type": "string"}
+    return schemas.of(route.response_field) if route.response_field is not None else {}
+
+
+def _with_schema(
+    declared: Mapping[str, Any],
+    status: int | str,
+    route: PathOperation,
+    response_class: Any,
+    schemas: FieldSchemas,
+) -> dict[str, Any]:
+    """Return a declared response with its model's schema in its content."""
+    response = {key: value for key, value in declared.items() if key != "model"}
+    field = route.response_fields.get(status)
+    if field is None:
+        return response
+    media_type = response_class.media_type or "application/json"
+    content = response.get("content", {})
+    media = content.get(media_type, {})
+    media = {**media, "schema": merged(media.get("schema", {}), schemas.of(field))}
+    return {**response, "content": {**content, media_type: media}}
+
+
+def _status(route: PathOperation, response_class: Any) -> str:
+    return str(route.status_code if route.status_code is not None else _default_status(response_class))
+
+
+@lru_cache(maxsize=256)
+def _default_status(response_class: Any) -> int:
+    """Read the status that a response class has by default from its constructor."""
+    parameter = inspect.signature(response_class.__init__).parameters.get("status_code")
+    return parameter.default if parameter is not None and isinstance(parameter.default, int) else 200
+
+
+def _has_body(status: int | None) -> bool:
+    """Whether HTTP allows a response of this status to have a body."""
+    return status is None or not (int(status) < 200 or int(status) in (204, 205, 304))
+
+
+def _status_text(status: int | str) -> str:
+    """Return what a status is called; raise ValueError for one that is neither a number nor a range."""
+    text = STATUS_RANGES.get(str(status).upper()) or http.client.responses.get(int(status))
+    return text or "Additional Response"

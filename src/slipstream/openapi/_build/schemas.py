@@ -1,0 +1,147 @@
+"""JSON Schemas of fields, each made once for all fields that say the same."""
+
+from collections.abc import Hashable, Mapping, Sequence
+from types import NoneType
+from typing import Any, Literal, TypeAlias
+
+from pydantic.fields import FieldInfo
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core import CoreSchema, PydanticUndefined
+from pydantic_core.core_schema import BytesSchema
+
+from slipstream._engine.plan.fields import ModelField
+from slipstream.openapi._build.nested_models import has_computed_fields, nested_models
+from slipstream.openapi.constants import REF_TEMPLATE
+
+Mode: TypeAlias = Literal["validation", "serialization"]
+FieldMapping: TypeAlias = Mapping[tuple[ModelField, Mode], JsonSchemaValue]
+
+MODES: tuple[Mode, ...] = ("validation", "serialization")
+
+_PLAIN_DEFAULTS = (type(PydanticUndefined), NoneType, str, int, float, bool)
+_RARE_ATTRIBUTES = ("default_factory", "examples", "json_schema_extra", "discriminator", "field_title_generator")
+
+
+class SchemaGenerator(GenerateJsonSchema):
+    """Pydantic's generator, with bytes described by media type, as OpenAPI 3.1 has it."""
+
+    def bytes_schema(self, schema: BytesSchema) -> JsonSchemaValue:
+        """Describe bytes as a binary string."""
+        described: JsonSchemaValue = {"type": "string", "contentMediaType": "application/octet-stream"}
+        config = self._config
+        if (config.ser_json_bytes if self.mode == "serialization" else config.val_json_bytes) == "base64":
+            described["contentEncoding"] = "base64"
+        self.update_with_validations(described, schema, self.ValidationsMapping.bytes)
+        return described
+
+
+class FieldSchemas:
+    """The schemas of a document's fields, looked up by field.
+
+    Args:
+        mapping: Schemas by field and mode.
+        separate: Whether a model may have two schemas, one as it is read and one as it is written.
+    """
+
+    def __init__(self, mapping: FieldMapping, *, separate: bool) -> None:
+        self._mapping = mapping
+        self._separate = separate
+
+    def of(self, field: ModelField, *, alias: str | None = None) -> dict[str, Any]:
+        """Return a field's schema, with a title unless it points to a definition.
+
+        Args:
+            field: One of the fields that the document was started with.
+            alias: The name to make a title from, if not the field's own.
+        """
+        schema = self._mapping[(field, schema_mode(field, separate=self._separate))]
+        if "$ref" in schema:
+            return dict(schema)
+        return {**schema, "title": field.field_info.title or _title(field, alias)}
+
+
+def _title(field: ModelField, alias: str | None) -> str:
+    given = field.validation_alias if field.mode == "validation" else field.serialization_alias
+    name = alias if alias is not None else given or field.alias
+    return name.title().replace("_", " ")
+
+
+def schema_mode(field: ModelField, *, separate: bool) -> Mode:
+    """Say which of its two schemas a field is documented with."""
+    if separate or field.mode == "validation":
+        return field.mode
+    return field.mode if has_computed_fields(field.field_info.annotation, _core_schema(field)) else "validation"
+
+
+def define(fields: Sequence[ModelField], *, separate: bool = True) -> tuple[FieldMapping, dict[str, Any]]:
+    """Make the schemas of fields, and the definitions that they point to.
+
+    Returns:
+        Schemas by field and mode, and definitions by name. Fields that say the same share one
+        schema; do not change it.
+    """
+    keys: dict[tuple[ModelField, Mode], Hashable] = {}
+    inputs: dict[Hashable, tuple[Mode, CoreSchema]] = {}
+    for field in (*fields, *_inner_models(fields)):
+        mode = schema_mode(field, separate=separate)
+        key = keys[(field, mode)] = (meaning(field), mode)
+        if key not in inputs:
+            inputs[key] = (mode, _core_schema(field))
+    schemas, definitions = SchemaGenerator(ref_template=REF_TEMPLATE).generate_definitions(
+        [(key, mode, core_schema) for key, (mode, core_schema) in inputs.items()]
+    )
+    for definition in definitions.values():
+        if isinstance(description := definition.get("description"), str):
+            definition["description"] = description.split("\f")[0]
+    mapping = {(field, mode): schemas[(key, mode)] for (field, mode), key in keys.items()}
+    return mapping, {str(name): definition for name, definition in definitions.items()}
+
+
+def _inner_models(fields: Sequence[ModelField]) -> list[ModelField]:
+    """Find the models inside the fields that are no field's own annotation; they are defined even where unused."""
+    outer = {info.annotation for field in fields if isinstance((info := field.field_info).annotation, type)}
+    inner = []
+    for mode in MODES:
+        models = nested_models(field for field in fields if field.mode == mode)
+        inner += [
+            ModelField(model.__name__, FieldInfo(annotation=model), mode) for model in models if model not in outer
+        ]
+    return inner
+
+
+def meaning(field: ModelField) -> Hashable:
+    """Return what a field's schema depends on; names do not matter, the title from a name is added later."""
+    info = field.field_info
+    is_rare = field.config or any(getattr(info, name) is not None for name in _RARE_ATTRIBUTES)
+    if is_rare or not isinstance(info.default, _PLAIN_DEFAULTS):
+        return id(field)
+    # Texts too, for things can be equal and yet read otherwise: `int | str` and `str | int`, 1 and True.
+    key = (
+        info.annotation,
+        repr(info.annotation),
+        (*info.metadata, repr(info.metadata)) if info.metadata else None,
+        type(info.default),
+        info.default,
+        info.title,
+        info.description,
+        info.deprecated,
+    )
+    try:
+        hash(key)
+    except TypeError:
+        return id(field)
+    return key
+
+
+def _core_schema(field: ModelField) -> CoreSchema:
+    """Return what the schema is made from; a field that is nothing but its annotation shares its validator's."""
+    info = field.field_info
+    is_bare = (
+        not info.metadata
+        and info.default is PydanticUndefined
+        and info.title is None
+        and info.description is None
+        and info.deprecated is None
+        and all(getattr(info, name) is None for name in _RARE_ATTRIBUTES)
+    )
+    return (field.checker if is_bare else field.type_adapter).core_schema

@@ -1,0 +1,172 @@
+"""The OpenAPI document of an app, at FastAPI's address for it.
+
+`get_openapi` is what an app calls. The other functions are the steps of FastAPI that packages call
+one by one; they read the same plans and give the same dictionaries.
+"""
+
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic.json_schema import JsonSchemaValue
+from starlette.routing import BaseRoute
+
+from slipstream._engine.plan.fields import ModelField
+from slipstream._engine.plan.flatten import FlatCall, SecurityUse, flatten
+from slipstream._engine.plan.model import Call
+from slipstream.openapi._build import operations, shapes
+from slipstream.openapi._build.bodies import request_body
+from slipstream.openapi._build.document import Head, document
+from slipstream.openapi._build.parameters import described
+from slipstream.openapi._build.responses import HTTP_VALIDATION_ERROR, STATUS_RANGES, VALIDATION_ERROR
+from slipstream.openapi._build.routes import PathOperation, documented_fields
+from slipstream.openapi._build.schemas import FieldMapping, FieldSchemas, Mode, define
+from slipstream.openapi._build.security import definitions, requirements, schemes_by_name
+
+validation_error_definition = VALIDATION_ERROR
+validation_error_response_definition = HTTP_VALIDATION_ERROR
+status_code_ranges = STATUS_RANGES
+
+
+def get_openapi(
+    *,
+    title: str,
+    version: str,
+    openapi_version: str = "3.1.0",
+    summary: str | None = None,
+    description: str | None = None,
+    routes: Sequence[Any],
+    webhooks: Sequence[Any] | None = None,
+    tags: list[dict[str, Any]] | None = None,
+    servers: list[dict[str, str | Any]] | None = None,
+    terms_of_service: str | None = None,
+    contact: dict[str, str | Any] | None = None,
+    license_info: dict[str, str | Any] | None = None,
+    separate_input_output_schemas: bool = True,
+    external_docs: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Make the OpenAPI document of routes, as JSON-compatible dictionaries that are the caller's to change.
+
+    Args:
+        title: Name of the API.
+        version: Version of the API, not of OpenAPI.
+        openapi_version: What the document says it follows; its content is that of 3.1.
+        summary: One line about the API.
+        description: More about the API, in Markdown.
+        routes: Routes of an app or a router; what is no path operation is passed over.
+        webhooks: Routes that describe what the API will call.
+        tags: Descriptions of tags, in the order in which they are to be shown.
+        servers: Where the API is served.
+        terms_of_service: URL of the terms.
+        contact: `name`, `url`, `email`.
+        license_info: `name`, and `identifier` or `url`.
+        separate_input_output_schemas: Whether a model may have two schemas, one as it is read (`Item-Input`)
+            and one as it is written (`Item-Output`), where they differ.
+        external_docs: `description` and `url`.
+    """
+    head = Head(
+        openapi_version=openapi_version,
+        title=title,
+        version=version,
+        summary=summary,
+        description=description,
+        terms_of_service=terms_of_service,
+        contact=contact,
+        license_info=license_info,
+        servers=servers,
+        tags=tags,
+        external_docs=external_docs,
+    )
+    return document(head, routes, webhooks or (), separate_schemas=separate_input_output_schemas)
+
+
+def get_fields_from_routes(routes: Sequence[BaseRoute | Any]) -> list[ModelField]:
+    """List every field whose schema the document of these routes needs."""
+    return documented_fields(routes, flatten)
+
+
+def get_definitions(
+    *,
+    fields: Sequence[ModelField],
+    model_name_map: Mapping[Any, str] | None = None,
+    separate_input_output_schemas: bool = True,
+) -> tuple[FieldMapping, dict[str, dict[str, Any]]]:
+    """Make the schemas of fields, by field and mode, and the definitions that they point to, by name."""
+    return define(fields, separate=separate_input_output_schemas)
+
+
+def get_openapi_path(
+    *,
+    route: PathOperation,
+    operation_ids: set[str],
+    model_name_map: Mapping[Any, str] | None = None,
+    field_mapping: Mapping[tuple[ModelField, Mode], JsonSchemaValue],
+    separate_input_output_schemas: bool = True,
+) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """Describe one path operation.
+
+    Returns:
+        Operations by method, security schemes by name, definitions by name.
+    """
+    schemas = FieldSchemas(field_mapping, separate=separate_input_output_schemas)
+    part = operations.path_part(route, schemas, operation_ids, flatten)
+    return shapes.free(part.operations), definitions(part.security_schemes), shapes.free(part.definitions)
+
+
+def get_openapi_operation_metadata(*, route: PathOperation, method: str, operation_ids: set[str]) -> dict[str, Any]:
+    """Describe an operation by tags, summary, description, id and whether it is deprecated."""
+    return operations.metadata(route, operation_ids)
+
+
+def get_openapi_operation_request_body(
+    *,
+    body_field: ModelField | None,
+    model_name_map: Mapping[Any, str] | None = None,
+    field_mapping: Mapping[tuple[ModelField, Mode], JsonSchemaValue],
+    separate_input_output_schemas: bool = True,
+) -> dict[str, Any] | None:
+    """Describe the body that a field stands for; None for no field."""
+    return request_body(body_field, FieldSchemas(field_mapping, separate=separate_input_output_schemas))
+
+
+def generate_operation_summary(*, route: PathOperation, method: str) -> str:
+    """Return an operation's summary, made from its name if nobody wrote one."""
+    return operations.summary(route)
+
+
+def generate_operation_id(*, route: PathOperation, method: str) -> str:
+    """Return an operation's id. Deprecated: read `route.unique_id`."""
+    warnings.warn("generate_operation_id() is deprecated: read route.unique_id", DeprecationWarning, stacklevel=2)
+    return route.operation_id or route.unique_id
+
+
+def get_openapi_security_definitions(flat_dependant: Call) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Describe the security schemes of a dependant: definitions by name, and the requirements."""
+    return _get_openapi_security_definitions(flatten(flat_dependant).security)
+
+
+def _get_openapi_security_definitions(
+    security_dependencies: Sequence[SecurityUse],
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    return definitions(schemes_by_name(security_dependencies)), requirements(security_dependencies)
+
+
+def _get_openapi_dependency_data(dependant: Call) -> FlatCall:
+    return flatten(dependant)
+
+
+def _get_openapi_operation_parameters(
+    *,
+    dependency_data: FlatCall,
+    model_name_map: Mapping[Any, str] | None = None,
+    field_mapping: Mapping[tuple[ModelField, Mode], JsonSchemaValue],
+    separate_input_output_schemas: bool = True,
+) -> list[dict[str, Any]]:
+    schemas = FieldSchemas(field_mapping, separate=separate_input_output_schemas)
+    groups = {
+        "path": dependency_data.path,
+        "query": dependency_data.query,
+        "header": dependency_data.header,
+        "cookie": dependency_data.cookie,
+    }
+    return [one for place, declared in groups.items() for one in described(place, declared, schemas)]
