@@ -1,0 +1,1 @@
+"""A tour of Slipstream: one small, complete application, written as a user would write it."""
