@@ -83,7 +83,7 @@ def echo(value: Any, limit: int) -> Any:
 
 
 _MARK = "…"
-_ROOM_FOR_MARK = len(f'"{_MARK}":"{_MARK}",'.encode())
+_ROOM_FOR_MARK = len(json.dumps([0, {_MARK: _MARK}], ensure_ascii=False).encode())
 
 
 class _Echo:
@@ -146,37 +146,44 @@ class _Echo:
         return piece + _MARK
 
     def _array(self, items: Iterable[Any], depth: int) -> list[Any]:
-        copy: list[Any] = []
-        if not self._fits(2):
+        if not self._fits(len("[]")):
             return [_MARK]
+        copy: list[Any] = []
         for item in items:
+            if copy and not self._fits(len(",")):
+                copy.append(_MARK)
+                break
             copy.append(self.of(item, depth))
             if self.is_cut:
-                break
-            if not self._fits(1):
-                copy.append(_MARK)
                 break
         return copy
 
     def _object(self, items: dict[Any, Any], depth: int) -> dict[Any, Any]:
-        copy: dict[Any, Any] = {}
-        if not self._fits(2):
+        if not self._fits(len("{}")):
             return {_MARK: _MARK}
+        copy: dict[Any, Any] = {}
         for key, item in items.items():
             if isinstance(key, str) and key.startswith("_sa"):
                 continue  # as jsonable_encoder does
             name = self.of(key, depth)
-            if not self._fits(4):
+            if not isinstance(name, (str, int, float, type(None))):
+                name = self._text(str(name))
+            if not self._fits(len(":") if not copy else len(",:")) or not self._fits(_quotes(name)):
                 copy[_MARK] = _MARK
                 break
-            copy[name if isinstance(name, (str, int, float, type(None))) else str(name)] = self.of(item, depth)
+            copy[name] = self.of(item, depth)
             if self.is_cut:
                 break
         return copy
+
+
+def _quotes(key: Any) -> int:
+    """Count the quotes that JSON puts around a key that is no string."""
+    return 0 if isinstance(key, str) else 2
 
 
 _MOST_BITS = 14_000  # Python writes integers of up to 4,300 digits, unless told otherwise
 
 
 def _size(text: str) -> int:
-    return len(json.dumps(text, ensure_ascii=False).encode()) - 1
+    return len(json.dumps(text, ensure_ascii=False).encode())

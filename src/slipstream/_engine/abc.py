@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeGuard
 
-from slipstream._engine.types import DependencyScope, ErrorDetail, SlotSource
+from slipstream._engine.types import DependencyScope, ErrorDetail, Receive, Scope, Send, SlotSource
 
 
 class Limit(Protocol):
@@ -70,8 +70,16 @@ class Face(Protocol):
         """Make the exception for a body that cannot be read at all (answered with 400)."""
         ...
 
+    async def fail(self, exc: Exception, scope: Scope, receive: Receive, send: Send, **facts: Any) -> None:
+        """Answer an exception with the handler registered for it, or raise it again (entry/guard.py)."""
+        ...
+
     def swallowed_error(self) -> Exception:
         """Make the exception for a `yield` dependency that swallowed the endpoint's exception."""
+        ...
+
+    def format_event(self, item: Any, dump: Callable[[Any], bytes]) -> bytes:
+        """Write one item of a Server-Sent-Events stream; `dump` writes what is not an event already."""
         ...
 
     def jsonable(self, value: Any) -> Any:

@@ -59,6 +59,10 @@ class UnsupportedAnnotation(DefinitionError):
         )
 
 
+class InvalidFieldType(UnsupportedAnnotation):
+    """An annotation that Pydantic cannot make a validator of."""
+
+
 @dataclass(eq=False)
 class DefaultInAnnotated(DefinitionError):
     """A marker inside `Annotated` carries a default of its own."""

@@ -17,6 +17,7 @@ def build_http_plan(
     reply: Reply,
     strict_content_type: bool,
     form_limits: dict[str, int],
+    path_strings: frozenset[str],
 ) -> Plan:
     """Plan a path operation.
 
@@ -27,6 +28,7 @@ def build_http_plan(
         reply: How the result becomes a response.
         strict_content_type: Whether JSON needs a JSON content type.
         form_limits: Bounds for forms: `max_fields`, `max_files`, `max_part_size`.
+        path_strings: Path parameters whose converter gives a string.
     """
     label = f"{','.join(sorted(methods))} {root.path}"
     fields = flat_body_params(root)
@@ -38,12 +40,12 @@ def build_http_plan(
         assert documented is not None, "fields are not empty"
         kind = "form" if is_form(documented) else "json"
         body = BodyPlan(kind, tuple(fields), embed, strict_content_type, documented, form_limits)  # type: ignore[arg-type]
-    return Plan("http", label, root, order(root), body, reply)
+    return Plan("http", label, root, order(root), body, reply, path_strings)
 
 
-def build_websocket_plan(root: Call) -> Plan:
+def build_websocket_plan(root: Call, path_strings: frozenset[str]) -> Plan:
     """Plan a WebSocket endpoint: same tree, no body, no reply."""
-    return Plan("websocket", f"WS {root.path}", root, order(root), None, Reply())
+    return Plan("websocket", f"WS {root.path}", root, order(root), None, Reply(), path_strings)
 
 
 def _refuse_implied_bodies(root: Call, methods: Sequence[str]) -> None:

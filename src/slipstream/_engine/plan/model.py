@@ -166,6 +166,8 @@ class Plan:
     steps: tuple[Step, ...]
     body: BodyPlan | None
     reply: Reply
+    path_strings: frozenset[str] = frozenset()
+    """Path parameters whose converter gives a string."""
 
     @property
     def calls(self) -> Iterator[Call]:

@@ -10,7 +10,7 @@ from pydantic import PydanticSchemaGenerationError
 from pydantic.fields import FieldInfo
 
 from slipstream._engine.abc import DependencyMarker
-from slipstream._engine.errors import DependencyCycle, ScopeMismatch, UnsupportedAnnotation
+from slipstream._engine.errors import DependencyCycle, InvalidFieldType, ScopeMismatch, UnsupportedAnnotation
 from slipstream._engine.plan.fields import ModelField
 from slipstream._engine.plan.model import Call
 from slipstream._engine.signature.model import Slot
@@ -169,7 +169,7 @@ def _checked(field: ModelField, call: Call) -> ModelField:
     try:
         _ = field.checker
     except PydanticSchemaGenerationError as exc:
-        raise UnsupportedAnnotation(
+        raise InvalidFieldType(
             "Invalid args for response field! Hint: check that it is a valid Pydantic field type",
             field.name, field.field_info.annotation, call.origin,
             f"if a dependency provides it, write {field.name}: Annotated[..., Depends(...)]",

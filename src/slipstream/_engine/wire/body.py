@@ -1,14 +1,16 @@
 """Reading a JSON body: bytes off the wire, text to values, values to parameters."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from email.message import Message as MimeHeader
 from functools import lru_cache
 from typing import Any
 
-from starlette.requests import ClientDisconnect
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
 
-from slipstream._engine.types import ErrorDetail, Location, Receive
+from slipstream._engine.abc import Face
+from slipstream._engine.types import ErrorDetail, Location, Message, Receive, Scope
 from slipstream._engine.wire.errors import missing
 from slipstream._engine.wire.take import Item
 from slipstream._engine.wire.values import UNSET
@@ -23,25 +25,48 @@ class BodySyntaxError(Exception):
         self.text = text
 
 
-async def read_body(receive: Receive) -> bytes:
-    """Read the whole body.
+def body_reader(
+    refuse: Callable[[Exception], Exception], *, from_request: bool = False
+) -> Callable[[Any], Awaitable[bytes]]:
+    """Make the reader of whole bodies.
 
-    Raises:
-        ClientDisconnect: The client left before all of it came.
+    Args:
+        refuse: Makes the exception for a body that does not come, for example because the client left.
+        from_request: Whether the reader is called with a Request (which keeps the body for the user's
+            code) and not with ASGI's `receive`.
     """
-    message = await receive()
-    if message["type"] == "http.disconnect":
-        raise ClientDisconnect()
-    body: bytes = message.get("body", b"")
-    if not message.get("more_body", False):
-        return body
-    chunks = [body]
-    while message.get("more_body", False):
-        message = await receive()
+
+    async def read_request_body(request: Request[Any]) -> bytes:
+        try:
+            return await request.body()
+        except HTTPException:
+            raise
+        except Exception as exc:
+            raise refuse(exc) from exc
+
+    async def read_body(receive: Receive) -> bytes:
+        try:
+            message = await receive()
+            if message["type"] == "http.request" and not message.get("more_body", False):
+                return message.get("body", b"")  # type: ignore[no-any-return]  # ASGI says bytes
+            return await _read_rest(receive, message)
+        except HTTPException:
+            raise
+        except Exception as exc:
+            raise refuse(exc) from exc
+
+    return read_request_body if from_request else read_body
+
+
+async def _read_rest(receive: Receive, message: Message) -> bytes:
+    chunks = []
+    while True:
         if message["type"] == "http.disconnect":
             raise ClientDisconnect()
         chunks.append(message.get("body", b""))
-    return b"".join(chunks)
+        if not message.get("more_body", False):
+            return b"".join(chunks)
+        message = await receive()
 
 
 @lru_cache(maxsize=256)
@@ -87,6 +112,20 @@ def decode_body(raw: bytes, content_type: bytes | None, strict: bool) -> Any:
             "ctx": {"error": exc.msg},
         }
         raise BodySyntaxError(detail, exc.doc) from exc
+
+
+def body_decoder(face: Face, strict: bool, where: Callable[[Scope], dict[str, Any]]) -> Callable[..., Any]:
+    """Make `decode_body` with its errors turned into the public ones."""
+
+    def decode(raw: bytes, content_type: bytes | None, scope: Scope) -> Any:
+        try:
+            return decode_body(raw, content_type, strict)
+        except BodySyntaxError as exc:
+            raise face.request_error([exc.detail], exc.text, where(scope)) from exc.__cause__
+        except Exception as exc:
+            raise face.body_error(exc) from exc
+
+    return decode
 
 
 def whole_taker(item: Item) -> Callable[[Any], tuple[Any, list[ErrorDetail]]]:

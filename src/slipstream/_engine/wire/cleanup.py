@@ -5,11 +5,13 @@ an exception in after a bad one. Both take each entry off the list before they t
 can go on where the other failed.
 """
 
+from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
 import anyio
 from starlette.datastructures import FormData
 
+from slipstream._engine.types import Receive, Scope, Send
 from slipstream._engine.wire.threads import ThreadGenerator
 
 
@@ -77,6 +79,45 @@ async def unwind(exits: list[Any], exc: BaseException) -> BaseException | None:
         while exits:
             remaining = await _close(exits.pop(), remaining)
     return remaining
+
+
+def open_failure(
+    fail: Callable[..., Awaitable[None]], swallowed: Callable[[], Exception]
+) -> Callable[..., Awaitable[None]]:
+    """Make what a handler with open dependencies does about an exception: close all, then answer.
+
+    Args:
+        fail: Answers with a registered handler, or raises again.
+        swallowed: Makes the exception to raise if a dependency swallowed the endpoint's.
+    """
+
+    async def fail_open(
+        exits: list[Any], exc: BaseException, sent: bool, scope: Scope, receive: Receive, send: Send, **facts: Any
+    ) -> None:
+        remaining = await unwind(exits, exc)
+        started = sent or RESPONSE_STARTED in scope
+        if remaining is None:
+            if started or scope["type"] == "websocket":
+                return
+            remaining = swallowed()
+        if not isinstance(remaining, Exception):
+            raise remaining
+        await fail(remaining, scope, receive, send, started=started, **facts)
+
+    return fail_open
+
+
+def inner_failure(swallowed: Callable[[], Exception]) -> Callable[..., Awaitable[BaseException]]:
+    """Make what happens when something fails while dependencies of scope "function" are open."""
+
+    async def fail_closing(closing: list[Any], exc: BaseException) -> BaseException:
+        return await unwind(closing, exc) or swallowed()
+
+    return fail_closing
+
+
+RESPONSE_STARTED = "slipstream.response_started"
+"""Key in a scope: a response had begun when the exception came."""
 
 
 async def _close(opened: Any, exc: BaseException | None) -> BaseException | None:

@@ -2,13 +2,16 @@
 
 import json
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
+from pydantic import ValidationError
 from pydantic_core import to_json
 from starlette.responses import Response
 
-from slipstream._engine.types import Message, Receive, Scope, Send
+from slipstream._engine.types import ErrorDetail, Message, Receive, Scope, Send
+from slipstream._engine.wire.cleanup import RESPONSE_STARTED
+from slipstream._engine.wire.errors import located
 
 _text = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 _ascii_text = json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators=(",", ":")).encode
@@ -105,11 +108,96 @@ class Watched:
 async def respond(
     response: Any, background: Any, scope: Scope, receive: Receive, send: Send, fail: Callable[..., Awaitable[None]]
 ) -> None:
-    """Send a Response object that the endpoint returned, with the background tasks that were asked for."""
+    """Send a Response object, with the background tasks that were asked for; nothing is open any more."""
+    try:
+        await respond_open(response, background, scope, receive, send)
+    except Exception as exc:  # noqa: BLE001 - handed to the registered handlers
+        await fail(exc, scope, receive, send, started=RESPONSE_STARTED in scope)
+
+
+async def respond_open(response: Any, background: Any, scope: Scope, receive: Receive, send: Send) -> None:
+    """Send a Response object; if that fails midway, the scope tells."""
     if background is not None and response.background is None:
         response.background = background
     watched = Watched(send)
     try:
         await response(scope, receive, watched)
-    except Exception as exc:  # noqa: BLE001 - handed to the registered handlers
-        await fail(exc, scope, receive, send, started=watched.started)
+    except BaseException:
+        if watched.started:
+            scope[RESPONSE_STARTED] = True
+        raise
+
+
+def has_body(status: int) -> bool:
+    """Whether a response of this status may have a body."""
+    return not (status < 200 or status in (204, 205, 304))
+
+
+def json_messages(payload: bytes, status: int, raw_headers: Sequence[tuple[bytes, bytes]]) -> tuple[Message, Message]:
+    """Make both messages of a JSON response whose status and headers were only known now."""
+    headers = [JSON_TYPE, *raw_headers]
+    if has_body(status):
+        headers.insert(0, (b"content-length", b"%d" % len(payload)))
+    else:
+        payload = b""
+    return (
+        {"type": "http.response.start", "status": status, "headers": headers},
+        {"type": "http.response.body", "body": payload},
+    )
+
+
+JSON_TYPE = (b"content-type", b"application/json")
+
+
+def result_wrapper(
+    make: Callable[..., Any], content_of: Callable[[Any], Any], status: int | None
+) -> Callable[..., Any]:
+    """Make the function that puts a result into a Response object.
+
+    Args:
+        make: The response class.
+        content_of: Turns the result into what the class takes.
+        status: Status of the path operation; None for the class's own.
+    """
+
+    def wrap(result: Any, response: Any, background: Any) -> Any:
+        if isinstance(result, Response):
+            if background is not None and result.background is None:
+                result.background = background
+            return result
+        arguments: dict[str, Any] = {"background": background}
+        chosen = (response.status_code if response is not None else None) or status
+        if chosen:
+            arguments["status_code"] = chosen
+        reply = make(content_of(result), **arguments)
+        if not has_body(reply.status_code):
+            reply.body = b""
+        if response is not None:
+            reply.headers.raw.extend(response.headers.raw)
+        return reply
+
+    return wrap
+
+
+def result_checker(
+    validate: Callable[..., Any], refuse: Callable[[list[ErrorDetail], Any], Exception]
+) -> Callable[[Any], Any]:
+    """Make the validation of a result against its response model.
+
+    Args:
+        validate: Pydantic's `validate_python`.
+        refuse: Makes the exception for a result that does not fit.
+    """
+
+    def check(result: Any) -> Any:
+        try:
+            return validate(result, from_attributes=True)
+        except ValidationError as exc:
+            raise refuse(located(exc, ("response",)), result) from None
+
+    return check
+
+
+def json_response(payload: bytes, **options: Any) -> Response:
+    """Put JSON text into a Response object."""
+    return Response(payload, media_type="application/json", **options)

@@ -16,7 +16,7 @@ from slipstream._engine.plan.flatten import FlatCall, flatten
 from slipstream._engine.plan.model import Call
 from slipstream.openapi._build import shapes
 from slipstream.openapi._build.operations import path_part
-from slipstream.openapi._build.routes import Flatten, documented_fields, path_operations
+from slipstream.openapi._build.routes import Flatten, PathOperation, documented_fields, path_operations
 from slipstream.openapi._build.schemas import FieldSchemas, define
 from slipstream.openapi._build.security import definitions as scheme_definitions
 from slipstream.openapi.models import ExternalDocumentation, Info, Server, Tag
@@ -60,10 +60,10 @@ class _Gathered:
     security_schemes: dict[str, Any] = field(default_factory=dict)
     operation_ids: set[str] = field(default_factory=set)
 
-    def items(self, routes: Iterable[Any], schemas: FieldSchemas) -> dict[str, dict[str, Any]]:
+    def items(self, routes: Iterable[PathOperation], schemas: FieldSchemas) -> dict[str, dict[str, Any]]:
         """Describe routes, by path; keep the schemes and definitions that they need."""
         paths: dict[str, dict[str, Any]] = {}
-        for route in path_operations(routes):
+        for route in routes:
             part = path_part(route, schemas, self.operation_ids, self.flatten)
             if part.operations:
                 paths.setdefault(route.path_format, {}).update(part.operations)
@@ -86,13 +86,15 @@ def document(
     Raises:
         ValidationError: Contact, license, servers, tags or external documentation are not what OpenAPI knows.
     """
+    # Listed once: what an included router yields may change while the document is made.
+    listed, listed_webhooks = list(path_operations(routes)), list(path_operations(webhooks))
     remembered = _remember(flatten)
-    fields = documented_fields([*routes, *webhooks], remembered)
+    fields = documented_fields([*listed, *listed_webhooks], remembered)
     mapping, definitions = define(fields, separate=separate_schemas)
     schemas = FieldSchemas(mapping, separate=separate_schemas)
     gathered = _Gathered(definitions, remembered)
-    paths = gathered.items(routes, schemas)
-    hooks = gathered.items(webhooks, schemas)
+    paths = gathered.items(listed, schemas)
+    hooks = gathered.items(listed_webhooks, schemas)
     result: dict[str, Any] = {"openapi": head.openapi_version, "info": _checked(Info, head.info())}
     if head.servers:
         result["servers"] = [_checked(Server, server) for server in head.servers]

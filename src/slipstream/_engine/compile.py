@@ -1,0 +1,36 @@
+"""The registration trip, top to bottom: endpoint → tree → plan → source → handler.
+
+A route makes its plan when it is registered, so that what is wrong fails at the user's line. Source
+and handler are made when the first request needs them, for overrides may change until then.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from slipstream._engine.abc import Face
+from slipstream._engine.codegen.load import Source, load
+from slipstream._engine.emit.frame import emit_http, emit_request, emit_websocket
+from slipstream._engine.plan.model import Plan
+
+Dialect = Literal["asgi", "request"]
+"""How a handler is called: with ASGI's three arguments, or with a Request (it then returns a Response)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """A handler and the source that it was loaded from."""
+
+    handler: Callable[..., Any]
+    source: Source
+
+
+def compile_plan(plan: Plan, face: Face, dialect: Dialect = "asgi") -> Compiled:
+    """Turn a plan into the function that serves it."""
+    if plan.protocol == "websocket":
+        source = emit_websocket(plan, face)
+    elif dialect == "request":
+        source = emit_request(plan, face)
+    else:
+        source = emit_http(plan, face)
+    return Compiled(load(source), source)

@@ -1,0 +1,143 @@
+"""The text that reads the body, before any dependency runs, and gives its parts to their parameters."""
+
+from pydantic import ValidationError
+
+from slipstream._engine.emit.draft import Draft
+from slipstream._engine.emit.values import item_of
+from slipstream._engine.plan.body import form_models
+from slipstream._engine.plan.fields import ModelField, model_fields
+from slipstream._engine.plan.json_mode import is_json_safe
+from slipstream._engine.plan.model import BodyPlan, Call, Take
+from slipstream._engine.signature.annotations import is_bytes, is_bytes_sequence
+from slipstream._engine.wire.body import body_decoder, body_reader, is_json, key_taker, whole_taker
+from slipstream._engine.wire.cleanup import FormExit
+from slipstream._engine.wire.form import FormItem, FormModel, form_reader, form_taker
+from slipstream._engine.wire.values import UNSET, find_header, read_headers
+
+
+def emit_read_body(draft: Draft, body: BodyPlan) -> None:
+    """Write the reading of the body as a whole."""
+    if body.kind == "form":
+        _emit_read_form(draft, body)
+        return
+    text = draft.text
+    draft.note("body", draft.plan.root.origin)
+    if draft.has_request:
+        read = draft.constant("read_request_body", body_reader(draft.face.body_error, from_request=True))
+        text.line(f"raw = await {read}(request)")
+    else:
+        read = draft.constant("read_body", body_reader(draft.face.body_error))
+        text.line(f"raw = await {read}(receive)")
+    text.line(f"content_type = {_content_type(draft)}")
+    fast = fast_field(body)
+    if fast is None:
+        text.line(f"body = {decoded(draft, body)}")
+        return
+    draft.is_body_fast = True
+    variable = _fast_variable(draft, fast)
+    unset = draft.constant("UNSET", UNSET)
+    text.line(f"{variable} = body = {unset}")
+    parse = draft.constant(f"parse_{fast.name}", fast.checker.validator.validate_json)
+    with text.block(f"if raw and {draft.constant('is_json', is_json)}(content_type, {body.strict}):"):
+        with text.block("try:"):
+            text.line(f"{variable} = {parse}(raw)")
+        with text.block(f"except {draft.constant('ValidationError', ValidationError)}:"):
+            text.line("pass  # told in full below")
+    with text.block(f"if {variable} is {unset}:"):
+        text.line(f"body = {decoded(draft, body)}")
+
+
+def _content_type(draft: Draft) -> str:
+    """Find the header: in the dictionary of headers if one is made anyway."""
+    if any(isinstance(step, Take) and step.source == "header" for step in draft.plan.steps):
+        if "headers" not in draft.prepared:
+            draft.prepared.add("headers")
+            draft.text.line(f"headers = {draft.constant('read_headers', read_headers)}(scope)")
+        return 'headers.get(b"content-type")'
+    return f'{draft.constant("find_header", find_header)}(scope, b"content-type")'
+
+
+def decoded(draft: Draft, body: BodyPlan) -> str:
+    """Write the decoding of the bytes."""
+    if draft.decode is None:
+        draft.decode = body_decoder(draft.face, body.strict, draft.where)
+    decode = draft.constant("decode_body", draft.decode)
+    return f"{decode}(raw, content_type, scope)"
+
+
+def fast_field(body: BodyPlan) -> ModelField | None:
+    """The parameter that is the whole JSON body and may be validated straight from its bytes."""
+    if body.kind != "json" or body.embed or len(body.fields) != 1:
+        return None
+    only = body.fields[0]
+    return only if is_json_safe(only.checker.core_schema) else None
+
+
+def _fast_variable(draft: Draft, fast: ModelField) -> str:
+    """Reserve the local of the parameter that is the whole body: it is filled before its step comes."""
+    for step in draft.plan.steps:
+        if isinstance(step, Take) and step.field is fast:
+            variable = draft.text.local(fast.name)
+            draft.variables[id(step.call), fast.name] = variable
+            return variable
+    raise AssertionError("a body field belongs to a step")
+
+
+def emit_take_body(draft: Draft, step: Take) -> None:
+    """Write how a parameter gets its part of a JSON body."""
+    body = draft.plan.body
+    assert body is not None, "a body parameter needs a body"
+    draft.fallible = True
+    text, item = draft.text, step.field
+    make = key_taker if body.embed else whole_taker
+    take = draft.constant(f"take_{item.name}", make(item_of(item)))
+    known = draft.variables.get((id(step.call), item.name))
+    if known is not None:
+        with text.block(f"if {known} is {draft.constant('UNSET', UNSET)}:"):
+            text.line(f"{known}, wrong = {take}(body)")
+            text.line("errors += wrong")
+        return
+    variable = draft.variables[id(step.call), item.name] = text.local(item.name)
+    draft.note(f"body {item.name}", step.call.origin)
+    text.line(f"{variable}, wrong = {take}(body)")
+    text.line("errors += wrong")
+
+
+def _emit_read_form(draft: Draft, body: BodyPlan) -> None:
+    read = draft.constant("read_form", form_reader(draft.face.body_error, body.form_limits))
+    draft.note("form", draft.plan.root.origin)
+    draft.text.line(f"body = form = await {read}(request)")
+    draft.text.line(f"exits.append({draft.constant('FormExit', FormExit)}(form))")
+
+
+def emit_take_form(draft: Draft, call: Call, embed: bool) -> None:
+    """Write how all form parameters of one call get their values, together: unknown keys matter to models."""
+    draft.fallible = True
+    text = draft.text
+    single = len(call.body_params) == 1 and not embed and not form_models(call.body_params[0])
+    take = draft.constant("take_form", form_taker([_form_item(item) for item in call.body_params], whole=single))
+    names = [text.local(item.name) for item in call.body_params]
+    for item, variable in zip(call.body_params, names, strict=True):
+        draft.variables[id(call), item.name] = variable
+    draft.note("form " + ", ".join(item.name for item in call.body_params), call.origin)
+    text.line(f"({', '.join(names)},), wrong = await {take}(form)")
+    text.line("errors += wrong")
+
+
+def _form_item(item: ModelField) -> FormItem:
+    info = item.field_info
+    models = tuple(
+        FormModel(
+            fields=tuple(_form_item(inner) for inner in model_fields(model)),
+            keeps_extras=model.model_config.get("extra") in ("allow", "forbid"),
+        )
+        for model in form_models(item)
+    )
+    is_file = getattr(info, "slot_source", None) == "file"
+    return FormItem(
+        item=item_of(item),
+        models=models,
+        is_optional=item.field_info.annotation is not None and type(None) in getattr(info.annotation, "__args__", ()),
+        reads_bytes=is_file and is_bytes(info.annotation),
+        reads_bytes_list=is_file and is_bytes_sequence(info.annotation),
+    )

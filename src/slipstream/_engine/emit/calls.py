@@ -1,0 +1,115 @@
+"""The text that calls dependencies and the endpoint."""
+
+from typing import Any
+
+from slipstream._engine.emit.draft import Draft
+from slipstream._engine.plan.model import Again, Call, Solve
+from slipstream._engine.wire.cleanup import SlotExit
+from slipstream._engine.wire.threads import ThreadGenerator, in_thread
+
+
+def mark_before(draft: Draft, call: Call) -> str | None:
+    """Write, before a dependency's own values are read, the count of errors to compare with.
+
+    Returns:
+        The condition under which the dependency may be called; None if it always may.
+    """
+    if not draft.subtree_can_fail(call):
+        return None
+    if not draft.fallible:
+        return "not errors"
+    mark = draft.text.local("mark")
+    draft.text.line(f"{mark} = len(errors)")
+    return f"len(errors) == {mark}"
+
+
+def emit_solve(draft: Draft, step: Solve, condition: str | None) -> None:
+    """Write the call of a dependency, under its condition."""
+    call = step.call
+    name = getattr(call.call, "__name__", type(call.call).__name__)
+    result = None
+    if call.name is not None or step.shared:
+        result = draft.results[id(call)] = draft.text.local(call.name or name)
+    draft.note(f"dependency {name}", call.origin)
+    if condition is None:
+        _emit_call(draft, call, result, name)
+        return
+    with draft.text.block(f"if {condition}:"):
+        _emit_call(draft, call, result, name)
+    if step.shared:
+        failures = draft.failures[id(call)] = draft.text.local(f"{result}_errors")
+        start = "" if condition == "not errors" else condition.rpartition(" ")[2]
+        draft.text.line(f"{failures} = errors[{start}:]")
+
+
+def emit_again(draft: Draft, step: Again) -> None:
+    """Let a later place share a result; what was wrong is wrong there too, and told again."""
+    draft.results[id(step.call)] = draft.results[id(step.first)]
+    failures = draft.failures.get(id(step.first))
+    if failures is not None:
+        draft.text.line(f"errors += {failures}")
+
+
+def arguments(draft: Draft, call: Call) -> str:
+    """Write the keyword arguments of a call."""
+    parts = []
+    results = {dependency.name: dependency for dependency in call.dependencies if dependency.name is not None}
+    for slot in call.signature.slots:
+        if slot.source == "dependency":
+            value: str | None = draft.results[id(results[slot.name])]
+        elif slot.source == "context":
+            value = context(draft, call, slot.meta, slot.annotation)
+        else:
+            value = draft.variables[id(call), slot.name]
+        if value is not None:
+            parts.append(f"{slot.name}={value}")
+    return ", ".join(parts)
+
+
+def context(draft: Draft, call: Call, kind: Any, annotation: Any) -> str | None:
+    """Write what is handed over for a bare annotation; None where this protocol has no such thing."""
+    here = "request" if draft.plan.protocol == "http" else "websocket"
+    if kind == "scopes":
+        return f"{draft.constant(annotation.__name__, annotation)}(scopes={list(call.oauth_scopes)!r})"
+    if kind == "connection" or kind == here:
+        return here
+    return str(kind) if kind in ("response", "background") else None
+
+
+def _emit_call(draft: Draft, call: Call, result: str | None, name: str) -> None:
+    function = draft.constant(name, call.call)
+    given = arguments(draft, call)
+    if call.is_generator:
+        _emit_open(draft, call, result, f"{function}({given})")
+    elif call.limit is None:
+        draft.text.line(_assigned(result, invocation(draft, call, function, given)))
+    else:
+        with draft.text.block(f"async with {draft.constant(f'limit_{name}', call.limit)}.get_semaphore():"):
+            draft.text.line(_assigned(result, invocation(draft, call, function, given)))
+
+
+def invocation(draft: Draft, call: Call, function: str, given: str) -> str:
+    """Write an awaited call: the coroutine itself, or a thread that runs the function."""
+    if call.kind == "async":
+        return f"await {function}({given})"
+    comma = ", " if given else ""
+    return f"await {draft.constant('in_thread', in_thread)}({function}{comma}{given})"
+
+
+def _emit_open(draft: Draft, call: Call, result: str | None, made: str) -> None:
+    """Open a `yield` dependency and remember it for closing."""
+    exits = "closing" if call.scope == "function" else "exits"
+    if call.limit is not None:
+        limit = draft.constant("limit", call.limit)
+        draft.text.line(f"opened = {limit}.get_semaphore()")
+        draft.text.line("await opened.acquire()")
+        draft.text.line(f"{exits}.append({draft.constant('SlotExit', SlotExit)}(opened))")
+    if call.kind == "gen":
+        made = f"{draft.constant('ThreadGenerator', ThreadGenerator)}({made})"
+    draft.text.line(f"opened = {made}")
+    draft.text.line(_assigned(result, "await opened.__anext__()"))
+    draft.text.line(f"{exits}.append(opened)")
+
+
+def _assigned(result: str | None, expression: str) -> str:
+    return expression if result is None else f"{result} = {expression}"

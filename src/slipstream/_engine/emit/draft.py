@@ -1,0 +1,163 @@
+"""What the writers of the steps share while one handler is written.
+
+A draft knows the plan, the text so far, and which variable holds what.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from slipstream._engine.abc import Face
+from slipstream._engine.codegen.writer import Writer
+from slipstream._engine.plan.fields import ModelField
+from slipstream._engine.plan.model import Again, Call, Plan, Solve, Take
+from slipstream._engine.signature.model import Origin
+from slipstream._engine.types import ContextKind, Scope
+from slipstream._engine.wire.values import UNSET
+
+RESERVED = frozenset(
+    {
+        "scope", "receive", "send", "errors", "exits", "closing", "sent", "exc", "wrong", "given", "raw", "body",
+        "content_type", "form", "query", "headers", "cookies", "path_params", "request", "websocket", "response",
+        "background", "opened", "result", "payload", "reply", "handler", "is_response",
+    }
+)  # fmt: skip
+"""Locals of the handler's own; a user's parameter of such a name gets a number."""
+
+
+@dataclass(eq=False)
+class Draft:
+    """One handler in the making.
+
+    `fallible` says that an error may already have been noted where the text has come to;
+    `variables` maps (call, parameter) and `results` a call to the local that holds it.
+    """
+
+    plan: Plan
+    face: Face
+    text: Writer = field(default_factory=lambda: Writer(RESERVED))
+    fallible: bool = False
+    variables: dict[tuple[int, str], str] = field(default_factory=dict)
+    results: dict[int, str] = field(default_factory=dict)
+    failures: dict[int, str] = field(default_factory=dict)
+    prepared: set[str] = field(default_factory=set)
+    is_request_given: bool = False
+    is_body_fast: bool = False
+    decode: Callable[..., Any] | None = None
+
+    @property
+    def makes_request(self) -> bool:
+        """Whether the handler makes a Request: somebody asks for it, or the body is a form."""
+        if self.plan.protocol == "websocket" or self.is_request_given:
+            return False
+        return self.has_request or (self.plan.body is not None and self.plan.body.kind == "form")
+
+    @property
+    def has_request(self) -> bool:
+        """Whether a Request is there by the time the body is read."""
+        return self.is_request_given or self.uses("request", "connection")
+
+    @property
+    def keeps_raw(self) -> bool:
+        """Whether the body is read as bytes without a Request, so that exception handlers need them."""
+        return self.plan.body is not None and self.plan.body.kind == "json" and not self.has_request
+
+    def where(self, scope: Scope | None) -> dict[str, Any]:
+        """Tell where the endpoint is, for errors."""
+        origin, root = self.plan.root.origin, self.plan.root
+        verb = "WS" if self.plan.protocol == "websocket" else self.plan.label.partition(" ")[0]
+        mount = ""
+        if scope is not None:
+            verb = scope.get("method", verb)
+            mount = scope.get("root_path", "").rstrip("/")
+        facts = {"function": getattr(root.call, "__name__", None), "file": origin.file, "line": origin.line}
+        return {**{key: value for key, value in facts.items() if value is not None}, "path": f"{verb} {mount}{root.path}"}
+
+    def request_error(self) -> Callable[[list[Any], Any, Scope], Exception]:
+        """Make the function that raises what a request had wrong."""
+
+        def refuse(errors: list[Any], body: Any, scope: Scope) -> Exception:
+            return self.face.request_error(errors, None if body is UNSET else body, self.where(scope))
+
+        return refuse
+
+    def websocket_error(self) -> Callable[[list[Any], Scope], Exception]:
+        """Make the function that raises what a handshake had wrong."""
+
+        def refuse(errors: list[Any], scope: Scope) -> Exception:
+            return self.face.websocket_error(errors, self.where(scope))
+
+        return refuse
+
+    def uses(self, *kinds: ContextKind) -> bool:
+        """Whether any call asks for one of these objects."""
+        return any(kind in kinds for call in self.plan.calls for _, kind in call.contexts)
+
+    @property
+    def has_errors(self) -> bool:
+        """Whether reading the request can fail at all."""
+        return any(isinstance(step, Take) and self.can_fail(step) for step in self.plan.steps)
+
+    def can_fail(self, step: Take) -> bool:
+        """Whether a request can have an error there."""
+        if step.source == "path" and step.field.alias in self.plan.path_strings and is_plain_str(step.field):
+            return False
+        if step.source == "body" or not is_plain_str(step.field) or step.field.field_info.validate_default:
+            return True
+        return step.field.required
+
+    @property
+    def has_exits(self) -> bool:
+        """Whether anything stays open until after the response."""
+        is_form = self.plan.body is not None and self.plan.body.kind == "form"
+        return is_form or any(stays_open(step.call) and step.call.scope != "function" for step in self.solves)
+
+    @property
+    def has_closing(self) -> bool:
+        """Whether anything is closed between the endpoint and the response."""
+        return any(stays_open(step.call) and step.call.scope == "function" for step in self.solves)
+
+    @property
+    def solves(self) -> list[Solve]:
+        """The dependencies that are called."""
+        return [step for step in self.plan.steps if isinstance(step, Solve)]
+
+    def constant(self, wish: str, value: Any) -> str:
+        """Name an object for the text."""
+        return self.text.constant(wish, value)
+
+    def note(self, what: str, origin: Origin) -> None:
+        """Write the comment of a step."""
+        place = "" if origin.file is None else f" ({origin.file.rpartition('/')[2]}:{origin.line})"
+        self.text.comment(f"{what}{place}")
+
+    def subtree_can_fail(self, call: Call) -> bool:
+        """Whether reading anything for a call, or for what it depends on, can fail."""
+        below = {id(inner) for inner in _family(call)}
+        firsts = {id(step.first) for step in self.plan.steps if isinstance(step, Again) and id(step.call) in below}
+        for step in self.plan.steps:
+            if isinstance(step, Take) and id(step.call) in below and self.can_fail(step):
+                return True
+            if isinstance(step, Solve) and id(step.call) in firsts and self.subtree_can_fail(step.call):
+                return True
+        return False
+
+
+def _family(call: Call) -> list[Call]:
+    found = [call]
+    for dependency in call.dependencies:
+        found.extend(_family(dependency))
+    return found
+
+
+def stays_open(call: Call) -> bool:
+    """Whether a dependency has something to close."""
+    return call.is_generator
+
+
+def is_plain_str(item: ModelField) -> bool:
+    """Whether any string is a good value as it is: `str` or `str | None` without constraints."""
+    info = item.field_info
+    if info.metadata or info.discriminator is not None or item.config is not None:
+        return False
+    return info.annotation in (str, str | None)

@@ -1,0 +1,224 @@
+"""The whole text of a handler: what stands around the steps.
+
+Three frames: HTTP over ASGI, a function of a Request (for route classes that wrap it), WebSocket.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from starlette.requests import Request
+from starlette.websockets import WebSocket
+
+from slipstream._engine.abc import Face
+from slipstream._engine.codegen.load import Source
+from slipstream._engine.emit.body import decoded, emit_read_body, emit_take_body, emit_take_form
+from slipstream._engine.emit.calls import arguments, emit_again, emit_solve, invocation, mark_before
+from slipstream._engine.emit.draft import Draft
+from slipstream._engine.emit.reply import emit_result, emit_send
+from slipstream._engine.emit.values import emit_take
+from slipstream._engine.plan.model import Again, Call, Plan, Solve, Take
+from slipstream._engine.wire.cleanup import inner_failure, leave, open_failure
+from slipstream._engine.wire.reply import blank_response
+
+FUNCTION = "handle"
+
+
+def emit_http(plan: Plan, face: Face) -> Source:
+    """Write the ASGI handler of a path operation: `await handle(scope, receive, send)`."""
+    draft = Draft(plan, face)
+    text = draft.text
+    with text.block(f"async def {FUNCTION}(scope, receive, send):"):
+        _emit_lists(draft)
+        if draft.has_exits:
+            text.line("sent = False")
+        with text.block("try:"):
+            _emit_objects(draft)
+            _emit_closing(draft, lambda: _emit_core(draft))
+            if draft.has_exits:
+                emit_send(draft, is_open=True)
+                text.line(f"await {draft.constant('leave', leave)}(exits)")
+        _emit_except(draft)
+        if not draft.has_exits:
+            emit_send(draft, is_open=False)
+    return _source(draft)
+
+
+def emit_request(plan: Plan, face: Face) -> Source:
+    """Write a function of a Request that returns a Response: `await handle(request)`.
+
+    What it opens is closed by whoever calls it, who puts two lists into the scope (`EXITS`, `CLOSING`).
+    """
+    draft = Draft(plan, face)
+    draft.is_request_given = True
+    text = draft.text
+    with text.block(f"async def {FUNCTION}(request):"):
+        text.line("scope = request.scope")
+        if draft.has_errors:
+            text.line("errors = []")
+        if draft.has_exits:
+            text.line(f"exits = scope[{EXITS!r}]")
+        if draft.has_closing:
+            text.line(f"closing = scope[{CLOSING!r}]")
+        _emit_objects(draft)
+        _emit_core(draft, as_object=True)
+        text.line("return result")
+    return _source(draft)
+
+
+EXITS = "slipstream.exits"
+CLOSING = "slipstream.closing"
+
+
+def emit_websocket(plan: Plan, face: Face) -> Source:
+    """Write the handler of a WebSocket endpoint: `await handle(scope, receive, send)`."""
+    draft = Draft(plan, face)
+    text = draft.text
+    with text.block(f"async def {FUNCTION}(scope, receive, send):"):
+        _emit_lists(draft)
+        text.line(f"websocket = {draft.constant('WebSocket', WebSocket)}(scope, receive, send)")
+        with text.block("try:"):
+            _emit_objects(draft)
+            _emit_closing(draft, lambda: _emit_conversation(draft))
+            if draft.has_exits:
+                text.line(f"await {draft.constant('leave', leave)}(exits)")
+        _emit_except(draft)
+    return _source(draft)
+
+
+def _source(draft: Draft) -> Source:
+    return Source(
+        function=FUNCTION,
+        filename=f"<slipstream {draft.plan.label}>",
+        text=draft.text.text,
+        shape=draft.text.shape,
+        constants=draft.text.constants,
+    )
+
+
+def _emit_lists(draft: Draft) -> None:
+    if draft.has_errors:
+        draft.text.line("errors = []")
+    if draft.has_exits:
+        draft.text.line("exits = []")
+    if draft.has_closing:
+        draft.text.line("closing = []")
+    if draft.keeps_raw:
+        draft.text.line("raw = None")
+    elif draft.makes_request:
+        draft.text.line("request = None")
+
+
+def _emit_objects(draft: Draft) -> None:
+    """Make the objects that somebody asks for."""
+    text = draft.text
+    if draft.makes_request:
+        text.line(f"request = {draft.constant('Request', Request)}(scope, receive, send)")
+    if draft.uses("response"):
+        text.line(f"response = {draft.constant('blank_response', blank_response)}()")
+    if draft.uses("background"):
+        text.line(f"background = {draft.constant('background_tasks', draft.face.background_tasks)}()")
+
+
+def _emit_closing(draft: Draft, emit: Callable[[], None]) -> None:
+    """Write what is done while dependencies of scope "function" are open, and their closing."""
+    if not draft.has_closing:
+        emit()
+        return
+    text = draft.text
+    with text.block("try:"):
+        emit()
+        text.line(f"await {draft.constant('leave', leave)}(closing)")
+    with text.block("except BaseException as exc:"):
+        fail = draft.constant("fail_closing", inner_failure(draft.face.swallowed_error))
+        text.line(f"raise await {fail}(closing, exc)")
+
+
+def _emit_except(draft: Draft) -> None:
+    """Write what happens to an exception: open dependencies hear of it first, then its handler answers."""
+    text = draft.text
+    known = ""
+    if draft.plan.protocol == "websocket":
+        known = ", connection=websocket"
+    elif draft.makes_request and not draft.keeps_raw:
+        known = ", connection=request"
+    elif draft.keeps_raw:
+        known = ", body=raw"
+    if draft.has_exits:
+        with text.block("except BaseException as exc:"):
+            fail = draft.constant("fail_open", open_failure(draft.face.fail, draft.face.swallowed_error))
+            sent = "sent" if draft.plan.protocol == "http" else "False"
+            text.line(f"return await {fail}(exits, exc, {sent}, scope, receive, send{known})")
+    else:
+        with text.block("except Exception as exc:"):
+            fail = draft.constant("fail", draft.face.fail)
+            text.line(f"return await {fail}(exc, scope, receive, send, started=False{known})")
+
+
+def _emit_core(draft: Draft, *, as_object: bool = False) -> None:
+    """Read the request, call everything, encode the result."""
+    if draft.plan.body is not None:
+        emit_read_body(draft, draft.plan.body)
+    _emit_steps(draft)
+    if draft.has_errors:
+        refuse = draft.constant("request_error", draft.request_error())
+        body = "None" if draft.plan.body is None else _body_again(draft)
+        with draft.text.block("if errors:"):
+            draft.text.line(f"raise {refuse}(errors, {body}, scope)")
+    emit_result(draft, as_object=as_object)
+
+
+def _body_again(draft: Draft) -> str:
+    """The parsed body, for the exception to show; parsed now if its model was made from bytes."""
+    plan = draft.plan.body
+    if plan is None or not draft.is_body_fast:
+        return "body"
+    return decoded(draft, plan)
+
+
+def _emit_conversation(draft: Draft) -> None:
+    _emit_steps(draft)
+    text, root = draft.text, draft.plan.root
+    if draft.has_errors:
+        refuse = draft.constant("websocket_error", draft.websocket_error())
+        with text.block("if errors:"):
+            text.line(f"raise {refuse}(errors, scope)")
+    name = getattr(root.call, "__name__", type(root.call).__name__)
+    draft.note(f"endpoint {name}", root.origin)
+    text.line(invocation(draft, root, draft.constant(name, root.call), arguments(draft, root)))
+
+
+def _emit_steps(draft: Draft) -> None:
+    """Write the steps in order; a dependency's condition is noted before its own values are read."""
+    conditions: dict[int, str | None] = {}
+    seen_forms: set[int] = set()
+    for step in draft.plan.steps:
+        for call in _entered(draft, step, conditions):
+            conditions[id(call)] = mark_before(draft, call)
+        if isinstance(step, Again):
+            emit_again(draft, step)
+        elif isinstance(step, Solve):
+            emit_solve(draft, step, conditions[id(step.call)])
+        elif step.source != "body":
+            emit_take(draft, step)
+        elif draft.plan.protocol == "websocket":
+            continue
+        elif draft.plan.body is not None and draft.plan.body.kind == "form":
+            if id(step.call) not in seen_forms:
+                seen_forms.add(id(step.call))
+                emit_take_form(draft, step.call, draft.plan.body.embed)
+        else:
+            emit_take_body(draft, step)
+
+
+def _entered(draft: Draft, step: Any, conditions: dict[int, str | None]) -> list[Call]:
+    """The dependencies whose subtree begins with this step, outermost first."""
+    return [
+        solve.call
+        for solve in reversed(draft.solves)
+        if id(solve.call) not in conditions and _contains(solve.call, step)
+    ]
+
+
+def _contains(call: Call, step: Take | Solve | Again) -> bool:
+    target = step.call
+    return target is call or any(_contains(dependency, step) for dependency in call.dependencies)

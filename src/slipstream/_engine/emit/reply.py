@@ -1,0 +1,170 @@
+"""The text that calls the endpoint and makes a response of its result.
+
+There are two shapes. Where nobody chose a response class, the result becomes JSON bytes (`payload`)
+and both messages are written in place. Everything else becomes a Response object (`result`).
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from starlette.responses import Response
+
+from slipstream._engine.emit.calls import arguments, invocation
+from slipstream._engine.emit.draft import Draft
+from slipstream._engine.plan.fields import ModelField
+from slipstream._engine.wire.reply import (
+    JSON_TYPE,
+    has_body,
+    json_messages,
+    json_response,
+    plain_encoder,
+    respond,
+    respond_open,
+    result_checker,
+    result_wrapper,
+)
+from slipstream._engine.wire.stream import item_dumper, stream_wrapper
+
+
+def is_payload(draft: Draft) -> bool:
+    """Whether the result becomes JSON bytes, written in place."""
+    reply = draft.plan.reply
+    return reply.response_class is None and reply.stream is None
+
+
+def emit_result(draft: Draft, *, as_object: bool = False) -> None:
+    """Write the call of the endpoint, and the encoding of its result.
+
+    Args:
+        as_object: Make a Response object in any case.
+    """
+    text, root, reply = draft.text, draft.plan.root, draft.plan.reply
+    name = getattr(root.call, "__name__", type(root.call).__name__)
+    draft.note(f"endpoint {name}", root.origin)
+    function, given = draft.constant(name, root.call), arguments(draft, root)
+    if reply.stream is not None:
+        wrap = draft.constant("stream", _stream(draft))
+        text.line(f"result = {wrap}({function}({given}), {_injected(draft)})")
+        return
+    text.line(f"result = {invocation(draft, root, function, given)}")
+    if as_object or not is_payload(draft):
+        wrap = draft.constant("to_response", _wrapper(draft))
+        text.line(f"result = {wrap}(result, {_injected(draft)})")
+        return
+    text.line(f"is_response = isinstance(result, {draft.constant('Response', Response)})")
+    with text.block("if not is_response:"):
+        _emit_dump(draft)
+
+
+def _injected(draft: Draft) -> str:
+    """What the endpoint may have set: the injected Response, the background tasks."""
+    return f"{'response' if draft.uses('response') else None}, {'background' if draft.uses('background') else None}"
+
+
+def _emit_dump(draft: Draft) -> None:
+    """Write how the result becomes JSON bytes."""
+    item, text = draft.plan.reply.field, draft.text
+    if item is None:
+        text.line(f"payload = {draft.constant('encode', plain_encoder(draft.face.jsonable))}(result)")
+        return
+    check = draft.constant("check_result", _checker(draft, item))
+    dump = draft.constant("dump_result", item.checker.serializer.to_json)
+    options = "".join(f", {key}={_option(draft, key, value)}" for key, value in _said(draft).items())
+    text.line(f"payload = {dump}({check}(result){options})")
+
+
+def _said(draft: Draft) -> dict[str, Any]:
+    """The options of dumping that differ from Pydantic's own defaults."""
+    options = draft.plan.reply.dump_options
+    return {key: value for key, value in options.items() if value is not None and value is not False or key == "by_alias"}
+
+
+def _option(draft: Draft, key: str, value: Any) -> str:
+    return repr(value) if isinstance(value, bool) else draft.constant(key, value)
+
+
+def _checker(draft: Draft, item: ModelField) -> Callable[[Any], Any]:
+    def refuse(errors: list[Any], result: Any) -> Exception:
+        return draft.face.response_error(errors, result, draft.where(None))
+
+    return result_checker(item.checker.validator.validate_python, refuse)
+
+
+def _wrapper(draft: Draft) -> Callable[..., Any]:
+    """Make the function that puts the result into a Response object."""
+    reply, item = draft.plan.reply, draft.plan.reply.field
+    if reply.response_class is None:
+        return result_wrapper(json_response, _payload_of(draft), reply.status_code)
+    if item is None:
+        return result_wrapper(reply.response_class, draft.face.jsonable, reply.status_code)
+    check, options = _checker(draft, item), reply.dump_options
+
+    def content_of(result: Any) -> Any:
+        return item.serialize(check(result), **options)
+
+    return result_wrapper(reply.response_class, content_of, reply.status_code)
+
+
+def _payload_of(draft: Draft) -> Callable[[Any], bytes]:
+    item = draft.plan.reply.field
+    if item is None:
+        return plain_encoder(draft.face.jsonable)
+    check, options = _checker(draft, item), draft.plan.reply.dump_options
+    return lambda result: item.serialize_json(check(result), **options)
+
+
+def _stream(draft: Draft) -> Callable[..., Any]:
+    reply, item = draft.plan.reply, draft.plan.reply.item_field
+    assert reply.stream is not None, "only generator endpoints stream"
+    check = None if item is None else _checker(draft, item)
+    write = None if item is None else partial(item.serialize_json, **reply.dump_options)
+    dump = item_dumper(check, write, draft.face.jsonable)
+    frame = partial(draft.face.format_event, dump=dump) if reply.stream == "sse" else dump
+    return stream_wrapper(reply.stream, reply.response_class or Response, frame, reply.status_code)
+
+
+def emit_send(draft: Draft, *, is_open: bool) -> None:
+    """Write the sending of what `emit_result` made.
+
+    Args:
+        is_open: Whether dependencies are still open: an exception then goes to them first.
+    """
+    text = draft.text
+    if not is_payload(draft):
+        _emit_respond(draft, is_open)
+        return
+    with text.block("if is_response:"):
+        _emit_respond(draft, is_open)
+    with text.block("else:"):
+        _emit_messages(draft, is_open)
+
+
+def _emit_respond(draft: Draft, is_open: bool) -> None:
+    background = "background" if draft.uses("background") else None
+    call = draft.constant("respond_open", respond_open) if is_open else draft.constant("respond", respond)
+    fail = "" if is_open else f", {draft.constant('fail', draft.face.fail)}"
+    draft.text.line(f"await {call}(result, {background}, scope, receive, send{fail})")
+    if is_open:
+        draft.text.line("sent = True")
+
+
+def _emit_messages(draft: Draft, is_open: bool) -> None:
+    text, status = draft.text, draft.plan.reply.status_code or 200
+    if is_open:
+        text.line("sent = True")
+    if draft.uses("response"):
+        make = draft.constant("json_messages", json_messages)
+        text.line(f"start, end = {make}(payload, response.status_code or {status}, response.headers.raw)")
+        text.line("await send(start)")
+        text.line("await send(end)")
+    else:
+        json_type = draft.constant("JSON_TYPE", JSON_TYPE)
+        length = '(b"content-length", b"%d" % len(payload)), ' if has_body(status) else ""
+        text.line(
+            f'await send({{"type": "http.response.start", "status": {status}, "headers": [{length}{json_type}]}})'
+        )
+        content = "payload" if has_body(status) else 'b""'
+        text.line(f'await send({{"type": "http.response.body", "body": {content}}})')
+    if draft.uses("background"):
+        text.line("await background()")

@@ -1,0 +1,178 @@
+"""The text that reads one parameter from path, query, headers or cookies.
+
+What is one plain value is read in place; lists, aliases, JSON text and models by a taker (wire/take.py).
+"""
+
+from enum import Enum
+from typing import Any
+
+from pydantic import ValidationError
+from starlette.datastructures import Headers, QueryParams
+
+from slipstream._engine.emit.draft import Draft, is_plain_str
+from slipstream._engine.errors import shown
+from slipstream._engine.plan.fields import ModelField, model_fields
+from slipstream._engine.plan.flatten import param_model, request_names
+from slipstream._engine.plan.model import Take
+from slipstream._engine.signature.annotations import is_json, is_sequence
+from slipstream._engine.signature.read import path_names_of
+from slipstream._engine.wire.errors import located, missing
+from slipstream._engine.wire.take import Item, ModelItem, model_taker, value_taker
+from slipstream._engine.wire.values import read_cookies, read_headers, read_query
+
+
+def emit_take(draft: Draft, step: Take) -> None:
+    """Write the reading of one value; errors go to the list `errors`."""
+    variable = draft.text.local(step.field.name)
+    draft.variables[id(step.call), step.field.name] = variable
+    draft.note(f"{step.source} {_described(step.field)}", step.call.origin)
+    if is_simple(step.field):
+        _emit_simple(draft, step, variable)
+    else:
+        _emit_taker(draft, step, variable)
+
+
+def is_simple(item: ModelField) -> bool:
+    """Whether the value is one string under one name."""
+    info = item.field_info
+    return (
+        len(request_names(item)) == 1
+        and not is_sequence(info.annotation)
+        and not is_json(info)
+        and param_model(item) is None
+        and not info.validate_default
+    )
+
+
+def _described(item: ModelField) -> str:
+    text = f"{item.name}: {shown(item.field_info.annotation)}"
+    if item.required:
+        return text
+    if item.field_info.default_factory is not None:
+        return f"{text} = {getattr(item.field_info.default_factory, '__name__', 'factory')}()"
+    return f"{text} = {item.field_info.default!r}"
+
+
+def _emit_simple(draft: Draft, step: Take, variable: str) -> None:
+    text, item = draft.text, step.field
+    _, key = request_names(item)[0]
+    is_str = is_plain_str(item)
+    if step.source == "path" and key in path_names_of(draft.plan.root.path):
+        found = f"{_place(draft, 'path')}[{key!r}]"
+        if is_str and key in draft.plan.path_strings:
+            text.line(f"{variable} = {found}")
+        else:
+            _emit_check(draft, step, variable, found, key)
+        return
+    place = _place(draft, step.source)
+    found = f"{place}.get({_key(step.source, key)})"
+    target = variable if is_str else "given"
+    default = _default(draft, item)
+    if is_str and step.source != "header" and default is not None and not default.endswith("()"):
+        tail = "" if default == "None" else f", {default}"
+        text.line(f"{variable} = {place}.get({_key(step.source, key)}{tail})")
+        return
+    text.line(f"{target} = {found}")
+    with text.block(f"if {target} is None:"):
+        if default is None:
+            draft.fallible = True
+            text.line(f"errors.append({draft.constant('missing', missing)}({(step.source, key)!r}))")
+        elif default != "None" or not is_str:
+            text.line(f"{variable} = {default}")
+    decoded = f'{target}.decode("latin-1")' if step.source == "header" else target
+    if is_str and decoded != variable:
+        with text.block("else:"):
+            text.line(f"{variable} = {decoded}")
+    elif not is_str:
+        with text.block("else:"):
+            _emit_check(draft, step, variable, decoded, key)
+
+
+def _emit_check(draft: Draft, step: Take, variable: str, found: str, key: str) -> None:
+    text, item = draft.text, step.field
+    check = draft.constant(f"check_{item.name}", item.checker.validator.validate_python)
+    draft.fallible = True
+    with text.block("try:"):
+        text.line(f"{variable} = {check}({found})")
+    with text.block(f"except {draft.constant('ValidationError', ValidationError)} as wrong:"):
+        text.line(f"errors += {draft.constant('located', located)}(wrong, {(step.source, key)!r})")
+
+
+def _key(source: str, key: str) -> str:
+    return repr(key.lower().encode("latin-1")) if source == "header" else repr(key)
+
+
+def _place(draft: Draft, source: str, rich: bool = False) -> str:
+    """Name the mapping where values of a source stand, and make it where it is needed first."""
+    name, expression = {
+        ("path", False): ("path_params", 'scope["path_params"]'),
+        ("query", False): ("query", "{read_query}(scope[\"query_string\"])"),
+        ("header", False): ("headers", "{read_headers}(scope)"),
+        ("cookie", False): ("cookies", "{read_cookies}(scope)"),
+        ("query", True): ("query_lists", "{QueryParams}(scope[\"query_string\"])"),
+        ("header", True): ("header_lists", "{Headers}(scope=scope)"),
+    }[source, rich and source in ("query", "header")]
+    if name not in draft.prepared:
+        draft.prepared.add(name)
+        names = {
+            thing.__name__: draft.constant(thing.__name__, thing)
+            for thing in (read_query, read_headers, read_cookies, QueryParams, Headers)
+            if f"{{{thing.__name__}}}" in expression
+        }
+        draft.text.line(f"{name} = {expression.format(**names)}")
+    return name
+
+
+def _default(draft: Draft, item: ModelField) -> str | None:
+    """Write the default: a literal, a shared constant, or a call that makes it anew; None if required."""
+    if item.required:
+        return None
+    info = item.field_info
+    if info.default_factory is None:
+        value = info.default
+        if value is None or type(value) in (bool, int, str):
+            return repr(value)
+        if isinstance(value, (float, bytes, Enum)):
+            return draft.constant(f"default_{item.name}", value)
+    return f"{draft.constant(f'make_{item.name}', item.get_default)}()"
+
+
+def _emit_taker(draft: Draft, step: Take, variable: str) -> None:
+    draft.fallible = True
+    take = draft.constant(f"take_{step.field.name}", make_taker(step.field, step.source))
+    place = _place(draft, step.source, rich=True)
+    draft.text.line(f"{variable}, wrong = {take}({place})")
+    draft.text.line("errors += wrong")
+
+
+def make_taker(item: ModelField, source: str) -> Any:
+    """Make the taker of a parameter that is not simple."""
+    model = param_model(item)
+    if model is None or source == "path":
+        return value_taker(item_of(item), source)
+    convert = source == "header"
+    default_convert = getattr(item.field_info, "convert_underscores", True)
+    items = tuple(
+        item_of(inner, convert_underscores=convert and getattr(inner.field_info, "convert_underscores", default_convert))
+        for inner in model_fields(model)
+    )
+    whole = ModelItem(
+        whole=item_of(item),
+        items=items,
+        is_optional=item.field_info.annotation is not model,
+        keeps_extras=model.model_config.get("extra") in ("allow", "forbid"),
+        loc_by_alias=model.model_config.get("loc_by_alias", True),
+    )
+    return model_taker(whole, source)
+
+
+def item_of(item: ModelField, *, convert_underscores: bool = False) -> Item:
+    """Tell a taker what it has to know of a field."""
+    return Item(
+        name=item.name,
+        names=tuple(request_names(item, convert_underscores=convert_underscores)),
+        is_sequence=is_sequence(item.field_info.annotation) and not is_json(item.field_info),
+        check=lambda value, loc: item.validate(value, loc=loc),
+        default=None if item.required else item.get_default,
+        check_default=bool(item.field_info.validate_default),
+    )

@@ -1,0 +1,113 @@
+"""The way of a request from the server to the handler that the table names.
+
+Answers to what nothing serves (404, 405, the redirect for a slash) are made here too.
+"""
+
+from typing import Any
+
+from starlette._utils import get_route_path
+from starlette.datastructures import URL
+from starlette.exceptions import HTTPException
+from starlette.responses import PlainTextResponse, RedirectResponse
+from starlette.websockets import WebSocketClose
+
+from slipstream._engine.router.table import Found, Miss, Table
+from slipstream._engine.types import ASGIApp, Receive, Scope, Send
+
+
+class Target:
+    """What the table returns for one route: the route, its endpoint, and the handler of the moment.
+
+    `handler` may be replaced while the application runs: a route starts with one that compiles.
+    """
+
+    __slots__ = ("endpoint", "handler", "route")
+
+    def __init__(self, route: Any, endpoint: Any, handler: ASGIApp) -> None:
+        self.route = route
+        self.endpoint = endpoint
+        self.handler = handler
+
+
+def make_dispatch(table: Table, default: ASGIApp) -> ASGIApp:
+    """Make the ASGI app that looks requests up and serves them.
+
+    Args:
+        table: The routes.
+        default: Serves what no route does.
+    """
+    match, match_websocket = table.match, table.match_websocket
+
+    async def dispatch(scope: Scope, receive: Receive, send: Send) -> None:
+        path = get_route_path(scope) if scope.get("root_path") else scope["path"]
+        if scope["type"] == "http":
+            found = match(scope["method"], path)
+        else:
+            found = match_websocket(path)
+        if found is None:
+            await dispatch_miss(table, path, default, scope, receive, send)
+            return
+        target, params = found
+        outer = scope.get("path_params")
+        scope["path_params"] = {**outer, **params} if outer else params
+        scope["endpoint"] = target.endpoint
+        scope["route"] = target.route
+        await target.handler(scope, receive, send)
+
+    async def dispatch_mixed(scope: Scope, receive: Receive, send: Send) -> None:
+        path = get_route_path(scope)
+        found = table.match_mixed(scope, path)
+        if found is None:
+            await dispatch_miss(table, path, default, scope, receive, send)
+        else:
+            await enter(found, scope, receive, send)
+
+    return dispatch_mixed if table.is_mixed else dispatch
+
+
+async def enter(found: Found, scope: Scope, receive: Receive, send: Send) -> None:
+    """Serve with a route that was found; one that decides by itself also says what it adds to the scope."""
+    target: Target = found.value
+    if found.child_scope is not None:
+        scope.update(found.child_scope)
+    else:
+        scope["path_params"] = {**scope.get("path_params", {}), **found.params}
+        scope["endpoint"] = target.endpoint
+        scope["route"] = target.route
+    await target.handler(scope, receive, send)
+
+
+async def dispatch_miss(
+    table: Table, path: str, default: ASGIApp, scope: Scope, receive: Receive, send: Send
+) -> None:
+    """Answer what no route serves in full."""
+    miss = table.miss(scope, path)
+    if miss.partial is not None:
+        await refuse_method(miss, scope, receive, send)
+    elif miss.redirect_path is not None:
+        url = URL(scope={**scope, "path": miss.redirect_path})
+        await RedirectResponse(url=str(url))(scope, receive, send)
+    else:
+        await default(scope, receive, send)
+
+
+async def refuse_method(miss: Miss, scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer 405, and which methods are allowed."""
+    assert miss.partial is not None, "the caller looked"
+    if not miss.allowed:
+        await enter(miss.partial, scope, receive, send)
+        return
+    headers = {"Allow": ", ".join(miss.allowed)}
+    if "app" in scope:
+        raise HTTPException(status_code=405, headers=headers)
+    await PlainTextResponse("Method Not Allowed", status_code=405, headers=headers)(scope, receive, send)
+
+
+async def not_found(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer 404; close a WebSocket."""
+    if scope["type"] == "websocket":
+        await WebSocketClose()(scope, receive, send)
+    elif "app" in scope:
+        raise HTTPException(status_code=404)
+    else:
+        await PlainTextResponse("Not Found", status_code=404)(scope, receive, send)

@@ -1,0 +1,144 @@
+"""Reading forms: urlencoded and multipart, values and files."""
+
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.datastructures import FormData, UploadFile
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+
+from slipstream._engine.types import ErrorDetail
+from slipstream._engine.wire.take import Item, extras, pick
+from slipstream._engine.wire.values import UNSET
+
+
+def form_reader(
+    refuse: Callable[[Exception], Exception], limits: dict[str, int]
+) -> Callable[[Request[Any]], Awaitable[FormData]]:
+    """Make the reader of forms.
+
+    Args:
+        refuse: Makes the exception for a body that is no form.
+        limits: `max_fields`, `max_files`, `max_part_size`, as Starlette's `Request.form` takes them.
+    """
+
+    async def read_form(request: Request[Any]) -> FormData:
+        try:
+            return await request.form(**limits)  # type: ignore[arg-type]
+        except HTTPException:
+            raise
+        except Exception as exc:
+            raise refuse(exc) from exc
+
+    return read_form
+
+
+@dataclass(frozen=True, slots=True)
+class FormModel:
+    """A model whose fields are form fields; `keeps_extras` says that it allows or forbids others."""
+
+    fields: tuple["FormItem", ...]
+    keeps_extras: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FormItem:
+    """What a taker has to know of one form parameter.
+
+    `models` are what it is read as if it is a model (several for a union). `reads_bytes` and
+    `reads_bytes_list` ask for the content of uploaded files in place of the files.
+    """
+
+    item: Item
+    models: tuple[FormModel, ...]
+    is_optional: bool
+    reads_bytes: bool
+    reads_bytes_list: bool
+
+
+def form_taker(
+    params: Sequence[FormItem], *, whole: bool
+) -> Callable[[FormData], Awaitable[tuple[list[Any], list[ErrorDetail]]]]:
+    """Make the taker of all form parameters of one call.
+
+    Args:
+        params: The parameters.
+        whole: Whether the only one is the form itself, as a mapping.
+
+    Returns:
+        A function of the form: the values in order, and the errors.
+    """
+    plain = [param for param in params if not param.models]
+
+    async def take(form: FormData) -> tuple[list[Any], list[ErrorDetail]]:
+        found = {param.item.name: (name, value) async for name, value, param in _found(plain, form) if param is not None}
+        values: list[Any] = []
+        errors: list[ErrorDetail] = []
+        for param in params:
+            if whole:
+                content = {name: value async for name, value, _ in _found(plain, form)}
+                value, wrong = param.item.settle(content, ("body",))
+            elif param.models:
+                value, wrong = param.item.settle(await _model_content(param, form), ("body",))
+            else:
+                name, given = found.get(param.item.name, (param.item.names[0][0], UNSET))
+                value, wrong = param.item.settle(given, ("body", name))
+            values.append(value)
+            errors += wrong
+        return values, errors
+
+    return take
+
+
+def present(params: Sequence[FormItem], form: FormData) -> Iterator[tuple[str, Any, FormItem | None]]:
+    """Yield what a form has: first what was asked for, each under its best name, then the rest."""
+    known: set[str] = set()
+    for param in params:
+        for name, key in param.item.names:
+            known.add(name)
+            value = pick(param.item, form, key)
+            if value is not UNSET:
+                yield name, value, param
+                break
+    for key, value in extras(form, known):
+        yield key, value, None
+
+
+async def _found(params: Sequence[FormItem], form: FormData) -> Any:
+    for name, value, param in present(params, form):
+        if param is not None:
+            value = await _content(param, value)
+        yield name, value, param
+
+
+async def _content(param: FormItem, value: Any) -> Any:
+    """Read files into bytes where bytes are asked for."""
+    if param.reads_bytes and isinstance(value, UploadFile):
+        return await read_again(value)
+    if param.reads_bytes_list and isinstance(value, list):
+        return [await read_again(item) if isinstance(item, UploadFile) else item for item in value]
+    return value
+
+
+async def read_again(file: UploadFile) -> bytes:
+    """Read a file from where it stands to its end, and leave it where it stood for others."""
+    position = file.file.tell()
+    try:
+        return await file.read()
+    finally:
+        await file.seek(position)
+
+
+async def _model_content(param: FormItem, form: FormData) -> Any:
+    """Gather what a form model is made from; `UNSET` if it is optional and nothing was sent for it."""
+    if param.is_optional and not any(_is_sent(model, form) for model in param.models):
+        return UNSET
+    # A union's branches each read the form in their own way, so they get it whole.
+    fields = param.models[0].fields if len(param.models) == 1 else ()
+    return {name: value async for name, value, _ in _found(fields, form)}
+
+
+def _is_sent(model: FormModel, form: FormData) -> bool:
+    names = {name for field in model.fields for name, _ in field.item.names}
+    return bool(names.intersection(form) or (model.keeps_extras and form))

@@ -1,0 +1,105 @@
+"""Generator endpoints as streaming responses: JSON Lines, Server-Sent Events, raw chunks."""
+
+import json
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from typing import Any
+
+import anyio
+import anyio.lowlevel
+from starlette.responses import Response, StreamingResponse
+
+from slipstream._engine.wire.reply import finite
+from slipstream._engine.wire.threads import iterate
+
+PING_INTERVAL_S = 15.0
+"""Seconds of silence after which an event stream gets a comment, so that no proxy closes it."""
+
+KEEPALIVE = b": ping\n\n"
+
+
+def item_dumper(
+    check: Callable[[Any], Any] | None, write: Callable[..., bytes] | None, jsonable: Callable[[Any], Any]
+) -> Callable[[Any], bytes]:
+    """Make the writer of one item: validated where the endpoint says what it yields."""
+
+    def dump(item: Any) -> bytes:
+        if check is not None and write is not None:
+            return write(check(item))
+        return json.dumps(finite(jsonable(item))).encode()
+
+    return dump
+
+
+async def each(generator: Any) -> AsyncIterator[Any]:
+    """Step through a generator of either kind; between steps, cancellation may strike."""
+    if hasattr(generator, "__anext__"):
+        async for item in generator:
+            yield item
+            await anyio.lowlevel.checkpoint()
+    else:
+        async for item in iterate(generator):
+            yield item
+
+
+def stream_wrapper(
+    kind: str, make: Callable[..., Any], frame: Callable[[Any], bytes] | None, status: int | None
+) -> Callable[..., Any]:
+    """Make the function that puts a generator into a streaming response.
+
+    Args:
+        kind: "jsonl", "sse" or "raw".
+        make: The response class for raw chunks.
+        frame: Turns an item into what stands on the wire; not used for raw chunks.
+        status: Status of the path operation; None for the class's own.
+    """
+
+    def wrap(generator: Any, response: Any, background: Any) -> Response:
+        arguments: dict[str, Any] = {"background": background}
+        chosen = (response.status_code if response is not None else None) or status
+        if chosen:
+            arguments["status_code"] = chosen
+        if kind == "raw" or frame is None:
+            reply: Response = make(content=each(generator), **arguments)
+        elif kind == "jsonl":
+            reply = StreamingResponse(_lines(generator, frame), media_type="application/jsonl", **arguments)
+        else:
+            reply = StreamingResponse(_events(generator, frame), media_type="text/event-stream", **arguments)
+            reply.headers["Cache-Control"] = "no-cache"
+            reply.headers["X-Accel-Buffering"] = "no"
+        if response is not None:
+            reply.headers.raw.extend(response.headers.raw)
+        return reply
+
+    return wrap
+
+
+async def _lines(generator: Any, frame: Callable[[Any], bytes]) -> AsyncIterator[bytes]:
+    async for item in each(generator):
+        yield frame(item) + b"\n"
+
+
+async def _events(generator: Any, frame: Callable[[Any], bytes]) -> AsyncGenerator[bytes]:
+    """Yield events, and pings where none comes; the generator runs on while a ping is sent.
+
+    The generator steps in a task of its own: a time-out around its own step would cancel it.
+    """
+    send, receive = anyio.create_memory_object_stream[bytes](1)
+
+    async def produce() -> None:
+        async with send:
+            async for item in each(generator):
+                await send.send(frame(item))
+
+    async with anyio.create_task_group() as tasks, receive:
+        tasks.start_soon(produce)
+        while True:
+            try:
+                with anyio.fail_after(PING_INTERVAL_S):
+                    event = await receive.receive()
+            except TimeoutError:
+                event = KEEPALIVE
+            except anyio.EndOfStream:
+                break
+            yield event
+            await anyio.lowlevel.checkpoint()
+        tasks.cancel_scope.cancel()

@@ -1,0 +1,1 @@
+"""What `routing.py` is made of: the engine's view of routes, inclusion, tables, changes."""

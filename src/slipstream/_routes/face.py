@@ -1,0 +1,86 @@
+"""What the public floors lend to the engine: exceptions, the encoder, background tasks, event framing."""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from pydantic.fields import FieldInfo
+from starlette.exceptions import HTTPException as StarletteHTTPException
+
+from slipstream._engine.entry.guard import answer
+from slipstream._engine.types import ErrorDetail, SlotSource
+from slipstream.background import BackgroundTasks
+from slipstream.encoders import jsonable_encoder
+from slipstream.exceptions import (
+    EndpointContext,
+    FastAPIError,
+    RequestValidationError,
+    ResponseValidationError,
+    WebSocketRequestValidationError,
+)
+from slipstream.params import Body, File, Path, Query
+from slipstream.sse import ServerSentEvent, format_sse_event
+
+IMPLIED: Final[Mapping[SlotSource, type[FieldInfo]]] = {
+    "path": Path,
+    "query": Query,
+    "body": Body,
+    "file": File,
+}
+"""Marker class of a parameter that has none."""
+
+
+class PublicFace:
+    """The engine's `Face`, in FastAPI's words."""
+
+    def request_error(self, errors: list[ErrorDetail], body: Any, where: dict[str, Any]) -> Exception:
+        """Make a RequestValidationError."""
+        return RequestValidationError(errors, body=body, endpoint_ctx=EndpointContext(**where))
+
+    def websocket_error(self, errors: list[ErrorDetail], where: dict[str, Any]) -> Exception:
+        """Make a WebSocketRequestValidationError."""
+        return WebSocketRequestValidationError(errors, endpoint_ctx=EndpointContext(**where))
+
+    def response_error(self, errors: list[ErrorDetail], body: Any, where: dict[str, Any]) -> Exception:
+        """Make a ResponseValidationError."""
+        return ResponseValidationError(errors, body=body, endpoint_ctx=EndpointContext(**where))
+
+    def body_error(self, cause: Exception) -> Exception:
+        """Make the 400 for a body that cannot be read."""
+        return StarletteHTTPException(status_code=400, detail="There was an error parsing the body")
+
+    def swallowed_error(self) -> Exception:
+        """Say that a dependency kept an exception to itself, so that there is nothing to answer with."""
+        return FastAPIError(
+            "Response not awaited: a dependency with yield caught the exception and did not raise it again.\n"
+            "  in the dependency, write `raise` at the end of its except block, or catch a narrower exception"
+        )
+
+    def background_tasks(self) -> Any:
+        """Make an empty collection."""
+        return BackgroundTasks()
+
+    def jsonable(self, value: Any) -> Any:
+        """Encode with `jsonable_encoder`."""
+        return jsonable_encoder(value)
+
+    def format_event(self, item: Any, dump: Callable[[Any], bytes]) -> bytes:
+        """Frame an item: a ServerSentEvent says how, anything else is data."""
+        if not isinstance(item, ServerSentEvent):
+            return format_sse_event(data_str=dump(item).decode())
+        if item.raw_data is not None:
+            data: str | None = item.raw_data
+        elif item.data is None:
+            data = None
+        elif hasattr(item.data, "model_dump_json"):
+            data = item.data.model_dump_json()
+        else:
+            data = json.dumps(jsonable_encoder(item.data))
+        return format_sse_event(
+            data_str=data, event=item.event, id=item.id, retry=item.retry, comment=item.comment
+        )
+
+    fail = staticmethod(answer)
+
+
+FACE: Final = PublicFace()

@@ -1,0 +1,227 @@
+"""What `include_router` says about the routes of a router, and the node that it leaves in the routes.
+
+The included router stays what it is: routes added to it later are served too. The routes as they
+are under the prefix are twins, made when they are asked for and kept until something changes.
+"""
+
+import copy
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from starlette import routing
+from starlette.datastructures import URLPath
+from starlette.routing import BaseRoute, Host, Match, Mount, NoMatchFound, Route, WebSocketRoute, compile_path
+from starlette.types import Receive, Scope, Send
+
+from slipstream._options.route import RouteDefaults
+from slipstream._options.router import InclusionDefaults
+from slipstream._routes.changes import version
+from slipstream._routes.limits import checked_form_limits, checked_max_body_size
+from slipstream.utils import get_value_or_default
+
+
+@dataclass(frozen=True, slots=True)
+class Inclusion:
+    """Everything that routers and inclusions above a route say about it, outermost first."""
+
+    router: Any
+    prefix: str
+    tags: tuple[Any, ...]
+    dependencies: tuple[Any, ...]
+    default_response_class: Any
+    responses: dict[int | str, dict[str, Any]]
+    callbacks: tuple[BaseRoute, ...]
+    deprecated: bool | None
+    include_in_schema: bool
+    generate_unique_id_function: Any
+    strict_content_type: Any
+    max_body_size: int | None
+    form_limits: dict[str, int]
+    dependency_overrides_provider: Any
+
+    @classmethod
+    def of(cls, parent: Any, router: Any, given: InclusionDefaults) -> "Inclusion":
+        """Put together what a router and its `include_router` call say."""
+        return cls(
+            router=router,
+            prefix=parent.prefix + given.prefix,
+            tags=(*parent.tags, *(given.tags or ())),
+            dependencies=(*parent.dependencies, *(given.dependencies or ())),
+            default_response_class=get_value_or_default(given.default_response_class, parent.default_response_class),
+            responses={**parent.responses, **(given.responses or {})},
+            callbacks=(*parent.callbacks, *(given.callbacks or ())),
+            deprecated=given.deprecated or parent.deprecated,
+            include_in_schema=parent.include_in_schema and given.include_in_schema,
+            generate_unique_id_function=get_value_or_default(
+                given.generate_unique_id_function, parent.generate_unique_id_function
+            ),
+            strict_content_type=parent.strict_content_type,
+            max_body_size=first(
+                router.max_body_size, checked_max_body_size(given.max_body_size), parent.max_body_size
+            ),
+            form_limits={**parent.form_limits, **checked_form_limits(given.form_limits), **router.form_limits},
+            dependency_overrides_provider=parent.dependency_overrides_provider,
+        )
+
+    def around(self, inner: "Inclusion") -> "Inclusion":
+        """Put an inclusion inside another: the inner one wins where only one can."""
+        return Inclusion(
+            router=inner.router,
+            prefix=self.prefix + inner.prefix,
+            tags=(*self.tags, *inner.tags),
+            dependencies=(*self.dependencies, *inner.dependencies),
+            default_response_class=get_value_or_default(inner.default_response_class, self.default_response_class),
+            responses={**self.responses, **inner.responses},
+            callbacks=(*self.callbacks, *inner.callbacks),
+            deprecated=self.deprecated or inner.deprecated,
+            include_in_schema=self.include_in_schema and inner.include_in_schema,
+            generate_unique_id_function=get_value_or_default(
+                inner.generate_unique_id_function, self.generate_unique_id_function
+            ),
+            strict_content_type=get_value_or_default(inner.strict_content_type, self.strict_content_type),
+            max_body_size=first(inner.max_body_size, self.max_body_size),
+            form_limits={**self.form_limits, **inner.form_limits},
+            dependency_overrides_provider=self.dependency_overrides_provider,
+        )
+
+    def options_of(self, route: Any) -> RouteDefaults:
+        """The options of a route as they are under this inclusion."""
+        router = self.router
+        return RouteDefaults(
+            response_model=route.response_model,
+            status_code=route.status_code,
+            tags=[*self.tags, *route.tags],
+            dependencies=[*self.dependencies, *route.dependencies],
+            summary=route.summary,
+            description=route.description,
+            response_description=route.response_description,
+            responses={**self.responses, **route.responses},
+            deprecated=route.deprecated or self.deprecated,
+            methods=route.methods,
+            operation_id=route.operation_id,
+            response_model_include=route.response_model_include,
+            response_model_exclude=route.response_model_exclude,
+            response_model_by_alias=route.response_model_by_alias,
+            response_model_exclude_unset=route.response_model_exclude_unset,
+            response_model_exclude_defaults=route.response_model_exclude_defaults,
+            response_model_exclude_none=route.response_model_exclude_none,
+            include_in_schema=route.include_in_schema and self.include_in_schema,
+            response_class=get_value_or_default(
+                route.response_class, router.default_response_class, self.default_response_class
+            ),
+            name=route.name,
+            dependency_overrides_provider=self.dependency_overrides_provider,
+            callbacks=[*self.callbacks, *(route.callbacks or [])],
+            openapi_extra=route.openapi_extra,
+            generate_unique_id_function=get_value_or_default(
+                route.generate_unique_id_function, router.generate_unique_id_function, self.generate_unique_id_function
+            ),
+            strict_content_type=get_value_or_default(
+                route.strict_content_type, router.strict_content_type, self.strict_content_type
+            ),
+            max_body_size=first(route.max_body_size, self.max_body_size),
+            form_limits={**self.form_limits, **route.form_limits},  # type: ignore[typeddict-item]  # checked by name
+        )
+
+
+def first(*limits: int | None) -> int | None:
+    """The first bound that is one."""
+    return next((limit for limit in limits if limit is not None), None)
+
+
+class IncludedRouter(BaseRoute):
+    """Stands among the routes of a router for another router that it includes.
+
+    Attributes:
+        original_router: The included router, live.
+        inclusion: What is said about its routes.
+    """
+
+    def __init__(self, original_router: Any, inclusion: Inclusion) -> None:
+        self.original_router = original_router
+        self.inclusion = inclusion
+        self._routes: tuple[BaseRoute, ...] = ()
+        self._seen = -1
+        self._lock = threading.RLock()
+
+    def effective_routes(self) -> Sequence[BaseRoute]:
+        """Every route of the included router, and of those that it includes, as it is here."""
+        with self._lock:
+            if self._seen != version.number:
+                self._seen = version.number
+                self._routes = tuple(self._located())
+        return self._routes
+
+    def _located(self) -> Iterator[BaseRoute]:
+        for route in self.original_router.routes:
+            if isinstance(route, IncludedRouter):
+                inner = IncludedRouter(route.original_router, self.inclusion.around(route.inclusion))
+                yield from inner.effective_routes()
+            else:
+                located = relocated(route, self.inclusion)
+                if located is not None:
+                    yield located
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Tell whether some route below serves a request."""
+        best: tuple[Match, Scope] = Match.NONE, {}
+        for route in self.effective_routes():
+            match, child_scope = route.matches(scope)
+            if match == Match.FULL:
+                return match, {**child_scope, _CHOSEN: route}
+            if match == Match.PARTIAL and best[0] == Match.NONE:
+                best = match, {**child_scope, _CHOSEN: route}
+        return best
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve with the route that `matches` chose."""
+        route = scope.pop(_CHOSEN)
+        await route.handle(scope, receive, send)
+
+    def url_path_for(self, name: str, /, **path_params: Any) -> URLPath:
+        """Build the path of a route below."""
+        for route in self.effective_routes():
+            try:
+                return route.url_path_for(name, **path_params)
+            except NoMatchFound:
+                continue
+        raise NoMatchFound(name, path_params)
+
+
+_CHOSEN = "slipstream.included_route"
+
+
+def relocated(route: BaseRoute, inclusion: Inclusion) -> BaseRoute | None:
+    """Make the twin of a route under a prefix; None for a kind of route that cannot have one."""
+    included = getattr(route, "included", None)
+    if included is not None:
+        twin: BaseRoute = included(inclusion)
+        return twin
+    prefix = inclusion.prefix
+    if isinstance(route, Route):
+        return Route(
+            prefix + route.path, route.endpoint, methods=list(route.methods or []), name=route.name,
+            include_in_schema=route.include_in_schema,
+        )  # fmt: skip
+    if isinstance(route, WebSocketRoute):
+        return WebSocketRoute(prefix + route.path, route.endpoint, name=route.name)
+    if isinstance(route, Mount):
+        moved = copy.copy(route)
+        moved.path = (prefix + route.path).rstrip("/")
+        moved.path_regex, moved.path_format, moved.param_convertors = compile_path(moved.path + "/{path:path}")
+        return moved
+    if isinstance(route, Host):
+        app = routing.Router(routes=[Mount(prefix, app=route.app)]) if prefix else route.app
+        return Host(route.host, app=app, name=route.name)
+    return None
+
+
+def effective(routes: Sequence[BaseRoute]) -> Iterator[BaseRoute]:
+    """List routes with those of included routers in their places."""
+    for route in routes:
+        if isinstance(route, IncludedRouter):
+            yield from route.effective_routes()
+        else:
+            yield route

@@ -1,0 +1,39 @@
+"""Bounds on bodies and forms: checked when they are set, put around a handler where there are any."""
+
+from typing import Any
+
+from starlette.middleware.body_limit import RequestBodyLimitMiddleware
+from starlette.types import ASGIApp
+
+FORM_LIMITS = ("max_fields", "max_files", "max_part_size")
+
+
+def checked_max_body_size(limit: int | None) -> int | None:
+    """Check a bound on bodies, in bytes.
+
+    Raises:
+        ValueError: It is negative or no integer.
+    """
+    if limit is None or (isinstance(limit, int) and not isinstance(limit, bool) and limit >= 0):
+        return limit
+    raise ValueError(f"max_body_size must be a non-negative integer or None, not {limit!r}")
+
+
+def checked_form_limits(limits: Any) -> dict[str, int]:
+    """Check bounds on forms.
+
+    Raises:
+        ValueError: A name is unknown or a number negative.
+    """
+    given = dict(limits or {})
+    for name, value in given.items():
+        if name not in FORM_LIMITS:
+            raise ValueError(f"form_limits has no {name!r}; it knows {', '.join(FORM_LIMITS)}")
+        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+            raise ValueError(f"form_limits: {name} must be a non-negative integer, not {value!r}")
+    return given
+
+
+def limited(app: ASGIApp, max_body_size: int | None) -> ASGIApp:
+    """Put a bound around a handler; without one, the handler itself comes back."""
+    return app if max_body_size is None else RequestBodyLimitMiddleware(app, max_body_size=max_body_size)

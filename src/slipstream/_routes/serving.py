@@ -1,0 +1,97 @@
+"""From a plan to a running handler: overrides put in, compiled when first needed, kept.
+
+A route may be served by several applications with different overrides; each set of overrides that
+touches it has a handler of its own.
+"""
+
+import threading
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from starlette.requests import Request
+
+from slipstream._engine.compile import Compiled, Dialect, compile_plan
+from slipstream._engine.emit.frame import CLOSING, EXITS
+from slipstream._engine.plan.model import Plan
+from slipstream._engine.plan.tree import override_tree
+from slipstream._engine.types import ASGIApp, Receive, Scope, Send
+from slipstream._engine.wire.cleanup import inner_failure, leave, open_failure
+from slipstream._engine.wire.reply import respond_open
+from slipstream._engine.wire.threads import in_thread
+from slipstream._routes.face import FACE, IMPLIED
+
+Overrides = Mapping[Callable[..., Any], Callable[..., Any]]
+
+_KEPT = 32
+"""Most handlers that one route keeps for different overrides."""
+
+
+class Compiler:
+    """Compiles one route.
+
+    Args:
+        plan: Its plan without overrides.
+        replan: Makes a plan of the same route from another tree.
+    """
+
+    def __init__(self, plan: Plan, replan: Callable[[Any], Plan]) -> None:
+        self.plan = plan
+        self._replan = replan
+        self._known: dict[Any, Compiled] = {}
+        self._lock = threading.Lock()
+
+    def compiled(self, overrides: Overrides, dialect: Dialect = "asgi") -> Compiled:
+        """Return the handler that honours the overrides."""
+        tree = override_tree(self.plan.root, overrides, IMPLIED) if overrides else self.plan.root
+        if tree is self.plan.root:
+            key: Any = dialect
+        else:
+            key = (dialect, *((id(old), id(new)) for old, new in overrides.items()))
+        with self._lock:
+            found = self._known.get(key)
+            if found is None:
+                plan = self.plan if tree is self.plan.root else self._replan(tree)
+                found = compile_plan(plan, FACE, dialect)
+                if len(self._known) >= _KEPT:
+                    self._known.clear()
+                self._known[key] = found
+        return found
+
+
+def overrides_of(provider: Any) -> Overrides:
+    """The overrides that hold; none without a provider."""
+    return getattr(provider, "dependency_overrides", None) or {}
+
+
+_fail_open = open_failure(FACE.fail, FACE.swallowed_error)
+_fail_closing = inner_failure(FACE.swallowed_error)
+
+
+def wrapped_app(handler: Callable[[Request[Any]], Any], *, is_async: bool) -> ASGIApp:
+    """Serve a Request-to-Response function, as custom route classes make them.
+
+    The compiled handler may be somewhere inside it: what that opens is closed here.
+    """
+
+    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+        request: Request[Any] = Request(scope, receive, send)
+        exits: list[Any] = []
+        closing: list[Any] = []
+        scope[EXITS], scope[CLOSING] = exits, closing
+        sent = False
+        try:
+            try:
+                response = await (handler(request) if is_async else in_thread(handler, request))
+                await leave(closing)
+            except BaseException as exc:
+                raise await _fail_closing(closing, exc) from None
+            await respond_open(response, None, scope, receive, send)
+            sent = True
+            await leave(exits)
+        except BaseException as exc:
+            await _fail_open(exits, exc, sent, scope, receive, send, connection=request)
+
+    return serve
+
+
+LazyHandler = Callable[[Scope, Receive, Send], Awaitable[None]]

@@ -1,0 +1,100 @@
+"""From the routes of a router to the table that serves them, made anew when something has changed."""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from starlette import routing
+from starlette.routing import BaseRoute
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from slipstream._engine.entry.asgi import Target, make_dispatch
+from slipstream._engine.router.pattern import Pattern, read_pattern
+from slipstream._engine.router.table import Entry, OpaqueEntry, Table
+from slipstream._routes.changes import version
+from slipstream._routes.inclusion import effective
+
+
+class Switch:
+    """Serves the routes of one router.
+
+    Args:
+        routes: Returns the routes as they are now.
+        redirect_slashes: Whether to redirect to a path with or without a last slash.
+        default: Returns what serves what no route does.
+        after: Returns routes to try when none of `routes` fits, such as front-end files.
+    """
+
+    def __init__(
+        self,
+        routes: Callable[[], Sequence[BaseRoute]],
+        *,
+        redirect_slashes: Callable[[], bool],
+        default: Callable[[], ASGIApp],
+    ) -> None:
+        self._routes = routes
+        self._redirect_slashes = redirect_slashes
+        self._default = default
+        self._seen = -1
+        self._lock = threading.Lock()
+        self._serve: ASGIApp | None = None
+
+    def dispatch(self) -> ASGIApp:
+        """Return the ASGI app for the routes as they are now."""
+        if self._serve is None or self._seen != version.number:
+            with self._lock:
+                seen = version.number
+                if self._serve is None or self._seen != seen:
+                    table = Table(_entries(self._routes()), redirect_slashes=self._redirect_slashes())
+                    self._serve = make_dispatch(table, self._default())
+                    self._seen = seen
+        return self._serve
+
+
+def _entries(routes: Sequence[BaseRoute]) -> Iterator[Entry | OpaqueEntry]:
+    for rank, route in enumerate(effective(routes)):
+        yield _entry(rank, route)
+
+
+def _entry(rank: int, route: Any) -> Entry | OpaqueEntry:
+    """Put a route into the table: by its pattern where its class does not match in a way of its own."""
+    matching = type(route).matches
+    if hasattr(route, "handler") and getattr(matching, "is_by_pattern", False):
+        return _by_pattern(rank, route, route.pattern, _Compiling(route).target)
+    if matching in (routing.Route.matches, routing.WebSocketRoute.matches):
+        handle = _own_handle(route)
+        return _by_pattern(rank, route, read_pattern(route.path, is_relative=True), Target(route, route.endpoint, handle))
+    target = Target(route, getattr(route, "endpoint", None), route.handle)
+    return OpaqueEntry(rank=rank, matches=route.matches, value=target, prefix=_prefix(route))
+
+
+def _by_pattern(rank: int, route: Any, pattern: Pattern, target: Target) -> Entry:
+    if isinstance(route, routing.WebSocketRoute):
+        return Entry(rank=rank, pattern=pattern, value=target, protocol="websocket")
+    methods = frozenset(route.methods) if route.methods else None
+    return Entry(rank=rank, pattern=pattern, value=target, methods=methods)
+
+
+def _own_handle(route: Any) -> ASGIApp:
+    """What serves a route of Starlette's: its app, unless a subclass handles requests in a way of its own."""
+    known = (routing.Route.handle, routing.WebSocketRoute.handle)
+    return route.app if type(route).handle in known else route.handle  # type: ignore[no-any-return]
+
+
+def _prefix(route: BaseRoute) -> str:
+    """Text that every path of a mount begins with."""
+    if type(route) is not routing.Mount:
+        return ""
+    return (route.path + "/").partition("{")[0]
+
+
+class _Compiling:
+    """The handler of a route until its first request: compiles, steps aside, serves."""
+
+    def __init__(self, route: Any) -> None:
+        self.target = Target(route, route.endpoint, self)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve the first request."""
+        self.target.handler = self.target.route.handler()
+        await self.target.handler(scope, receive, send)

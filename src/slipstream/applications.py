@@ -1,0 +1,326 @@
+"""The application: a router with middleware, exception handlers, lifespan and documentation."""
+
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Unpack
+
+from starlette.applications import Starlette
+from starlette.datastructures import State
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from slipstream._options.app import AppDefaults, AppOptions
+from slipstream._options.route import RouteDefaults, RouteOptions, VerbDefaults, VerbOptions
+from slipstream._options.router import InclusionDefaults, InclusionOptions
+from slipstream._options.unpack import completed, unpacks
+from slipstream._routes.changes import WatchedDict, version
+from slipstream._routes.limits import limited
+from slipstream._routes.stack import build_stack
+from slipstream.exception_handlers import (
+    http_exception_handler,
+    request_validation_exception_handler,
+    websocket_request_validation_exception_handler,
+)
+from slipstream.exceptions import FastAPIDeprecationWarning, RequestValidationError, WebSocketRequestValidationError
+from slipstream.middleware.http import FunctionMiddleware
+from slipstream.openapi.docs import get_redoc_html, get_swagger_ui_html, get_swagger_ui_oauth2_redirect_html
+from slipstream.openapi.utils import get_openapi
+from slipstream.params import Depends
+from slipstream.routing import APIRoute, APIRouter
+from slipstream.types import DecoratedCallable
+
+Overrides = dict[Callable[..., Any], Callable[..., Any]]
+
+
+class FastAPI(Starlette):
+    """An application.
+
+    Args:
+        options: See `AppOptions`; what is not among them is kept in `extra`.
+    """
+
+    @unpacks(AppOptions, AppDefaults)
+    def __init__(self, **options: Unpack[AppOptions]) -> None:
+        extra = {name: value for name, value in options.items() if name not in AppDefaults.__slots__}
+        known: Any = {name: value for name, value in options.items() if name not in extra}
+        given = AppDefaults(**known)
+        if given.openapi_url:
+            assert given.title, "A title must be provided for OpenAPI, e.g.: 'My API'"
+            assert given.version, "A version must be provided for OpenAPI, e.g.: '2.1.0'"
+        if given.root_path:
+            warnings.warn(
+                "The `root_path` parameter is deprecated; give the root path to the server: slipstream run --root-path",
+                FastAPIDeprecationWarning,
+                stacklevel=2,
+            )
+        self.debug = given.debug
+        self.extra: dict[str, Any] = extra
+        self.title, self.summary, self.description = given.title, given.summary, given.description
+        self.version, self.terms_of_service = given.version, given.terms_of_service
+        self.contact, self.license_info = given.contact, given.license_info
+        self.openapi_url, self.openapi_tags = given.openapi_url, given.openapi_tags
+        self.openapi_external_docs = given.openapi_external_docs
+        self.openapi_version = "3.1.0"
+        self.openapi_schema: dict[str, Any] | None = None
+        self._openapi_seen = -1
+        self.servers: list[dict[str, Any]] = given.servers or []
+        self.separate_input_output_schemas = given.separate_input_output_schemas
+        self.root_path, self.root_path_in_servers = given.root_path, given.root_path_in_servers
+        self.docs_url, self.redoc_url = given.docs_url, given.redoc_url
+        self.swagger_ui_oauth2_redirect_url = given.swagger_ui_oauth2_redirect_url
+        self.swagger_ui_init_oauth = given.swagger_ui_init_oauth
+        self.swagger_ui_parameters = given.swagger_ui_parameters
+        self.telemetry = dict(given.telemetry or {})
+        self.max_body_size = given.max_body_size
+        self.webhooks: APIRouter = given.webhooks or APIRouter()
+        self.state = State()
+        self._overrides: Overrides = WatchedDict()
+        self.router: APIRouter = APIRouter(
+            routes=given.routes,
+            redirect_slashes=given.redirect_slashes,
+            dependency_overrides_provider=self,
+            on_startup=given.on_startup,
+            on_shutdown=given.on_shutdown,
+            lifespan=given.lifespan,
+            default_response_class=given.default_response_class,
+            dependencies=given.dependencies,
+            callbacks=given.callbacks,
+            deprecated=given.deprecated,
+            include_in_schema=given.include_in_schema,
+            responses=given.responses,
+            generate_unique_id_function=given.generate_unique_id_function,
+            strict_content_type=given.strict_content_type,
+            max_body_size=given.max_body_size,
+            form_limits=given.form_limits,
+        )
+        self.exception_handlers: dict[Any, Callable[[Any, Any], Any]] = {
+            HTTPException: http_exception_handler,
+            RequestValidationError: request_validation_exception_handler,
+            WebSocketRequestValidationError: websocket_request_validation_exception_handler,
+            **(given.exception_handlers or {}),
+        }
+        self.user_middleware: list[Middleware] = list(given.middleware or [])
+        self.middleware_stack: ASGIApp | None = None
+        self.setup()
+
+    @property
+    def dependency_overrides(self) -> Overrides:
+        """Dependencies to call in place of others: `{original: replacement}`; meant for tests."""
+        return self._overrides
+
+    @dependency_overrides.setter
+    def dependency_overrides(self, overrides: Mapping[Callable[..., Any], Callable[..., Any]]) -> None:
+        self._overrides = WatchedDict(overrides)
+        version.bump()
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """Put guards and middleware around the router."""
+        stack = build_stack(self.router, self.user_middleware, self.exception_handlers, debug=self.debug)
+        return limited(stack, self.max_body_size)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve as an ASGI app."""
+        scope["app"] = self
+        if self.root_path:
+            scope["root_path"] = self.root_path
+        stack = self.middleware_stack
+        if stack is None:
+            stack = self.middleware_stack = self.build_middleware_stack()
+        await stack(scope, receive, send)
+
+    def openapi(self) -> dict[str, Any]:
+        """Return the OpenAPI document; it is made once, and again when routes have changed.
+
+        Replace this method, or change `openapi_schema`, to say something else.
+        """
+        if self.openapi_schema is None or self._openapi_seen not in (-1, version.number):
+            self.openapi_schema = get_openapi(
+                title=self.title,
+                version=self.version,
+                openapi_version=self.openapi_version,
+                summary=self.summary,
+                description=self.description,
+                terms_of_service=self.terms_of_service,
+                contact=self.contact,
+                license_info=self.license_info,
+                routes=self.routes,
+                webhooks=self.webhooks.routes,
+                tags=self.openapi_tags,
+                servers=self.servers,
+                separate_input_output_schemas=self.separate_input_output_schemas,
+                external_docs=self.openapi_external_docs,
+            )
+            self._openapi_seen = version.number
+        return self.openapi_schema
+
+    def setup(self) -> None:
+        """Add the routes of the OpenAPI document and of the documentation pages."""
+        if not self.openapi_url:
+            return
+        self.add_route(self.openapi_url, self._serve_openapi, include_in_schema=False)
+        if self.docs_url:
+            self.add_route(self.docs_url, self._serve_swagger_ui, include_in_schema=False)
+            if self.swagger_ui_oauth2_redirect_url:
+                self.add_route(
+                    self.swagger_ui_oauth2_redirect_url, self._serve_oauth2_redirect, include_in_schema=False
+                )
+        if self.redoc_url:
+            self.add_route(self.redoc_url, self._serve_redoc, include_in_schema=False)
+
+    async def _serve_openapi(self, request: Request) -> JSONResponse:
+        root_path = _root_path(request)
+        schema = self.openapi()
+        servers = schema.get("servers", [])
+        if root_path and self.root_path_in_servers and root_path not in {server.get("url") for server in servers}:
+            schema = {**schema, "servers": [{"url": root_path}, *servers]}
+        return JSONResponse(schema)
+
+    async def _serve_swagger_ui(self, request: Request) -> HTMLResponse:
+        root_path, redirect = _root_path(request), self.swagger_ui_oauth2_redirect_url
+        return get_swagger_ui_html(
+            openapi_url=f"{root_path}{self.openapi_url}",
+            title=f"{self.title} - Swagger UI",
+            oauth2_redirect_url=root_path + redirect if redirect else redirect,
+            init_oauth=self.swagger_ui_init_oauth,
+            swagger_ui_parameters=self.swagger_ui_parameters,
+        )
+
+    async def _serve_oauth2_redirect(self, request: Request) -> HTMLResponse:
+        return get_swagger_ui_oauth2_redirect_html()
+
+    async def _serve_redoc(self, request: Request) -> HTMLResponse:
+        return get_redoc_html(openapi_url=f"{_root_path(request)}{self.openapi_url}", title=f"{self.title} - ReDoc")
+
+    @unpacks(RouteOptions, RouteDefaults)
+    def add_api_route(self, path: str, endpoint: Callable[..., Any], **options: Unpack[RouteOptions]) -> None:
+        """Add a path operation; see `APIRouter.add_api_route`."""
+        self.router.add_api_route(path, endpoint, **options)
+
+    @unpacks(RouteOptions, RouteDefaults)
+    def api_route(
+        self, path: str, **options: Unpack[RouteOptions]
+    ) -> Callable[[DecoratedCallable], DecoratedCallable]:
+        """Serve a path, with the methods that the options say, with the decorated function."""
+        return self.router.api_route(path, **options)
+
+    def add_api_websocket_route(
+        self,
+        path: str,
+        endpoint: Callable[..., Any],
+        name: str | None = None,
+        *,
+        dependencies: Sequence[Depends] | None = None,
+    ) -> None:
+        """Add a WebSocket endpoint; see `APIRouter.add_api_websocket_route`."""
+        self.router.add_api_websocket_route(path, endpoint, name, dependencies=dependencies)
+
+    def websocket(
+        self, path: str, name: str | None = None, *, dependencies: Sequence[Depends] | None = None
+    ) -> Callable[[DecoratedCallable], DecoratedCallable]:
+        """Serve a WebSocket with the decorated function."""
+        return self.router.websocket(path, name, dependencies=dependencies)
+
+    def websocket_route(
+        self, path: str, name: str | None = None
+    ) -> Callable[[DecoratedCallable], DecoratedCallable]:
+        """Serve a WebSocket with a function of the WebSocket alone, as Starlette does."""
+        return self.router.websocket_route(path, name)
+
+    def add_websocket_route(self, path: str, route: Callable[..., Any], name: str | None = None) -> None:
+        """Serve a WebSocket with a function of the WebSocket alone, as Starlette does."""
+        self.router.add_websocket_route(path, route, name)
+
+    def route(
+        self, path: str, methods: Sequence[str] | None = None, name: str | None = None, include_in_schema: bool = True
+    ) -> Callable[[DecoratedCallable], DecoratedCallable]:
+        """Serve a path with a function of the Request alone, as Starlette did."""
+        return self.router.route(path, methods, name, include_in_schema)
+
+    @unpacks(InclusionOptions, InclusionDefaults)
+    def include_router(self, router: APIRouter, **options: Unpack[InclusionOptions]) -> None:
+        """Serve the routes of a router, under a prefix and with options in common."""
+        self.router.include_router(router, **options)
+
+    @unpacks(VerbOptions, VerbDefaults)
+    def get(self, path: str, **options: Unpack[VerbOptions]) -> Callable[[DecoratedCallable], DecoratedCallable]:
+        """Serve `GET path` with the decorated function."""
+        return self.router.get(path, **options)
+
+    @unpacks(VerbOptions, VerbDefaults)
+    def put(self, path: str, **options: Unpack[VerbOptions]) -> Callable[[DecoratedCallable], DecoratedCallable]:
+        """Serve `PUT path` with the decorated function."""
+        return self.router.put(path, **options)
+
+    @unpacks(VerbOptions, VerbDefaults)
+    def post(self, path: str, **options: Unpack[VerbOptions]) -> Callable[[DecoratedCallable], DecoratedCallable]:
+        """Serve `POST path` with the decorated function."""
+        return self.router.post(path, **options)
+
+    @unpacks(VerbOptions, VerbDefaults)
+    def delete(self, path: str, **options: Unpack[VerbOptions]) -> Callable[[DecoratedCallable], DecoratedCallable]:
+        """Serve `DELETE path` with the decorated function."""
+        return self.router.delete(path, **options)
+
+    @unpacks(VerbOptions, VerbDefaults)
+    def options(self, path: str, **options: Unpack[VerbOptions]) -> Callable[[DecoratedCallable], DecoratedCallable]:
+        """Serve `OPTIONS path` with the decorated function."""
+        return self.router.options(path, **options)
+
+    @unpacks(VerbOptions, VerbDefaults)
+    def head(self, path: str, **options: Unpack[VerbOptions]) -> Callable[[DecoratedCallable], DecoratedCallable]:
+        """Serve `HEAD path` with the decorated function."""
+        return self.router.head(path, **options)
+
+    @unpacks(VerbOptions, VerbDefaults)
+    def patch(self, path: str, **options: Unpack[VerbOptions]) -> Callable[[DecoratedCallable], DecoratedCallable]:
+        """Serve `PATCH path` with the decorated function."""
+        return self.router.patch(path, **options)
+
+    @unpacks(VerbOptions, VerbDefaults)
+    def trace(self, path: str, **options: Unpack[VerbOptions]) -> Callable[[DecoratedCallable], DecoratedCallable]:
+        """Serve `TRACE path` with the decorated function."""
+        return self.router.trace(path, **options)
+
+    def on_event(self, event_type: str) -> Callable[[DecoratedCallable], DecoratedCallable]:
+        """Call the decorated function at "startup" or "shutdown"; `lifespan` is the newer way."""
+        return self.router.on_event(event_type)
+
+    def add_event_handler(self, event_type: str, func: Callable[[], Any]) -> None:
+        """Call a function at "startup" or "shutdown"."""
+        self.router.add_event_handler(event_type, func)
+
+    def middleware(self, middleware_type: str) -> Callable[[DecoratedCallable], DecoratedCallable]:
+        """Run the decorated function of `(request, call_next)` around every HTTP request.
+
+        Args:
+            middleware_type: "http".
+        """
+        assert middleware_type == "http", f"the only type of middleware function is 'http', not {middleware_type!r}"
+
+        def decorate(function: DecoratedCallable) -> DecoratedCallable:
+            self.add_middleware(FunctionMiddleware, dispatch=function)
+            return function
+
+        return decorate
+
+    def exception_handler(
+        self, exc_class_or_status_code: int | type[Exception]
+    ) -> Callable[[DecoratedCallable], DecoratedCallable]:
+        """Answer exceptions of a class, or responses of a status, with the decorated function of `(request, exc)`."""
+
+        def decorate(function: DecoratedCallable) -> DecoratedCallable:
+            self.add_exception_handler(exc_class_or_status_code, function)
+            return function
+
+        return decorate
+
+
+def _root_path(request: Request) -> str:
+    root_path: str = request.scope.get("root_path", "")
+    return root_path.rstrip("/")
+
+
+__all__ = ["APIRoute", "FastAPI"]

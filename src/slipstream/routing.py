@@ -1,0 +1,567 @@
+"""Path operations, WebSocket routes and routers.
+
+`add_api_route` is the one door that every verb goes through. A route reads its endpoint when it is
+made; what it serves requests with is compiled when the first request comes (`_routes/serving.py`).
+"""
+
+import copy
+from collections.abc import Callable, Iterator, Sequence
+from enum import Enum, IntEnum
+from functools import cached_property
+from typing import Any, Unpack, cast
+
+from starlette import routing
+from starlette._utils import is_async_callable
+from starlette.datastructures import URLPath
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Match as Match, Mount as Mount, NoMatchFound, get_name
+from starlette.types import ASGIApp, Lifespan, Receive, Scope, Send
+
+from slipstream._engine.entry.asgi import not_found
+from slipstream._engine.entry.lifespan import Context, as_context, from_events, lifespan, merge
+from slipstream._engine.plan.fields import ModelField
+from slipstream._engine.plan.model import Call, Plan
+from slipstream._engine.router.pattern import Pattern, read_pattern
+from slipstream._options.route import RouteDefaults, RouteOptions, VerbDefaults, VerbOptions
+from slipstream._options.router import InclusionDefaults, InclusionOptions, RouterDefaults, RouterOptions
+from slipstream._options.unpack import completed, unpacks
+from slipstream._routes.changes import WatchedList
+from slipstream._routes.facts import (
+    describe,
+    plan_http,
+    plan_websocket,
+    read_response_model,
+    read_tree,
+    response_field,
+    stream_kind,
+)
+from slipstream._routes.inclusion import IncludedRouter, Inclusion, effective
+from slipstream._routes.limits import checked_form_limits, checked_max_body_size, limited
+from slipstream._routes.serving import Compiler, overrides_of, wrapped_app
+from slipstream._routes.switch import Switch
+from slipstream.datastructures import DefaultPlaceholder
+from slipstream.exceptions import FastAPIError
+from slipstream.params import Depends
+from slipstream.types import DecoratedCallable
+from slipstream.utils import generate_unique_id, get_value_or_default
+
+
+def by_pattern(matches: DecoratedCallable) -> DecoratedCallable:
+    """Say that a `matches` method answers as the route's pattern does, so that the table need not ask it."""
+    matches.is_by_pattern = True  # type: ignore[attr-defined]  # functions take any attribute
+    return matches
+
+
+class APIRoute(routing.Route):
+    """A path operation: an endpoint, a path, methods and options.
+
+    Args:
+        path: Path, perhaps with parameters and converters: `/items/{item_id:int}`.
+        endpoint: Function that serves it.
+        options: See `RouteOptions`.
+
+    Raises:
+        DefinitionError: The endpoint cannot be served as it is written.
+        FastAPIError: A parameter or the response model is nothing that Pydantic can validate.
+    """
+
+    @unpacks(RouteOptions, RouteDefaults)
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Unpack[RouteOptions]) -> None:
+        assert callable(endpoint), "An endpoint must be a callable"
+        self._populate(path, endpoint, completed(RouteDefaults, options, type(self).__name__))
+
+    def _populate(self, path: str, endpoint: Callable[..., Any], given: RouteDefaults) -> None:
+        self.path, self.endpoint = path, endpoint
+        self.pattern: Pattern = read_pattern(path, is_relative=True)
+        self.path_format = self.pattern.path_format
+        self.param_convertors = dict(self.pattern.convertors)
+        self.name = get_name(endpoint) if given.name is None else given.name
+        self.methods = {method.upper() for method in given.methods or ["GET"]}
+        self.tags: list[str | Enum] = given.tags or []
+        self.dependencies: list[Depends] = list(given.dependencies or [])
+        self.summary, self.description = given.summary, describe(endpoint, given.description)
+        self.response_description = given.response_description
+        self.responses = given.responses or {}
+        self.deprecated, self.operation_id = given.deprecated, given.operation_id
+        self.status_code = int(given.status_code) if isinstance(given.status_code, IntEnum) else given.status_code
+        self.response_class = given.response_class
+        self.response_model_include = given.response_model_include
+        self.response_model_exclude = given.response_model_exclude
+        self.response_model_by_alias = given.response_model_by_alias
+        self.response_model_exclude_unset = given.response_model_exclude_unset
+        self.response_model_exclude_defaults = given.response_model_exclude_defaults
+        self.response_model_exclude_none = given.response_model_exclude_none
+        self.include_in_schema, self.callbacks = given.include_in_schema, given.callbacks
+        self.openapi_extra = given.openapi_extra
+        self.dependency_overrides_provider = given.dependency_overrides_provider
+        self.generate_unique_id_function = given.generate_unique_id_function
+        self.strict_content_type = given.strict_content_type
+        self.max_body_size = checked_max_body_size(given.max_body_size)
+        self.form_limits = checked_form_limits(given.form_limits)
+        self._read(given.response_model)
+
+    def _read(self, response_model: Any) -> None:
+        """Read the endpoint, and plan."""
+        tree = read_tree(self.endpoint, self.pattern, self.dependencies)
+        maker = self.generate_unique_id_function
+        make = (maker.value or generate_unique_id) if isinstance(maker, DefaultPlaceholder) else maker
+        self.unique_id: str = self.operation_id or make(self)
+        self.stream_kind = stream_kind(tree, self.response_class)
+        if isinstance(response_model, DefaultPlaceholder):
+            response_model, self.stream_item_type = read_response_model(tree, self.stream_kind)
+        elif "stream_item_type" not in self.__dict__:
+            self.stream_item_type = None
+        self.response_model = response_model
+        self.response_field = response_field(response_model, f"Response_{self.unique_id}", self.status_code)
+        self.stream_item_field = response_field(self.stream_item_type, f"StreamItem_{self.unique_id}", None)
+        self.response_fields: dict[int | str, ModelField] = {}
+        for status, response in self.responses.items():
+            assert isinstance(response, dict), "An additional response must be a dict"
+            field = response_field(response.get("model"), f"Response_{status}_{self.unique_id}", status)
+            if field is not None:
+                self.response_fields[status] = field
+        self._compiler = Compiler(plan_http(self, tree), lambda other: plan_http(self, other))
+
+    @property
+    def plan(self) -> Plan:
+        """What is done for a request, as data; the OpenAPI document is read from it too."""
+        return self._compiler.plan
+
+    @property
+    def source(self) -> str:
+        """The generated Python that serves the route, under the overrides that hold now."""
+        return self._compiler.compiled(overrides_of(self.dependency_overrides_provider)).source.text
+
+    @property
+    def dependant(self) -> Call:
+        """The tree of calls, under FastAPI's name for it."""
+        return self.plan.root
+
+    @property
+    def body_field(self) -> ModelField | None:
+        """The field that documents the body."""
+        return None if self.plan.body is None else self.plan.body.documented
+
+    @property
+    def is_sse_stream(self) -> bool:
+        """Whether the endpoint yields Server-Sent Events."""
+        return self.stream_kind == "sse"
+
+    @property
+    def is_json_stream(self) -> bool:
+        """Whether the endpoint yields JSON Lines."""
+        return self.stream_kind == "jsonl"
+
+    @property
+    def path_regex(self) -> Any:  # type: ignore[override]  # an attribute in Starlette
+        """The path as a regular expression, made when asked for."""
+        return self.pattern.regex
+
+    def get_route_handler(self) -> Callable[[Request], Any]:
+        """Return the function of a Request that makes the Response; override it to wrap that function.
+
+        Only routes whose class overrides it pay for the Request and Response objects.
+        """
+
+        async def handler(request: Request) -> Response:
+            overrides = overrides_of(self.dependency_overrides_provider)
+            compiled = self._compiler.compiled(overrides, "request")
+            return await compiled.handler(request)  # type: ignore[no-any-return]
+
+        return handler
+
+    @cached_property
+    def app(self) -> ASGIApp:  # type: ignore[override]  # an attribute in Starlette
+        """The route as an ASGI app, overrides looked up for each request."""
+
+        async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+            await self.handler()(scope, receive, send)
+
+        return serve
+
+    def handler(self, provider: Any = None) -> ASGIApp:
+        """Return what serves the route now, compiled if it has to be.
+
+        Args:
+            provider: Whose overrides hold; the route's own provider by default.
+        """
+        wrapped = type(self).get_route_handler is not APIRoute.get_route_handler
+        if wrapped or "get_route_handler" in self.__dict__:
+            return self._wrapped
+        overrides = overrides_of(self.dependency_overrides_provider if provider is None else provider)
+        return limited(self._compiler.compiled(overrides).handler, self.max_body_size)
+
+    @cached_property
+    def _wrapped(self) -> ASGIApp:
+        function = self.get_route_handler()
+        return limited(wrapped_app(function, is_async=is_async_callable(function)), self.max_body_size)
+
+    @by_pattern
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Tell whether the route serves a request, as Starlette asks it."""
+        match, child_scope = super().matches(scope)
+        if match != Match.NONE:
+            child_scope["route"] = self
+        return match, child_scope
+
+    def included(self, inclusion: Inclusion) -> "APIRoute":
+        """Return a twin of the route as it is under a prefix, with what the routers above it say."""
+        twin = copy.copy(self)
+        for made in ("app", "_wrapped"):
+            twin.__dict__.pop(made, None)
+        twin.__dict__["original_route"] = self
+        twin._populate(inclusion.prefix + self.path, self.endpoint, inclusion.options_of(self))
+        return twin
+
+
+class APIWebSocketRoute(routing.WebSocketRoute):
+    """A WebSocket endpoint with dependencies and validated parameters.
+
+    Args:
+        path: Path, perhaps with parameters.
+        endpoint: Function that holds the conversation.
+        name: Name for `url_path_for`; the function's by default.
+        dependencies: `Depends(...)` to run first.
+        dependency_overrides_provider: Object whose `dependency_overrides` hold.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        endpoint: Callable[..., Any],
+        *,
+        name: str | None = None,
+        dependencies: Sequence[Depends] | None = None,
+        dependency_overrides_provider: Any | None = None,
+    ) -> None:
+        self.path, self.endpoint = path, endpoint
+        self.name = get_name(endpoint) if name is None else name
+        self.dependencies = list(dependencies or [])
+        self.dependency_overrides_provider = dependency_overrides_provider
+        self.pattern: Pattern = read_pattern(path, is_relative=True)
+        self.path_format = self.pattern.path_format
+        self.param_convertors = dict(self.pattern.convertors)
+        tree = read_tree(endpoint, self.pattern, self.dependencies)
+        pattern = self.pattern
+        self._compiler = Compiler(plan_websocket(tree, pattern), lambda other: plan_websocket(other, pattern))
+
+    plan = APIRoute.plan
+    source = APIRoute.source
+    dependant = APIRoute.dependant
+    path_regex = APIRoute.path_regex
+    @cached_property
+    def app(self) -> ASGIApp:  # type: ignore[override]  # an attribute in Starlette
+        """The route as an ASGI app, overrides looked up for each request."""
+
+        async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+            await self.handler()(scope, receive, send)
+
+        return serve
+
+    @by_pattern
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Tell whether the route serves a WebSocket, as Starlette asks it."""
+        match, child_scope = super().matches(scope)
+        if match != Match.NONE:
+            child_scope["route"] = self
+        return match, child_scope
+
+    def handler(self, provider: Any = None) -> ASGIApp:
+        """Return what serves the route now, compiled if it has to be."""
+        overrides = overrides_of(self.dependency_overrides_provider if provider is None else provider)
+        return self._compiler.compiled(overrides).handler
+
+    def included(self, inclusion: Inclusion) -> "APIWebSocketRoute":
+        """Return a twin of the route as it is under a prefix."""
+        twin = type(self)(
+            inclusion.prefix + self.path,
+            self.endpoint,
+            name=self.name,
+            dependencies=[*inclusion.dependencies, *self.dependencies],
+            dependency_overrides_provider=inclusion.dependency_overrides_provider,
+        )
+        twin.__dict__["original_route"] = self
+        return twin
+
+
+class APIRouter(routing.Router):
+    """A collection of routes with options in common; include it in an application or in another router.
+
+    Args:
+        options: See `RouterOptions`.
+    """
+
+    @unpacks(RouterOptions, RouterDefaults)
+    def __init__(self, **options: Unpack[RouterOptions]) -> None:
+        given = completed(RouterDefaults, options, type(self).__name__)
+        if given.prefix:
+            assert given.prefix.startswith("/"), "A path prefix must start with '/'"
+            assert not given.prefix.endswith("/"), (
+                "A path prefix must not end with '/', as the routes will start with '/'"
+            )
+        self.on_startup: list[Callable[[], Any]] = list(given.on_startup or [])
+        self.on_shutdown: list[Callable[[], Any]] = list(given.on_shutdown or [])
+        own: Context = as_context(given.lifespan) if given.lifespan else from_events(self.on_startup, self.on_shutdown)
+        super().__init__(redirect_slashes=given.redirect_slashes, default=given.default, lifespan=cast(Lifespan[Any], own))
+        self.routes: list[BaseRoute] = WatchedList(given.routes or [])
+        self.prefix = given.prefix
+        self.tags: list[str | Enum] = list(given.tags or [])
+        self.dependencies: list[Depends] = list(given.dependencies or [])
+        self.deprecated, self.include_in_schema = given.deprecated, given.include_in_schema
+        self.responses = given.responses or {}
+        self.callbacks: list[BaseRoute] = list(given.callbacks or [])
+        self.dependency_overrides_provider = given.dependency_overrides_provider
+        self.route_class: type[APIRoute] = given.route_class or APIRoute
+        self.default_response_class = given.default_response_class
+        self.generate_unique_id_function = given.generate_unique_id_function
+        self.strict_content_type = given.strict_content_type
+        self.max_body_size = checked_max_body_size(given.max_body_size)
+        self.form_limits = checked_form_limits(given.form_limits)
+        self.default: ASGIApp = given.default or not_found
+        self.switch = Switch(
+            lambda: self.routes, redirect_slashes=lambda: self.redirect_slashes, default=lambda: self.default
+        )
+
+    async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request, WebSocket or lifespan."""
+        if scope["type"] == "lifespan":
+            await lifespan(scope, receive, send, cast(Context, self.lifespan_context))
+            return
+        if "router" not in scope:
+            scope["router"] = self
+        await self.switch.dispatch()(scope, receive, send)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve as an ASGI app."""
+        await self.app(scope, receive, send)
+
+    def url_path_for(self, name: str, /, **path_params: Any) -> URLPath:
+        """Build the path of a route from its name and its parameters.
+
+        Raises:
+            NoMatchFound: No route has the name and just these parameters.
+        """
+        for route in self.routes:
+            try:
+                return route.url_path_for(name, **path_params)
+            except NoMatchFound:
+                continue
+        raise NoMatchFound(name, path_params)
+
+    @unpacks(RouteOptions, RouteDefaults)
+    def add_api_route(
+        self,
+        path: str,
+        endpoint: Callable[..., Any],
+        *,
+        route_class_override: type[APIRoute] | None = None,
+        **options: Unpack[RouteOptions],
+    ) -> None:
+        """Add a path operation; every verb comes through here.
+
+        Args:
+            path: Path below the router's prefix.
+            endpoint: Function that serves it.
+            route_class_override: Class to use in place of the router's `route_class`.
+            options: See `RouteOptions`.
+        """
+        given = completed(RouteDefaults, options, "add_api_route")
+        route_class = route_class_override or self.route_class
+        merged: dict[str, Any] = {
+            **options,
+            "tags": [*self.tags, *(given.tags or [])],
+            "dependencies": [*self.dependencies, *(given.dependencies or [])],
+            "responses": {**self.responses, **(given.responses or {})},
+            "callbacks": [*self.callbacks, *(given.callbacks or [])],
+            "deprecated": given.deprecated or self.deprecated,
+            "include_in_schema": given.include_in_schema and self.include_in_schema,
+            "response_class": get_value_or_default(given.response_class, self.default_response_class),
+            "generate_unique_id_function": get_value_or_default(
+                given.generate_unique_id_function, self.generate_unique_id_function
+            ),
+            "strict_content_type": get_value_or_default(given.strict_content_type, self.strict_content_type),
+            "dependency_overrides_provider": self.dependency_overrides_provider,
+            "max_body_size": given.max_body_size if given.max_body_size is not None else self.max_body_size,
+            "form_limits": {**self.form_limits, **checked_form_limits(given.form_limits)},
+        }
+        self.routes.append(route_class(self.prefix + path, endpoint=endpoint, **merged))
+
+    @unpacks(RouteOptions, RouteDefaults)
+    def api_route(
+        self, path: str, **options: Unpack[RouteOptions]
+    ) -> Callable[[DecoratedCallable], DecoratedCallable]:
+        """Serve a path, with the methods that the options say, with the decorated function."""
+
+        def decorate(function: DecoratedCallable) -> DecoratedCallable:
+            self.add_api_route(path, function, **options)
+            return function
+
+        return decorate
+
+    def _verb(
+        self, method: str, path: str, options: VerbOptions
+    ) -> Callable[[DecoratedCallable], DecoratedCallable]:
+        completed(VerbDefaults, options, method.lower())
+        return self.api_route(path, methods=[method], **options)
+
+    @unpacks(VerbOptions, VerbDefaults)
+    def get(self, path: str, **options: Unpack[VerbOptions]) -> Callable[[DecoratedCallable], DecoratedCallable]:
+        """Serve `GET path` with the decorated function."""
+        return self._verb("GET", path, options)
+
+    @unpacks(VerbOptions, VerbDefaults)
+    def put(self, path: str, **options: Unpack[VerbOptions]) -> Callable[[DecoratedCallable], DecoratedCallable]:
+        """Serve `PUT path` with the decorated function."""
+        return self._verb("PUT", path, options)
+
+    @unpacks(VerbOptions, VerbDefaults)
+    def post(self, path: str, **options: Unpack[VerbOptions]) -> Callable[[DecoratedCallable], DecoratedCallable]:
+        """Serve `POST path` with the decorated function."""
+        return self._verb("POST", path, options)
+
+    @unpacks(VerbOptions, VerbDefaults)
+    def delete(self, path: str, **options: Unpack[VerbOptions]) -> Callable[[DecoratedCallable], DecoratedCallable]:
+        """Serve `DELETE path` with the decorated function."""
+        return self._verb("DELETE", path, options)
+
+    @unpacks(VerbOptions, VerbDefaults)
+    def options(self, path: str, **options: Unpack[VerbOptions]) -> Callable[[DecoratedCallable], DecoratedCallable]:
+        """Serve `OPTIONS path` with the decorated function."""
+        return self._verb("OPTIONS", path, options)
+
+    @unpacks(VerbOptions, VerbDefaults)
+    def head(self, path: str, **options: Unpack[VerbOptions]) -> Callable[[DecoratedCallable], DecoratedCallable]:
+        """Serve `HEAD path` with the decorated function."""
+        return self._verb("HEAD", path, options)
+
+    @unpacks(VerbOptions, VerbDefaults)
+    def patch(self, path: str, **options: Unpack[VerbOptions]) -> Callable[[DecoratedCallable], DecoratedCallable]:
+        """Serve `PATCH path` with the decorated function."""
+        return self._verb("PATCH", path, options)
+
+    @unpacks(VerbOptions, VerbDefaults)
+    def trace(self, path: str, **options: Unpack[VerbOptions]) -> Callable[[DecoratedCallable], DecoratedCallable]:
+        """Serve `TRACE path` with the decorated function."""
+        return self._verb("TRACE", path, options)
+
+    def add_api_websocket_route(
+        self,
+        path: str,
+        endpoint: Callable[..., Any],
+        name: str | None = None,
+        *,
+        dependencies: Sequence[Depends] | None = None,
+    ) -> None:
+        """Add a WebSocket endpoint.
+
+        Args:
+            path: Path below the router's prefix.
+            endpoint: Function that holds the conversation.
+            name: Name for `url_path_for`; the function's by default.
+            dependencies: `Depends(...)` to run after the router's own.
+        """
+        self.routes.append(
+            APIWebSocketRoute(
+                self.prefix + path,
+                endpoint=endpoint,
+                name=name,
+                dependencies=[*self.dependencies, *(dependencies or [])],
+                dependency_overrides_provider=self.dependency_overrides_provider,
+            )
+        )
+
+    def websocket(
+        self, path: str, name: str | None = None, *, dependencies: Sequence[Depends] | None = None
+    ) -> Callable[[DecoratedCallable], DecoratedCallable]:
+        """Serve a WebSocket with the decorated function; see `add_api_websocket_route`."""
+
+        def decorate(function: DecoratedCallable) -> DecoratedCallable:
+            self.add_api_websocket_route(path, function, name=name, dependencies=dependencies)
+            return function
+
+        return decorate
+
+    def websocket_route(
+        self, path: str, name: str | None = None
+    ) -> Callable[[DecoratedCallable], DecoratedCallable]:
+        """Serve a WebSocket with a function of the WebSocket alone, as Starlette does."""
+
+        def decorate(function: DecoratedCallable) -> DecoratedCallable:
+            self.add_websocket_route(path, function, name=name)
+            return function
+
+        return decorate
+
+    def route(
+        self, path: str, methods: Sequence[str] | None = None, name: str | None = None, include_in_schema: bool = True
+    ) -> Callable[[DecoratedCallable], DecoratedCallable]:
+        """Serve a path with a function of the Request alone, as Starlette did."""
+
+        def decorate(function: DecoratedCallable) -> DecoratedCallable:
+            self.add_route(path, function, list(methods) if methods else None, name, include_in_schema)
+            return function
+
+        return decorate
+
+    @unpacks(InclusionOptions, InclusionDefaults)
+    def include_router(self, router: "APIRouter", **options: Unpack[InclusionOptions]) -> None:
+        """Serve the routes of another router too, under a prefix and with options in common.
+
+        Routes that are added to it later are served as well.
+
+        Args:
+            router: The router to include; it is not changed.
+            options: See `InclusionOptions`.
+
+        Raises:
+            FastAPIError: A path and its prefix are both empty.
+        """
+        given = completed(InclusionDefaults, options, "include_router")
+        assert self is not router, (
+            "Cannot include the same APIRouter instance into itself. Did you mean to include a different router?"
+        )
+        assert not router.contains(self), (
+            "Cannot include an APIRouter instance that already includes this router. "
+            "Did you mean to include a different router?"
+        )
+        if given.prefix:
+            assert given.prefix.startswith("/"), "A path prefix must start with '/'"
+            assert not given.prefix.endswith("/"), (
+                "A path prefix must not end with '/', as the routes will start with '/'"
+            )
+        else:
+            for route in effective(router.routes):
+                if getattr(route, "path", None) == "":
+                    raise FastAPIError(
+                        "Prefix and path cannot be both empty "
+                        f"(path operation: {getattr(route, 'name', 'unknown')})"
+                    )
+        self.routes.append(IncludedRouter(router, Inclusion.of(self, router, given)))
+        self.lifespan_context = cast(
+            Lifespan[Any], merge(cast(Context, self.lifespan_context), cast(Context, router.lifespan_context))
+        )
+
+    def contains(self, router: "APIRouter") -> bool:
+        """Whether a router is among those that this one includes, directly or through others."""
+        included = [route.original_router for route in self.routes if isinstance(route, IncludedRouter)]
+        return any(each is router or each.contains(router) for each in included)
+
+    def on_event(self, event_type: str) -> Callable[[DecoratedCallable], DecoratedCallable]:
+        """Call the decorated function at "startup" or "shutdown"; `lifespan` is the newer way."""
+
+        def decorate(function: DecoratedCallable) -> DecoratedCallable:
+            self.add_event_handler(event_type, function)
+            return function
+
+        return decorate
+
+    def add_event_handler(self, event_type: str, func: Callable[[], Any]) -> None:
+        """Call a function at "startup" or "shutdown"."""
+        assert event_type in ("startup", "shutdown"), f"the events are 'startup' and 'shutdown', not {event_type!r}"
+        (self.on_startup if event_type == "startup" else self.on_shutdown).append(func)
+
+
+def iter_route_contexts(routes: Sequence[BaseRoute]) -> Iterator[BaseRoute]:
+    """List every route with the prefix and the options that it is served under."""
+    yield from effective(routes)

@@ -1,0 +1,82 @@
+"""Options documented once: what `unpacks` shows, what `completed` refuses, what `sentences` finds."""
+
+import inspect
+from dataclasses import dataclass, fields
+from typing import Any, Unpack
+
+import pytest
+from typing_extensions import TypedDict
+
+from slipstream._options.params import ValueDefaults, ValueOptions
+from slipstream._options.unpack import completed, sentences, unpacks
+
+
+class Options(TypedDict, total=False):
+    size: int
+    """How large."""
+
+    name: str
+    """What it is called,
+    in two lines."""
+
+
+class MoreOptions(Options, total=False):
+    tags: list[str]
+    """What it is filed under."""
+
+
+@dataclass(frozen=True)
+class Defaults:
+    name: str
+    size: int = 3
+
+
+@unpacks(Options, Defaults)
+def make(path: str, *, flag: bool = False, **options: Unpack[Options]) -> str:
+    """Make something."""
+    return completed(Defaults, options, "make").name + path
+
+
+def test_options_stand_in_the_signature_with_their_defaults() -> None:
+    """Notebooks and `help` show signatures; `**options` would say nothing."""
+    assert str(inspect.signature(make)) == "(path: str, *, flag: bool = False, size: int = 3, name: str) -> str"
+
+
+def test_the_signature_of_a_method_drops_self() -> None:
+    """Most functions that use it are methods."""
+
+    class Maker:
+        @unpacks(Options, Defaults)
+        def make(self, **options: Unpack[Options]) -> None: ...
+
+    assert str(inspect.signature(Maker().make)) == "(*, size: int = 3, name: str) -> None"
+
+
+def test_options_are_checked_when_they_are_completed() -> None:
+    """A plain dict takes anything."""
+    assert make("/x", name="a") == "a/x"
+    with pytest.raises(TypeError, match=r"make\(\) got an unexpected keyword argument 'nmae'"):
+        make("/x", nmae="a")  # type: ignore[call-arg]  # what is tested
+    with pytest.raises(TypeError, match="name"):
+        make("/x")
+
+
+def test_options_and_defaults_that_differ_are_refused() -> None:
+    """The two lists are kept in step by this."""
+    with pytest.raises(TypeError, match="differ in: tags"):
+        unpacks(MoreOptions, Defaults)(lambda **options: None)
+
+
+def test_sentences_are_found_below_their_keys() -> None:
+    """What an option means is written once, where type checkers and editors find it too."""
+    assert sentences(Options) == {"size": "How large.", "name": "What it is called,\nin two lines."}
+    assert sentences(MoreOptions)["tags"] == "What it is filed under."
+    assert sentences(MoreOptions)["size"] == "How large."
+
+
+def test_every_parameter_option_has_a_sentence_and_a_default() -> None:
+    """Nothing goes undocumented."""
+    names: Any = list(ValueOptions.__annotations__)
+
+    assert list(sentences(ValueOptions)) == names
+    assert [each.name for each in fields(ValueDefaults)] == names
