@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import AsyncIterable, Iterable
 from datetime import datetime
 from decimal import Decimal
-from enum import Enum
+from enum import Enum, StrEnum
 from typing import Annotated, Any, Generic, Literal, TypeVar
 from uuid import UUID
 
@@ -42,7 +42,7 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Discriminator, Field, 
 T = TypeVar("T")
 
 
-class Colour(str, Enum):
+class Colour(StrEnum):
     """Colours we stock."""
 
     red = "red"
@@ -323,14 +323,14 @@ def forms() -> FastAPI:
     @app.post("/tagged")
     def tagged(
         pet: Annotated[
-            Annotated[Cat, Tag("cat")] | Annotated[Dog, Tag("dog")] | None,
-            Discriminator(lambda v: v["kind"]),
-            Form(),
-        ] = None,
+            Annotated[Cat, Tag("cat")] | Annotated[Dog, Tag("dog")], Discriminator(lambda v: v["kind"]), Form()
+        ],
     ): ...
 
     @app.post("/two-models")
-    def two_models(login: Annotated[Login, Form()], coupon: Annotated[Coupon, Form()], code: Annotated[str, Form()]): ...
+    def two_models(
+        login: Annotated[Login, Form()], coupon: Annotated[Coupon, Form()], code: Annotated[str, Form()]
+    ): ...
 
     @app.post("/files")
     def files(
