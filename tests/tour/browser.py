@@ -68,7 +68,7 @@ class Browser:
         if found is None:
             raise RuntimeError(f"{program} did not start")
         self._stack = ExitStack()
-        self._socket = self._stack.enter_context(connect(found[1], proxy=None, max_size=None))
+        self._socket = self._stack.enter_context(connect(found[1], proxy=None, max_size=None, max_queue=None))
         self._numbers = itertools.count(1)
 
     def call(self, method: str, session: str | None = None, **params: Any) -> dict[str, Any]:
