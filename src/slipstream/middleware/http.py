@@ -118,21 +118,20 @@ class BodySharingRequest(Request[Any]):
                 return self._deliver(self._body)
             if self._stream_consumed:
                 return self._deliver(b"")
-        return self._note(await self._receive())
+        while True:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                self._is_disconnected = True
+                return message
+            if not self._is_delivered:
+                # The request's own view stays in step with what the application reads.
+                self._stream_consumed = self._is_delivered = not message.get("more_body", False)
+                return message
+            # What is left of a body that `dispatch` put another in place of.
 
     def _deliver(self, body: bytes) -> Message:
         self._is_delivered = True
         return {"type": "http.request", "body": body, "more_body": False}
-
-    def _note(self, message: Message) -> Message:
-        """Keep the request's own view in step with what the application reads."""
-        if message["type"] == "http.disconnect":
-            self._is_disconnected = True
-        elif self._is_delivered:
-            raise RuntimeError(f"Unexpected message received: {message['type']}")
-        elif not message.get("more_body", False):
-            self._stream_consumed = self._is_delivered = True
-        return message
 
 
 class Exchange:
@@ -251,8 +250,9 @@ class Exchange:
         if self._held:
             self._release()
         fiber = self.fiber
-        assert fiber is not None and task is not None
-        awaits_start = self.start is None
+        assert fiber is not None
+        assert task is not None
+        awaits_start = self.start is None and not self._is_ignored
         while not fiber.done():
             if fiber.can_run:
                 fiber.step(task, self._loop)
