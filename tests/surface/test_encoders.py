@@ -78,7 +78,7 @@ LEAVES: list[Any] = [
     ipaddress.ip_network("10.0.0.0/8"), ipaddress.ip_interface("10.0.0.1/8"), PurePosixPath("/a"),
     PureWindowsPath("c:\\a"), Path("b"), re.compile("a+"), SecretStr("s"), SecretBytes(b"s"), AnyUrl("https://a.b/c"),
     PydanticUndefined, Model(), Model(reNamed=5), Inner(), Point(1, [Model()]), Bag(), Pairs(), Color("red"),
-    types.SimpleNamespace(a=1, b=[Kind.one]),
+    types.SimpleNamespace(a=1, b=[Kind.one]), {1, 2}, frozenset({1}),
 ]  # fmt: skip
 
 trees = st.recursive(
@@ -107,7 +107,9 @@ options = st.fixed_dictionaries(
         "exclude_defaults": st.booleans(),
         "exclude_none": st.booleans(),
         "sqlalchemy_safe": st.booleans(),
-        "custom_encoder": st.sampled_from([None, {}, {Kind: lambda o: o.name, Decimal: str}, {BaseModel: repr}]),
+        "custom_encoder": st.sampled_from(
+            [None, {}, {Kind: lambda o: o.name, Decimal: str}, {BaseModel: repr}, {str: str.upper}]
+        ),
     },
 )
 

@@ -44,9 +44,7 @@ def test_a_module_has_fastapis_names(name: str) -> None:
 @pytest.mark.filterwarnings("ignore")
 def test_status_has_starlettes_names_the_old_ones_too() -> None:
     """`fastapi.status` is `starlette.status`."""
-    from starlette import status as theirs
-
-    from slipstream import status as ours
+    theirs, ours = importlib.import_module("starlette.status"), importlib.import_module("slipstream.status")
 
     assert {key: getattr(ours, key) for key in dir(theirs)} == {key: getattr(theirs, key) for key in dir(theirs)}
     assert set(dir(ours)) == set(dir(theirs))

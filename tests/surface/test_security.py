@@ -109,6 +109,14 @@ def test_the_password_form_is_read_from_the_same_fields(name: str) -> None:
     assert (form.client_id, form.client_secret) == (None, None)
 
 
+def test_any_other_scheme_is_read_whatever_it_is_called() -> None:
+    """`HTTPBase` is for schemes that have no class of their own."""
+    ours, theirs = security.http.HTTPBase(scheme="hoba"), fastapi.security.http.HTTPBase(scheme="hoba")
+
+    for query, headers in CONNECTIONS:
+        assert _answer(ours, "http", query, headers) == _answer(theirs, "http", query, headers)
+
+
 def test_scopes_are_a_list_and_a_text() -> None:
     """The text goes into `WWW-Authenticate`; the engine knows the class by its attribute."""
     assert security.SecurityScopes().scopes == []
