@@ -144,7 +144,7 @@ def facts_of(miss: Miss) -> tuple[Any, ...]:
     return miss.partial.value, params_of(miss.partial), allowed, allowed_all, miss.redirect_path
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(
     routes=st.lists(routes(), max_size=8),
     paths=st.lists(paths, min_size=1, max_size=12),

@@ -1,61 +1,65 @@
-"""Reading a path by a pattern that can divide it in many ways, in time that grows with the path and no faster.
+"""Reading a path by a pattern that could divide it in many ways, in time that grows with the path and no faster.
 
-`/{a:path}/x/{b:path}/y` or `{a}-{b}.z`: a backtracking regular expression tries the ways one after the other, which
-for a hostile path of 2 kB can take seconds. Here each piece is passed over the path once, last piece first, noting
-where it may start; going forward, each parameter then takes the longest text that leaves the rest a way. That is
-what a greedy regular expression decides. Knows the built-in converters only.
+With `/{a:path}/x/{b:path}/x/{c:path}/y` a regular expression tries one way after the other: a path of 2 kB that does
+not fit takes it seconds. Here each piece is passed over the path once, the last piece first, noting where it may
+start; then, going forward, each parameter takes the longest text that leaves the rest a way, which is what a greedy
+regular expression decides too. Knows Starlette's own converters only, by their regular expressions.
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeAlias
 
 from starlette.convertors import FloatConvertor, IntegerConvertor, PathConvertor, StringConvertor, UUIDConvertor
 
-Places = bytearray
-"""One byte per place between the characters of a path, both ends included: 1 where something may start, else 0."""
+Places: TypeAlias = bytearray
+"""For each place in a path, before, between and after its characters: 1 if something may start there, else 0."""
+
+DIGITS = re.compile(r"[0-9]+")
+LINE = re.compile(r".+")
+SEGMENT = re.compile(r"[^/]+")
+UUID_AHEAD = re.compile(f"(?=({UUIDConvertor.regex}))")
 
 
 def divide(pieces: Sequence[tuple[str | None, str]], path: str) -> list[str] | None:
     """Return the texts that the parameters take, in order, or None if the path does not fit.
 
     Args:
-        pieces: Texts, as (None, text), and parameters, as (name, regular expression of a converter in `READERS`).
-        path: May end in one newline more than the pieces describe, as `$` allows.
+        pieces: Texts, as (None, text), and parameters, as (name, regular expression), one of `STARTS`.
+        path: May end in one newline more than the pieces describe, as it may before `$`.
     """
-    places = [Places(len(path) + 1)]
-    places[0][-1] = 1
+    ends = Places(len(path) + 1)
+    ends[-1] = 1
     if path.endswith("\n"):
-        places[0][-2] = 1
+        ends[-2] = 1
+    after = [ends]
     for name, piece in reversed(pieces):
-        places.append(text_starts(piece, path, places[-1]) if name is None else READERS[piece](path, places[-1]))
-    if not places.pop()[0]:
+        after.append(starts_of_text(piece, path, after[-1]) if name is None else STARTS[piece](path, after[-1]))
+    if not after.pop()[0]:
         return None
     texts = []
     start = 0
     for name, piece in pieces:
-        if name is None:
-            start += len(piece)
-            places.pop()
-        else:
-            end = longest(re.compile(piece), path, start, places.pop())
+        ends = after.pop()
+        end = start + len(piece) if name is None else longest(re.compile(piece), path, start, ends)
+        if name is not None:
             texts.append(path[start:end])
-            start = end
+        start = end
     return texts
 
 
 def longest(regex: re.Pattern[str], path: str, start: int, ends: Places) -> int:
-    """Return the last of the places `ends` that a parameter starting at `start` can reach."""
+    """Return the last of `ends` that a parameter can reach from `start`, where it is known to reach one."""
     found = regex.match(path, start)
     while found is not None:
         end = ends.rfind(1, start, found.end() + 1)
-        found = regex.fullmatch(path, start, end)
-        if found is not None:
+        if regex.fullmatch(path, start, end):
             return end
-        found = regex.match(path, start, end - 1)
-    raise AssertionError("the way back found an end here")
+        found = regex.match(path, start, end - 1)  # a float cannot end in its point
+    raise AssertionError("unreachable: `start` was found by going back from an end")
 
 
-def text_starts(text: str, path: str, ends: Places) -> Places:
+def starts_of_text(text: str, path: str, ends: Places) -> Places:
     """Return where `text` stands in the path with one of `ends` behind it."""
     starts = Places(len(ends))
     place = path.find(text)
@@ -65,10 +69,39 @@ def text_starts(text: str, path: str, ends: Places) -> Places:
     return starts
 
 
-def run_starts(path: str, ends: Places, *, takes: Callable[[str], bool]) -> Places:
-    """Return where one or more characters that `takes` accepts lead to one of `ends`."""
+def starts_of_runs(runs: re.Pattern[str], path: str, ends: Places) -> Places:
+    """Return from where one of `ends` is reached by one or more characters within a run (as long as can be)."""
     starts = Places(len(ends))
-    for place in range(len(path) - 1, -1, -1):
-        if (ends[place + 1] or starts[place + 1]) and takes(path[place]):
-            starts[place] = 1
+    for run in runs.finditer(path):
+        first, last = run.start(), ends.rfind(1, run.start() + 1, run.end() + 1)
+        if last > first:
+            starts[first:last] = b"\1" * (last - first)
     return starts
+
+
+def starts_of_float(path: str, ends: Places) -> Places:
+    """Return from where one of `ends` is reached by digits, or by digits, a point and digits."""
+    fractions = starts_of_text(".", path, starts_of_runs(DIGITS, path, ends))
+    return starts_of_runs(DIGITS, path, either(ends, fractions))
+
+
+def starts_of_uuid(path: str, ends: Places) -> Places:
+    """Return where a UUID stands in the path with one of `ends` behind it."""
+    starts = Places(len(ends))
+    for found in UUID_AHEAD.finditer(path):
+        starts[found.start()] = ends[found.end(1)]
+    return starts
+
+
+def either(places: Places, others: Places) -> Places:
+    """Return the places that are in one of two sets or in both."""
+    return Places((int.from_bytes(places, "big") | int.from_bytes(others, "big")).to_bytes(len(places), "big"))
+
+
+STARTS: Mapping[str, Callable[[str, Places], Places]] = {
+    StringConvertor.regex: lambda path, ends: starts_of_runs(SEGMENT, path, ends),
+    PathConvertor.regex: lambda path, ends: either(ends, starts_of_runs(LINE, path, ends)),
+    IntegerConvertor.regex: lambda path, ends: starts_of_runs(DIGITS, path, ends),
+    FloatConvertor.regex: starts_of_float,
+    UUIDConvertor.regex: starts_of_uuid,
+}

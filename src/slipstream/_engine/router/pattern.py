@@ -4,17 +4,22 @@ The syntax and the language matched are Starlette's. Knows nothing of other patt
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeAlias
 
-from starlette.convertors import CONVERTOR_TYPES, Convertor
+from starlette.convertors import CONVERTOR_TYPES, Convertor, PathConvertor, StringConvertor
 
 from slipstream._engine.errors import DuplicatePathParameter, InvalidPath
+from slipstream._engine.router.ambiguous import STARTS, divide
 
 PARAMETER = re.compile(r"\{([a-zA-Z_][a-zA-Z0-9_]*)(?::([a-zA-Z_][a-zA-Z0-9_]*))?\}")
 """`{name}` or `{name:converter}`; braces around anything else are ordinary text, as in Starlette."""
+
+
+Convert: TypeAlias = Callable[[str], Any]
+"""What makes a value of a parameter's text."""
 
 
 @dataclass(frozen=True)
@@ -50,10 +55,23 @@ class Pattern:
         return not self.names
 
     @cached_property
+    def is_ambiguous(self) -> bool:
+        """Whether a path can be divided among the parameters in more than a few ways.
+
+        So it is with two parameters in one segment, or two that hold slashes. False if a converter is not one of
+        Starlette's own, whose ways are not known.
+        """
+        counts = [sum(isinstance(piece, Parameter) for piece in segment) for segment in self.segments]
+        regexes = [convertor.regex for convertor in self.convertors.values()]
+        is_known = all(regex in STARTS for regex in regexes)
+        return is_known and (max(counts) > 1 or regexes.count(PathConvertor.regex) > 1)
+
+    @cached_property
     def regex(self) -> re.Pattern[str]:
         """The whole path as a regular expression, made when first asked for; use it with `.match`.
 
-        It ends in `$`, as Starlette's does, so one newline may follow what the pattern describes.
+        It ends in `$`, as Starlette's does, so one newline may follow what the pattern describes. On hostile paths it
+        is slow if the pattern `is_ambiguous`; `read` is not.
         """
         text = "/".join(segment_regex(segment, named=True) for segment in self.segments)
         return re.compile(f"^{'/' if self.path.startswith('/') else ''}{text}$")
@@ -64,13 +82,40 @@ class Pattern:
         A converter that raises ValueError says that the text is none of its own: the path does not fit then.
         (Starlette lets that error become a 500; `int` raises it beyond 4,300 digits.)
         """
+        if not self.is_ambiguous:
+            return self.read_by_regex(path)
+        texts = divide(self._pieces, path)
+        return None if texts is None else self._convert(texts)
+
+    def read_by_regex(self, path: str) -> dict[str, Any] | None:
+        """Do as `read`, sooner for a path that fits; for one that does not, beware if the pattern `is_ambiguous`."""
         found = self.regex.match(path)
-        if found is None:
-            return None
+        return None if found is None else self._convert([found[name] for name in self.names])
+
+    def _convert(self, texts: Sequence[str]) -> dict[str, Any] | None:
+        """Convert the texts of the parameters, given in order; None if a converter refuses one."""
+        params: dict[str, Any] = {}
         try:
-            return {name: convertor.convert(found[name]) for name, convertor in self.convertors.items()}
+            for (name, convert), text in zip(self._conversions, texts, strict=True):
+                params[name] = text if convert is None else convert(text)
         except ValueError:
             return None
+        return params
+
+    @cached_property
+    def _conversions(self) -> list[tuple[str, Convert | None]]:
+        return [(name, conversion(convertor)) for name, convertor in self.convertors.items()]
+
+    @cached_property
+    def _pieces(self) -> list[tuple[str | None, str]]:
+        """The whole path as `divide` wants it."""
+        pieces: list[tuple[str | None, str]] = []
+        for index, segment in enumerate(self.segments):
+            if index or self.path.startswith("/"):
+                pieces.append((None, "/"))
+            for piece in segment:
+                pieces.append((None, piece) if isinstance(piece, str) else (piece.name, piece.convertor.regex))
+        return pieces
 
 
 def read_pattern(path: str, *, is_relative: bool = False) -> Pattern:
@@ -134,6 +179,12 @@ def find_convertor(name: str, path: str) -> Convertor[Any]:
         advice = f"write one of {known}, or register it before with starlette.convertors.register_url_convertor"
         raise InvalidPath(path, f"Unknown path convertor {name!r}", advice)
     return convertor
+
+
+def conversion(convertor: Convertor[Any]) -> Convert | None:
+    """Return what converts a parameter's text, or None where the text itself is the value."""
+    is_text = type(convertor).convert in (StringConvertor.convert, PathConvertor.convert)
+    return None if is_text else convertor.convert
 
 
 def segment_regex(segment: Segment, *, named: bool) -> str:

@@ -11,16 +11,9 @@ from collections.abc import Callable, Iterable, Iterator
 from operator import attrgetter
 from typing import Any
 
-from starlette.convertors import (
-    Convertor,
-    FloatConvertor,
-    IntegerConvertor,
-    PathConvertor,
-    StringConvertor,
-    UUIDConvertor,
-)
+from starlette.convertors import FloatConvertor, IntegerConvertor, StringConvertor, UUIDConvertor
 
-from slipstream._engine.router.pattern import Parameter, Pattern, Segment, segment_regex
+from slipstream._engine.router.pattern import Convert, Parameter, Pattern, Segment, conversion, segment_regex
 
 ANYTHING = StringConvertor.regex
 WITHIN_SEGMENT = frozenset({ANYTHING, IntegerConvertor.regex, FloatConvertor.regex, UUIDConvertor.regex})
@@ -32,24 +25,25 @@ NEVER = float("inf")
 BY_RANK = attrgetter("rank")
 
 Check = Callable[[str], object]
-Convert = Callable[[str], Any]
 
 
 class Leaf:
     """A pattern in the tree, with its rank (lower was registered earlier) and what it leads to."""
 
-    __slots__ = ("pattern", "rank", "takes", "value")
+    __slots__ = ("pattern", "rank", "read_whole", "takes", "value")
 
     def __init__(self, pattern: Pattern, rank: int, value: Any) -> None:
         self.pattern = pattern
         self.rank = rank
         self.value = value
         self.takes = takes_of(pattern)
+        is_checked = pattern.path.startswith("/") and all(is_within_segment(segment) for segment in pattern.segments)
+        self.read_whole = pattern.read_by_regex if is_checked or not pattern.is_ambiguous else pattern.read
 
     def read(self, path: str, parts: list[str]) -> dict[str, Any] | None:
         """Return the converted parameters of a path that `Tree.possible` found this leaf for; None if it misfits."""
         if self.takes is None:
-            return self.pattern.read(path)
+            return self.read_whole(path)
         params = {}
         try:
             for name, index, convert in self.takes:
@@ -217,8 +211,17 @@ class Tree:
 
 
 def is_within_segment(segment: Segment) -> bool:
-    """Tell whether a segment can only ever match text without slashes."""
-    return all(isinstance(piece, str) or piece.convertor.regex in WITHIN_SEGMENT for piece in segment)
+    """Tell whether a segment matches only text without slashes, and a regular expression finds out in linear time.
+
+    With two parameters it does if the second ends the segment and cannot also begin before the text between them.
+    """
+    parameters = [piece for piece in segment if isinstance(piece, Parameter)]
+    if any(parameter.convertor.regex not in WITHIN_SEGMENT for parameter in parameters):
+        return False
+    match segment:
+        case (Parameter(), str() as between, Parameter()) | (str(), Parameter(), str() as between, Parameter()):
+            return not between[0].isalnum()
+    return len(parameters) < 2
 
 
 def child_for(node: Node, segment: Segment) -> Node:
@@ -244,7 +247,8 @@ def mark_uncontested(root: Node, rival: float) -> list[Leaf]:
     """Mark and return the leaves to answer with as soon as the most specific way leads to them.
 
     A leaf is uncontested if it was registered before everything that branches off its way where the same segment
-    could have gone on otherwise, before everything that stays open on its way, and before the rank `rival`.
+    could have gone on otherwise, before everything that stays open on its way, and before the rank `rival`. Of what
+    branches off, only literals are left out where the way does not take them: a look-up finds them first.
     """
     marked = []
     pending = [(root, rival)]
@@ -254,12 +258,13 @@ def mark_uncontested(root: Node, rival: float) -> list[Leaf]:
             node.uncontested = node.leaves[0]
             marked.append(node.leaves[0])
         rival = min([rival, *(leaf.rank for leaf in node.open)])
+        branches = [child for _, _, child in node.checked]
         if node.anything is not None:
-            pending.append((node.anything, rival))
-            rival = min(rival, node.anything.lowest)
-        for _, _, child in reversed(node.checked):
-            pending.append((child, rival))
-            rival = min(rival, child.lowest)
+            branches.append(node.anything)
+        for child in branches:
+            others = (other.lowest for other in branches if other is not child)
+            pending.append((child, min([rival, *others])))
+        rival = min([rival, *(child.lowest for child in branches)])
         pending += ((child, rival) for child in node.literals.values())
     return marked
 
@@ -267,20 +272,17 @@ def mark_uncontested(root: Node, rival: float) -> list[Leaf]:
 def takes_of(pattern: Pattern) -> tuple[tuple[str, int, Convert | None], ...] | None:
     """Say which parameter is which part of a path cut at its slashes, and how it is converted (None: it stays text).
 
-    None where a parameter shares its segment with something else, or may hold slashes: the whole pattern must read it.
+    None where the whole pattern must read the path: if a parameter shares its segment with something else or may hold
+    slashes, or if the pattern lacks the leading slash.
     """
+    if not pattern.path.startswith("/"):
+        return None
     takes: list[tuple[str, int, Convert | None]] = []
     for index, segment in enumerate(pattern.segments, start=1):
         match segment:
             case (Parameter() as parameter,) if is_within_segment(segment):
                 takes.append((parameter.name, index, conversion(parameter.convertor)))
     return tuple(takes) if len(takes) == len(pattern.names) else None
-
-
-def conversion(convertor: Convertor[Any]) -> Convert | None:
-    """Return what converts a parameter's text, or None where the text itself is the value."""
-    is_text = type(convertor).convert in (StringConvertor.convert, PathConvertor.convert)
-    return None if is_text else convertor.convert
 
 
 def is_trailing(leaf: Leaf) -> bool:
