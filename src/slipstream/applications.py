@@ -11,6 +11,7 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
+from typing_extensions import deprecated
 
 from slipstream._options.app import AppDefaults, AppOptions
 from slipstream._options.route import RouteDefaults, RouteOptions, VerbDefaults, VerbOptions
@@ -112,8 +113,8 @@ class FastAPI(Starlette):
         return self._overrides
 
     @dependency_overrides.setter
-    def dependency_overrides(self, overrides: Mapping[Callable[..., Any], Callable[..., Any]]) -> None:
-        self._overrides = WatchedDict(overrides)
+    def dependency_overrides(self, overrides: Mapping[Callable[..., Any], Callable[..., Any]] | None) -> None:
+        self._overrides = WatchedDict(overrides or {})
         version.bump()
 
     def build_middleware_stack(self) -> ASGIApp:
@@ -284,9 +285,15 @@ class FastAPI(Starlette):
         """Serve `TRACE path` with the decorated function."""
         return self.router.trace(path, **options)
 
+    @deprecated("on_event is deprecated, use the lifespan option of FastAPI(...) instead")
     def on_event(self, event_type: str) -> Callable[[DecoratedCallable], DecoratedCallable]:
         """Call the decorated function at "startup" or "shutdown"; `lifespan` is the newer way."""
-        return self.router.on_event(event_type)
+
+        def decorate(function: DecoratedCallable) -> DecoratedCallable:
+            self.router.add_event_handler(event_type, function)
+            return function
+
+        return decorate
 
     def add_event_handler(self, event_type: str, func: Callable[[], Any]) -> None:
         """Call a function at "startup" or "shutdown"."""

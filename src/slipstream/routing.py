@@ -17,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Match as Match, Mount as Mount, NoMatchFound, get_name
 from starlette.types import ASGIApp, Lifespan, Receive, Scope, Send
+from typing_extensions import deprecated
 
 from slipstream._engine.entry.asgi import not_found
 from slipstream._engine.entry.lifespan import Context, as_context, from_events, lifespan, merge
@@ -547,6 +548,7 @@ class APIRouter(routing.Router):
         included = [route.original_router for route in self.routes if isinstance(route, IncludedRouter)]
         return any(each is router or each.contains(router) for each in included)
 
+    @deprecated("on_event is deprecated, use the lifespan option of APIRouter(...) instead")
     def on_event(self, event_type: str) -> Callable[[DecoratedCallable], DecoratedCallable]:
         """Call the decorated function at "startup" or "shutdown"; `lifespan` is the newer way."""
 

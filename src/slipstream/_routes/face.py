@@ -9,6 +9,7 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from slipstream._engine.entry.guard import answer
 from slipstream._engine.types import ErrorDetail, SlotSource
+from slipstream._engine.wire.reply import finite
 from slipstream.background import BackgroundTasks
 from slipstream.encoders import jsonable_encoder
 from slipstream.exceptions import (
@@ -52,7 +53,8 @@ class PublicFace:
     def swallowed_error(self) -> Exception:
         """Say that a dependency kept an exception to itself, so that there is nothing to answer with."""
         return FastAPIError(
-            "Response not awaited: a dependency with yield caught the exception and did not raise it again.\n"
+            "No response was made: the application is raising an exception and a dependency with yield catches it "
+            "without raising it again.\n"
             "  in the dependency, write `raise` at the end of its except block, or catch a narrower exception"
         )
 
@@ -75,7 +77,7 @@ class PublicFace:
         elif hasattr(item.data, "model_dump_json"):
             data = item.data.model_dump_json()
         else:
-            data = json.dumps(jsonable_encoder(item.data))
+            data = json.dumps(finite(jsonable_encoder(item.data)))
         return format_sse_event(
             data_str=data, event=item.event, id=item.id, retry=item.retry, comment=item.comment
         )

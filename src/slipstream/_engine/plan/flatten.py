@@ -106,10 +106,7 @@ def optional_model(annotation: Any) -> type[BaseModel] | None:
 
 def is_model(annotation: Any) -> bool:
     """Whether an annotation is a Pydantic model class."""
-    try:
-        return isinstance(annotation, type) and issubclass(annotation, BaseModel)
-    except TypeError:  # a subscripted generic such as list[int] passes for a type, but has no bases
-        return False
+    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
 
 
 def is_json_text(item: ModelField) -> bool:

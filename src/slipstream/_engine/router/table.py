@@ -95,11 +95,14 @@ class Table:
         self._redirect_slashes = redirect_slashes
         self._opaque = [entry for entry in listed if isinstance(entry, OpaqueEntry)]
         self._early = [entry for entry in self._opaque if entry.rank < last_rank]
-        self._websocket = plant(entry for entry in patterned if entry.protocol == "websocket")
-        self._http = Tree(Leaf(entry.pattern, entry.rank, entry) for entry in http)
-        self._any_method = plant(entry for entry in http if not entry.methods)
+        self._methods = {entry.rank: entry.methods or frozenset() for entry in patterned}
+        leaves = {entry.rank: Leaf(entry.pattern, entry.rank, entry.value) for entry in patterned}
+        self._websocket = Tree(leaves[entry.rank] for entry in patterned if entry.protocol == "websocket")
+        self._http = Tree(leaves[entry.rank] for entry in http)
+        self._any_method = Tree(leaves[entry.rank] for entry in http if not entry.methods)
         self._by_method = {
-            method: plant(entry for entry in http if not entry.methods or method in entry.methods) for method in methods
+            method: Tree(leaves[entry.rank] for entry in http if not entry.methods or method in entry.methods)
+            for method in methods
         }
 
     @property
@@ -176,19 +179,11 @@ class Table:
 
     def _fits(self, scope: Scope, path: str) -> Iterator[tuple[int, Found, frozenset[str]]]:
         """Yield rank, route and methods of whatever fits the path, whether or not it takes the method."""
-        if scope["type"] == "http":
-            for leaf, params in self._http.candidates(path):
-                yield leaf.rank, Found(leaf.value.value, params), leaf.value.methods or frozenset()
-        else:
-            for leaf, params in self._websocket.candidates(path):
-                yield leaf.rank, Found(leaf.value, params), frozenset()
+        tree = self._http if scope["type"] == "http" else self._websocket
+        for leaf, params in tree.candidates(path):
+            yield leaf.rank, Found(leaf.value, params), self._methods[leaf.rank]
         for entry, _, child_scope in self._ask(scope, path):
             yield entry.rank, Found(entry.value, {}, child_scope), frozenset()
-
-
-def plant(entries: Iterable[Entry]) -> Tree:
-    """Make the tree that leads to the values of some entries."""
-    return Tree(Leaf(entry.pattern, entry.rank, entry.value) for entry in entries)
 
 
 def add_slash(path: str) -> str:

@@ -32,10 +32,10 @@ def call_kind(call: Callable[..., Any]) -> CallKind:
     A wrapper made with `functools.wraps` runs as what it wraps does.
     """
     faces = tuple(_faces(call))
-    if any(inspect.isgeneratorfunction(face) for face in faces):
-        return "gen"
     if any(inspect.isasyncgenfunction(face) for face in faces):
         return "async_gen"
+    if any(inspect.isgeneratorfunction(face) for face in faces):
+        return "gen"
     if any(iscoroutinefunction(face) for face in faces if inspect.isroutine(face)):
         return "async"
     return "sync"
