@@ -3,15 +3,14 @@
 from pydantic import ValidationError
 
 from slipstream._engine.emit.draft import Draft
-from slipstream._engine.emit.values import item_of
 from slipstream._engine.plan.body import form_models
-from slipstream._engine.plan.fields import ModelField, model_fields
+from slipstream._engine.plan.fields import ModelField
+from slipstream._engine.plan.items import form_item, item_of
 from slipstream._engine.plan.json_mode import is_json_safe
 from slipstream._engine.plan.model import BodyPlan, Call, Take
-from slipstream._engine.signature.annotations import is_bytes, is_bytes_sequence
 from slipstream._engine.wire.body import body_decoder, body_reader, is_json, key_taker, whole_taker
 from slipstream._engine.wire.cleanup import FormExit
-from slipstream._engine.wire.form import FormItem, FormModel, form_reader, form_taker
+from slipstream._engine.wire.form import form_reader, form_taker
 from slipstream._engine.wire.values import UNSET, find_header, read_headers
 
 
@@ -115,29 +114,10 @@ def emit_take_form(draft: Draft, call: Call, embed: bool) -> None:
     draft.fallible = True
     text = draft.text
     single = len(call.body_params) == 1 and not embed and not form_models(call.body_params[0])
-    take = draft.constant("take_form", form_taker([_form_item(item) for item in call.body_params], whole=single))
+    take = draft.constant("take_form", form_taker([form_item(item) for item in call.body_params], whole=single))
     names = [text.local(item.name) for item in call.body_params]
     for item, variable in zip(call.body_params, names, strict=True):
         draft.variables[id(call), item.name] = variable
     draft.note("form " + ", ".join(item.name for item in call.body_params), call.origin)
     text.line(f"({', '.join(names)},), wrong = await {take}(form)")
     text.line("errors += wrong")
-
-
-def _form_item(item: ModelField) -> FormItem:
-    info = item.field_info
-    models = tuple(
-        FormModel(
-            fields=tuple(_form_item(inner) for inner in model_fields(model)),
-            keeps_extras=model.model_config.get("extra") in ("allow", "forbid"),
-        )
-        for model in form_models(item)
-    )
-    is_file = getattr(info, "slot_source", None) == "file"
-    return FormItem(
-        item=item_of(item),
-        models=models,
-        is_optional=item.field_info.annotation is not None and type(None) in getattr(info.annotation, "__args__", ()),
-        reads_bytes=is_file and is_bytes(info.annotation),
-        reads_bytes_list=is_file and is_bytes_sequence(info.annotation),
-    )

@@ -13,11 +13,12 @@ from slipstream._engine.emit.draft import Draft, is_plain_str
 from slipstream._engine.errors import shown
 from slipstream._engine.plan.fields import ModelField, model_fields
 from slipstream._engine.plan.flatten import param_model, request_names
+from slipstream._engine.plan.items import item_of
 from slipstream._engine.plan.model import Take
 from slipstream._engine.signature.annotations import is_json, is_sequence
 from slipstream._engine.signature.read import path_names_of
 from slipstream._engine.wire.errors import located, missing
-from slipstream._engine.wire.take import Item, ModelItem, model_taker, value_taker
+from slipstream._engine.wire.take import ModelItem, model_taker, value_taker
 from slipstream._engine.wire.values import read_cookies, read_headers, read_query
 
 
@@ -164,15 +165,3 @@ def make_taker(item: ModelField, source: str) -> Any:
         loc_by_alias=model.model_config.get("loc_by_alias", True),
     )
     return model_taker(whole, source)
-
-
-def item_of(item: ModelField, *, convert_underscores: bool = False) -> Item:
-    """Tell a taker what it has to know of a field."""
-    return Item(
-        name=item.name,
-        names=tuple(request_names(item, convert_underscores=convert_underscores)),
-        is_sequence=is_sequence(item.field_info.annotation) and not is_json(item.field_info),
-        check=lambda value, loc: item.validate(value, loc=loc),
-        default=None if item.required else item.get_default,
-        check_default=bool(item.field_info.validate_default),
-    )

@@ -7,7 +7,7 @@ its fields. Nothing here knows how the lists are documented.
 import inspect
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from types import NoneType, UnionType
 from typing import Any, TypeAlias, Union, get_args, get_origin
 
@@ -30,7 +30,7 @@ class SecurityUse:
     scopes: tuple[str, ...]
 
 
-@dataclass(slots=True)
+@dataclass
 class FlatCall:
     """Everything that a tree of calls reads outside the body, in the order it is asked for.
 
@@ -43,9 +43,12 @@ class FlatCall:
     cookie: list[ModelField] = field(default_factory=list)
     security: list[SecurityUse] = field(default_factory=list)
 
-    @property
+    @cached_property
     def params(self) -> list[ModelField]:
-        """Every single parameter, those of parameter models among them: path, query, header, cookie."""
+        """Every single parameter, those of parameter models among them: path, query, header, cookie.
+
+        Ask for it when the lists are complete.
+        """
         return flat_fields((*self.path, *self.query, *self.header, *self.cookie))
 
 

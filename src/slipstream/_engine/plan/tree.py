@@ -12,6 +12,7 @@ from pydantic.fields import FieldInfo
 from slipstream._engine.abc import DependencyMarker
 from slipstream._engine.errors import DependencyCycle, InvalidFieldType, ScopeMismatch, UnsupportedAnnotation
 from slipstream._engine.plan.fields import ModelField
+from slipstream._engine.plan.form_union import read_by_member
 from slipstream._engine.plan.model import Call
 from slipstream._engine.signature.model import Slot
 from slipstream._engine.signature.read import path_names_of, read_signature
@@ -97,7 +98,8 @@ class _TreeBuilder:
         elif slot.source == "context":
             call.contexts.append((slot.name, cast(ContextKind, slot.meta)))
         else:
-            field = _checked(ModelField(slot.name, cast(FieldInfo, slot.meta)), call)
+            info = cast(FieldInfo, slot.meta)
+            field = _checked(ModelField(slot.name, read_by_member(info) if slot.source == "form" else info), call)
             _shelf(call, slot.source).append(field)
 
     def dependency(self, marker: DependencyMarker, name: str | None, scopes: tuple[str, ...]) -> Call:

@@ -1,0 +1,239 @@
+"""What an application was compiled to, for people: its routes, their plans, their generated source.
+
+Applications and routes are read by what they offer (`routes`, `effective_routes()`, `compiled`), so
+that any object like them can be explained, and nothing here needs the floors above.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from starlette.routing import Match
+
+from slipstream._engine.compile import Compiled
+from slipstream._engine.plan.describe import describe_plan, how_it_runs, name_of, place
+from slipstream._engine.signature.read import origin_of
+
+INDEX = "INDEX.txt"
+"""Name of the list that `dump` writes beside the sources."""
+
+
+def explain(app: Any, operation: str | None = None) -> str:
+    """Tell what an application serves, or what one operation was compiled to.
+
+    Args:
+        app: An application or a router.
+        operation: "GET /items/{item_id}", "WS /chat", or a path as a client writes it: "GET /items/3".
+            None for a list of all.
+
+    Returns:
+        The list; or the operation's plan, followed by its generated source and the objects that it names.
+
+    Raises:
+        LookupError: The application has no such operation; the message names those that look like it.
+    """
+    operations = list(_operations(app.routes))
+    if operation is None:
+        return _listed(operations)
+    return _explained(_find(operations, operation))
+
+
+def dump(app: Any, folder: Path) -> list[Path]:
+    """Write every generated source to a folder, one file an operation, and an index of them.
+
+    File names come from method and path ("get_items_item_id.py"), so that two dumps can be compared.
+
+    Args:
+        app: An application or a router.
+        folder: Where to; made if it is not there. Files of the same names are replaced.
+
+    Returns:
+        What was written, the index first.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    written: dict[str, Operation] = {}
+    for operation in _operations(app.routes):
+        if operation.compiled is not None:
+            written[_file_name(operation, written)] = operation
+    for name, operation in written.items():
+        (folder / name).write_text(_as_file(operation), encoding="utf-8")
+    rows = [[name, operation.label, operation.endpoint] for name, operation in written.items()]
+    (folder / INDEX).write_text(_columns(rows), encoding="utf-8")
+    return [folder / name for name in (INDEX, *written)]
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One route as it is served: with the prefix of the routers and mounts above it.
+
+    `verbs` are HTTP methods, or one of "WS", "MOUNT", "HOST", "ANY" (a Starlette route of all methods).
+    `around` says that a route class of the user's puts its own function around the compiled one.
+    """
+
+    verbs: tuple[str, ...]
+    path: str
+    paths: frozenset[str]
+    endpoint: str
+    kind: str
+    route: Any
+    prefix: str
+    compiled: Compiled | None = None
+    around: str | None = None
+
+    @property
+    def label(self) -> str:
+        """Its name for people: "GET /items/{item_id}"."""
+        return f"{','.join(self.verbs)} {self.path}"
+
+
+# Finding ------------------------------------------------------------------------------------------------------------
+
+
+def _operations(routes: Sequence[Any], prefix: str = "") -> Iterator[Operation]:
+    """List what is served, in the order in which it is tried; routers and mounts in their places."""
+    for route in routes:
+        if hasattr(route, "effective_routes"):
+            yield from _operations(route.effective_routes(), prefix)
+            continue
+        yield _operation(route, prefix)
+        below = getattr(route, "routes", None)
+        if below and hasattr(route, "path"):  # a mount; what a host serves depends on more than the path
+            yield from _operations(below, prefix + route.path)
+
+
+def _operation(route: Any, prefix: str) -> Operation:
+    path = prefix + getattr(route, "path", getattr(route, "host", ""))
+    paths = frozenset({path, prefix + getattr(route, "path_format", path.removeprefix(prefix))})
+    compiled: Compiled | None = getattr(route, "compiled", None)
+    if compiled is None:
+        return Operation(_verbs(route), path, paths, _foreign_endpoint(route), _foreign_kind(route), route, prefix)
+    plan = compiled.plan
+    if plan.protocol == "websocket":
+        kind = f"WebSocket, {how_it_runs(plan.root)}"
+    elif plan.reply.stream is not None:
+        kind = f"stream ({plan.reply.stream}), {how_it_runs(plan.root)}"
+    else:
+        kind = how_it_runs(plan.root)
+    around = type(route).__name__ if compiled.dialect == "request" else None
+    endpoint = f"{name_of(plan.root)} ({place(plan.root.origin)})"
+    return Operation(_verbs(route), path, paths, endpoint, kind, route, prefix, compiled, around)
+
+
+def _verbs(route: Any) -> tuple[str, ...]:
+    kinds = {type_.__name__ for type_ in type(route).__mro__}
+    for class_name, verb in (("WebSocketRoute", "WS"), ("Mount", "MOUNT"), ("Host", "HOST")):
+        if class_name in kinds:
+            return (verb,)
+    return tuple(sorted(getattr(route, "methods", None) or ())) or ("ANY",)
+
+
+def _foreign_endpoint(route: Any) -> str:
+    target = getattr(route, "endpoint", None) or getattr(route, "app", None)
+    if target is None:
+        return type(route).__name__
+    origin = origin_of(target)
+    return f"{origin.name} ({place(origin)})"
+
+
+def _foreign_kind(route: Any) -> str:
+    return f"{type(route).__module__.partition('.')[0]} {type(route).__name__}, served as it is"
+
+
+def _find(operations: Sequence[Operation], wanted: str) -> Operation:
+    """Find an operation by its path as it is written, else by a path that it would serve."""
+    verb, _, path = wanted.strip().partition(" ")
+    verb, path = verb.upper(), path.strip().partition("?")[0]
+    if not path.startswith("/"):
+        raise LookupError(f"an operation is a method and a path, such as GET /items, and not {wanted!r}")
+    fits = [item for item in operations if verb in item.verbs]
+    for item in fits:
+        if path in item.paths:
+            return item
+    for item in fits:
+        if _serves(item, verb, path):
+            return item
+    raise LookupError(_unknown(operations, f"{verb} {path}", path))
+
+
+def _serves(item: Operation, verb: str, path: str) -> bool:
+    if not path.startswith(item.prefix) or item.verbs in (("MOUNT",), ("HOST",)):
+        return False
+    kind = "websocket" if verb == "WS" else "http"
+    scope = {"type": kind, "method": verb, "path": path, "root_path": item.prefix, "headers": []}
+    match, _ = item.route.matches(scope)
+    return bool(match == Match.FULL)
+
+
+def _unknown(operations: Sequence[Operation], label: str, path: str) -> str:
+    labels = [f"{verb} {item.path}" for item in operations for verb in item.verbs]
+    same_path = [each for each in labels if each.partition(" ")[2] == path]
+    close = same_path or get_close_matches(label, labels, n=5, cutoff=0.5)
+    message = f"there is no operation {label}"
+    if close:
+        return f"{message}\n  there is: " + "\n            ".join(close)
+    return f"{message}, nor one that looks like it; without an operation, all are listed"
+
+
+# Telling ------------------------------------------------------------------------------------------------------------
+
+
+def _listed(operations: Sequence[Operation]) -> str:
+    if not operations:
+        return "no routes\n"
+    return _columns([[",".join(item.verbs), item.path, item.kind, item.endpoint] for item in operations])
+
+
+def _columns(rows: Sequence[Sequence[str]]) -> str:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
+    return "".join(f"{line.rstrip()}\n" for line in lines)
+
+
+def _explained(item: Operation) -> str:
+    if item.compiled is None:
+        return f"{item.label}\n\n{item.endpoint}\n{item.kind}: nothing was generated for it\n"
+    source = item.compiled.source
+    names = _columns([[f"  {name}", _described(value)] for name, value in source.constants.items()])
+    return "\n".join(
+        [item.label, "", *_plan_lines(item), "", f"source {source.filename}", "", source.text, "names in it", names]
+    )
+
+
+def _plan_lines(item: Operation) -> list[str]:
+    assert item.compiled is not None, "the caller looked"
+    lines = describe_plan(item.compiled.plan)
+    if item.around is not None:
+        lines += ["route class", f"  {item.around}: what it makes is called, and calls the source below with a Request"]
+    return lines
+
+
+def _described(value: Any) -> str:
+    """Say what a name in generated source stands for."""
+    qualified = getattr(value, "__qualname__", None)
+    owner = getattr(value, "__self__", None)
+    if owner is not None and not isinstance(owner, type(re)):
+        return f"{type(owner).__name__}.{getattr(value, '__name__', '')}"
+    if qualified is not None:
+        return f"{getattr(value, '__module__', None) or 'builtins'}.{qualified}"
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def _as_file(item: Operation) -> str:
+    assert item.compiled is not None, "the caller looked"
+    heading = [item.label, "", *_plan_lines(item)]
+    comments = "".join(f"# {line}".rstrip() + "\n" for line in heading)
+    return f"{comments}\n\n{item.compiled.source.text}"
+
+
+def _file_name(item: Operation, taken: dict[str, Any]) -> str:
+    """Make a file name that a reader recognizes and every file system takes: "get_items_item_id.py"."""
+    words = re.sub(r"[^0-9A-Za-z]+", "_", item.label.lower().encode("ascii", "replace").decode()).strip("_")
+    base = words[:100]
+    name, number = f"{base}.py", 2
+    while name in taken:
+        name, number = f"{base}_{number}.py", number + 1
+    return name
