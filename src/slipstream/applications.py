@@ -16,7 +16,7 @@ from typing_extensions import deprecated
 from slipstream._options.app import AppDefaults, AppOptions
 from slipstream._options.route import RouteDefaults, RouteOptions, VerbDefaults, VerbOptions
 from slipstream._options.router import InclusionDefaults, InclusionOptions
-from slipstream._options.unpack import completed, unpacks
+from slipstream._options.unpack import unpacks
 from slipstream._routes.changes import WatchedDict, version
 from slipstream._routes.limits import limited
 from slipstream._routes.stack import build_stack
@@ -201,9 +201,7 @@ class FastAPI(Starlette):
         self.router.add_api_route(path, endpoint, **options)
 
     @unpacks(RouteOptions, RouteDefaults)
-    def api_route(
-        self, path: str, **options: Unpack[RouteOptions]
-    ) -> Callable[[DecoratedCallable], DecoratedCallable]:
+    def api_route(self, path: str, **options: Unpack[RouteOptions]) -> Callable[[DecoratedCallable], DecoratedCallable]:
         """Serve a path, with the methods that the options say, with the decorated function."""
         return self.router.api_route(path, **options)
 
@@ -224,9 +222,7 @@ class FastAPI(Starlette):
         """Serve a WebSocket with the decorated function."""
         return self.router.websocket(path, name, dependencies=dependencies)
 
-    def websocket_route(
-        self, path: str, name: str | None = None
-    ) -> Callable[[DecoratedCallable], DecoratedCallable]:
+    def websocket_route(self, path: str, name: str | None = None) -> Callable[[DecoratedCallable], DecoratedCallable]:
         """Serve a WebSocket with a function of the WebSocket alone, as Starlette does."""
         return self.router.websocket_route(path, name)
 

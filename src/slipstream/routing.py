@@ -19,6 +19,7 @@ from starlette.routing import BaseRoute, Match as Match, Mount as Mount, NoMatch
 from starlette.types import ASGIApp, Lifespan, Receive, Scope, Send
 from typing_extensions import deprecated
 
+from slipstream._engine.compile import Compiled, Dialect
 from slipstream._engine.entry.asgi import not_found
 from slipstream._engine.entry.lifespan import Context, as_context, from_events, lifespan, merge
 from slipstream._engine.plan.fields import ModelField
@@ -130,9 +131,20 @@ class APIRoute(routing.Route):
         return self._compiler.plan
 
     @property
+    def compiled(self) -> Compiled:
+        """What serves the route under the overrides that hold now: plan, source and handler."""
+        return self._compiler.compiled(overrides_of(self.dependency_overrides_provider), self._dialect)
+
+    @property
     def source(self) -> str:
         """The generated Python that serves the route, under the overrides that hold now."""
-        return self._compiler.compiled(overrides_of(self.dependency_overrides_provider)).source.text
+        return self.compiled.source.text
+
+    @property
+    def _dialect(self) -> Dialect:
+        """How the generated source is called: with a Request where a function of the user's is put around it."""
+        wrapped = type(self).get_route_handler is not APIRoute.get_route_handler
+        return "request" if wrapped or "get_route_handler" in self.__dict__ else "asgi"
 
     @property
     def dependant(self) -> Call:
@@ -187,8 +199,7 @@ class APIRoute(routing.Route):
         Args:
             provider: Whose overrides hold; the route's own provider by default.
         """
-        wrapped = type(self).get_route_handler is not APIRoute.get_route_handler
-        if wrapped or "get_route_handler" in self.__dict__:
+        if self._dialect == "request":
             return self._wrapped
         overrides = overrides_of(self.dependency_overrides_provider if provider is None else provider)
         return limited(self._compiler.compiled(overrides).handler, self.max_body_size)
@@ -251,6 +262,7 @@ class APIWebSocketRoute(routing.WebSocketRoute):
     source = APIRoute.source
     dependant = APIRoute.dependant
     path_regex = APIRoute.path_regex
+
     @cached_property
     def app(self) -> ASGIApp:  # type: ignore[override]  # an attribute in Starlette
         """The route as an ASGI app, overrides looked up for each request."""
@@ -304,7 +316,9 @@ class APIRouter(routing.Router):
         self.on_startup: list[Callable[[], Any]] = list(given.on_startup or [])
         self.on_shutdown: list[Callable[[], Any]] = list(given.on_shutdown or [])
         own: Context = as_context(given.lifespan) if given.lifespan else from_events(self.on_startup, self.on_shutdown)
-        super().__init__(redirect_slashes=given.redirect_slashes, default=given.default, lifespan=cast(Lifespan[Any], own))
+        super().__init__(
+            redirect_slashes=given.redirect_slashes, default=given.default, lifespan=cast(Lifespan[Any], own)
+        )
         self.routes: list[BaseRoute] = WatchedList(given.routes or [])
         self.prefix = given.prefix
         self.tags: list[str | Enum] = list(given.tags or [])
@@ -389,9 +403,7 @@ class APIRouter(routing.Router):
         self.routes.append(route_class(self.prefix + path, endpoint=endpoint, **merged))
 
     @unpacks(RouteOptions, RouteDefaults)
-    def api_route(
-        self, path: str, **options: Unpack[RouteOptions]
-    ) -> Callable[[DecoratedCallable], DecoratedCallable]:
+    def api_route(self, path: str, **options: Unpack[RouteOptions]) -> Callable[[DecoratedCallable], DecoratedCallable]:
         """Serve a path, with the methods that the options say, with the decorated function."""
 
         def decorate(function: DecoratedCallable) -> DecoratedCallable:
@@ -400,9 +412,7 @@ class APIRouter(routing.Router):
 
         return decorate
 
-    def _verb(
-        self, method: str, path: str, options: VerbOptions
-    ) -> Callable[[DecoratedCallable], DecoratedCallable]:
+    def _verb(self, method: str, path: str, options: VerbOptions) -> Callable[[DecoratedCallable], DecoratedCallable]:
         completed(VerbDefaults, options, method.lower())
         return self.api_route(path, methods=[method], **options)
 
@@ -483,9 +493,7 @@ class APIRouter(routing.Router):
 
         return decorate
 
-    def websocket_route(
-        self, path: str, name: str | None = None
-    ) -> Callable[[DecoratedCallable], DecoratedCallable]:
+    def websocket_route(self, path: str, name: str | None = None) -> Callable[[DecoratedCallable], DecoratedCallable]:
         """Serve a WebSocket with a function of the WebSocket alone, as Starlette does."""
 
         def decorate(function: DecoratedCallable) -> DecoratedCallable:
@@ -535,8 +543,7 @@ class APIRouter(routing.Router):
             for route in effective(router.routes):
                 if getattr(route, "path", None) == "":
                     raise FastAPIError(
-                        "Prefix and path cannot be both empty "
-                        f"(path operation: {getattr(route, 'name', 'unknown')})"
+                        f"Prefix and path cannot be both empty (path operation: {getattr(route, 'name', 'unknown')})"
                     )
         self.routes.append(IncludedRouter(router, Inclusion.of(self, router, given)))
         self.lifespan_context = cast(

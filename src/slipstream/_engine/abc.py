@@ -1,9 +1,11 @@
 """The seams of the engine: what it asks of the floors above it, as protocols."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol, TypeGuard
 
-from slipstream._engine.types import DependencyScope, ErrorDetail, Receive, Scope, Send, SlotSource
+from pydantic.fields import FieldInfo
+
+from slipstream._engine.types import DependencyScope, ErrorDetail, SlotSource
 
 
 class Limit(Protocol):
@@ -14,10 +16,10 @@ class Limit(Protocol):
         ...
 
 
-class ValueMarker(Protocol):
+class ValueMarker(FieldInfo):  # type: ignore[misc]  # Pydantic declares it final and keeps subclasses working
     """Metadata or default that says where a value comes from: `Query()`, `Body()`, …
 
-    It is a Pydantic `FieldInfo` too; the engine reads alias, default and constraints from there.
+    Never made here: whatever is a `FieldInfo` and has a `slot_source` is one.
     """
 
     slot_source: SlotSource
@@ -70,8 +72,9 @@ class Face(Protocol):
         """Make the exception for a body that cannot be read at all (answered with 400)."""
         ...
 
-    async def fail(self, exc: Exception, scope: Scope, receive: Receive, send: Send, **facts: Any) -> None:
-        """Answer an exception with the handler registered for it, or raise it again (entry/guard.py)."""
+    @property
+    def fail(self) -> Callable[..., Awaitable[None]]:
+        """Answers an exception with the handler registered for it, or raises it again (entry/guard.py)."""
         ...
 
     def swallowed_error(self) -> Exception:

@@ -19,10 +19,12 @@ Dialect = Literal["asgi", "request"]
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """A handler and the source that it was loaded from."""
+    """A handler, the source that it was loaded from, and the plan that the source was written from."""
 
     handler: Callable[..., Any]
     source: Source
+    plan: Plan
+    dialect: Dialect
 
 
 def compile_plan(plan: Plan, face: Face, dialect: Dialect = "asgi") -> Compiled:
@@ -33,4 +35,4 @@ def compile_plan(plan: Plan, face: Face, dialect: Dialect = "asgi") -> Compiled:
         source = emit_request(plan, face)
     else:
         source = emit_http(plan, face)
-    return Compiled(load(source), source)
+    return Compiled(load(source), source, plan, dialect)

@@ -52,11 +52,7 @@ class UnsupportedAnnotation(DefinitionError):
     advice: str
 
     def __str__(self) -> str:
-        return (
-            f"{self.claim}: {self.parameter}: {shown(self.annotation)}\n"
-            f"  at {self.origin}\n"
-            f"  {self.advice}"
-        )
+        return f"{self.claim}: {self.parameter}: {shown(self.annotation)}\n  at {self.origin}\n  {self.advice}"
 
 
 class InvalidFieldType(UnsupportedAnnotation):

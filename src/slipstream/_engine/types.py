@@ -18,14 +18,10 @@ Location: TypeAlias = tuple[str | int, ...]
 ErrorDetail: TypeAlias = dict[str, Any]
 """One validation error: `type`, `loc`, `msg`, `input` and perhaps `ctx`, as Pydantic words it."""
 
-SlotSource: TypeAlias = Literal[
-    "path", "query", "header", "cookie", "body", "form", "file", "dependency", "context"
-]
+SlotSource: TypeAlias = Literal["path", "query", "header", "cookie", "body", "form", "file", "dependency", "context"]
 """Where the value of an endpoint's parameter comes from."""
 
-ContextKind: TypeAlias = Literal[
-    "request", "websocket", "connection", "response", "background", "scopes"
-]
+ContextKind: TypeAlias = Literal["request", "websocket", "connection", "response", "background", "scopes"]
 """The object that a bare annotation such as `Request` asks for."""
 
 CallKind: TypeAlias = Literal["async", "sync", "async_gen", "gen"]

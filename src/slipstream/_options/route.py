@@ -13,6 +13,9 @@ from slipstream.datastructures import Default, DefaultPlaceholder
 from slipstream.types import IncEx
 
 IdMaker = Callable[[Any], str] | DefaultPlaceholder
+NO_ID_MAKER: Any = Default(None)
+"""Nobody chose a function: `slipstream.utils.generate_unique_id` serves."""
+
 ResponseClass = type[Response] | DefaultPlaceholder
 Responses = dict[int | str, dict[str, Any]]
 
@@ -34,7 +37,7 @@ class VerbOptions(TypedDict, total=False):
     """Options of a path operation that every verb takes."""
 
     response_model: Any
-    """Type that the result is validated against, filtered by and documented as; the return annotation by default. None: none."""
+    """Type that the result is validated against, filtered by and documented as; by default the return annotation."""
 
     status_code: int | None
     """HTTP status of a normal response; the response class's own by default."""
@@ -144,7 +147,7 @@ class VerbDefaults:
     name: str | None = None
     callbacks: list[BaseRoute] | None = None
     openapi_extra: dict[str, Any] | None = None
-    generate_unique_id_function: IdMaker = field(default_factory=lambda: Default(None))
+    generate_unique_id_function: IdMaker = NO_ID_MAKER
     max_body_size: int | None = None
     form_limits: FormLimits | None = None
 

@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import BaseRoute
 from typing_extensions import TypedDict
 
-from slipstream._options.route import FormLimits, IdMaker, ResponseClass, Responses
+from slipstream._options.route import NO_ID_MAKER, FormLimits, IdMaker, ResponseClass, Responses
 from slipstream.datastructures import Default, DefaultPlaceholder
 
 
@@ -62,7 +62,7 @@ class InclusionDefaults:
     callbacks: list[BaseRoute] | None = None
     deprecated: bool | None = None
     include_in_schema: bool = True
-    generate_unique_id_function: IdMaker = field(default_factory=lambda: Default(None))
+    generate_unique_id_function: IdMaker = NO_ID_MAKER
     max_body_size: int | None = None
     form_limits: FormLimits | None = None
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from pydantic.fields import FieldInfo
 from starlette.exceptions import HTTPException as StarletteHTTPException
@@ -36,15 +36,15 @@ class PublicFace:
 
     def request_error(self, errors: list[ErrorDetail], body: Any, where: dict[str, Any]) -> Exception:
         """Make a RequestValidationError."""
-        return RequestValidationError(errors, body=body, endpoint_ctx=EndpointContext(**where))
+        return RequestValidationError(errors, body=body, endpoint_ctx=cast(EndpointContext, where))
 
     def websocket_error(self, errors: list[ErrorDetail], where: dict[str, Any]) -> Exception:
         """Make a WebSocketRequestValidationError."""
-        return WebSocketRequestValidationError(errors, endpoint_ctx=EndpointContext(**where))
+        return WebSocketRequestValidationError(errors, endpoint_ctx=cast(EndpointContext, where))
 
     def response_error(self, errors: list[ErrorDetail], body: Any, where: dict[str, Any]) -> Exception:
         """Make a ResponseValidationError."""
-        return ResponseValidationError(errors, body=body, endpoint_ctx=EndpointContext(**where))
+        return ResponseValidationError(errors, body=body, endpoint_ctx=cast(EndpointContext, where))
 
     def body_error(self, cause: Exception) -> Exception:
         """Make the 400 for a body that cannot be read."""
@@ -78,9 +78,7 @@ class PublicFace:
             data = item.data.model_dump_json()
         else:
             data = json.dumps(finite(jsonable_encoder(item.data)))
-        return format_sse_event(
-            data_str=data, event=item.event, id=item.id, retry=item.retry, comment=item.comment
-        )
+        return format_sse_event(data_str=data, event=item.event, id=item.id, retry=item.retry, comment=item.comment)
 
     fail = staticmethod(answer)
 

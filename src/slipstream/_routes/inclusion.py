@@ -8,14 +8,14 @@ import copy
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from starlette import routing
 from starlette.datastructures import URLPath
 from starlette.routing import BaseRoute, Host, Match, Mount, NoMatchFound, Route, WebSocketRoute, compile_path
 from starlette.types import Receive, Scope, Send
 
-from slipstream._options.route import RouteDefaults
+from slipstream._options.route import FormLimits, RouteDefaults
 from slipstream._options.router import InclusionDefaults
 from slipstream._routes.changes import version
 from slipstream._routes.limits import checked_form_limits, checked_max_body_size
@@ -58,9 +58,7 @@ class Inclusion:
                 given.generate_unique_id_function, parent.generate_unique_id_function
             ),
             strict_content_type=parent.strict_content_type,
-            max_body_size=first(
-                router.max_body_size, checked_max_body_size(given.max_body_size), parent.max_body_size
-            ),
+            max_body_size=first(router.max_body_size, checked_max_body_size(given.max_body_size), parent.max_body_size),
             form_limits={**parent.form_limits, **checked_form_limits(given.form_limits), **router.form_limits},
             dependency_overrides_provider=parent.dependency_overrides_provider,
         )
@@ -122,7 +120,7 @@ class Inclusion:
                 route.strict_content_type, router.strict_content_type, self.strict_content_type
             ),
             max_body_size=first(route.max_body_size, self.max_body_size),
-            form_limits={**self.form_limits, **route.form_limits},  # type: ignore[typeddict-item]  # checked by name
+            form_limits=cast(FormLimits, {**self.form_limits, **route.form_limits}),
         )
 
 

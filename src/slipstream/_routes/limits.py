@@ -14,9 +14,10 @@ def checked_max_body_size(limit: int | None) -> int | None:
     Raises:
         ValueError: It is negative or no integer.
     """
-    if limit is None or (isinstance(limit, int) and not isinstance(limit, bool) and limit >= 0):
-        return limit
-    raise ValueError(f"max_body_size must be a non-negative integer or None, not {limit!r}")
+    given: Any = limit
+    if given is not None and (isinstance(given, bool) or not isinstance(given, int) or given < 0):
+        raise ValueError(f"max_body_size must be a non-negative integer or None, not {given!r}")
+    return limit
 
 
 def checked_form_limits(limits: Any) -> dict[str, int]:

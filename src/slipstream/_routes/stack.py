@@ -32,7 +32,7 @@ class Core:
         scope[HANDLERS] = self.guard.pair
         try:
             await self.app(scope, receive, send)
-        except Exception as exc:  # noqa: BLE001 - sorted out by `answer`
+        except Exception as exc:
             await answer(exc, scope, receive, send)
 
 
@@ -60,10 +60,10 @@ class Bare:
         try:
             scope.setdefault("router", self.app)
             await self.app.switch.dispatch()(scope, receive, send)
-        except Exception as exc:  # noqa: BLE001 - sorted out by `answer` and `crash`
+        except Exception as exc:
             try:
                 await answer(exc, scope, receive, send)
-            except Exception as unhandled:  # noqa: BLE001 - raised again by `crash`
+            except Exception as unhandled:
                 await crash(unhandled, scope, receive, send, self.debug, self.guard.server_error)
 
 
@@ -90,13 +90,11 @@ class Outer:
         scope[HANDLERS] = self.guard.pair
         try:
             await self.app(scope, receive, watch)
-        except Exception as exc:  # noqa: BLE001 - sorted out by `answer` and `crash`
+        except Exception as exc:
             try:
                 await answer(exc, scope, receive, send, started=watch.started)
-            except Exception as unhandled:  # noqa: BLE001 - raised again by `crash`
-                await crash(
-                    unhandled, scope, receive, send, self.debug, self.guard.server_error, started=watch.started
-                )
+            except Exception as unhandled:
+                await crash(unhandled, scope, receive, send, self.debug, self.guard.server_error, started=watch.started)
 
 
 def build_stack(

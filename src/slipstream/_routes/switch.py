@@ -63,7 +63,9 @@ def _entry(rank: int, route: Any) -> Entry | OpaqueEntry:
         return _by_pattern(rank, route, route.pattern, _Compiling(route).target)
     if matching in (routing.Route.matches, routing.WebSocketRoute.matches):
         handle = _own_handle(route)
-        return _by_pattern(rank, route, read_pattern(route.path, is_relative=True), Target(route, route.endpoint, handle))
+        return _by_pattern(
+            rank, route, read_pattern(route.path, is_relative=True), Target(route, route.endpoint, handle)
+        )
     target = Target(route, getattr(route, "endpoint", None), route.handle)
     return OpaqueEntry(rank=rank, matches=route.matches, value=target, prefix=_prefix(route))
 

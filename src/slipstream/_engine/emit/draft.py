@@ -71,7 +71,10 @@ class Draft:
             verb = scope.get("method", verb)
             mount = scope.get("root_path", "").rstrip("/")
         facts = {"function": getattr(root.call, "__name__", None), "file": origin.file, "line": origin.line}
-        return {**{key: value for key, value in facts.items() if value is not None}, "path": f"{verb} {mount}{root.path}"}
+        return {
+            **{key: value for key, value in facts.items() if value is not None},
+            "path": f"{verb} {mount}{root.path}",
+        }
 
     def request_error(self) -> Callable[[list[Any], Any, Scope], Exception]:
         """Make the function that raises what a request had wrong."""

@@ -77,7 +77,9 @@ def _emit_dump(draft: Draft) -> None:
 def _said(draft: Draft) -> dict[str, Any]:
     """The options of dumping that differ from Pydantic's own defaults."""
     options = draft.plan.reply.dump_options
-    return {key: value for key, value in options.items() if value is not None and value is not False or key == "by_alias"}
+    return {
+        key: value for key, value in options.items() if (value is not None and value is not False) or key == "by_alias"
+    }
 
 
 def _option(draft: Draft, key: str, value: Any) -> str:

@@ -107,10 +107,10 @@ def _place(draft: Draft, source: str, rich: bool = False) -> str:
     """Name the mapping where values of a source stand, and make it where it is needed first."""
     name, expression = {
         ("path", False): ("path_params", 'scope["path_params"]'),
-        ("query", False): ("query", "{read_query}(scope[\"query_string\"])"),
+        ("query", False): ("query", '{read_query}(scope["query_string"])'),
         ("header", False): ("headers", "{read_headers}(scope)"),
         ("cookie", False): ("cookies", "{read_cookies}(scope)"),
-        ("query", True): ("query_lists", "{QueryParams}(scope[\"query_string\"])"),
+        ("query", True): ("query_lists", '{QueryParams}(scope["query_string"])'),
         ("header", True): ("header_lists", "{Headers}(scope=scope)"),
     }[source, rich and source in ("query", "header")]
     if name not in draft.prepared:
@@ -154,7 +154,9 @@ def make_taker(item: ModelField, source: str) -> Any:
     convert = source == "header"
     default_convert = getattr(item.field_info, "convert_underscores", True)
     items = tuple(
-        item_of(inner, convert_underscores=convert and getattr(inner.field_info, "convert_underscores", default_convert))
+        item_of(
+            inner, convert_underscores=convert and getattr(inner.field_info, "convert_underscores", default_convert)
+        )
         for inner in model_fields(model)
     )
     whole = ModelItem(

@@ -7,9 +7,9 @@ description is only built when the OpenAPI document asks for it.
 
 import warnings
 from functools import cached_property, lru_cache
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
-from pydantic import BaseModel, ConfigDict, Field as pydantic_field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic.warnings import UnsupportedFieldAttributeWarning
 from pydantic_core import PydanticUndefined
@@ -17,6 +17,7 @@ from pydantic_core import PydanticUndefined
 from slipstream._engine.signature.merge import FIELD_ATTRIBUTES
 from slipstream._engine.types import ErrorDetail, Location
 from slipstream._engine.wire.errors import located
+
 
 class ModelField:
     """One value that a request carries or a response is made of.
@@ -79,10 +80,9 @@ class ModelField:
     def type_adapter(self) -> TypeAdapter[Any]:
         """Adapter that carries everything `field_info` says; the one JSON Schema is made from."""
         info = self.field_info
-        attributes = {
-            name: value for name in FIELD_ATTRIBUTES if (value := getattr(info, name, PydanticUndefined)) is not PydanticUndefined
-        }
-        annotated = Annotated[(info.annotation, *info.metadata, pydantic_field(**attributes))]  # type: ignore[valid-type]
+        said = {name: getattr(info, name, PydanticUndefined) for name in FIELD_ATTRIBUTES}
+        attributes: dict[str, Any] = {name: value for name, value in said.items() if value is not PydanticUndefined}
+        annotated: Any = Annotated.__class_getitem__((info.annotation, *info.metadata, Field(**attributes)))  # type: ignore[attr-defined]  # the types are only known now
         with warnings.catch_warnings():
             # Aliases and the like mean nothing to a bare TypeAdapter; the engine honours them itself.
             warnings.simplefilter("ignore", category=UnsupportedFieldAttributeWarning)
@@ -101,7 +101,7 @@ class ModelField:
             return self.type_adapter
         try:
             # Unions that differ in order are equal but not the same; their text tells them apart.
-            return _shared_adapter(info.annotation, repr(info.annotation))
+            return _shared_adapter(cast(Any, info.annotation), repr(info.annotation))
         except TypeError:  # an unhashable annotation, such as Literal over a list
             return self.type_adapter
 

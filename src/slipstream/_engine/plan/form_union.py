@@ -8,7 +8,7 @@ out of all that was sent.
 from collections.abc import Callable, Sequence
 from copy import copy
 from functools import lru_cache
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import Annotated, Any, Union, cast, get_args, get_origin
 
 from pydantic import BaseModel, BeforeValidator, Tag
 from pydantic.fields import FieldInfo
@@ -26,7 +26,7 @@ def read_by_member(info: FieldInfo) -> FieldInfo:
         return info
     changed = copy(info)
     choices = tuple(choice if choice is type(None) else _member(choice) for choice in get_args(info.annotation))
-    changed.annotation = Union[choices]  # noqa: UP007 - the members are only known now
+    changed.annotation = cast(Any, Union[choices])
     return changed
 
 
@@ -42,7 +42,9 @@ def _reader(model: type[BaseModel]) -> Callable[[Any], Any]:
     def read(value: Any) -> Any:
         if not isinstance(value, dict):
             return value
-        pairs = [(key, item) for key, items in value.items() for item in (items if isinstance(items, list) else [items])]
+        pairs = [
+            (key, item) for key, items in value.items() for item in (items if isinstance(items, list) else [items])
+        ]
         found = {name: item for name, item, _ in present(_fields(model), FormData(pairs))}
         # None and empty lists come from no form, but another validator may have put them there.
         return found | {key: item for key, item in value.items() if item is None or item == []}

@@ -17,7 +17,9 @@ _ALIKE = frozenset(
 _JSON_NATIVE = frozenset({"any", "none", "bool", "int", "float", "str"})
 """Leaves that both modes read alike inside a union too, where the exactness of a match counts."""
 
-_WRAPPERS = frozenset({"nullable", "default", "function-before", "function-after", "function-wrap", "model", "definitions"})
+_WRAPPERS = frozenset(
+    {"nullable", "default", "function-before", "function-after", "function-wrap", "model", "definitions"}
+)
 
 
 def is_json_safe(schema: Any) -> bool:

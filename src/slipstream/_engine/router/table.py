@@ -81,8 +81,8 @@ class Miss:
 class Table:
     """The routes of one application, frozen.
 
-    `match` and `match_websocket` look at patterns only: they serve a table that `is_mixed` says is without opaque
-    entries. `match_mixed` serves every table. When they return None, ask `miss` for the reason.
+    `match` and `match_websocket` look at patterns only: they are right unless the table `is_mixed`. `match_mixed` is
+    right for every table. When they return None, ask `miss` for the reason.
     """
 
     def __init__(self, entries: Iterable[Entry | OpaqueEntry], *, redirect_slashes: bool = True) -> None:
@@ -127,20 +127,19 @@ class Table:
         `path` is what follows the root path in `scope["path"]`. The scope is shown to opaque entries, not changed.
         """
         tree = self._tree(scope)
-        limit: float = NEVER
         if any(path.startswith(entry.prefix) for entry in self._early):
-            first = next(tree.candidates(path), None)
-            found = None if first is None else (first[0].value, first[1])
-            limit = NEVER if first is None else first[0].rank
+            leaf, params = next(tree.candidates(path), (None, {}))
+            found = None if leaf is None else Found(leaf.value, params)
+            limit = NEVER if leaf is None else leaf.rank
         else:
-            found = tree.find(path)
-            limit = NEVER if found is None else -1
-        for entry, match, child_scope in self._ask(scope, path):
-            if entry.rank > limit:
-                break
+            quick = tree.find(path)
+            if quick is not None:
+                return Found(*quick)
+            found, limit = None, NEVER
+        for entry, match, child_scope in self._ask(scope, path, limit):
             if match == FULL:
                 return Found(entry.value, {}, child_scope)
-        return None if found is None else Found(*found)
+        return found
 
     def miss(self, scope: Scope, path: str) -> Miss:
         """Say why nothing serves a request that a match method returned None for, and what to answer.
@@ -168,9 +167,11 @@ class Table:
             return self._by_method.get(scope["method"], self._any_method)
         return self._websocket
 
-    def _ask(self, scope: Scope, path: str) -> Iterator[tuple[OpaqueEntry, int, Scope]]:
-        """Ask the opaque entries in order of rank; yield those that fit, partially or in full."""
+    def _ask(self, scope: Scope, path: str, limit: float = NEVER) -> Iterator[tuple[OpaqueEntry, int, Scope]]:
+        """Ask the opaque entries before the rank `limit` in order; yield those that fit, partially or in full."""
         for entry in self._opaque:
+            if entry.rank > limit:
+                break
             if path.startswith(entry.prefix):
                 match, child_scope = entry.matches(scope)
                 match = getattr(match, "value", match)

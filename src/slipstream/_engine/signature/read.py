@@ -107,7 +107,7 @@ def _written_signature(call: Callable[..., Any]) -> inspect.Signature:
     except NameError:
         # A name that only type checkers import, such as the return type of a dependency.
         if sys.version_info >= (3, 14):
-            from annotationlib import Format  # only exists from 3.14 on
+            from annotationlib import Format  # noqa: PLC0415 - only exists from 3.14 on
 
             return inspect.signature(call, annotation_format=Format.FORWARDREF)
         return inspect.signature(call)
@@ -118,7 +118,7 @@ def _resolved(annotation: Any, namespace: dict[str, Any]) -> Any:
     if not isinstance(annotation, str):
         return annotation
     try:
-        value = eval(annotation, namespace)  # noqa: S307 - the program's own annotation
+        value = eval(annotation, namespace)
     except NameError:
         return ForwardRef(annotation)
     return value
@@ -163,7 +163,7 @@ class _ParameterReader:
         """Find the marker of the annotation (the last one counts) and that of the default."""
         value_marker: FieldInfo | None = None
         dependency: DependencyMarker | None = None
-        found = [item for item in metadata if is_value_marker(item) or is_dependency_marker(item)]
+        found: list[Any] = [item for item in metadata if is_value_marker(item) or is_dependency_marker(item)]
         if found and is_dependency_marker(found[-1]):
             dependency = found[-1]
         elif found:

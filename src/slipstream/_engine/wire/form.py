@@ -25,7 +25,7 @@ def form_reader(
 
     async def read_form(request: Request[Any]) -> FormData:
         try:
-            return await request.form(**limits)  # type: ignore[arg-type]
+            return await request.form(**limits)
         except HTTPException:
             raise
         except Exception as exc:
@@ -72,7 +72,9 @@ def form_taker(
     plain = [param for param in params if not param.models]
 
     async def take(form: FormData) -> tuple[list[Any], list[ErrorDetail]]:
-        found = {param.item.name: (name, value) async for name, value, param in _found(plain, form) if param is not None}
+        found = {
+            param.item.name: (name, value) async for name, value, param in _found(plain, form) if param is not None
+        }
         values: list[Any] = []
         errors: list[ErrorDetail] = []
         for param in params:

@@ -33,10 +33,7 @@ def is_plain(value: Any) -> bool:
                 return False
         return True
     if kind is list:
-        for item in value:
-            if type(item) not in _ATOMS and not is_plain(item):
-                return False
-        return True
+        return all(type(item) in _ATOMS or is_plain(item) for item in value)
     return kind in _ATOMS
 
 
@@ -51,7 +48,7 @@ def plain_encoder(jsonable: Callable[[Any], Any]) -> Callable[[Any], bytes]:
         if is_plain(value):
             try:
                 return to_json(value)
-            except Exception:  # noqa: BLE001 - a lone surrogate, or deeper than it dares: the careful way follows
+            except Exception:
                 pass
         return dump(jsonable(value))
 
@@ -111,7 +108,7 @@ async def respond(
     """Send a Response object, with the background tasks that were asked for; nothing is open any more."""
     try:
         await respond_open(response, background, scope, receive, send)
-    except Exception as exc:  # noqa: BLE001 - handed to the registered handlers
+    except Exception as exc:
         await fail(exc, scope, receive, send, started=RESPONSE_STARTED in scope)
 
 

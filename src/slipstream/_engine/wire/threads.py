@@ -12,7 +12,9 @@ T = TypeVar("T")
 
 async def in_thread(call: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
     """Call in a worker thread, context variables carried along, and wait for the result."""
-    return await anyio.to_thread.run_sync(partial(call, *args, **kwargs) if kwargs else call, *args if not kwargs else ())
+    return await anyio.to_thread.run_sync(
+        partial(call, *args, **kwargs) if kwargs else call, *args if not kwargs else ()
+    )
 
 
 _END = object()
