@@ -114,7 +114,7 @@ def _operation(route: Any, prefix: str) -> Operation:
     if plan.protocol == "websocket":
         kind = f"WebSocket, {how_it_runs(plan.root)}"
     elif plan.reply.stream is not None:
-        kind = f"stream ({plan.reply.stream}), {how_it_runs(plan.root)}"
+        kind = f"stream, {how_it_runs(plan.root)}"
     else:
         kind = how_it_runs(plan.root)
     around = type(route).__name__ if compiled.dialect == "request" else None
@@ -139,7 +139,7 @@ def _foreign_endpoint(route: Any) -> str:
 
 
 def _foreign_kind(route: Any) -> str:
-    return f"{type(route).__module__.partition('.')[0]} {type(route).__name__}, served as it is"
+    return f"{type(route).__name__}, served as it is"
 
 
 def _find(operations: Sequence[Operation], wanted: str) -> Operation:
@@ -168,13 +168,13 @@ def _serves(item: Operation, verb: str, path: str) -> bool:
 
 
 def _unknown(operations: Sequence[Operation], label: str, path: str) -> str:
-    labels = [f"{verb} {item.path}" for item in operations for verb in item.verbs]
-    same_path = [each for each in labels if each.partition(" ")[2] == path]
-    close = same_path or get_close_matches(label, labels, n=5, cutoff=0.5)
-    message = f"there is no operation {label}"
-    if close:
-        return f"{message}\n  there is: " + "\n            ".join(close)
-    return f"{message}, nor one that looks like it; without an operation, all are listed"
+    paths = list(dict.fromkeys(item.path for item in operations))
+    close = [path] if path in paths else get_close_matches(path, paths, n=3, cutoff=0.5)
+    found = [item for near in close for item in operations if item.path == near]
+    labels = [f"{verb} {item.path}" for item in found for verb in item.verbs]
+    if labels:
+        return f"there is no operation {label}\n  there is: " + "\n            ".join(labels)
+    return f"there is no operation {label}, nor one that looks like it; without an operation, all are listed"
 
 
 # Telling ------------------------------------------------------------------------------------------------------------

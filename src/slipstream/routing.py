@@ -263,6 +263,11 @@ class APIWebSocketRoute(routing.WebSocketRoute):
     dependant = APIRoute.dependant
     path_regex = APIRoute.path_regex
 
+    @property
+    def compiled(self) -> Compiled:
+        """What serves the route under the overrides that hold now: plan, source and handler."""
+        return self._compiler.compiled(overrides_of(self.dependency_overrides_provider))
+
     @cached_property
     def app(self) -> ASGIApp:  # type: ignore[override]  # an attribute in Starlette
         """The route as an ASGI app, overrides looked up for each request."""
