@@ -132,10 +132,42 @@ class Dog(BaseModel):
     tricks: list[str] = []
 
 
+class Blob(BaseModel):
+    model_config = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
+
+    data: bytes = Field(max_length=9)
+
+
+class Address(BaseModel):
+    model_config = ConfigDict(extra="allow", populate_by_name=True)
+
+    street: str = Field(alias="st")
+
+
+class ByName(BaseModel):
+    model_config = ConfigDict(validate_by_alias=False, validate_by_name=True)
+
+    city: str = Field(alias="ct")
+
+
 @dataclasses.dataclass
 class Point:
     x: float
     y: float = 0
+
+
+@dataclasses.dataclass
+class Circle:
+    radius: float
+
+    @computed_field
+    @property
+    def area(self) -> float:
+        return 3.14 * self.radius**2
+
+
+class Unhashable:
+    __hash__ = None
 
 
 def plain() -> FastAPI:
@@ -214,6 +246,7 @@ def parameters() -> FastAPI:
     @app.get("/all/{key}/{rest:path}")
     def everything(
         key: Annotated[Colour, Path(description="Key", examples=["red"])],
+        made: Annotated[int, Query(default_factory=lambda: 3)],
         rest: str,
         a: Annotated[int | None, Query(ge=0, le=9)] = None,
         b: Annotated[list[str], Query(min_length=1, alias="b-b", deprecated=True)] = ["x"],  # noqa: B006
@@ -230,6 +263,9 @@ def parameters() -> FastAPI:
         since: datetime | None = None,
         ids: Annotated[set[UUID] | None, Query()] = None,
         mode: Literal["a", "b"] = "a",
+        noted: Annotated[int, Unhashable()] = 1,
+        old: Annotated[str, Query(example="old")] = "",
+        kind: Section = Section.books,
     ): ...
 
     @app.get("/models")
@@ -341,6 +377,21 @@ def forms() -> FastAPI:
         login: Annotated[Login | None, Form()] = None,
     ): ...
 
+    @app.post("/open")
+    def open_model(address: Annotated[Address | None, Form()], coupon: Annotated[Coupon | None, Form()] = None): ...
+
+    @app.post("/aliases")
+    def aliases(
+        address: Annotated[Address, Form()], n: Annotated[int, Form()], f: UploadFile, by: Annotated[ByName, Form()]
+    ): ...
+
+    def also(m: Annotated[str, Form(alias="n")]): ...
+
+    @app.post("/one-name-twice")
+    def one_name_twice(
+        n: Annotated[int, Form()], login: Annotated[Login, Form()], also: Annotated[Any, Depends(also)]
+    ): ...
+
     @app.post("/multipart")
     def multipart(a: Annotated[str, Form(media_type="multipart/form-data")], b: Annotated[str, Form()]): ...
 
@@ -402,6 +453,12 @@ def in_and_out(*, separate: bool = True) -> FastAPI:
 
     @app.post("/invoices")
     def invoice(invoice: Invoice) -> list[Invoice]: ...
+
+    @app.post("/blob")
+    def blob(blob: Blob) -> Blob: ...
+
+    @app.post("/circle")
+    def circle(circle: Circle) -> Circle: ...
 
     @app.get("/page")
     def page() -> Page[Invoice]: ...
