@@ -1,0 +1,116 @@
+"""Starlette: the work with its requests, responses and routes, and Pydantic where there are models."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.base import BaseHTTPMiddleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from benchmarks.data import MANY, ROUTES, Item
+
+ITEMS = TypeAdapter(list[Item])
+
+
+def build(work: str) -> Any:
+    """Make the application for one work."""
+    middleware = [Middleware(BaseHTTPMiddleware, dispatch=add_header)] if work == "mw" else []
+    handlers: Any = {HTTPException: json_error}
+    return Starlette(routes=ROUTES_OF[work](), middleware=middleware, exception_handlers=handlers)
+
+
+async def json_error(request: Request, exc: HTTPException) -> Response:
+    return JSONResponse({"detail": exc.detail}, exc.status_code, exc.headers)
+
+
+def integer(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise HTTPException(422, "not an integer") from None
+
+
+async def read_plain(request: Request) -> Response:
+    return JSONResponse({"hello": "world"})
+
+
+async def read_item(request: Request) -> Response:
+    query = request.query_params
+    return JSONResponse(
+        {
+            "item_id": integer(request.path_params["item_id"]),
+            "q": query.get("q"),
+            "limit": integer(query.get("limit", "10")),
+        }
+    )
+
+
+async def create_item(request: Request) -> Response:
+    try:
+        item = Item.model_validate_json(await request.body())
+    except ValidationError as exc:
+        return JSONResponse({"detail": exc.errors(include_url=False, include_input=False)}, 422)
+    return Response(item.model_dump_json(), media_type="application/json")
+
+
+class Session:
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.is_open = True
+
+
+@asynccontextmanager
+async def session(settings: dict[str, str]) -> AsyncIterator[Session]:
+    made = Session(settings["url"])
+    try:
+        yield made
+    finally:
+        made.is_open = False
+
+
+async def read_deps(request: Request) -> Response:
+    settings = {"url": "db://shop", "currency": "EUR"}
+    token = request.headers.get("x-token")
+    if token is None:
+        raise HTTPException(422, "x-token is missing")
+    async with session(settings) as opened:
+        return JSONResponse({"user": token[:4], "currency": settings["currency"], "open": opened.is_open})
+
+
+async def read_items(request: Request) -> Response:
+    return Response(ITEMS.dump_json(MANY), media_type="application/json")
+
+
+def part(n: int) -> Route:
+    async def read_part(request: Request) -> Response:
+        return JSONResponse({"part": n, "item_id": integer(request.path_params["item_id"])})
+
+    return Route(f"/shop/part{n}/{{item_id}}", read_part)
+
+
+def read_sync(request: Request) -> Response:
+    return JSONResponse({"item_id": integer(request.path_params["item_id"])})
+
+
+async def add_header(request: Request, call_next: Any) -> Response:
+    response: Response = await call_next(request)
+    response.headers["x-served-by"] = "bench"
+    return response
+
+
+ROUTES_OF: dict[str, Any] = {
+    "plain": lambda: [Route("/plain", read_plain)],
+    "item": lambda: [Route("/items/{item_id}", read_item)],
+    "post": lambda: [Route("/items", create_item, methods=["POST"])],
+    "deps": lambda: [Route("/deps", read_deps)],
+    "list": lambda: [Route("/items", read_items)],
+    "route500": lambda: [part(n) for n in range(ROUTES)],
+    "mw": lambda: [Route("/plain", read_plain)],
+    "sync": lambda: [Route("/sync/{item_id}", read_sync)],
+}
