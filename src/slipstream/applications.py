@@ -28,7 +28,6 @@ from slipstream.exception_handlers import (
 from slipstream.exceptions import FastAPIDeprecationWarning, RequestValidationError, WebSocketRequestValidationError
 from slipstream.middleware.http import FunctionMiddleware
 from slipstream.openapi.docs import get_redoc_html, get_swagger_ui_html, get_swagger_ui_oauth2_redirect_html
-from slipstream.openapi.utils import get_openapi
 from slipstream.params import Depends
 from slipstream.routing import APIRoute, APIRouter
 from slipstream.types import DecoratedCallable
@@ -138,6 +137,9 @@ class FastAPI(Starlette):
         Replace this method, or change `openapi_schema`, to say something else.
         """
         if self.openapi_schema is None or self._openapi_seen not in (-1, version.number):
+            # The generator is a tenth of the import time, and many processes never make the document.
+            from slipstream.openapi.utils import get_openapi  # noqa: PLC0415 - see above
+
             self.openapi_schema = get_openapi(
                 title=self.title,
                 version=self.version,

@@ -1,15 +1,15 @@
 """Small functions that packages import from here; each belongs to one question about a path operation."""
 
 import re
-import sys
 import warnings
-from typing import Any, Literal, Protocol, TypeVar, get_args
+from typing import Any, Literal, Protocol, TypeVar
 
 from pydantic import PydanticSchemaGenerationError
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from slipstream._engine.plan.fields import ModelField
+from slipstream._engine.signature.annotations import is_pydantic_v1
 from slipstream.datastructures import DefaultPlaceholder
 from slipstream.exceptions import FastAPIDeprecationWarning, FastAPIError, PydanticV1NotSupportedError
 
@@ -54,13 +54,13 @@ def create_model_field(
         FastAPIError: Pydantic cannot handle the type.
         PydanticV1NotSupportedError: It is a model of `pydantic.v1`.
     """
-    if annotation_is_pydantic_v1(type_):
+    if is_pydantic_v1(type_):
         raise PydanticV1NotSupportedError(
             f"pydantic.v1 models are no longer supported: {type_!r}\n  make it a model of Pydantic 2"
         )
     field = ModelField(name, field_info or FieldInfo(annotation=type_, default=default, alias=alias), mode)
     try:
-        _ = field.type_adapter
+        _ = field.checker
     except PydanticSchemaGenerationError:
         raise FastAPIError(
             f"Invalid args for response field! {type_} is not a valid Pydantic field type\n"
@@ -68,19 +68,6 @@ def create_model_field(
             "  Response | dict, give the path operation decorator the parameter response_model=None"
         ) from None
     return field
-
-
-def annotation_is_pydantic_v1(annotation: Any) -> bool:
-    """Whether a model of `pydantic.v1` is, or is an argument of, an annotation.
-
-    That package takes 120 ms to import; where nobody has, there is no such model.
-    """
-    v1 = sys.modules.get("pydantic.v1.main")
-    if v1 is None:
-        return False
-    if isinstance(annotation, type) and isinstance(annotation, type(v1.BaseModel)):
-        return True
-    return any(annotation_is_pydantic_v1(part) for part in get_args(annotation))
 
 
 class _NamedRoute(Protocol):

@@ -8,12 +8,12 @@ from slipstream._engine.signature.annotations import (
     SEQUENCE_TYPES as sequence_types,  # noqa: N811  # FastAPI's name
     is_bytes as is_bytes_or_nonable_bytes_annotation,
     is_bytes_sequence as is_bytes_sequence_annotation,
+    is_pydantic_v1 as annotation_is_pydantic_v1,
     is_scalar as field_annotation_is_scalar,
     is_scalar_sequence as field_annotation_is_scalar_sequence,
     is_sequence as field_annotation_is_sequence,
     is_subclass as lenient_issubclass,
 )
-from slipstream.utils import annotation_is_pydantic_v1 as annotation_is_pydantic_v1
 
 PYDANTIC_VERSION_MINOR_TUPLE = tuple(int(part) for part in VERSION.split(".")[:2])
 

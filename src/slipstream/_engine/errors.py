@@ -59,6 +59,10 @@ class InvalidFieldType(UnsupportedAnnotation):
     """An annotation that Pydantic cannot make a validator of."""
 
 
+class OldPydanticModel(UnsupportedAnnotation):
+    """A model of `pydantic.v1`."""
+
+
 @dataclass(eq=False)
 class DefaultInAnnotated(DefinitionError):
     """A marker inside `Annotated` carries a default of its own."""

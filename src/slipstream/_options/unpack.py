@@ -80,11 +80,16 @@ def completed(defaults: type[D], options: Mapping[str, Any], owner: str) -> D:
     Raises:
         TypeError: An option that does not exist was given, or a required one was not.
     """
-    known = {each.name for each in fields(defaults)}  # type: ignore[arg-type]  # any dataclass
+    known = _names(defaults)
     for name in options:
         if name not in known:
             raise TypeError(f"{owner}() got an unexpected keyword argument {name!r}")
     return defaults(**options)
+
+
+@cache
+def _names(defaults: Any) -> frozenset[str]:
+    return frozenset(each.name for each in fields(defaults))
 
 
 @cache

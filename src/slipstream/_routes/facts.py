@@ -4,11 +4,10 @@ import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from pydantic import PydanticSchemaGenerationError
 from starlette.convertors import PathConvertor, StringConvertor
 from starlette.responses import Response
 
-from slipstream._engine.errors import InvalidFieldType, ScopeMismatch
+from slipstream._engine.errors import InvalidFieldType, OldPydanticModel, ScopeMismatch
 from slipstream._engine.plan.build import build_http_plan, build_websocket_plan
 from slipstream._engine.plan.fields import ModelField
 from slipstream._engine.plan.model import Call, Plan, Reply, StreamKind
@@ -17,7 +16,7 @@ from slipstream._engine.router.pattern import Pattern
 from slipstream._engine.signature.annotations import is_subclass, stream_item
 from slipstream._routes.face import IMPLIED
 from slipstream.datastructures import DefaultPlaceholder
-from slipstream.exceptions import DependencyScopeError, FastAPIError
+from slipstream.exceptions import DependencyScopeError, FastAPIError, PydanticV1NotSupportedError
 from slipstream.responses import EventSourceResponse
 from slipstream.sse import ServerSentEvent
 from slipstream.utils import create_model_field, is_body_allowed_for_status_code
@@ -28,11 +27,14 @@ def read_tree(endpoint: Callable[..., Any], pattern: Pattern, dependencies: Sequ
 
     Raises:
         FastAPIError: A parameter that Pydantic cannot validate.
+        PydanticV1NotSupportedError: A model of Pydantic's first version.
         DependencyScopeError: A dependency that outlives one that it needs.
         DefinitionError: Anything else that is wrong.
     """
     try:
         return build_tree(endpoint, path=pattern.path_format, implied=IMPLIED, dependencies=dependencies)
+    except OldPydanticModel as exc:
+        raise PydanticV1NotSupportedError(str(exc)) from exc
     except InvalidFieldType as exc:
         raise FastAPIError(str(exc)) from exc
     except ScopeMismatch as exc:
@@ -83,15 +85,7 @@ def response_field(model: Any, name: str, status_code: int | str | None) -> Mode
     if not model:
         return None
     assert is_body_allowed_for_status_code(status_code), f"Status code {status_code} must not have a response body"
-    field = create_model_field(name=name, type_=model, mode="serialization")
-    try:
-        _ = field.checker
-    except PydanticSchemaGenerationError as exc:
-        raise FastAPIError(
-            f"Invalid args for response field! Hint: check that {model} is a valid Pydantic field type.\n"
-            "  to return something else than what is annotated, write response_model=None in the decorator"
-        ) from exc
-    return field
+    return create_model_field(name=name, type_=model, mode="serialization")
 
 
 def plan_http(route: Any, tree: Call) -> Plan:

@@ -85,7 +85,7 @@ def wrapped_app(handler: Callable[[Request[Any]], Any], *, is_async: bool) -> AS
                 await leave(closing)
             except BaseException as exc:
                 raise await _fail_closing(closing, exc) from None
-            await respond_open(response, None, scope, receive, send)
+            await respond_open(response, scope, receive, send)
             sent = True
             await leave(exits)
         except BaseException as exc:

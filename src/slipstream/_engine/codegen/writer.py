@@ -14,6 +14,20 @@ from typing import Any
 _RESERVED = frozenset(keyword.kwlist) | frozenset(keyword.softkwlist) | frozenset(dir(builtins))
 
 
+def literal(value: Any) -> str:
+    """Write a string, number, None or a sequence of such as Python does, but with double quotes."""
+    if isinstance(value, (str, bytes)):
+        text = repr(value)
+        prefix, quoted = ("b", text[1:]) if isinstance(value, bytes) else ("", text)
+        inner = quoted[1:-1]
+        return text if quoted[0] == '"' or '"' in inner or "\\'" in inner else f'{prefix}"{inner}"'
+    if type(value) is list:
+        return f"[{', '.join(map(literal, value))}]"
+    if type(value) is tuple:
+        return f"({', '.join(map(literal, value))}{',' if len(value) == 1 else ''})"
+    return repr(value)
+
+
 class Writer:
     """Collects the text of one function and the constants that it names.
 
@@ -54,10 +68,14 @@ class Writer:
         if base[0].isdigit():
             base = f"_{base}"
         name, number = base, 2
-        while name in self._names or name in _RESERVED:
+        while not self.is_free(name):
             name, number = f"{base}_{number}", number + 1
         self._names.add(name)
         return name
+
+    def is_free(self, name: str) -> bool:
+        """Whether nothing has the name yet."""
+        return name not in self._names and name not in _RESERVED
 
     def constant(self, wish: str, value: Any) -> str:
         """Name an object that the text refers to; the same object keeps its name."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from slipstream._engine.abc import Face
 from slipstream._engine.codegen.writer import Writer
+from slipstream._engine.plan.describe import name_of
 from slipstream._engine.plan.fields import ModelField
 from slipstream._engine.plan.model import Again, Call, Plan, Solve, Take
 from slipstream._engine.signature.model import Origin
@@ -18,8 +19,8 @@ from slipstream._engine.wire.values import UNSET
 RESERVED = frozenset(
     {
         "scope", "receive", "send", "errors", "exits", "closing", "sent", "exc", "wrong", "given", "raw", "body",
-        "content_type", "form", "query", "headers", "cookies", "path_params", "request", "websocket", "response",
-        "background", "opened", "result", "payload", "reply", "handler", "is_response",
+        "content_type", "form", "query", "query_lists", "headers", "header_lists", "cookies", "path_params", "request", "websocket", "response",
+        "background", "opened", "place", "result", "payload", "length", "start", "end", "handle",
     }
 )  # fmt: skip
 """Locals of the handler's own; a user's parameter of such a name gets a number."""
@@ -128,6 +129,11 @@ class Draft:
     def constant(self, wish: str, value: Any) -> str:
         """Name an object for the text."""
         return self.text.constant(wish, value)
+
+    def function(self, call: Call) -> str:
+        """Name a user's callable: as it is called, unless a parameter took the name."""
+        name = name_of(call)
+        return self.constant(name if self.text.is_free(name) else f"call_{name}", call.call)
 
     def note(self, what: str, origin: Origin) -> None:
         """Write the comment of a step."""

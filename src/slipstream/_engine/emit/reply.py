@@ -45,33 +45,31 @@ def emit_result(draft: Draft, *, as_object: bool = False) -> None:
     function, given = draft.constant(name, root.call), arguments(draft, root)
     if reply.stream is not None:
         wrap = draft.constant("stream", _stream(draft))
-        text.line(f"result = {wrap}({function}({given}), {_injected(draft)})")
+        text.line(f"result = {wrap}({function}({given}){_injected(draft)})")
         return
     text.line(f"result = {invocation(draft, root, function, given)}")
     if as_object or not is_payload(draft):
         wrap = draft.constant("to_response", _wrapper(draft))
-        text.line(f"result = {wrap}(result, {_injected(draft)})")
+        text.line(f"result = {wrap}(result{_injected(draft)})")
         return
-    text.line(f"is_response = isinstance(result, {draft.constant('Response', Response)})")
-    with text.block("if not is_response:"):
-        _emit_dump(draft)
+    is_response = f"isinstance(result, {draft.constant('Response', Response)})"
+    text.line(f"payload = None if {is_response} else {_dumped(draft)}")
 
 
 def _injected(draft: Draft) -> str:
     """What the endpoint may have set: the injected Response, the background tasks."""
-    return f"{'response' if draft.uses('response') else None}, {'background' if draft.uses('background') else None}"
+    return "".join(f", {name}={name}" for name in ("response", "background") if draft.uses(name))
 
 
-def _emit_dump(draft: Draft) -> None:
+def _dumped(draft: Draft) -> str:
     """Write how the result becomes JSON bytes."""
-    item, text = draft.plan.reply.field, draft.text
+    item = draft.plan.reply.field
     if item is None:
-        text.line(f"payload = {draft.constant('encode', plain_encoder(draft.face.jsonable))}(result)")
-        return
+        return f"{draft.constant('encode', plain_encoder(draft.face.jsonable))}(result)"
     check = draft.constant("check_result", _checker(draft, item))
     dump = draft.constant("dump_result", item.checker.serializer.to_json)
     options = "".join(f", {key}={_option(draft, key, value)}" for key, value in _said(draft).items())
-    text.line(f"payload = {dump}({check}(result){options})")
+    return f"{dump}({check}(result){options})"
 
 
 def _said(draft: Draft) -> dict[str, Any]:
@@ -133,20 +131,21 @@ def emit_send(draft: Draft, *, is_open: bool) -> None:
         is_open: Whether dependencies are still open: an exception then goes to them first.
     """
     text = draft.text
+    text.comment("reply")
     if not is_payload(draft):
         _emit_respond(draft, is_open)
         return
-    with text.block("if is_response:"):
+    with text.block("if payload is None:"):
         _emit_respond(draft, is_open)
     with text.block("else:"):
         _emit_messages(draft, is_open)
 
 
 def _emit_respond(draft: Draft, is_open: bool) -> None:
-    background = "background" if draft.uses("background") else None
+    background = ", background" if draft.uses("background") else ""
     call = draft.constant("respond_open", respond_open) if is_open else draft.constant("respond", respond)
     fail = "" if is_open else f", {draft.constant('fail', draft.face.fail)}"
-    draft.text.line(f"await {call}(result, {background}, scope, receive, send{fail})")
+    draft.text.line(f"await {call}(result, scope, receive, send{fail}{background})")
     if is_open:
         draft.text.line("sent = True")
 
@@ -162,10 +161,11 @@ def _emit_messages(draft: Draft, is_open: bool) -> None:
         text.line("await send(end)")
     else:
         json_type = draft.constant("JSON_TYPE", JSON_TYPE)
-        length = '(b"content-length", b"%d" % len(payload)), ' if has_body(status) else ""
-        text.line(
-            f'await send({{"type": "http.response.start", "status": {status}, "headers": [{length}{json_type}]}})'
-        )
+        headers = json_type
+        if has_body(status):
+            text.line('length = (b"content-length", b"%d" % len(payload))')
+            headers = f"length, {json_type}"
+        text.line(f'await send({{"type": "http.response.start", "status": {status}, "headers": [{headers}]}})')
         content = "payload" if has_body(status) else 'b""'
         text.line(f'await send({{"type": "http.response.body", "body": {content}}})')
     if draft.uses("background"):

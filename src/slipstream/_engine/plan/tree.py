@@ -10,10 +10,17 @@ from pydantic import PydanticSchemaGenerationError
 from pydantic.fields import FieldInfo
 
 from slipstream._engine.abc import DependencyMarker
-from slipstream._engine.errors import DependencyCycle, InvalidFieldType, ScopeMismatch, UnsupportedAnnotation
+from slipstream._engine.errors import (
+    DependencyCycle,
+    InvalidFieldType,
+    OldPydanticModel,
+    ScopeMismatch,
+    UnsupportedAnnotation,
+)
 from slipstream._engine.plan.fields import ModelField
 from slipstream._engine.plan.form_union import read_by_member
 from slipstream._engine.plan.model import Call
+from slipstream._engine.signature.annotations import is_pydantic_v1
 from slipstream._engine.signature.model import Slot
 from slipstream._engine.signature.read import path_names_of, read_signature
 from slipstream._engine.types import ContextKind, SlotSource
@@ -168,6 +175,11 @@ def _shelf(call: Call, source: SlotSource) -> list[ModelField]:
 
 def _checked(field: ModelField, call: Call) -> ModelField:
     """Build the validator now, so that what Pydantic cannot validate fails at the user's line."""
+    if is_pydantic_v1(field.field_info.annotation):
+        raise OldPydanticModel(
+            "pydantic.v1 models are no longer supported", field.name, field.field_info.annotation, call.origin,
+            "make it a model of Pydantic 2",
+        )  # fmt: skip
     try:
         _ = field.checker
     except PydanticSchemaGenerationError as exc:

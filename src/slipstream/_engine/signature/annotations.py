@@ -4,9 +4,11 @@ The answers decide where an unmarked parameter comes from, and which shapes a qu
 """
 
 import collections.abc
+import sys
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import is_dataclass
+from functools import lru_cache, wraps
 from types import UnionType
 from typing import Annotated, Any, TypeGuard, TypeVar, Union, get_args, get_origin
 
@@ -29,6 +31,20 @@ STREAM_ORIGINS = frozenset(
 )
 
 
+def remembered(question: Callable[[Any], T]) -> Callable[[Any], T]:
+    """Ask each annotation only once: an application asks the same ones a thousand times."""
+    known = lru_cache(maxsize=4096)(question)
+
+    @wraps(question)
+    def ask(annotation: Any) -> T:
+        try:
+            return known(annotation)
+        except TypeError:  # not hashable, such as Literal over a list
+            return question(annotation)
+
+    return ask
+
+
 def is_subclass(annotation: Any, classes: type[T] | tuple[type[T], ...]) -> TypeGuard[type[T]]:
     """Whether an annotation is a class below `classes`; False for everything that is no class."""
     try:
@@ -47,6 +63,7 @@ def bare(annotation: Any) -> Any:
     return get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
 
 
+@remembered
 def is_sequence(annotation: Any) -> bool:
     """Whether several values of one key may be meant: `list[int]`, `set[str] | None`."""
     annotation = bare(annotation)
@@ -59,6 +76,7 @@ def _is_sequence_class(annotation: Any) -> bool:
     return not is_subclass(annotation, (str, bytes)) and is_subclass(annotation, SEQUENCE_TYPES)
 
 
+@remembered
 def is_scalar(annotation: Any) -> bool:
     """Whether one string can hold it: no model, mapping, sequence, dataclass or upload."""
     if annotation is Ellipsis:  # from tuple[int, ...]
@@ -80,6 +98,7 @@ def _is_composite_class(annotation: Any) -> bool:
     )
 
 
+@remembered
 def is_scalar_sequence(annotation: Any) -> bool:
     """Whether it is a sequence of scalars, as repeated query keys can hold."""
     annotation = bare(annotation)
@@ -102,6 +121,7 @@ def _is_sequence_of(annotation: Any, wanted: type[Any]) -> bool:
     return is_sequence(annotation) and all(_is_or_holds(bare(item), wanted) for item in get_args(annotation))
 
 
+@remembered
 def is_upload(annotation: Any) -> bool:
     """Whether it is an uploaded file, perhaps optional, or a sequence of them."""
     return _is_or_holds(annotation, UploadFile) or _is_sequence_of(annotation, UploadFile)
@@ -148,3 +168,16 @@ def stream_item(annotation: Any) -> Any | None:
         return None
     arguments = get_args(annotation)
     return arguments[0] if arguments else Any
+
+
+def is_pydantic_v1(annotation: Any) -> bool:
+    """Whether a model of `pydantic.v1` is, or is an argument of, an annotation.
+
+    That package takes 120 ms to import; where nobody has, there is no such model.
+    """
+    v1 = sys.modules.get("pydantic.v1.main")
+    if v1 is None:
+        return False
+    if isinstance(annotation, type) and isinstance(annotation, type(v1.BaseModel)):
+        return True
+    return any(is_pydantic_v1(part) for part in get_args(annotation))

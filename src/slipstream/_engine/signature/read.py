@@ -60,6 +60,9 @@ def read_signature(
     Raises:
         DefinitionError: A parameter that no request can fill, or that two markers fight over.
     """
+    known = _remembered(call, path_names)
+    if known is not None:
+        return known
     written = _written_signature(call)
     namespace = getattr(inspect.unwrap(call), "__globals__", {})
     origin = origin_of(call)
@@ -78,7 +81,32 @@ def read_signature(
     returns = written.return_annotation
     if returns is not EMPTY:
         returns = _resolved(returns, namespace)
-    return Signature(call=call, origin=origin, slots=tuple(slots), returns=returns, kind=call_kind(call))
+    signature = Signature(call=call, origin=origin, slots=tuple(slots), returns=returns, kind=call_kind(call))
+    _remember(signature, path_names)
+    return signature
+
+
+_MEMORY = "__slipstream_signatures__"
+"""Attribute of a function that keeps what was read of it: a dependency is read once, not once per route."""
+
+
+def _remembered(call: Callable[..., Any], path_names: frozenset[str]) -> Signature | None:
+    """Find what was read of a callable under a path that names the same of its parameters."""
+    for named, signature in getattr(call, _MEMORY, ()):
+        # functools.wraps copies attributes: what is remembered may be of the wrapped function.
+        if signature.call is call and named == path_names.intersection(slot.name for slot in signature.slots):
+            return signature  # type: ignore[no-any-return]  # an attribute of a function has no type
+    return None
+
+
+def _remember(signature: Signature, path_names: frozenset[str]) -> None:
+    call: Any = signature.call
+    infos = [slot.meta for slot in signature.slots if slot.source == "path"]
+    depends_on_path = any(isinstance(getattr(info, "validation_alias", None), (str, AliasChoices)) for info in infos)
+    if depends_on_path or not inspect.isfunction(call):
+        return
+    named = path_names.intersection(slot.name for slot in signature.slots)
+    setattr(call, _MEMORY, [*getattr(call, _MEMORY, ()), (named, signature)])
 
 
 def path_names_of(path: str) -> frozenset[str]:

@@ -103,16 +103,23 @@ class Watched:
 
 
 async def respond(
-    response: Any, background: Any, scope: Scope, receive: Receive, send: Send, fail: Callable[..., Awaitable[None]]
+    response: Any,
+    scope: Scope,
+    receive: Receive,
+    send: Send,
+    fail: Callable[..., Awaitable[None]],
+    background: Any = None,
 ) -> None:
     """Send a Response object, with the background tasks that were asked for; nothing is open any more."""
     try:
-        await respond_open(response, background, scope, receive, send)
+        await respond_open(response, scope, receive, send, background)
     except Exception as exc:
         await fail(exc, scope, receive, send, started=RESPONSE_STARTED in scope)
 
 
-async def respond_open(response: Any, background: Any, scope: Scope, receive: Receive, send: Send) -> None:
+async def respond_open(
+    response: Any, scope: Scope, receive: Receive, send: Send, background: Any = None
+) -> None:
     """Send a Response object; if that fails midway, the scope tells."""
     if background is not None and response.background is None:
         response.background = background
@@ -157,7 +164,7 @@ def result_wrapper(
         status: Status of the path operation; None for the class's own.
     """
 
-    def wrap(result: Any, response: Any, background: Any) -> Any:
+    def wrap(result: Any, response: Any = None, background: Any = None) -> Any:
         if isinstance(result, Response):
             if background is not None and result.background is None:
                 result.background = background

@@ -53,7 +53,7 @@ def stream_wrapper(
         status: Status of the path operation; None for the class's own.
     """
 
-    def wrap(generator: Any, response: Any, background: Any) -> Response:
+    def wrap(generator: Any, response: Any = None, background: Any = None) -> Response:
         arguments: dict[str, Any] = {"background": background}
         chosen = (response.status_code if response is not None else None) or status
         if chosen:

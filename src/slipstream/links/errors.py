@@ -1,0 +1,110 @@
+"""What can go wrong with a link, said to the program that uses it."""
+
+from dataclasses import dataclass
+
+from slipstream.exceptions import DefinitionError, SlipstreamError
+
+
+class LinkError(SlipstreamError):
+    """Root of the errors of links."""
+
+
+@dataclass(eq=False)
+class MissingLibrary(LinkError, ImportError):
+    """The library that dials is not installed."""
+
+    library: str
+    purpose: str
+
+    def __str__(self) -> str:
+        return f"{self.purpose} needs the package {self.library!r}\n  pip install 'slipstream[links]'"
+
+
+@dataclass(eq=False)
+class WrongHandler(DefinitionError, LinkError):
+    """A function cannot handle the events of a link as it is written."""
+
+    link: str
+    handler: str
+    claim: str
+
+    def __str__(self) -> str:
+        return (
+            f"{self.handler} cannot handle the events of link {self.link!r}: {self.claim}\n"
+            "  write (connection: Connection, event: SomeType), either or both, and Depends() for anything else"
+        )
+
+
+@dataclass(eq=False)
+class WrongSetup(DefinitionError, LinkError, ValueError):
+    """A setting is out of its range, or two of them contradict each other."""
+
+    setting: str
+    value: object
+    expected: str
+
+    def __str__(self) -> str:
+        return f"{self.setting}={self.value!r} is not possible: expected {self.expected}"
+
+
+@dataclass(eq=False)
+class NotRunning(LinkError, RuntimeError):
+    """Something was asked of a link whose supervisor is not running."""
+
+    link: str
+
+    def __str__(self) -> str:
+        return (
+            f"link {self.link!r} is not running\n"
+            "  its supervisor runs under the application's lifespan: serve the application,\n"
+            "  write `with TestClient(app):`, or `async with links.running():` where there is no application"
+        )
+
+
+@dataclass(eq=False)
+class LinkDown(LinkError, ConnectionError):
+    """A connection ended, or was not there, when something had to go through it.
+
+    `code` is a WebSocket close code, or None where there was none.
+    """
+
+    link: str
+    reason: str
+    code: int | None = None
+
+    def __str__(self) -> str:
+        return f"link {self.link!r} is down: {self.reason}"
+
+
+@dataclass(eq=False)
+class OutboxFull(LinkError):
+    """An outbox with the policy "refuse" has no room for a message."""
+
+    link: str
+    messages: int
+    size: int
+
+    def __str__(self) -> str:
+        return f"the outbox of link {self.link!r} is full: {self.messages} messages, {self.size} bytes"
+
+
+@dataclass(eq=False)
+class CallTimeout(LinkError, TimeoutError):
+    """No reply came in time; the peer may have acted all the same."""
+
+    link: str
+    timeout: float
+
+    def __str__(self) -> str:
+        return f"no reply on link {self.link!r} within {self.timeout:g} seconds"
+
+
+@dataclass(eq=False)
+class CannotSend(LinkError):
+    """The kind of a link has no way to send."""
+
+    link: str
+    kind: str
+
+    def __str__(self) -> str:
+        return f"link {self.link!r} is of kind {self.kind!r}, and nothing can be sent through it now"

@@ -1,0 +1,115 @@
+"""What is sent while a link is down, kept up to a bound until it is up again. No I/O, no clock."""
+
+from collections import deque
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+OutboxPolicy: TypeAlias = Literal["drop_oldest", "refuse"]
+"""What to do when the outbox is full: drop the oldest messages and say so, or refuse the new one."""
+
+DropReason: TypeAlias = Literal["full", "too large", "expired", "shutdown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A message that waits, and when it was given, in monotonic seconds."""
+
+    data: str | bytes
+    at: float
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """What is told of a message that will not be sent.
+
+    Args:
+        reason: "full", "too large", "expired" or "shutdown".
+        size: Its bytes.
+        waited: Seconds that it had waited.
+        data: The message.
+    """
+
+    reason: DropReason
+    size: int
+    waited: float
+    data: str | bytes
+
+    def __repr__(self) -> str:
+        return f"Dropped(reason={self.reason!r}, size={self.size}, waited={self.waited:.3f})"
+
+
+class Outbox:
+    """Messages in the order in which they were given.
+
+    Args:
+        messages: Most messages; 0 keeps none.
+        size: Most bytes in all.
+        ttl: Seconds after which a message is not worth sending; None: always worth it.
+        policy: What to do when full.
+    """
+
+    def __init__(self, messages: int, size: int, ttl: float | None, policy: OutboxPolicy) -> None:
+        self._most, self._most_bytes, self._ttl, self.policy = messages, size, ttl, policy
+        self._kept: deque[Kept] = deque()
+        self.size = 0
+        self.dropped = 0
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def keep(self, data: str | bytes, now: float) -> list[Dropped] | None:
+        """Keep a message.
+
+        Returns:
+            What had to go for it, perhaps the message itself; None if it is refused.
+        """
+        gone = self.expire(now)
+        new = Kept(data, now, len(data.encode()) if isinstance(data, str) else len(data))
+        if self._most == 0 or new.size > self._most_bytes:
+            if self.policy == "refuse":
+                return None
+            return [*gone, self._drop(new, "too large" if self._most else "full", now)]
+        if self.policy == "refuse" and not self._has_room(new.size):
+            return None
+        while not self._has_room(new.size):
+            gone.append(self._drop(self._pop(), "full", now))
+        self._kept.append(new)
+        self.size += new.size
+        return gone
+
+    def take(self, now: float) -> tuple[Kept | None, list[Dropped]]:
+        """Take the oldest message that is still worth sending, and what expired before it."""
+        gone = self.expire(now)
+        return (self._pop() if self._kept else None), gone
+
+    def put_back(self, message: Kept) -> None:
+        """Put a message that was taken and not sent at the front again; the bound is not asked."""
+        self._kept.appendleft(message)
+        self.size += message.size
+
+    def expire(self, now: float) -> list[Dropped]:
+        """Drop what is not worth sending any more."""
+        gone = []
+        while self._ttl is not None and self._kept and now - self._kept[0].at > self._ttl:
+            gone.append(self._drop(self._pop(), "expired", now))
+        return gone
+
+    def clear(self, now: float) -> list[Dropped]:
+        """Drop everything, at shutdown."""
+        gone = []
+        while self._kept:
+            gone.append(self._drop(self._pop(), "shutdown", now))
+        return gone
+
+    def _has_room(self, size: int) -> bool:
+        return len(self._kept) < self._most and self.size + size <= self._most_bytes
+
+    def _pop(self) -> Kept:
+        message = self._kept.popleft()
+        self.size -= message.size
+        return message
+
+    def _drop(self, message: Kept, reason: DropReason, now: float) -> Dropped:
+        self.dropped += 1
+        return Dropped(reason, message.size, now - message.at, message.data)

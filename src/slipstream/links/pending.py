@@ -1,0 +1,67 @@
+"""Calls that wait for their replies."""
+
+import asyncio
+from collections.abc import Hashable
+from typing import Any
+
+from slipstream.links.dedupe import DedupeWindow
+
+
+class PendingCalls:
+    """Replies by the id of their call.
+
+    Args:
+        late: How many ids of calls that were given up to remember, so that their late replies are known as such.
+    """
+
+    def __init__(self, late: int = 1024) -> None:
+        self._waiting: dict[Hashable, asyncio.Future[Any]] = {}
+        self._given_up = DedupeWindow(late)
+        self._last = 0
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    @property
+    def expects_replies(self) -> bool:
+        """Whether a frame might be a reply, in time or late."""
+        return bool(self._waiting) or len(self._given_up) > 0
+
+    def new_id(self) -> str:
+        """Make an id that no other call of this link has."""
+        self._last += 1
+        return str(self._last)
+
+    def open(self, call_id: Hashable) -> "asyncio.Future[Any]":
+        """Begin to wait for a reply.
+
+        Raises:
+            ValueError: A call with this id is waiting already.
+        """
+        if call_id in self._waiting:
+            raise ValueError(f"a call with the id {call_id!r} is waiting already")
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._waiting[call_id] = future
+        return future
+
+    def resolve(self, call_id: Hashable, reply: Any) -> bool:
+        """Hand a reply to its call; tell whether there was one, now or before."""
+        future = self._waiting.pop(call_id, None)
+        if future is None:
+            return call_id in self._given_up
+        if not future.done():
+            future.set_result(reply)
+        return True
+
+    def give_up(self, call_id: Hashable) -> None:
+        """Wait no longer; a late reply is passed over."""
+        if self._waiting.pop(call_id, None) is not None:
+            self._given_up.add(call_id)
+
+    def fail(self, error: Exception) -> int:
+        """Fail every call at once, as when the connection ends; tell how many."""
+        waiting, self._waiting = self._waiting, {}
+        for future in waiting.values():
+            if not future.done():
+                future.set_exception(error)
+        return len(waiting)

@@ -1,0 +1,299 @@
+"""When to try a lost connection again, and when to give up.
+
+Pure rules: no sockets, no clock, no sleep. What draws lots is given; `supervise.py` does the waiting.
+"""
+
+from collections import deque
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Literal, TypeAlias
+from urllib.parse import urljoin, urlsplit
+
+Random: TypeAlias = Callable[[], float]
+"""Draws evenly from [0, 1)."""
+
+FailureKind: TypeAlias = Literal[
+    "refused", "timeout", "tls", "status", "closed", "silent", "protocol", "setup", "hook", "redirect", "error"
+]
+
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_PORTS = {"http": 80, "ws": 80, "https": 443, "wss": 443}
+_HARMLESS = frozenset({"accept", "accept-encoding", "accept-language", "user-agent"})
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why an attempt or a connection ended, as data.
+
+    Args:
+        kind: What sort of end it was.
+        text: One line for people; no secrets, no control characters.
+        status: HTTP status, if the peer answered with one.
+        code: WebSocket close code, if the peer or we closed with one.
+        retry_after: Seconds that the peer asks to wait, if it does.
+        is_final: Whether trying again is known to be useless.
+    """
+
+    kind: FailureKind
+    text: str
+    status: int | None = None
+    code: int | None = None
+    retry_after: float | None = None
+    is_final: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """Try again after `wait` seconds."""
+
+    wait: float
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Give up, for `reason`."""
+
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Backoff:
+    """How long to wait between attempts.
+
+    Args:
+        first: Longest wait before the first new attempt, in seconds; more than 0. Default: 1.
+        limit: Longest wait of all, in seconds; at least `first`. Default: 60.
+        factor: Growth of the longest wait from one attempt to the next; at least 1. Default: 2.
+        reset_after: A connection that was up as long, in seconds, counts as stable: the waits begin anew.
+            Default: 60.
+        retry_after_limit: Longest wait that a peer's `Retry-After` can ask for, in seconds. Default: 300.
+    """
+
+    first: float = 1.0
+    limit: float = 60.0
+    factor: float = 2.0
+    reset_after: float = 60.0
+    retry_after_limit: float = 300.0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.first <= self.limit:
+            raise ValueError(f"expected 0 < first <= limit, not first={self.first!r}, limit={self.limit!r}")
+        if not self.factor >= 1:
+            raise ValueError(f"expected factor >= 1, not {self.factor!r}")
+        if not (self.reset_after >= 0 and self.retry_after_limit >= 0):
+            raise ValueError("expected reset_after and retry_after_limit of 0 or more")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Fatal:
+    """Which ends mean that trying again is useless.
+
+    Args:
+        statuses: HTTP statuses that are, when `tries` attempts in a row end with one. Default: 401, 403, 404.
+        tries: How many; at least 1. Default: 3.
+        close_codes: WebSocket close codes that are, at once. Default: none.
+    """
+
+    statuses: frozenset[int] = frozenset({401, 403, 404})
+    tries: int = 3
+    close_codes: frozenset[int] = frozenset()
+
+    def __post_init__(self) -> None:
+        if self.tries < 1:
+            raise ValueError(f"expected tries >= 1, not {self.tries!r}")
+
+
+def backoff(
+    *, first: float = 1.0, limit: float = 60.0, factor: float = 2.0, random: Random
+) -> Generator[float, None, None]:
+    """Yield how long to wait before each new attempt, without end.
+
+    Args:
+        first: Longest wait before attempt 1, in seconds.
+        limit: Longest wait of all, in seconds.
+        factor: Growth from one attempt to the next; at least 1.
+        random: Draws evenly from [0, 1).
+
+    Yields:
+        Seconds, drawn evenly from [0, bound); bound grows from `first` to `limit`.
+
+    Source:
+        Full jitter, as in Brooker, "Exponential Backoff and Jitter", AWS, 2015.
+    """
+    bound = first
+    while True:
+        yield random() * bound
+        bound = min(limit, bound * factor)
+
+
+class Schedule:
+    """What follows each end of a connection: another attempt and when, or none.
+
+    Args:
+        waits: How long to wait.
+        fatal: When to give up.
+        random: Draws evenly from [0, 1).
+    """
+
+    def __init__(self, waits: Backoff, fatal: Fatal, random: Random) -> None:
+        self._backoff, self._fatal, self._random = waits, fatal, random
+        self._refusals = 0
+        self._waits = self._fresh()
+
+    def _fresh(self) -> Generator[float, None, None]:
+        rule = self._backoff
+        return backoff(first=rule.first, limit=rule.limit, factor=rule.factor, random=self._random)
+
+    def reset(self) -> None:
+        """Begin anew, as after a stable connection."""
+        self._refusals = 0
+        self._waits = self._fresh()
+
+    def after(self, failure: Failure, up_for: float | None) -> Retry | Stop:
+        """Decide what follows.
+
+        Args:
+            failure: The end.
+            up_for: How long the link had been up, in seconds; None if it had not come up.
+
+        Returns:
+            `Retry` with a wait within [0, `Backoff.limit`), on top of what the peer asked for, which is cut to
+            `Backoff.retry_after_limit`: peers that are all told the same moment do not come back in it together.
+        """
+        if up_for is not None:
+            self._refusals = 0
+            if up_for >= self._backoff.reset_after:
+                self.reset()
+        if failure.is_final:
+            return Stop(failure.text)
+        if failure.code is not None and failure.code in self._fatal.close_codes:
+            return Stop(failure.text)
+        if failure.status in self._fatal.statuses:
+            self._refusals += 1
+            if self._refusals >= self._fatal.tries:
+                times = f"{self._refusals} times in a row" if self._refusals > 1 else "once"
+                return Stop(f"{failure.text}, {times}")
+        else:
+            self._refusals = 0
+        asked = min(failure.retry_after or 0.0, self._backoff.retry_after_limit)
+        return Retry(asked + next(self._waits))
+
+
+class Turnstile:
+    """Lets links through so that they do not all return at one moment, whatever the lots say.
+
+    Args:
+        window: Seconds within which at most half of the links may dial. Default: 0.1.
+    """
+
+    def __init__(self, window: float = 0.1) -> None:
+        self._window = window
+        self._passed: deque[float] = deque()
+
+    def admit(self, now: float, links: int) -> float:
+        """Book the next free moment.
+
+        Args:
+            now: The time, in seconds; never less than at the last call.
+            links: How many links share the turnstile.
+
+        Returns:
+            Seconds to wait from now, 0 or more; the moment is taken.
+        """
+        most = max(1, links // 2)
+        # A hair more than the window, so that the two ends of one never count into the same.
+        step = self._window * 1.001
+        moment = now
+        if len(self._passed) >= most:
+            moment = max(now, self._passed[-most] + step)
+        self._passed.append(moment)
+        while len(self._passed) > 1 and len(self._passed) > most and self._passed[0] < now - step:
+            self._passed.popleft()
+        return moment - now
+
+
+def parse_retry_after(value: str | None, now: datetime) -> float | None:
+    """Read a `Retry-After` header.
+
+    Args:
+        value: The header: seconds or an HTTP date; None if there is none.
+        now: The time, with a zone.
+
+    Returns:
+        Seconds from now, 0 or more; None if the header is absent or unreadable.
+
+    Source:
+        RFC 9110, section 10.2.3.
+    """
+    if value is None:
+        return None
+    value = value.strip()
+    if value.isascii() and value.isdigit():
+        return float(value) if len(value) < 16 else 1e15
+    try:
+        moment = parsedate_to_datetime(value)
+    except (ValueError, TypeError, OverflowError):
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return max(0.0, (moment - now).total_seconds())
+
+
+def pause_after(*, had_events: bool, took: float, interval: float, is_long_poll: bool) -> float:
+    """Tell how long to rest between an answer and the next request.
+
+    A long poll asks again at once, if the peer held the request or had something to tell; a peer that
+    answers "nothing" at once does not hold requests, and is asked at the interval, so that nobody spins.
+
+    Args:
+        had_events: Whether the answer had any.
+        took: Seconds from request to answer.
+        interval: Seconds between an answer and the next request.
+        is_long_poll: Whether the peer is expected to hold the request.
+    """
+    if is_long_poll and (had_events or took >= min(1.0, interval)):
+        return 0.0
+    return interval
+
+
+def origin(url: str) -> tuple[str, str, int]:
+    """Read what two URLs must share to be the same peer: security, host, port.
+
+    Raises:
+        ValueError: The port is none.
+    """
+    parts = urlsplit(url)
+    scheme = {"ws": "http", "wss": "https"}.get(parts.scheme, parts.scheme)
+    return scheme, (parts.hostname or "").lower(), parts.port or _PORTS.get(parts.scheme, 0)
+
+
+def redirected(url: str, location: str) -> str | None:
+    """Tell where a redirect leads; None where it must not be followed.
+
+    `http` and `ws` name the same thing to different clients: the answer keeps the words of `url`.
+
+    Args:
+        url: Where the request went.
+        location: The answer's `Location`.
+    """
+    parts = urlsplit(url)
+    target = urlsplit(urljoin(_as_http(url), _as_http(location)))
+    if target.scheme not in ("http", "https") or not target.hostname:
+        return None
+    if parts.scheme in ("https", "wss") and target.scheme == "http":
+        return None
+    scheme = target.scheme.replace("http", "ws", 1) if parts.scheme in ("ws", "wss") else target.scheme
+    return target._replace(scheme=scheme, fragment="").geturl()
+
+
+def _as_http(url: str) -> str:
+    return "http" + url[2:] if url.startswith(("ws:", "wss:")) else url
+
+
+def headers_for(headers: Mapping[str, str], first: str, now: str) -> dict[str, str]:
+    """Choose the headers that may go to where a redirect leads: to another peer only those that say nothing secret."""
+    if origin(first) == origin(now):
+        return dict(headers)
+    return {name: value for name, value in headers.items() if name.lower() in _HARMLESS}
