@@ -6,6 +6,7 @@ made; what it serves requests with is compiled when the first request comes (`_r
 
 import copy
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from enum import Enum, IntEnum
 from functools import cached_property
 from typing import Any, Unpack, cast
@@ -576,6 +577,29 @@ class APIRouter(routing.Router):
         (self.on_startup if event_type == "startup" else self.on_shutdown).append(func)
 
 
-def iter_route_contexts(routes: Sequence[BaseRoute]) -> Iterator[BaseRoute]:
-    """List every route with the prefix and the options that it is served under."""
-    yield from effective(routes)
+@dataclass(frozen=True)
+class RouteContext:
+    """A route as it is served: under the prefixes and options of the routers that include it.
+
+    Attributes of the route (`path`, `methods`, `endpoint`, …) are found on the context too.
+    """
+
+    route: BaseRoute
+
+    @property
+    def original_route(self) -> BaseRoute:
+        """The route as its own router has it."""
+        original: BaseRoute = getattr(self.route, "original_route", self.route)
+        return original
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.route, name)
+
+
+def iter_route_contexts(routes: Sequence[BaseRoute | RouteContext]) -> Iterator[RouteContext]:
+    """List every route, those of included routers in their places, as it is served."""
+    for route in routes:
+        if isinstance(route, RouteContext):
+            yield route
+        else:
+            yield from map(RouteContext, effective([route]))

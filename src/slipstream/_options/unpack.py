@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields
 from functools import cache
 from itertools import pairwise
-from typing import Any, NotRequired, Required, TypeVar, get_origin, get_type_hints
+from typing import Any, NotRequired, Required, TypeVar, cast, get_origin, get_type_hints
 
 F = TypeVar("F", bound=Callable[..., Any])
 D = TypeVar("D")
@@ -80,7 +80,7 @@ def completed(defaults: type[D], options: Mapping[str, Any], owner: str) -> D:
     Raises:
         TypeError: An option that does not exist was given, or a required one was not.
     """
-    known = _names(defaults)
+    known = _names(cast(Any, defaults))
     for name in options:
         if name not in known:
             raise TypeError(f"{owner}() got an unexpected keyword argument {name!r}")
