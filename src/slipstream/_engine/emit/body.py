@@ -105,7 +105,7 @@ def emit_take_body(draft: Draft, step: Take) -> None:
 def _emit_read_form(draft: Draft, body: BodyPlan) -> None:
     read = draft.constant("read_form", form_reader(draft.face.body_error, body.form_limits))
     draft.note("form", draft.plan.root.origin)
-    draft.text.line(f"body = form = await {read}(request)")
+    draft.text.line(f"form = await {read}(request)")
     draft.text.line(f"exits.append({draft.constant('FormExit', FormExit)}(form))")
 
 
@@ -119,5 +119,6 @@ def emit_take_form(draft: Draft, call: Call, embed: bool) -> None:
     for item, variable in zip(call.body_params, names, strict=True):
         draft.variables[id(call), item.name] = variable
     draft.note("form " + ", ".join(item.name for item in call.body_params), call.origin)
-    text.line(f"({', '.join(names)},), wrong = await {take}(form)")
+    values = ", ".join(names) + ("," if len(names) == 1 else "")
+    text.line(f"({values}), wrong = await {take}(form)")
     text.line("errors += wrong")

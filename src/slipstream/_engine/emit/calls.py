@@ -2,7 +2,9 @@
 
 from typing import Any
 
+from slipstream._engine.codegen.writer import literal
 from slipstream._engine.emit.draft import Draft
+from slipstream._engine.plan.describe import name_of
 from slipstream._engine.plan.model import Again, Call, Solve
 from slipstream._engine.wire.cleanup import SlotExit
 from slipstream._engine.wire.threads import ThreadGenerator, in_thread
@@ -26,16 +28,16 @@ def mark_before(draft: Draft, call: Call) -> str | None:
 def emit_solve(draft: Draft, step: Solve, condition: str | None) -> None:
     """Write the call of a dependency, under its condition."""
     call = step.call
-    name = getattr(call.call, "__name__", type(call.call).__name__)
+    name = name_of(call)
     result = None
     if call.name is not None or step.shared:
         result = draft.results[id(call)] = draft.text.local(call.name or name)
     draft.note(f"dependency {name}", call.origin)
     if condition is None:
-        _emit_call(draft, call, result, name)
+        _emit_call(draft, call, result)
         return
     with draft.text.block(f"if {condition}:"):
-        _emit_call(draft, call, result, name)
+        _emit_call(draft, call, result)
     if step.shared:
         failures = draft.failures[id(call)] = draft.text.local(f"{result}_errors")
         start = "" if condition == "not errors" else condition.rpartition(" ")[2]
@@ -70,21 +72,21 @@ def context(draft: Draft, call: Call, kind: Any, annotation: Any) -> str | None:
     """Write what is handed over for a bare annotation; None where this protocol has no such thing."""
     here = "request" if draft.plan.protocol == "http" else "websocket"
     if kind == "scopes":
-        return f"{draft.constant(annotation.__name__, annotation)}(scopes={list(call.oauth_scopes)!r})"
+        return f"{draft.constant(annotation.__name__, annotation)}(scopes={literal(list(call.oauth_scopes))})"
     if kind == "connection" or kind == here:
         return here
     return str(kind) if kind in ("response", "background") else None
 
 
-def _emit_call(draft: Draft, call: Call, result: str | None, name: str) -> None:
-    function = draft.constant(name, call.call)
+def _emit_call(draft: Draft, call: Call, result: str | None) -> None:
+    function = draft.function(call)
     given = arguments(draft, call)
     if call.is_generator:
         _emit_open(draft, call, result, f"{function}({given})")
     elif call.limit is None:
         draft.text.line(_assigned(result, invocation(draft, call, function, given)))
     else:
-        with draft.text.block(f"async with {draft.constant(f'limit_{name}', call.limit)}.get_semaphore():"):
+        with draft.text.block(f"async with {draft.constant(f'limit_{name_of(call)}', call.limit)}.get_semaphore():"):
             draft.text.line(_assigned(result, invocation(draft, call, function, given)))
 
 
@@ -100,10 +102,10 @@ def _emit_open(draft: Draft, call: Call, result: str | None, made: str) -> None:
     """Open a `yield` dependency and remember it for closing."""
     exits = "closing" if call.scope == "function" else "exits"
     if call.limit is not None:
-        limit = draft.constant("limit", call.limit)
-        draft.text.line(f"opened = {limit}.get_semaphore()")
-        draft.text.line("await opened.acquire()")
-        draft.text.line(f"{exits}.append({draft.constant('SlotExit', SlotExit)}(opened))")
+        limit = draft.constant(f"limit_{name_of(call)}", call.limit)
+        draft.text.line(f"place = {limit}.get_semaphore()")
+        draft.text.line("await place.acquire()")
+        draft.text.line(f"{exits}.append({draft.constant('SlotExit', SlotExit)}(place))")
     if call.kind == "gen":
         made = f"{draft.constant('ThreadGenerator', ThreadGenerator)}({made})"
     draft.text.line(f"opened = {made}")

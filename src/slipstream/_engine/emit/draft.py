@@ -18,9 +18,10 @@ from slipstream._engine.wire.values import UNSET
 
 RESERVED = frozenset(
     {
-        "scope", "receive", "send", "errors", "exits", "closing", "sent", "exc", "wrong", "given", "raw", "body",
-        "content_type", "form", "query", "query_lists", "headers", "header_lists", "cookies", "path_params", "request", "websocket", "response",
-        "background", "opened", "place", "result", "payload", "length", "start", "end", "handle",
+        "scope", "receive", "send", "handle", "errors", "exits", "closing", "sent", "exc", "wrong", "given", "raw",
+        "body", "content_type", "form", "query", "query_lists", "headers", "header_lists", "cookies", "path_params",
+        "request", "websocket", "response", "background", "opened", "place", "result", "payload", "length", "start",
+        "end",
     }
 )  # fmt: skip
 """Locals of the handler's own; a user's parameter of such a name gets a number."""
@@ -44,6 +45,7 @@ class Draft:
     prepared: set[str] = field(default_factory=set)
     is_request_given: bool = False
     is_body_fast: bool = False
+    is_body_taken: bool = False
     decode: Callable[..., Any] | None = None
 
     @property

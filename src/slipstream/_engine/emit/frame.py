@@ -11,11 +11,13 @@ from starlette.websockets import WebSocket
 
 from slipstream._engine.abc import Face
 from slipstream._engine.codegen.load import Source
+from slipstream._engine.codegen.writer import literal
 from slipstream._engine.emit.body import decoded, emit_read_body, emit_take_body, emit_take_form
 from slipstream._engine.emit.calls import arguments, emit_again, emit_solve, invocation, mark_before
 from slipstream._engine.emit.draft import Draft
 from slipstream._engine.emit.reply import emit_result, emit_send
 from slipstream._engine.emit.values import emit_take
+from slipstream._engine.plan.describe import name_of
 from slipstream._engine.plan.model import Again, Call, Plan, Solve, Take
 from slipstream._engine.wire.cleanup import inner_failure, leave, open_failure
 from slipstream._engine.wire.reply import blank_response
@@ -56,9 +58,9 @@ def emit_request(plan: Plan, face: Face) -> Source:
         if draft.has_errors:
             text.line("errors = []")
         if draft.has_exits:
-            text.line(f"exits = scope[{EXITS!r}]")
+            text.line(f"exits = scope[{literal(EXITS)}]")
         if draft.has_closing:
-            text.line(f"closing = scope[{CLOSING!r}]")
+            text.line(f"closing = scope[{literal(CLOSING)}]")
         _emit_objects(draft)
         _emit_core(draft, as_object=True)
         text.line("return result")
@@ -104,15 +106,13 @@ def _emit_lists(draft: Draft) -> None:
         draft.text.line("closing = []")
     if draft.keeps_raw:
         draft.text.line("raw = None")
-    elif draft.makes_request:
-        draft.text.line("request = None")
+    if draft.makes_request:
+        draft.text.line(f"request = {draft.constant('Request', Request)}(scope, receive, send)")
 
 
 def _emit_objects(draft: Draft) -> None:
     """Make the objects that somebody asks for."""
     text = draft.text
-    if draft.makes_request:
-        text.line(f"request = {draft.constant('Request', Request)}(scope, receive, send)")
     if draft.uses("response"):
         text.line(f"response = {draft.constant('blank_response', blank_response)}()")
     if draft.uses("background"):
@@ -170,6 +170,8 @@ def _emit_core(draft: Draft, *, as_object: bool = False) -> None:
 def _body_again(draft: Draft) -> str:
     """The parsed body, for the exception to show; parsed now if its model was made from bytes."""
     plan = draft.plan.body
+    if plan is not None and plan.kind == "form":
+        return "form"
     if plan is None or not draft.is_body_fast:
         return "body"
     return decoded(draft, plan)
@@ -182,9 +184,8 @@ def _emit_conversation(draft: Draft) -> None:
         refuse = draft.constant("websocket_error", draft.websocket_error())
         with text.block("if errors:"):
             text.line(f"raise {refuse}(errors, scope)")
-    name = getattr(root.call, "__name__", type(root.call).__name__)
-    draft.note(f"endpoint {name}", root.origin)
-    text.line(invocation(draft, root, draft.constant(name, root.call), arguments(draft, root)))
+    draft.note(f"endpoint {name_of(root)}", root.origin)
+    text.line(invocation(draft, root, draft.function(root), arguments(draft, root)))
 
 
 def _emit_steps(draft: Draft) -> None:

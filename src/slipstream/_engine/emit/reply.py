@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from slipstream._engine.emit.calls import arguments, invocation
 from slipstream._engine.emit.draft import Draft
+from slipstream._engine.plan.describe import name_of
 from slipstream._engine.plan.fields import ModelField
 from slipstream._engine.wire.reply import (
     JSON_TYPE,
@@ -25,6 +26,9 @@ from slipstream._engine.wire.reply import (
     result_wrapper,
 )
 from slipstream._engine.wire.stream import item_dumper, stream_wrapper
+
+_SHORT = 60
+"""Most characters of an expression that is one half of a conditional expression."""
 
 
 def is_payload(draft: Draft) -> bool:
@@ -40,9 +44,8 @@ def emit_result(draft: Draft, *, as_object: bool = False) -> None:
         as_object: Make a Response object in any case.
     """
     text, root, reply = draft.text, draft.plan.root, draft.plan.reply
-    name = getattr(root.call, "__name__", type(root.call).__name__)
-    draft.note(f"endpoint {name}", root.origin)
-    function, given = draft.constant(name, root.call), arguments(draft, root)
+    draft.note(f"endpoint {name_of(root)}", root.origin)
+    function, given = draft.function(root), arguments(draft, root)
     if reply.stream is not None:
         wrap = draft.constant("stream", _stream(draft))
         text.line(f"result = {wrap}({function}({given}){_injected(draft)})")
@@ -53,7 +56,14 @@ def emit_result(draft: Draft, *, as_object: bool = False) -> None:
         text.line(f"result = {wrap}(result{_injected(draft)})")
         return
     is_response = f"isinstance(result, {draft.constant('Response', Response)})"
-    text.line(f"payload = None if {is_response} else {_dumped(draft)}")
+    dumped = _dumped(draft)
+    if len(dumped) <= _SHORT:
+        text.line(f"payload = None if {is_response} else {dumped}")
+        return
+    with text.block(f"if {is_response}:"):
+        text.line("payload = None")
+    with text.block("else:"):
+        text.line(f"payload = {dumped}")
 
 
 def _injected(draft: Draft) -> str:

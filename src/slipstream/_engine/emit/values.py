@@ -9,8 +9,10 @@ from typing import Any
 from pydantic import ValidationError
 from starlette.datastructures import Headers, QueryParams
 
+from slipstream._engine.codegen.writer import literal
 from slipstream._engine.emit.draft import Draft, is_plain_str
 from slipstream._engine.errors import shown
+from slipstream._engine.plan.describe import shown_default
 from slipstream._engine.plan.fields import ModelField, model_fields
 from slipstream._engine.plan.flatten import param_model, request_names
 from slipstream._engine.plan.items import item_of
@@ -47,11 +49,7 @@ def is_simple(item: ModelField) -> bool:
 
 def _described(item: ModelField) -> str:
     text = f"{item.name}: {shown(item.field_info.annotation)}"
-    if item.required:
-        return text
-    if item.field_info.default_factory is not None:
-        return f"{text} = {getattr(item.field_info.default_factory, '__name__', 'factory')}()"
-    return f"{text} = {item.field_info.default!r}"
+    return text if item.required else f"{text} = {shown_default(item)}"
 
 
 def _emit_simple(draft: Draft, step: Take, variable: str) -> None:
@@ -59,7 +57,7 @@ def _emit_simple(draft: Draft, step: Take, variable: str) -> None:
     _, key = request_names(item)[0]
     is_str = is_plain_str(item)
     if step.source == "path" and key in path_names_of(draft.plan.root.path):
-        found = f"{_place(draft, 'path')}[{key!r}]"
+        found = f"{_place(draft, 'path')}[{literal(key)}]"
         if is_str and key in draft.plan.path_strings:
             text.line(f"{variable} = {found}")
         else:
@@ -77,7 +75,7 @@ def _emit_simple(draft: Draft, step: Take, variable: str) -> None:
     with text.block(f"if {target} is None:"):
         if default is None:
             draft.fallible = True
-            text.line(f"errors.append({draft.constant('missing', missing)}({(step.source, key)!r}))")
+            text.line(f"errors.append({draft.constant('missing', missing)}({literal((step.source, key))}))")
         elif default != "None" or not is_str:
             text.line(f"{variable} = {default}")
     decoded = f'{target}.decode("latin-1")' if step.source == "header" else target
@@ -96,11 +94,11 @@ def _emit_check(draft: Draft, step: Take, variable: str, found: str, key: str) -
     with text.block("try:"):
         text.line(f"{variable} = {check}({found})")
     with text.block(f"except {draft.constant('ValidationError', ValidationError)} as wrong:"):
-        text.line(f"errors += {draft.constant('located', located)}(wrong, {(step.source, key)!r})")
+        text.line(f"errors += {draft.constant('located', located)}(wrong, {literal((step.source, key))})")
 
 
 def _key(source: str, key: str) -> str:
-    return repr(key.lower().encode("latin-1")) if source == "header" else repr(key)
+    return literal(key.lower().encode("latin-1") if source == "header" else key)
 
 
 def _place(draft: Draft, source: str, rich: bool = False) -> str:
@@ -132,7 +130,7 @@ def _default(draft: Draft, item: ModelField) -> str | None:
     if info.default_factory is None:
         value = info.default
         if value is None or type(value) in (bool, int, str):
-            return repr(value)
+            return literal(value)
         if isinstance(value, (float, bytes, Enum)):
             return draft.constant(f"default_{item.name}", value)
     return f"{draft.constant(f'make_{item.name}', item.get_default)}()"

@@ -3,15 +3,19 @@
 Made for people; nothing reads it back.
 """
 
+import re
 from collections.abc import Iterator, Sequence
+from enum import Enum
 from os.path import relpath
 from pathlib import Path
 from typing import Any
 
+from slipstream._engine.codegen.writer import literal
 from slipstream._engine.errors import shown
 from slipstream._engine.plan.fields import ModelField
 from slipstream._engine.plan.flatten import request_names
 from slipstream._engine.plan.model import Again, BodyPlan, Call, Plan, Reply, Solve
+from slipstream._engine.signature.kinds import unpartial
 from slipstream._engine.signature.model import Origin, Slot
 
 _INDENT = "  "
@@ -59,8 +63,18 @@ def how_it_runs(call: Call) -> str:
 
 
 def name_of(call: Call) -> str:
-    """Name a call after its function or class."""
-    return getattr(call.call, "__name__", None) or type(call.call).__name__
+    """Name a call after its function or class; an object after its class, in lower case: `http_bearer`."""
+    target = unpartial(call.call)
+    name: str | None = getattr(target, "__name__", None)
+    return name or re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z]{2})(?=[A-Z][a-z])", "_", type(target).__name__).lower()
+
+
+def shown_default(field: ModelField) -> str:
+    """Write a default the way a user would: `10`, `Order.NEWEST`, `make_tags()`."""
+    info = field.field_info
+    if info.default_factory is not None:
+        return f"{getattr(info.default_factory, '__name__', 'factory')}()"
+    return str(info.default) if isinstance(info.default, Enum) else literal(info.default)
 
 
 def _body_lines(body: BodyPlan) -> list[str]:
@@ -141,9 +155,7 @@ def _typed(field: ModelField) -> str:
     text = f"{shown(info.annotation)}{constraints}"
     if field.required:
         return f"{text}, required"
-    if info.default_factory is not None:
-        return f"{text}, default from {getattr(info.default_factory, '__name__', 'a factory')}()"
-    return f"{text}, default {info.default!r}"
+    return f"{text}, default {shown_default(field)}"
 
 
 def _reply_lines(reply: Reply) -> list[str]:

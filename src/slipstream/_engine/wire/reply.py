@@ -117,9 +117,7 @@ async def respond(
         await fail(exc, scope, receive, send, started=RESPONSE_STARTED in scope)
 
 
-async def respond_open(
-    response: Any, scope: Scope, receive: Receive, send: Send, background: Any = None
-) -> None:
+async def respond_open(response: Any, scope: Scope, receive: Receive, send: Send, background: Any = None) -> None:
     """Send a Response object; if that fails midway, the scope tells."""
     if background is not None and response.background is None:
         response.background = background

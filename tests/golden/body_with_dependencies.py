@@ -1,0 +1,44 @@
+# <slipstream POST /items>
+
+async def handle(scope, receive, send):
+    errors = []
+    raw = None
+    try:
+        # body (body_with_dependencies.py:20)
+        raw = await read_body(receive)
+        headers = read_headers(scope)
+        content_type = headers.get(b"content-type")
+        item = body = UNSET
+        if raw and is_json(content_type, True):
+            try:
+                item = parse_item(raw)
+            except ValidationError:
+                pass  # told in full below
+        if item is UNSET:
+            body = decode_body(raw, content_type, scope)
+        # header x_token: str (body_with_dependencies.py:16)
+        x_token = headers.get(b"x-token")
+        if x_token is None:
+            errors.append(missing(("header", "x-token")))
+        else:
+            x_token = x_token.decode("latin-1")
+        # dependency current_user (body_with_dependencies.py:16)
+        if not errors:
+            user = await current_user(x_token=x_token)
+        if item is UNSET:
+            item, wrong = take_item(body)
+            errors += wrong
+        if errors:
+            raise request_error(errors, decode_body(raw, content_type, scope), scope)
+        # endpoint create_item (body_with_dependencies.py:20)
+        result = await create_item(item=item, user=user)
+        payload = None if isinstance(result, Response) else dump_result(check_result(result), by_alias=True)
+    except Exception as exc:
+        return await fail(exc, scope, receive, send, started=False, body=raw)
+    # reply
+    if payload is None:
+        await respond(result, scope, receive, send, fail)
+    else:
+        length = (b"content-length", b"%d" % len(payload))
+        await send({"type": "http.response.start", "status": 200, "headers": [length, JSON_TYPE]})
+        await send({"type": "http.response.body", "body": payload})

@@ -1,0 +1,26 @@
+# <slipstream GET /items>
+
+async def handle(scope, receive, send):
+    errors = []
+    try:
+        # cookie session: str (cookie.py:10)
+        cookies = read_cookies(scope)
+        session = cookies.get("session")
+        if session is None:
+            errors.append(missing(("cookie", "session")))
+        # cookie theme: str | None = None (cookie.py:10)
+        theme = cookies.get("theme")
+        if errors:
+            raise request_error(errors, None, scope)
+        # endpoint list_items (cookie.py:10)
+        result = await list_items(session=session, theme=theme)
+        payload = None if isinstance(result, Response) else encode(result)
+    except Exception as exc:
+        return await fail(exc, scope, receive, send, started=False)
+    # reply
+    if payload is None:
+        await respond(result, scope, receive, send, fail)
+    else:
+        length = (b"content-length", b"%d" % len(payload))
+        await send({"type": "http.response.start", "status": 200, "headers": [length, JSON_TYPE]})
+        await send({"type": "http.response.body", "body": payload})

@@ -1,0 +1,31 @@
+# <slipstream POST /photos>
+
+async def handle(scope, receive, send):
+    errors = []
+    exits = []
+    request = Request(scope, receive, send)
+    sent = False
+    try:
+        # form (file.py:8)
+        form = await read_form(request)
+        exits.append(FormExit(form))
+        # form photo (file.py:8)
+        (photo,), wrong = await take_form(form)
+        errors += wrong
+        if errors:
+            raise request_error(errors, form, scope)
+        # endpoint upload_photo (file.py:8)
+        result = await upload_photo(photo=photo)
+        payload = None if isinstance(result, Response) else encode(result)
+        # reply
+        if payload is None:
+            await respond_open(result, scope, receive, send)
+            sent = True
+        else:
+            sent = True
+            length = (b"content-length", b"%d" % len(payload))
+            await send({"type": "http.response.start", "status": 200, "headers": [length, JSON_TYPE]})
+            await send({"type": "http.response.body", "body": payload})
+        await leave(exits)
+    except BaseException as exc:
+        return await fail_open(exits, exc, sent, scope, receive, send, connection=request)

@@ -1,0 +1,41 @@
+# <slipstream POST /login>
+
+async def handle(scope, receive, send):
+    errors = []
+    exits = []
+    request = Request(scope, receive, send)
+    sent = False
+    try:
+        # form (form.py:10)
+        form = await read_form(request)
+        exits.append(FormExit(form))
+        # query remember: bool = False (form.py:10)
+        query = read_query(scope["query_string"])
+        given = query.get("remember")
+        if given is None:
+            remember = False
+        else:
+            try:
+                remember = check_remember(given)
+            except ValidationError as wrong:
+                errors += located(wrong, ("query", "remember"))
+        # form username, password (form.py:10)
+        (username, password), wrong = await take_form(form)
+        errors += wrong
+        if errors:
+            raise request_error(errors, form, scope)
+        # endpoint log_in (form.py:10)
+        result = await log_in(username=username, password=password, remember=remember)
+        payload = None if isinstance(result, Response) else encode(result)
+        # reply
+        if payload is None:
+            await respond_open(result, scope, receive, send)
+            sent = True
+        else:
+            sent = True
+            length = (b"content-length", b"%d" % len(payload))
+            await send({"type": "http.response.start", "status": 200, "headers": [length, JSON_TYPE]})
+            await send({"type": "http.response.body", "body": payload})
+        await leave(exits)
+    except BaseException as exc:
+        return await fail_open(exits, exc, sent, scope, receive, send, connection=request)

@@ -1,0 +1,31 @@
+# <slipstream POST /login>
+
+async def handle(scope, receive, send):
+    errors = []
+    exits = []
+    request = Request(scope, receive, send)
+    sent = False
+    try:
+        # form (form_model.py:17)
+        form = await read_form(request)
+        exits.append(FormExit(form))
+        # form credentials (form_model.py:17)
+        (credentials,), wrong = await take_form(form)
+        errors += wrong
+        if errors:
+            raise request_error(errors, form, scope)
+        # endpoint log_in (form_model.py:17)
+        result = await log_in(credentials=credentials)
+        payload = None if isinstance(result, Response) else encode(result)
+        # reply
+        if payload is None:
+            await respond_open(result, scope, receive, send)
+            sent = True
+        else:
+            sent = True
+            length = (b"content-length", b"%d" % len(payload))
+            await send({"type": "http.response.start", "status": 200, "headers": [length, JSON_TYPE]})
+            await send({"type": "http.response.body", "body": payload})
+        await leave(exits)
+    except BaseException as exc:
+        return await fail_open(exits, exc, sent, scope, receive, send, connection=request)

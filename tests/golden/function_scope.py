@@ -1,0 +1,34 @@
+# <slipstream POST /rows>
+
+async def handle(scope, receive, send):
+    exits = []
+    closing = []
+    sent = False
+    try:
+        try:
+            # dependency connection (function_scope.py:11)
+            opened = call_connection()
+            connection = await opened.__anext__()
+            exits.append(opened)
+            # dependency transaction (function_scope.py:15)
+            opened = call_transaction(connection=connection)
+            transaction = await opened.__anext__()
+            closing.append(opened)
+            # endpoint add_row (function_scope.py:19)
+            result = await add_row(transaction=transaction)
+            payload = None if isinstance(result, Response) else encode(result)
+            await leave(closing)
+        except BaseException as exc:
+            raise await fail_closing(closing, exc)
+        # reply
+        if payload is None:
+            await respond_open(result, scope, receive, send)
+            sent = True
+        else:
+            sent = True
+            length = (b"content-length", b"%d" % len(payload))
+            await send({"type": "http.response.start", "status": 200, "headers": [length, JSON_TYPE]})
+            await send({"type": "http.response.body", "body": payload})
+        await leave(exits)
+    except BaseException as exc:
+        return await fail_open(exits, exc, sent, scope, receive, send)

@@ -1,0 +1,34 @@
+# <slipstream POST /items>
+
+async def handle(scope, receive, send):
+    errors = []
+    raw = None
+    try:
+        # body (json_model.py:15)
+        raw = await read_body(receive)
+        content_type = find_header(scope, b"content-type")
+        item = body = UNSET
+        if raw and is_json(content_type, True):
+            try:
+                item = parse_item(raw)
+            except ValidationError:
+                pass  # told in full below
+        if item is UNSET:
+            body = decode_body(raw, content_type, scope)
+        if item is UNSET:
+            item, wrong = take_item(body)
+            errors += wrong
+        if errors:
+            raise request_error(errors, decode_body(raw, content_type, scope), scope)
+        # endpoint create_item (json_model.py:15)
+        result = await create_item(item=item)
+        payload = None if isinstance(result, Response) else dump_result(check_result(result), by_alias=True)
+    except Exception as exc:
+        return await fail(exc, scope, receive, send, started=False, body=raw)
+    # reply
+    if payload is None:
+        await respond(result, scope, receive, send, fail)
+    else:
+        length = (b"content-length", b"%d" % len(payload))
+        await send({"type": "http.response.start", "status": 201, "headers": [length, JSON_TYPE]})
+        await send({"type": "http.response.body", "body": payload})

@@ -1,0 +1,27 @@
+# <slipstream POST /timers>
+
+async def handle(scope, receive, send):
+    errors = []
+    raw = None
+    try:
+        # body (json_parsed_first.py:16)
+        raw = await read_body(receive)
+        content_type = find_header(scope, b"content-type")
+        body = decode_body(raw, content_type, scope)
+        # body timer (json_parsed_first.py:16)
+        timer, wrong = take_timer(body)
+        errors += wrong
+        if errors:
+            raise request_error(errors, body, scope)
+        # endpoint start_timer (json_parsed_first.py:16)
+        result = await start_timer(timer=timer)
+        payload = None if isinstance(result, Response) else encode(result)
+    except Exception as exc:
+        return await fail(exc, scope, receive, send, started=False, body=raw)
+    # reply
+    if payload is None:
+        await respond(result, scope, receive, send, fail)
+    else:
+        length = (b"content-length", b"%d" % len(payload))
+        await send({"type": "http.response.start", "status": 200, "headers": [length, JSON_TYPE]})
+        await send({"type": "http.response.body", "body": payload})

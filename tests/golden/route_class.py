@@ -1,0 +1,30 @@
+# <slipstream POST /items>
+
+async def handle(request):
+    scope = request.scope
+    errors = []
+    exits = scope["slipstream.exits"]
+    # body (route_class.py:28)
+    raw = await read_request_body(request)
+    content_type = find_header(scope, b"content-type")
+    item = body = UNSET
+    if raw and is_json(content_type, True):
+        try:
+            item = parse_item(raw)
+        except ValidationError:
+            pass  # told in full below
+    if item is UNSET:
+        body = decode_body(raw, content_type, scope)
+    # dependency connection (route_class.py:21)
+    opened = call_connection()
+    connection = await opened.__anext__()
+    exits.append(opened)
+    if item is UNSET:
+        item, wrong = take_item(body)
+        errors += wrong
+    if errors:
+        raise request_error(errors, decode_body(raw, content_type, scope), scope)
+    # endpoint create_item (route_class.py:28)
+    result = await create_item(item=item, connection=connection)
+    result = to_response(result)
+    return result

@@ -1,0 +1,21 @@
+# <slipstream GET /me/items>
+
+async def handle(scope, receive, send):
+    request = Request(scope, receive, send)
+    try:
+        # dependency oauth2_password_bearer (oauth2.py:126)
+        token = await oauth2_password_bearer(request=request)
+        # dependency current_user (security_scopes.py:12)
+        user = await current_user(scopes=SecurityScopes(scopes=["me", "items"]), token=token)
+        # endpoint read_own_items (security_scopes.py:16)
+        result = await read_own_items(user=user)
+        payload = None if isinstance(result, Response) else encode(result)
+    except Exception as exc:
+        return await fail(exc, scope, receive, send, started=False, connection=request)
+    # reply
+    if payload is None:
+        await respond(result, scope, receive, send, fail)
+    else:
+        length = (b"content-length", b"%d" % len(payload))
+        await send({"type": "http.response.start", "status": 200, "headers": [length, JSON_TYPE]})
+        await send({"type": "http.response.body", "body": payload})

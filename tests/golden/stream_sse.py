@@ -1,0 +1,18 @@
+# <slipstream GET /events>
+
+async def handle(scope, receive, send):
+    exits = []
+    sent = False
+    try:
+        # dependency channel (stream_sse.py:12)
+        opened = call_channel()
+        channel = await opened.__anext__()
+        exits.append(opened)
+        # endpoint stream_events (stream_sse.py:16)
+        result = stream(stream_events(channel=channel))
+        # reply
+        await respond_open(result, scope, receive, send)
+        sent = True
+        await leave(exits)
+    except BaseException as exc:
+        return await fail_open(exits, exc, sent, scope, receive, send)

@@ -1,0 +1,27 @@
+# <slipstream GET /items/{item_id}>
+
+async def handle(scope, receive, send):
+    errors = []
+    try:
+        # dependency settings (sync_endpoint.py:10)
+        settings = await in_thread(call_settings)
+        # path item_id: int (sync_endpoint.py:14)
+        path_params = scope["path_params"]
+        try:
+            item_id = check_item_id(path_params["item_id"])
+        except ValidationError as wrong:
+            errors += located(wrong, ("path", "item_id"))
+        if errors:
+            raise request_error(errors, None, scope)
+        # endpoint read_item (sync_endpoint.py:14)
+        result = await in_thread(read_item, item_id=item_id, settings=settings)
+        payload = None if isinstance(result, Response) else encode(result)
+    except Exception as exc:
+        return await fail(exc, scope, receive, send, started=False)
+    # reply
+    if payload is None:
+        await respond(result, scope, receive, send, fail)
+    else:
+        length = (b"content-length", b"%d" % len(payload))
+        await send({"type": "http.response.start", "status": 200, "headers": [length, JSON_TYPE]})
+        await send({"type": "http.response.body", "body": payload})
