@@ -4,11 +4,11 @@ async def handle(scope, receive, send):
     errors = []
     raw = None
     try:
-        # body (body_with_dependencies.py:20)
+        # body, as JSON (body_with_dependencies.py:20)
         raw = await read_body(receive)
         headers = read_headers(scope)
         content_type = headers.get(b"content-type")
-        item = body = UNSET
+        item = UNSET
         if raw and is_json(content_type, True):
             try:
                 item = parse_item(raw)
@@ -25,6 +25,7 @@ async def handle(scope, receive, send):
         # dependency current_user (body_with_dependencies.py:16)
         if not errors:
             user = await current_user(x_token=x_token)
+        # body item: Item (body_with_dependencies.py:20)
         if item is UNSET:
             item, wrong = take_item(body)
             errors += wrong

@@ -4,17 +4,17 @@ async def handle(scope, receive, send):
     errors = []
     raw = None
     try:
-        # body (embedded_bodies.py:20)
+        # body, as JSON (embedded_bodies.py:20)
         raw = await read_body(receive)
         content_type = find_header(scope, b"content-type")
         body = decode_body(raw, content_type, scope)
-        # body item (embedded_bodies.py:20)
+        # body item: Item (embedded_bodies.py:20)
         item, wrong = take_item(body)
         errors += wrong
-        # body user (embedded_bodies.py:20)
+        # body user: User (embedded_bodies.py:20)
         user, wrong = take_user(body)
         errors += wrong
-        # body urgency (embedded_bodies.py:20)
+        # body urgency: int = 1 (embedded_bodies.py:20)
         urgency, wrong = take_urgency(body)
         errors += wrong
         if errors:

@@ -6,10 +6,10 @@ async def handle(scope, receive, send):
     request = Request(scope, receive, send)
     sent = False
     try:
-        # form (file.py:8)
+        # body, as a form (file.py:8)
         form = await read_form(request)
         exits.append(FormExit(form))
-        # form photo (file.py:8)
+        # form photo: UploadFile (file.py:8)
         (photo,), wrong = await take_form(form)
         errors += wrong
         if errors:

@@ -6,7 +6,7 @@ async def handle(scope, receive, send):
     request = Request(scope, receive, send)
     sent = False
     try:
-        # form (form.py:10)
+        # body, as a form (form.py:10)
         form = await read_form(request)
         exits.append(FormExit(form))
         # query remember: bool = False (form.py:10)
@@ -19,7 +19,7 @@ async def handle(scope, receive, send):
                 remember = check_remember(given)
             except ValidationError as wrong:
                 errors += located(wrong, ("query", "remember"))
-        # form username, password (form.py:10)
+        # form username: str, password: str (form.py:10)
         (username, password), wrong = await take_form(form)
         errors += wrong
         if errors:

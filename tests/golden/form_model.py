@@ -6,10 +6,10 @@ async def handle(scope, receive, send):
     request = Request(scope, receive, send)
     sent = False
     try:
-        # form (form_model.py:17)
+        # body, as a form (form_model.py:17)
         form = await read_form(request)
         exits.append(FormExit(form))
-        # form credentials (form_model.py:17)
+        # form credentials: Credentials (form_model.py:17)
         (credentials,), wrong = await take_form(form)
         errors += wrong
         if errors:

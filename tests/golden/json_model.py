@@ -4,10 +4,10 @@ async def handle(scope, receive, send):
     errors = []
     raw = None
     try:
-        # body (json_model.py:15)
+        # body item: Item (json_model.py:15)
         raw = await read_body(receive)
         content_type = find_header(scope, b"content-type")
-        item = body = UNSET
+        item = UNSET
         if raw and is_json(content_type, True):
             try:
                 item = parse_item(raw)
@@ -15,11 +15,10 @@ async def handle(scope, receive, send):
                 pass  # told in full below
         if item is UNSET:
             body = decode_body(raw, content_type, scope)
-        if item is UNSET:
             item, wrong = take_item(body)
             errors += wrong
         if errors:
-            raise request_error(errors, decode_body(raw, content_type, scope), scope)
+            raise request_error(errors, body, scope)
         # endpoint create_item (json_model.py:15)
         result = await create_item(item=item)
         payload = None if isinstance(result, Response) else dump_result(check_result(result), by_alias=True)

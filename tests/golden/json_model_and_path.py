@@ -4,10 +4,10 @@ async def handle(scope, receive, send):
     errors = []
     raw = None
     try:
-        # body (json_model_and_path.py:15)
+        # body, as JSON (json_model_and_path.py:15)
         raw = await read_body(receive)
         content_type = find_header(scope, b"content-type")
-        item = body = UNSET
+        item = UNSET
         if raw and is_json(content_type, True):
             try:
                 item = parse_item(raw)
@@ -31,6 +31,7 @@ async def handle(scope, receive, send):
                 notify = check_notify(given)
             except ValidationError as wrong:
                 errors += located(wrong, ("query", "notify"))
+        # body item: Item (json_model_and_path.py:15)
         if item is UNSET:
             item, wrong = take_item(body)
             errors += wrong

@@ -4,11 +4,11 @@ async def handle(scope, receive, send):
     errors = []
     raw = None
     try:
-        # body (json_parsed_first.py:16)
+        # body, as JSON (json_parsed_first.py:16)
         raw = await read_body(receive)
         content_type = find_header(scope, b"content-type")
         body = decode_body(raw, content_type, scope)
-        # body timer (json_parsed_first.py:16)
+        # body timer: golden_json_parsed_first.Timer | None = None (json_parsed_first.py:16)
         timer, wrong = take_timer(body)
         errors += wrong
         if errors:

@@ -4,10 +4,10 @@ async def handle(request):
     scope = request.scope
     errors = []
     exits = scope["slipstream.exits"]
-    # body (route_class.py:28)
+    # body, as JSON (route_class.py:28)
     raw = await read_request_body(request)
     content_type = find_header(scope, b"content-type")
-    item = body = UNSET
+    item = UNSET
     if raw and is_json(content_type, True):
         try:
             item = parse_item(raw)
@@ -19,6 +19,7 @@ async def handle(request):
     opened = call_connection()
     connection = await opened.__anext__()
     exits.append(opened)
+    # body item: Item (route_class.py:28)
     if item is UNSET:
         item, wrong = take_item(body)
         errors += wrong

@@ -1,8 +1,12 @@
 """The text that reads the body, before any dependency runs, and gives its parts to their parameters."""
 
+from collections.abc import Callable
+from typing import Any
+
 from pydantic import ValidationError
 
 from slipstream._engine.emit.draft import Draft
+from slipstream._engine.emit.values import described
 from slipstream._engine.plan.body import form_models
 from slipstream._engine.plan.fields import ModelField
 from slipstream._engine.plan.items import form_item, item_of
@@ -11,6 +15,7 @@ from slipstream._engine.plan.model import BodyPlan, Call, Take
 from slipstream._engine.wire.body import body_decoder, body_reader, is_json, key_taker, whole_taker
 from slipstream._engine.wire.cleanup import FormExit
 from slipstream._engine.wire.form import form_reader, form_taker
+from slipstream._engine.wire.take import Item
 from slipstream._engine.wire.values import UNSET, find_header, read_headers
 
 
@@ -20,7 +25,8 @@ def emit_read_body(draft: Draft, body: BodyPlan) -> None:
         _emit_read_form(draft, body)
         return
     text = draft.text
-    draft.note("body", draft.plan.root.origin)
+    fast = fast_field(body)
+    _note_body(draft, fast)
     if draft.has_request:
         read = draft.constant("read_request_body", body_reader(draft.face.body_error, from_request=True))
         text.line(f"raw = await {read}(request)")
@@ -28,14 +34,13 @@ def emit_read_body(draft: Draft, body: BodyPlan) -> None:
         read = draft.constant("read_body", body_reader(draft.face.body_error))
         text.line(f"raw = await {read}(receive)")
     text.line(f"content_type = {_content_type(draft)}")
-    fast = fast_field(body)
     if fast is None:
         text.line(f"body = {decoded(draft, body)}")
         return
     draft.is_body_fast = True
     variable = _fast_variable(draft, fast)
     unset = draft.constant("UNSET", UNSET)
-    text.line(f"{variable} = body = {unset}")
+    text.line(f"{variable} = {unset}")
     parse = draft.constant(f"parse_{fast.name}", fast.checker.validator.validate_json)
     with text.block(f"if raw and {draft.constant('is_json', is_json)}(content_type, {body.strict}):"):
         with text.block("try:"):
@@ -44,6 +49,23 @@ def emit_read_body(draft: Draft, body: BodyPlan) -> None:
             text.line("pass  # told in full below")
     with text.block(f"if {variable} is {unset}:"):
         text.line(f"body = {decoded(draft, body)}")
+        if _is_taken_at_once(draft, fast):
+            draft.is_body_taken = True
+            _emit_taken(draft, fast, variable, whole_taker)
+
+
+def _is_taken_at_once(draft: Draft, fast: ModelField) -> bool:
+    """Whether nothing is read before the body's parameter, so that its errors come first."""
+    first = draft.plan.steps[0]
+    return isinstance(first, Take) and first.field is fast
+
+
+def _note_body(draft: Draft, fast: ModelField | None) -> None:
+    first = draft.plan.steps[0]
+    if fast is not None and _is_taken_at_once(draft, fast):
+        draft.note(f"body {described(fast)}", first.call.origin)
+    else:
+        draft.note("body, as JSON", draft.plan.root.origin)
 
 
 def _content_type(draft: Draft) -> str:
@@ -89,22 +111,28 @@ def emit_take_body(draft: Draft, step: Take) -> None:
     draft.fallible = True
     text, item = draft.text, step.field
     make = key_taker if body.embed else whole_taker
-    take = draft.constant(f"take_{item.name}", make(item_of(item)))
     known = draft.variables.get((id(step.call), item.name))
+    if known is not None and draft.is_body_taken:
+        return
+    draft.note(f"body {described(item)}", step.call.origin)
     if known is not None:
         with text.block(f"if {known} is {draft.constant('UNSET', UNSET)}:"):
-            text.line(f"{known}, wrong = {take}(body)")
-            text.line("errors += wrong")
+            _emit_taken(draft, item, known, make)
         return
     variable = draft.variables[id(step.call), item.name] = text.local(item.name)
-    draft.note(f"body {item.name}", step.call.origin)
-    text.line(f"{variable}, wrong = {take}(body)")
-    text.line("errors += wrong")
+    _emit_taken(draft, item, variable, make)
+
+
+def _emit_taken(draft: Draft, item: ModelField, variable: str, make: Callable[[Item], Any]) -> None:
+    """Write the validation of a parameter's part of the parsed body."""
+    take = draft.constant(f"take_{item.name}", make(item_of(item)))
+    draft.text.line(f"{variable}, wrong = {take}(body)")
+    draft.text.line("errors += wrong")
 
 
 def _emit_read_form(draft: Draft, body: BodyPlan) -> None:
     read = draft.constant("read_form", form_reader(draft.face.body_error, body.form_limits))
-    draft.note("form", draft.plan.root.origin)
+    draft.note("body, as a form", draft.plan.root.origin)
     draft.text.line(f"form = await {read}(request)")
     draft.text.line(f"exits.append({draft.constant('FormExit', FormExit)}(form))")
 
@@ -118,7 +146,7 @@ def emit_take_form(draft: Draft, call: Call, embed: bool) -> None:
     names = [text.local(item.name) for item in call.body_params]
     for item, variable in zip(call.body_params, names, strict=True):
         draft.variables[id(call), item.name] = variable
-    draft.note("form " + ", ".join(item.name for item in call.body_params), call.origin)
+    draft.note("form " + ", ".join(map(described, call.body_params)), call.origin)
     values = ", ".join(names) + ("," if len(names) == 1 else "")
     text.line(f"({values}), wrong = await {take}(form)")
     text.line("errors += wrong")

@@ -172,7 +172,9 @@ def _body_again(draft: Draft) -> str:
     plan = draft.plan.body
     if plan is not None and plan.kind == "form":
         return "form"
-    if plan is None or not draft.is_body_fast:
+    takes = [step for step in draft.plan.steps if isinstance(step, Take) and draft.can_fail(step)]
+    is_parsed = draft.is_body_taken and len(takes) == 1
+    if plan is None or not draft.is_body_fast or is_parsed:
         return "body"
     return decoded(draft, plan)
 

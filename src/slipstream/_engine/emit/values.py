@@ -28,7 +28,7 @@ def emit_take(draft: Draft, step: Take) -> None:
     """Write the reading of one value; errors go to the list `errors`."""
     variable = draft.text.local(step.field.name)
     draft.variables[id(step.call), step.field.name] = variable
-    draft.note(f"{step.source} {_described(step.field)}", step.call.origin)
+    draft.note(f"{step.source} {described(step.field)}", step.call.origin)
     if is_simple(step.field):
         _emit_simple(draft, step, variable)
     else:
@@ -47,7 +47,8 @@ def is_simple(item: ModelField) -> bool:
     )
 
 
-def _described(item: ModelField) -> str:
+def described(item: ModelField) -> str:
+    """Write a parameter for a comment, as the user wrote it: `limit: int = 10`."""
     text = f"{item.name}: {shown(item.field_info.annotation)}"
     return text if item.required else f"{text} = {shown_default(item)}"
 
