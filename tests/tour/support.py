@@ -6,7 +6,7 @@ import secrets
 import subprocess
 import sys
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -15,26 +15,28 @@ import httpx2
 from websockets.sync.client import ClientConnection, connect
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-PATIENCE = 20
+UVICORN = ("uvicorn", "tour.main:app", "--app-dir", str(EXAMPLES), "--timeout-graceful-shutdown", "3")
+SLIPSTREAM_RUN = ("slipstream", "run", str(EXAMPLES / "tour" / "main.py"))
+PATIENCE = 30
 """Seconds after which something that should happen at once is taken for lost."""
 
 
 class Server:
-    """The tour under uvicorn, in a process of its own, on a free port of the loopback interface.
+    """The tour in a process of its own, on a free port of the loopback interface.
 
     Args:
         data_dir: Where the database, the uploads and the secret live.
+        program: The Python module that serves it, and its arguments.
         environment: Further settings, such as `TOUR_SECRET`.
     """
 
-    def __init__(self, data_dir: Path, **environment: str) -> None:
+    def __init__(self, data_dir: Path, program: Sequence[str] = UVICORN, **environment: str) -> None:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("TOUR_")}
-        options = ["--app-dir", str(EXAMPLES), "--port", "0", "--timeout-graceful-shutdown", "3"]
         self.url = ""
         self.log: list[str] = []
         self._announced = threading.Event()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "uvicorn", "tour.main:app", *options],
+            [sys.executable, "-m", *program, "--port", "0"],
             env={**inherited, "TOUR_DATA_DIR": str(data_dir), **environment},
             cwd=data_dir,
             stdout=subprocess.DEVNULL,

@@ -8,7 +8,16 @@ import httpx2
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from .support import PATIENCE, Account, Server
+from .support import PATIENCE, SLIPSTREAM_RUN, Account, Server
+
+
+def test_the_tour_is_served_by_slipstream_run(tmp_path: Path) -> None:
+    """As `make run` does it: the file is named, and its package is found."""
+    with Server(tmp_path, SLIPSTREAM_RUN) as server, server.client() as client:
+        page = client.get("/")
+
+    assert page.status_code == 200
+    assert "One small application" in page.text
 
 
 def test_data_and_tokens_outlive_the_server(tmp_path: Path) -> None:
@@ -29,8 +38,8 @@ def test_the_secret_is_for_its_owner_only_and_another_in_each_place(tmp_path: Pa
     here, there = tmp_path / "here", tmp_path / "there"
     here.mkdir(), there.mkdir()
     with Server(here) as one, Server(there) as other:
-        ann, _ = Account.create(one), Account.create(other)
-        ann.client.close(), _.client.close()
+        ann, ben = Account.create(one), Account.create(other)
+        ann.client.close(), ben.client.close()
         with other.client(headers={"Authorization": f"Bearer {ann.token}"}) as client:
             refused = client.get("/users/me")
 
@@ -72,7 +81,7 @@ def test_a_request_in_flight_is_answered_before_the_server_stops(tmp_path: Path)
                 pass
             server.ask_to_stop()
             rest = list(lines)
-        with pytest.raises(httpx2.ConnectError):
+        with pytest.raises(httpx2.TransportError):
             client.get("/health")
 
     assert [line for line in rest if line.startswith("id")] == ["id: 2", "id: 3", "id: 4", "id: 5"]

@@ -98,6 +98,33 @@ def test_a_sign_up_that_breaks_a_rule_is_told_which(
     assert locations(refused) == [loc]
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"null",
+        b"[]",
+        b'{"username": NaN}',
+        b'{"username": 1e400}',
+        b'{"username": "\\ud800"}',
+        b'"\xff"',
+        b"[" * 99_999,
+    ],
+    ids=lambda body: repr(body)[:24],
+)
+@pytest.mark.parametrize("media_type", ["application/json", "text/plain"])
+def test_a_body_made_to_break_the_server_is_refused_like_any_other(
+    client: httpx2.Client, body: bytes, media_type: str
+) -> None:
+    """Numbers that JSON has not, text that cannot be encoded, nesting without end: our mistake is none of them."""
+    refused = client.post("/users", content=body, headers={"Content-Type": media_type})
+
+    assert refused.status_code in (400, 422)
+    assert refused.headers["content-type"] == "application/json"
+    assert refused.json()["detail"]
+    assert len(refused.content) < 5000
+
+
 @pytest.mark.parametrize("known", [True, False])
 def test_a_wrong_password_and_an_unknown_name_get_the_same_answer(
     client: httpx2.Client, ann: Account, known: bool
