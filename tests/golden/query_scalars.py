@@ -19,7 +19,7 @@ async def handle(scope, receive, send):
                 errors += located(wrong, ("query", "limit"))
         # query after: str | None = None (query_scalars.py:16)
         after = query.get("after")
-        # query order: Order = newest (query_scalars.py:16)
+        # query order: Order = Order.NEWEST (query_scalars.py:16)
         given = query.get("order")
         if given is None:
             order = default_order

@@ -22,11 +22,11 @@ def command(target: str | None, name: str | None, alias: bool, operation: str | 
 
     app, _ = find_application(target, name, alias)
     if folder is not None:
-        folder.mkdir(parents=True, exist_ok=True)
-        dump(app, folder)
-        click.echo(f"wrote the generated sources to {folder}")
+        index, *sources = dump(app, folder)
+        many = "" if len(sources) == 1 else "s"
+        click.echo(f"wrote {len(sources)} generated source{many} and {index.name} to {folder}")
         return
     try:
-        click.echo(explain(app, operation))
+        click.echo(explain(app, operation), nl=False)
     except LookupError as error:
         fail(str(error.args[0]) if error.args else f"no operation {operation!r}")

@@ -74,7 +74,9 @@ def shown_default(field: ModelField) -> str:
     info = field.field_info
     if info.default_factory is not None:
         return f"{getattr(info.default_factory, '__name__', 'factory')}()"
-    return str(info.default) if isinstance(info.default, Enum) else literal(info.default)
+    if isinstance(info.default, Enum):
+        return f"{type(info.default).__name__}.{info.default.name}"
+    return literal(info.default)
 
 
 def _body_lines(body: BodyPlan) -> list[str]:
