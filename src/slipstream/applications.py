@@ -19,7 +19,7 @@ from slipstream._options.router import InclusionDefaults, InclusionOptions
 from slipstream._options.unpack import unpacks
 from slipstream._routes.changes import WatchedDict, version
 from slipstream._routes.limits import limited
-from slipstream._routes.stack import build_stack
+from slipstream._routes.stack import Bare, build_stack
 from slipstream.exception_handlers import (
     http_exception_handler,
     request_validation_exception_handler,
@@ -104,6 +104,8 @@ class FastAPI(Starlette):
         }
         self.user_middleware: list[Middleware] = list(given.middleware or [])
         self.middleware_stack: ASGIApp | None = None
+        self._serve: ASGIApp = self.router
+        self._seen = -1
         self.setup()
 
     @property
@@ -126,10 +128,19 @@ class FastAPI(Starlette):
         scope["app"] = self
         if self.root_path:
             scope["root_path"] = self.root_path
+        if self._seen != version.number or self.middleware_stack is None:
+            self._refresh()
+        await self._serve(scope, receive, send)
+
+    def _refresh(self) -> None:
+        """Look at what has changed: routes, overrides, middleware."""
+        seen = version.number
+        if self.middleware_stack is None:
+            self.middleware_stack = self.build_middleware_stack()
         stack = self.middleware_stack
-        if stack is None:
-            stack = self.middleware_stack = self.build_middleware_stack()
-        await stack(scope, receive, send)
+        # Without middleware the routes are served straight from here, one call less.
+        self._serve = stack.dispatch() if isinstance(stack, Bare) else stack
+        self._seen = seen
 
     def openapi(self) -> dict[str, Any]:
         """Return the OpenAPI document; it is made once, and again when routes have changed.
@@ -163,15 +174,16 @@ class FastAPI(Starlette):
         """Add the routes of the OpenAPI document and of the documentation pages."""
         if not self.openapi_url:
             return
-        self.add_route(self.openapi_url, self._serve_openapi, include_in_schema=False)
+        self._add_page(self.openapi_url, self._serve_openapi, "openapi")
         if self.docs_url:
-            self.add_route(self.docs_url, self._serve_swagger_ui, include_in_schema=False)
+            self._add_page(self.docs_url, self._serve_swagger_ui, "swagger_ui_html")
             if self.swagger_ui_oauth2_redirect_url:
-                self.add_route(
-                    self.swagger_ui_oauth2_redirect_url, self._serve_oauth2_redirect, include_in_schema=False
-                )
+                self._add_page(self.swagger_ui_oauth2_redirect_url, self._serve_oauth2_redirect, "swagger_ui_redirect")
         if self.redoc_url:
-            self.add_route(self.redoc_url, self._serve_redoc, include_in_schema=False)
+            self._add_page(self.redoc_url, self._serve_redoc, "redoc_html")
+
+    def _add_page(self, path: str, endpoint: Callable[..., Any], name: str) -> None:
+        self.add_route(path, endpoint, name=name, include_in_schema=False)
 
     async def _serve_openapi(self, request: Request) -> JSONResponse:
         root_path = _root_path(request)

@@ -9,7 +9,8 @@ from typing import Any
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from slipstream._engine.entry.guard import HANDLERS, Guard, Watch, answer, crash
+from slipstream._engine.entry.asgi import make_entry
+from slipstream._engine.entry.guard import HANDLERS, Guard, HandlerPair, Watch, answer, crash
 
 
 class Core:
@@ -49,22 +50,31 @@ class Bare:
         self.app = app
         self.guard = guard
         self.debug = debug
-        self._pair = guard.pair
+        self._table: Any = None
+        self._entry: ASGIApp | None = None
+
+    def dispatch(self) -> ASGIApp:
+        """Return one function that serves the routes as they are now, and answers every exception."""
+        table = self.app.switch.table()
+        if self._entry is None or self._table is not table:
+            self._table, self._entry = table, make_entry(table, self.app, self)
+        return self._entry
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve; answer every exception, raise again those that nobody handles."""
-        if scope["type"] == "lifespan":
-            await self.app(scope, receive, send)
-            return
-        scope[HANDLERS] = self._pair
+        await self.dispatch()(scope, receive, send)
+
+    @property
+    def pair(self) -> HandlerPair:
+        """The handlers as foreign routes look for them in the scope."""
+        return self.guard.pair
+
+    async def fail(self, exc: Exception, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer an exception that came out of the routes."""
         try:
-            scope.setdefault("router", self.app)
-            await self.app.switch.dispatch()(scope, receive, send)
-        except Exception as exc:
-            try:
-                await answer(exc, scope, receive, send)
-            except Exception as unhandled:
-                await crash(unhandled, scope, receive, send, self.debug, self.guard.server_error)
+            await answer(exc, scope, receive, send)
+        except Exception as unhandled:
+            await crash(unhandled, scope, receive, send, self.debug, self.guard.server_error)
 
 
 class Outer:

@@ -22,7 +22,6 @@ class Switch:
         routes: Returns the routes as they are now.
         redirect_slashes: Whether to redirect to a path with or without a last slash.
         default: Returns what serves what no route does.
-        after: Returns routes to try when none of `routes` fits, such as front-end files.
     """
 
     def __init__(
@@ -37,16 +36,22 @@ class Switch:
         self._default = default
         self._seen = -1
         self._lock = threading.Lock()
-        self._serve: ASGIApp | None = None
+        self._table = Table(())
+        self._serve = make_dispatch(self._table, default())
+
+    def table(self) -> Table:
+        """Return the table of the routes as they are now."""
+        self.dispatch()
+        return self._table
 
     def dispatch(self) -> ASGIApp:
         """Return the ASGI app for the routes as they are now."""
-        if self._serve is None or self._seen != version.number:
+        if self._seen != version.number:
             with self._lock:
                 seen = version.number
-                if self._serve is None or self._seen != seen:
-                    table = Table(_entries(self._routes()), redirect_slashes=self._redirect_slashes())
-                    self._serve = make_dispatch(table, self._default())
+                if self._seen != seen:
+                    self._table = Table(_entries(self._routes()), redirect_slashes=self._redirect_slashes())
+                    self._serve = make_dispatch(self._table, self._default())
                     self._seen = seen
         return self._serve
 

@@ -47,6 +47,13 @@ class Draft:
     is_body_fast: bool = False
     is_body_taken: bool = False
     decode: Callable[..., Any] | None = None
+    dump: Callable[..., bytes] | None = None
+
+    @property
+    def wanted_headers(self) -> int:
+        """How many headers are looked up one by one."""
+        reads = sum(1 for step in self.plan.steps if isinstance(step, Take) and step.source == "header")
+        return reads + (self.plan.body is not None and self.plan.body.kind == "json")
 
     @property
     def makes_request(self) -> bool:

@@ -56,6 +56,10 @@ def emit_result(draft: Draft, *, as_object: bool = False) -> None:
         text.line(f"result = {wrap}(result{_injected(draft)})")
         return
     is_response = f"isinstance(result, {draft.constant('Response', Response)})"
+    model = _model_to_trust(reply.field)
+    if model is not None:
+        _emit_trusting(draft, model, is_response)
+        return
     dumped = _dumped(draft)
     if len(dumped) <= _SHORT:
         text.line(f"payload = None if {is_response} else {dumped}")
@@ -64,6 +68,30 @@ def emit_result(draft: Draft, *, as_object: bool = False) -> None:
         text.line("payload = None")
     with text.block("else:"):
         text.line(f"payload = {dumped}")
+
+
+def _model_to_trust(item: ModelField | None) -> type[Any] | None:
+    """The response model whose own instances Pydantic would pass unlooked at; None if there is none such."""
+    if item is None:
+        return None
+    schema: Any = item.checker.core_schema
+    says = schema.get("revalidate_instances") or schema.get("config", {}).get("revalidate_instances")
+    if schema["type"] != "model" or says not in (None, "never"):
+        return None
+    model: type[Any] = schema["cls"]
+    return model
+
+
+def _emit_trusting(draft: Draft, model: type[Any], is_response: str) -> None:
+    """Write the encoding of a result that is nearly always an instance of the response model itself."""
+    text = draft.text
+    dump, options = _dump(draft)
+    with text.block(f"if type(result) is {draft.constant(model.__name__, model)}:"):
+        text.line(f"payload = {dump}(result{options})")
+    with text.block(f"elif {is_response}:"):
+        text.line("payload = None")
+    with text.block("else:"):
+        text.line(f"payload = {_dumped(draft)}")
 
 
 def _injected(draft: Draft) -> str:
@@ -77,9 +105,19 @@ def _dumped(draft: Draft) -> str:
     if item is None:
         return f"{draft.constant('encode', plain_encoder(draft.face.jsonable))}(result)"
     check = draft.constant("check_result", _checker(draft, item))
-    dump = draft.constant("dump_result", item.checker.serializer.to_json)
-    options = "".join(f", {key}={_option(draft, key, value)}" for key, value in _said(draft).items())
+    dump, options = _dump(draft)
     return f"{dump}({check}(result){options})"
+
+
+def _dump(draft: Draft) -> tuple[str, str]:
+    """Name Pydantic's writer of the response model, and write the options to call it with."""
+    item = draft.plan.reply.field
+    assert item is not None, "there is a response model"
+    # A bound method is made anew each time; the text should name one.
+    if draft.dump is None:
+        draft.dump = item.checker.serializer.to_json
+    options = "".join(f", {key}={_option(draft, key, value)}" for key, value in _said(draft).items())
+    return draft.constant("dump_result", draft.dump), options
 
 
 def _said(draft: Draft) -> dict[str, Any]:

@@ -21,7 +21,10 @@ from slipstream._engine.signature.annotations import is_json, is_sequence
 from slipstream._engine.signature.read import path_names_of
 from slipstream._engine.wire.errors import located, missing
 from slipstream._engine.wire.take import ModelItem, model_taker, value_taker
-from slipstream._engine.wire.values import read_cookies, read_headers, read_query
+from slipstream._engine.wire.values import find_header, read_cookies, read_headers, read_query
+
+FEW_HEADERS = 2
+"""As many headers are looked up one by one; for more, a dictionary of all is cheaper."""
 
 
 def emit_take(draft: Draft, step: Take) -> None:
@@ -64,8 +67,12 @@ def _emit_simple(draft: Draft, step: Take, variable: str) -> None:
         else:
             _emit_check(draft, step, variable, found, key)
         return
-    place = _place(draft, step.source)
-    found = f"{place}.get({_key(step.source, key)})"
+    if step.source == "header" and draft.wanted_headers <= FEW_HEADERS:
+        place = ""
+        found = f"{draft.constant('find_header', find_header)}(scope, {_key(step.source, key)})"
+    else:
+        place = _place(draft, step.source)
+        found = f"{place}.get({_key(step.source, key)})"
     target = variable if is_str else "given"
     default = _default(draft, item)
     if is_str and step.source != "header" and default is not None and not default.endswith("()"):

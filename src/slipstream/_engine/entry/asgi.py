@@ -3,7 +3,7 @@
 Answers to what nothing serves (404, 405, the redirect for a slash) are made here too.
 """
 
-from typing import Any
+from typing import Any, Protocol
 
 from starlette._utils import get_route_path
 from starlette.datastructures import URL
@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse, RedirectResponse
 from starlette.websockets import WebSocketClose
 
+from slipstream._engine.entry.guard import HANDLERS
 from slipstream._engine.router.table import Found, Miss, Table
 from slipstream._engine.types import ASGIApp, Receive, Scope, Send
 
@@ -29,6 +30,19 @@ class Target:
         self.handler = handler
 
 
+class Circle(Protocol):
+    """What lies around the routes of an application: its exception handlers."""
+
+    @property
+    def pair(self) -> Any:
+        """The handlers as foreign routes look for them in the scope."""
+        ...
+
+    async def fail(self, exc: Exception, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer an exception that came out of the routes."""
+        ...
+
+
 def make_dispatch(table: Table, default: ASGIApp) -> ASGIApp:
     """Make the ASGI app that looks requests up and serves them.
 
@@ -40,19 +54,11 @@ def make_dispatch(table: Table, default: ASGIApp) -> ASGIApp:
 
     async def dispatch(scope: Scope, receive: Receive, send: Send) -> None:
         path = get_route_path(scope) if scope.get("root_path") else scope["path"]
-        if scope["type"] == "http":
-            found = match(scope["method"], path)
-        else:
-            found = match_websocket(path)
+        found = match(scope["method"], path) if scope["type"] == "http" else match_websocket(path)
         if found is None:
             await dispatch_miss(table, path, default, scope, receive, send)
-            return
-        target, params = found
-        outer = scope.get("path_params")
-        scope["path_params"] = {**outer, **params} if outer else params
-        scope["endpoint"] = target.endpoint
-        scope["route"] = target.route
-        await target.handler(scope, receive, send)
+        else:
+            await enter(Found(*found), scope, receive, send)
 
     async def dispatch_mixed(scope: Scope, receive: Receive, send: Send) -> None:
         path = get_route_path(scope)
@@ -63,6 +69,54 @@ def make_dispatch(table: Table, default: ASGIApp) -> ASGIApp:
             await enter(found, scope, receive, send)
 
     return dispatch_mixed if table.is_mixed else dispatch
+
+
+def make_entry(table: Table, router: Any, circle: Circle) -> ASGIApp:
+    """Make the door of an application without middleware: `make_dispatch` and its guard in one function.
+
+    Args:
+        table: The routes.
+        router: Serves lifespans; its `default` serves what no route does.
+        circle: Answers exceptions.
+    """
+    match, match_websocket = table.match, table.match_websocket
+    pair, fail, default = circle.pair, circle.fail, router.default
+    dispatch = make_dispatch(table, default)
+
+    async def enter_directly(scope: Scope, receive: Receive, send: Send) -> None:
+        kind = scope["type"]
+        if kind == "lifespan":
+            await router(scope, receive, send)
+            return
+        scope[HANDLERS] = pair
+        scope["router"] = router
+        try:
+            path = get_route_path(scope) if scope.get("root_path") else scope["path"]
+            found = match(scope["method"], path) if kind == "http" else match_websocket(path)
+            if found is None:
+                await dispatch_miss(table, path, default, scope, receive, send)
+                return
+            target, params = found
+            outer = scope.get("path_params")
+            scope["path_params"] = {**outer, **params} if outer else params
+            scope["endpoint"] = target.endpoint
+            scope["route"] = target.route
+            await target.handler(scope, receive, send)
+        except Exception as exc:
+            await fail(exc, scope, receive, send)
+
+    async def enter_mixed(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await router(scope, receive, send)
+            return
+        scope[HANDLERS] = pair
+        scope["router"] = router
+        try:
+            await dispatch(scope, receive, send)
+        except Exception as exc:
+            await fail(exc, scope, receive, send)
+
+    return enter_mixed if table.is_mixed else enter_directly
 
 
 async def enter(found: Found, scope: Scope, receive: Receive, send: Send) -> None:
@@ -77,9 +131,7 @@ async def enter(found: Found, scope: Scope, receive: Receive, send: Send) -> Non
     await target.handler(scope, receive, send)
 
 
-async def dispatch_miss(
-    table: Table, path: str, default: ASGIApp, scope: Scope, receive: Receive, send: Send
-) -> None:
+async def dispatch_miss(table: Table, path: str, default: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
     """Answer what no route serves in full."""
     miss = table.miss(scope, path)
     if miss.partial is not None:

@@ -27,13 +27,13 @@ def is_plain(value: Any) -> bool:
     kind = type(value)
     if kind is dict:
         for key, item in value.items():
-            if type(key) is not str or key.startswith("_sa"):
+            if type(key) is not str or key[:3] == "_sa":
                 return False
             if type(item) not in _ATOMS and not is_plain(item):
                 return False
         return True
     if kind is list:
-        return all(type(item) in _ATOMS or is_plain(item) for item in value)
+        return _ATOMS.issuperset(map(type, value)) or all(map(is_plain, value))
     return kind in _ATOMS
 
 
@@ -61,11 +61,14 @@ def dump(value: Any) -> bytes:
     NaN and infinities become null, lone surrogates are escaped.
     """
     try:
-        return _text(value).encode()
+        text = _text(value)
+    except ValueError:
+        value = finite(value)
+        text = _text(value)
+    try:
+        return text.encode()
     except UnicodeEncodeError:
         return _ascii_text(value).encode()
-    except ValueError:
-        return _text(finite(value)).encode()
 
 
 def finite(value: Any) -> Any:

@@ -4,7 +4,7 @@ Generated source reads plain values with these; what is not plain goes to `take.
 """
 
 from typing import Any, Final
-from urllib.parse import parse_qsl
+from urllib.parse import unquote
 
 from starlette.datastructures import Headers
 from starlette.requests import cookie_parser
@@ -31,12 +31,15 @@ def read_query(raw: bytes) -> dict[str, str]:
     if not raw:
         return {}
     text = raw.decode("latin-1")
-    if "%" in text or "+" in text:
-        return dict(parse_qsl(text, keep_blank_values=True))
+    if "+" in text:
+        text = text.replace("+", " ")
+    is_escaped = "%" in text
     values = {}
     for part in text.split("&"):
         if part:
             key, _, value = part.partition("=")
+            if is_escaped:
+                key, value = unquote(key), unquote(value)
             values[key] = value
     return values
 
