@@ -142,7 +142,7 @@ async def _close(opened: Any, exc: BaseException | None) -> BaseException | None
         return _chained(raised, exc)
     except BaseException as raised:
         return raised if raised is exc else _chained(raised, exc)
-    return RuntimeError("generator didn't stop after athrow()")
+    return _chained(RuntimeError("generator didn't stop after athrow()"), exc)
 
 
 def _chained(raised: BaseException, exc: BaseException | None) -> BaseException:
