@@ -89,7 +89,6 @@ def make_entry(table: Table, router: Any, circle: Circle) -> ASGIApp:
             await router(scope, receive, send)
             return
         scope[HANDLERS] = pair
-        scope["router"] = router
         try:
             path = get_route_path(scope) if scope.get("root_path") else scope["path"]
             found = match(scope["method"], path) if kind == "http" else match_websocket(path)
@@ -110,7 +109,6 @@ def make_entry(table: Table, router: Any, circle: Circle) -> ASGIApp:
             await router(scope, receive, send)
             return
         scope[HANDLERS] = pair
-        scope["router"] = router
         try:
             await dispatch(scope, receive, send)
         except Exception as exc:
