@@ -51,12 +51,11 @@ def divide(pieces: Sequence[tuple[str | None, str]], path: str) -> list[str] | N
 def longest(regex: re.Pattern[str], path: str, start: int, ends: Places) -> int:
     """Return the last of `ends` that a parameter can reach from `start`, where it is known to reach one."""
     found = regex.match(path, start)
-    while found is not None:
-        end = ends.rfind(1, start, found.end() + 1)
-        if regex.fullmatch(path, start, end):
-            return end
-        found = regex.match(path, start, end - 1)  # a float cannot end in its point
-    raise AssertionError("unreachable: `start` was found by going back from an end")
+    assert found is not None  # `start` was found by going back from an end
+    end = ends.rfind(1, start, found.end() + 1)
+    while not regex.fullmatch(path, start, end):  # a float cannot end in its point
+        end = ends.rfind(1, start, end)
+    return end
 
 
 def starts_of_text(text: str, path: str, ends: Places) -> Places:

@@ -108,14 +108,18 @@ class Pattern:
 
     @cached_property
     def _pieces(self) -> list[tuple[str | None, str]]:
-        """The whole path as `divide` wants it."""
+        """The whole path as `divide` wants it, texts as long as can be."""
         pieces: list[tuple[str | None, str]] = []
-        for index, segment in enumerate(self.segments):
-            if index or self.path.startswith("/"):
-                pieces.append((None, "/"))
+        text = "/" if self.path.startswith("/") else ""
+        for segment in self.segments:
             for piece in segment:
-                pieces.append((None, piece) if isinstance(piece, str) else (piece.name, piece.convertor.regex))
-        return pieces
+                if isinstance(piece, str):
+                    text += piece
+                else:
+                    pieces += [(None, text), (piece.name, piece.convertor.regex)]
+                    text = ""
+            text += "/"
+        return [*pieces, (None, text.removesuffix("/"))]
 
 
 def read_pattern(path: str, *, is_relative: bool = False) -> Pattern:
