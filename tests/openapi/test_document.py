@@ -8,6 +8,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
 from slipstream import APIRouter, Depends, FastAPI, Query
 from slipstream.openapi.utils import get_openapi
@@ -119,3 +120,22 @@ def test_fields_that_are_equal_but_read_otherwise_have_schemas_of_their_own() ->
         "number",
     ]
     assert parameters[3]["schema"]["default"] is True
+
+
+def test_the_old_name_of_the_schema_extra_is_honoured() -> None:
+    """Programs written for Pydantic 1 say `schema_extra`; FastAPI drops their examples without a word."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Pydantic says that both the class and the key are old
+
+        class Old(BaseModel):
+            name: str
+
+            class Config:
+                schema_extra = {"example": {"name": "lamp"}}  # noqa: RUF012 - as such programs have it
+
+    app = FastAPI()
+
+    @app.post("/old")
+    async def create(old: Old) -> None: ...
+
+    assert app.openapi()["components"]["schemas"]["Old"]["example"] == {"name": "lamp"}

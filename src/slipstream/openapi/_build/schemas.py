@@ -7,7 +7,7 @@ from typing import Any, Literal, TypeAlias
 from pydantic.fields import FieldInfo
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticUndefined
-from pydantic_core.core_schema import BytesSchema
+from pydantic_core.core_schema import BytesSchema, ModelSchema
 
 from slipstream._engine.plan.fields import ModelField
 from slipstream.openapi._build.nested_models import has_computed_fields, nested_models
@@ -23,7 +23,7 @@ _RARE_ATTRIBUTES = ("default_factory", "examples", "json_schema_extra", "discrim
 
 
 class SchemaGenerator(GenerateJsonSchema):
-    """Pydantic's generator, with bytes described by media type, as OpenAPI 3.1 has it."""
+    """Pydantic's generator, with bytes described by media type as OpenAPI 3.1 has it, and an old key honoured."""
 
     def bytes_schema(self, schema: BytesSchema) -> JsonSchemaValue:
         """Describe bytes as a binary string."""
@@ -32,6 +32,15 @@ class SchemaGenerator(GenerateJsonSchema):
         if (config.ser_json_bytes if self.mode == "serialization" else config.val_json_bytes) == "base64":
             described["contentEncoding"] = "base64"
         self.update_with_validations(described, schema, self.ValidationsMapping.bytes)
+        return described
+
+    def model_schema(self, schema: ModelSchema) -> JsonSchemaValue:
+        """Describe a model; `schema_extra`, as Pydantic 1 called `json_schema_extra`, counts where that is not given."""
+        described = super().model_schema(schema)
+        config: Mapping[str, Any] = schema["cls"].model_config
+        old = config.get("schema_extra")
+        if isinstance(old, dict) and "json_schema_extra" not in config:
+            described.update(old)
         return described
 
 
