@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias
 OutboxPolicy: TypeAlias = Literal["drop_oldest", "refuse"]
 """What to do when the outbox is full: drop the oldest messages and say so, or refuse the new one."""
 
-DropReason: TypeAlias = Literal["full", "too large", "expired", "shutdown"]
+DropReason: TypeAlias = Literal["full", "too large", "expired", "forgotten", "shutdown"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class Dropped:
     """What is told of a message that will not be sent.
 
     Args:
-        reason: "full", "too large", "expired" or "shutdown".
+        reason: "full", "too large", "expired", "forgotten" (with its peer) or "shutdown".
         size: Its bytes.
         waited: Seconds that it had waited.
         data: The message.
@@ -83,11 +83,6 @@ class Outbox:
         gone = self.expire(now)
         return (self._pop() if self._kept else None), gone
 
-    def put_back(self, message: Kept) -> None:
-        """Put a message that was taken and not sent at the front again; the bound is not asked."""
-        self._kept.appendleft(message)
-        self.size += message.size
-
     def expire(self, now: float) -> list[Dropped]:
         """Drop what is not worth sending any more."""
         gone = []
@@ -95,11 +90,11 @@ class Outbox:
             gone.append(self._drop(self._pop(), "expired", now))
         return gone
 
-    def clear(self, now: float) -> list[Dropped]:
-        """Drop everything, at shutdown."""
+    def clear(self, now: float, reason: DropReason = "shutdown") -> list[Dropped]:
+        """Drop everything."""
         gone = []
         while self._kept:
-            gone.append(self._drop(self._pop(), "shutdown", now))
+            gone.append(self._drop(self._pop(), reason, now))
         return gone
 
     def _has_room(self, size: int) -> bool:

@@ -1,0 +1,209 @@
+"""A connection as a handler sees it, whoever dialled."""
+
+from collections.abc import AsyncIterator, Hashable, Mapping
+from typing import Any, Protocol
+
+from pydantic_core import to_json
+from starlette.datastructures import Headers
+
+from slipstream.links.errors import CannotSend, LinkDown
+from slipstream.links.queue import QueueClosed
+from slipstream.links.setup import LinkKind, Options
+
+Data = str | bytes
+
+
+class Wire(Protocol):
+    """What carries messages: one connection of some library, or one request."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether something sent now may arrive."""
+
+    async def send(self, data: Data) -> None:
+        """Send one message.
+
+        Raises:
+            LinkDown: The connection ended; the message may be lost.
+        """
+
+    async def close(self, code: int, reason: str) -> None:
+        """End the connection."""
+
+
+class LinkFacts(Protocol):
+    """What a connection tells of its link."""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+
+    @property
+    def kind(self) -> LinkKind:
+        """Who dials, and how."""
+
+    @property
+    def options(self) -> Options:
+        """How its events are treated."""
+
+    @property
+    def lifespan_state(self) -> Mapping[str, Any]:
+        """What the application's start-up left."""
+
+
+class Peer(Protocol):
+    """What outlives a connection: the session that it belongs to."""
+
+    key: Hashable
+    last_id: Any
+
+    @property
+    def link(self) -> LinkFacts:
+        """The link."""
+
+    async def call(self, connection: "Connection", message: Mapping[str, Any], within: float | None) -> Any:
+        """Send a message and wait for its reply."""
+
+    async def next_message(self, connection: "Connection") -> Data:
+        """Wait for the next message of a conversation.
+
+        Raises:
+            QueueClosed: The connection has ended, and every message has been taken.
+        """
+
+    def count_sent(self) -> None:
+        """Count a message."""
+
+
+class Connection:
+    """One connection with a peer, dialled by us or by them, or one webhook request, or the answers to polls.
+
+    Attributes:
+        link: The link: `name`, `kind`, `options`.
+        id: Name of the connection in logs, such as "prices#3"; no two of a process share one.
+        url: Address that was dialled, or the path that the peer asked for. It may hold secrets.
+        headers: Headers of the peer: of its answer to our handshake, or of its request.
+        path_params: Parameters of the path, where the peer dialled.
+        subprotocol: Sub-protocol agreed on, if any.
+        state: Yours: whatever the program wants to remember about this connection.
+    """
+
+    def __init__(
+        self,
+        peer: Peer,
+        wire: Wire,
+        *,
+        name: str,
+        url: str,
+        headers: Headers,
+        path_params: Mapping[str, Any] | None = None,
+        subprotocol: str | None = None,
+    ) -> None:
+        self.peer, self._wire = peer, wire
+        self.id, self.url, self.headers = name, url, headers
+        self.path_params: Mapping[str, Any] = path_params or {}
+        self.subprotocol = subprotocol
+        self.state: dict[str, Any] = {}
+
+    def __repr__(self) -> str:
+        return f"<Connection {self.id} {self.kind} {'open' if self.is_open else 'closed'}>"
+
+    @property
+    def link(self) -> LinkFacts:
+        """The link that the connection belongs to."""
+        return self.peer.link
+
+    @property
+    def kind(self) -> LinkKind:
+        """Who dialled, and how: "websocket", "polling", "accepted" or "webhook"."""
+        return self.peer.link.kind
+
+    @property
+    def key(self) -> Hashable:
+        """What tells this peer from the others of the link; None where there is one."""
+        return self.peer.key
+
+    @property
+    def last_id(self) -> Any:
+        """Id of the latest event received from this peer, over all its connections; None before the first.
+
+        An `opened` hook sends it to a peer that can resume.
+        """
+        return self.peer.last_id
+
+    @property
+    def is_open(self) -> bool:
+        """Whether something sent now may arrive."""
+        return self._wire.is_open
+
+    async def send(self, data: Any) -> None:
+        """Send one message: `str` and `bytes` as they are, all else as JSON text.
+
+        Raises:
+            LinkDown: The connection has ended; nothing is kept for later, as `Link.send` does.
+            CannotSend: There is no way to send, as to a peer that is polled.
+        """
+        if not self._wire.is_open:
+            if self.kind == "polling":
+                raise CannotSend(self.link.name, self.kind)
+            raise LinkDown(self.link.name, f"connection {self.id} has ended")
+        await self._wire.send(encoded(data))
+        self.peer.count_sent()
+
+    async def call(self, message: Mapping[str, Any], *, within: float | None = None) -> Any:
+        """Send a message and wait for its reply.
+
+        The field that the link's `reply_id` names is filled in, unless the message has one; the reply is the
+        message that has the same value there. It does not go to the handler.
+
+        Args:
+            message: What becomes a JSON object.
+            within: Seconds to wait. Default: the link's `call_timeout`.
+
+        Returns:
+            The reply, parsed.
+
+        Raises:
+            LinkDown: The connection ended before the reply came; raised at once. The peer may have acted.
+            CallTimeout: No reply came in time.
+            WrongSetup: The link has no `reply_id`.
+        """
+        return await self.peer.call(self, message, within)
+
+    async def close(self, code: int = 1000, reason: str = "") -> None:
+        """End the connection; a link that dials then dials again.
+
+        Args:
+            code: Close code, as RFC 6455 (section 7.4) defines them.
+            reason: Text for the peer, at most 123 bytes of UTF-8.
+        """
+        await self._wire.close(code, reason)
+
+    async def receive(self) -> Data:
+        """Wait for the next message; only where the handler holds the whole connection.
+
+        Raises:
+            LinkDown: The connection has ended.
+        """
+        try:
+            return await self.peer.next_message(self)
+        except QueueClosed:
+            raise LinkDown(self.link.name, f"connection {self.id} has ended") from None
+
+    async def __aiter__(self) -> AsyncIterator[Data]:
+        """Iterate over the messages until the connection ends; where the handler holds the whole connection."""
+        while True:
+            try:
+                message = await self.peer.next_message(self)
+            except QueueClosed:
+                return
+            yield message
+
+
+def encoded(data: Any) -> Data:
+    """Make a message of a value: `str` and `bytes` as they are, all else as JSON text."""
+    if isinstance(data, str | bytes):
+        return data
+    if isinstance(data, bytearray | memoryview):
+        return bytes(data)
+    return to_json(data).decode()

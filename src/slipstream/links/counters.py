@@ -1,0 +1,44 @@
+"""What is counted of a link; each number only grows."""
+
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class Counters:
+    """Numbers since the link was made.
+
+    Every event that was received is counted in just one of `handled`, `failed`, `invalid`, `duplicates`,
+    `dropped`, `refused` and `lost`, once it is none of those that wait or are being handled.
+    """
+
+    received: int = 0
+    """Messages, or events in answers, that came in; replies to calls not counted."""
+    handled: int = 0
+    """Events whose handler came to its end."""
+    failed: int = 0
+    """Events whose handler raised."""
+    invalid: int = 0
+    """Messages that were none of the events that the handler takes; skipped."""
+    duplicates: int = 0
+    """Events whose id was in the dedupe window; skipped."""
+    dropped: int = 0
+    """Events that a full queue let go, by the policy "drop_oldest"."""
+    refused: int = 0
+    """Events that came while the link was stopping, or with the queue full and the policy "close"; a peer that
+    resumes sends them again."""
+    lost: int = 0
+    """Events that were received and not handled when the time to drain was over."""
+    sent: int = 0
+    """Messages that were given to an open connection."""
+    outbox_dropped: int = 0
+    """Messages that an outbox let go."""
+    unsure: int = 0
+    """Messages whose connection ended while they were being sent; the peer may have them."""
+    calls: int = 0
+    """Calls made."""
+    calls_failed: int = 0
+    """Calls without a reply, because the link went down or time was over."""
+    late_replies: int = 0
+    """Replies whose call had been given up."""
+    attempts: int = 0
+    """Attempts to connect; answers to polls asked for."""

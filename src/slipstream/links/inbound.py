@@ -1,0 +1,334 @@
+"""Paths that others dial: WebSockets that we accept, and webhooks."""
+
+import asyncio
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any, Literal, TypeAlias
+
+from pydantic import ValidationError
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
+
+from slipstream.applications import FastAPI
+from slipstream.exceptions import HTTPException, RequestValidationError
+from slipstream.links.connection import Connection, Data, encoded
+from slipstream.links.errors import CannotSend, LinkDown
+from slipstream.links.link import Link
+from slipstream.links.queue import QueueFull
+from slipstream.links.redact import printable
+from slipstream.links.rules import Failure
+from slipstream.links.serving import serve
+from slipstream.links.session import Session, Skipped
+from slipstream.links.setup import LinkKind
+from slipstream.links.supervise import first_of
+from slipstream.params import Depends
+
+Duplicates: TypeAlias = Literal["refuse", "replace", "allow"]
+"""What to do when a peer that is connected connects again."""
+
+REPLACED = 4409
+"""Close code of a connection whose peer has connected anew."""
+
+_WRITE_TIMEOUT = 10.0
+
+
+class AcceptedWire:
+    """A WebSocket that the peer dialled."""
+
+    def __init__(self, socket: WebSocket, link: str) -> None:
+        self._socket, self._link = socket, link
+        self._is_closed = False
+        self.ended_by: Failure | None = None
+        self.is_stalled = asyncio.Event()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether neither side has closed."""
+        socket = self._socket
+        connected = WebSocketState.CONNECTED
+        return not self._is_closed and socket.client_state is connected and socket.application_state is connected
+
+    async def send(self, data: Data) -> None:
+        """Send one message; a peer that takes nothing for too long is let go."""
+        try:
+            async with asyncio.timeout(_WRITE_TIMEOUT):
+                await (self._socket.send_text(data) if isinstance(data, str) else self._socket.send_bytes(data))
+        except TimeoutError:
+            self._is_closed = True
+            self.ended_by = self.ended_by or Failure("silent", f"the peer took nothing for {_WRITE_TIMEOUT:g} seconds")
+            self.is_stalled.set()
+            raise LinkDown(self._link, "the peer takes nothing") from None
+        except (WebSocketDisconnect, RuntimeError, OSError) as error:
+            self._is_closed = True
+            raise LinkDown(self._link, "the connection has ended", getattr(error, "code", None)) from error
+
+    async def close(self, code: int, reason: str) -> None:
+        """Send a close frame; the server waits for the peer's, we do not."""
+        if not self.is_open:
+            return
+        self._is_closed = True
+        text = printable(f"we closed with {code} {reason}".rstrip())
+        self.ended_by = self.ended_by or Failure("closed", text, code=code)
+        try:
+            async with asyncio.timeout(_WRITE_TIMEOUT):
+                await self._socket.close(code, reason)
+        except (TimeoutError, WebSocketDisconnect, RuntimeError, OSError):
+            pass
+
+
+class _Inbound:
+    """A link that waits for others: it is up while the application is."""
+
+    def __init__(self, path: str) -> None:
+        self.target = path
+
+    async def run(self, link: Link) -> None:
+        """Say that the path is served."""
+        link.come_up(f"serving {self.target}")
+
+    def drain(self, link: Link) -> None:
+        """Nothing more comes in: sessions refuse."""
+
+
+class AcceptRunner(_Inbound):
+    """WebSockets that we accept; see `Links.accept`."""
+
+    kind: LinkKind = "accepted"
+
+    def __init__(
+        self,
+        path: str,
+        key: str | Callable[[Any], Hashable] | None,
+        duplicates: Duplicates,
+        subprotocols: tuple[str, ...],
+        max_message: int,
+        silence: float | None,
+        remember: int,
+    ) -> None:
+        super().__init__(path)
+        self._key, self._duplicates, self._subprotocols = key, duplicates, subprotocols
+        self._max_message, self._silence, self._remember = max_message, silence, remember
+
+    def mount(self, app: FastAPI, link: Link, dependencies: Sequence[Depends]) -> None:
+        """Serve the path."""
+
+        async def endpoint(websocket: WebSocket) -> None:
+            await self._serve(websocket, link)
+
+        app.add_api_websocket_route(self.target, endpoint, name=link.name, dependencies=list(dependencies))
+
+    async def close(self, link: Link) -> None:
+        """End the connections with 1012 (service restart)."""
+        await asyncio.gather(*(each.close(1012, "service restart") for each in link), return_exceptions=True)
+
+    async def _serve(self, websocket: WebSocket, link: Link) -> None:
+        link.check_running()
+        connection_id = link.new_id()
+        key = self._key_of(websocket, connection_id)
+        known = link.sessions.get(key)
+        old = known.connection if known is not None else None
+        if link.is_stopping or (old is not None and self._duplicates == "refuse"):
+            await websocket.close(1008)
+            return
+        if old is not None and self._duplicates == "replace":
+            await old.close(REPLACED, "replaced by a newer connection")
+        offered = websocket.scope.get("subprotocols", ())
+        subprotocol = next((each for each in offered if each in self._subprotocols), None)
+        await websocket.accept(subprotocol)
+        session = link.session(key)
+        wire = AcceptedWire(websocket, link.name)
+        connection = Connection(
+            session,
+            wire,
+            name=connection_id,
+            url=websocket.url.path,
+            headers=websocket.headers,
+            path_params=websocket.path_params,
+            subprotocol=subprotocol,
+        )
+        await self._hold(link, session, connection, wire, websocket)
+
+    async def _hold(
+        self, link: Link, session: Session, connection: Connection, wire: AcceptedWire, websocket: WebSocket
+    ) -> None:
+        link.connections.add(connection)
+        session.begin(connection)
+        failure = Failure("error", "cancelled")
+        try:
+            failure = await first_of(
+                self._read(websocket, session, connection),
+                serve(link, session, connection, f"serving {self.target}"),
+                self._stalled(wire),
+            )
+        finally:
+            failure = wire.ended_by or failure
+            link.connections.discard(connection)
+            session.end(connection, failure.text, failure.code)
+            if link.home.is_running:
+                self._retire(link, session)
+        await wire.close(failure.code or 1011, "")
+
+    async def _read(self, websocket: WebSocket, session: Session, connection: Connection) -> Failure:
+        try:
+            while True:
+                async with asyncio.timeout(self._silence):
+                    message = await websocket.receive()
+                if message["type"] == "websocket.disconnect":
+                    code, reason = message.get("code", 1005), message.get("reason") or ""
+                    return Failure("closed", printable(f"the peer closed with {code} {reason}".rstrip()), code=code)
+                raw: Data | None = message.get("text")
+                if raw is None:
+                    raw = message["bytes"]
+                if _size(raw) > self._max_message:
+                    await connection.close(1009, "message too big")
+                    return Failure("protocol", f"a message of more than {self._max_message} bytes", code=1009)
+                await session.deliver(connection, raw)
+        except QueueFull:
+            await connection.close(1013, "try again later")
+            return Failure("closed", "our queue is full", code=1013)
+        except TimeoutError:
+            await connection.close(1001, "silence")
+            return Failure("silent", f"no message for {self._silence} seconds")
+
+    async def _stalled(self, wire: AcceptedWire) -> Failure:
+        await wire.is_stalled.wait()
+        return wire.ended_by or Failure("silent", "the peer takes nothing")
+
+    def _key_of(self, websocket: WebSocket, otherwise: str) -> Hashable:
+        if self._key is None:
+            return otherwise
+        return self._key(websocket) if callable(self._key) else websocket.path_params[self._key]
+
+    def _retire(self, link: Link, session: Session) -> None:
+        """Forget a peer without a key when its events have been handled; of those with one, the longest away."""
+        if session.connection is not None:
+            return
+        if self._key is None:
+            link.home.spawn(_forget(link, session), f"links: {link.name} end of {session.key}")
+            return
+        link.sessions[session.key] = link.sessions.pop(session.key)  # to the end: the latest to leave
+        away = [each for each in link.sessions.values() if each.connection is None and not each.inbox.unfinished]
+        for each in away[: max(0, len(away) - self._remember)]:
+            link.home.spawn(_forget(link, each), f"links: {link.name} end of {each.key}")
+
+
+async def _forget(link: Link, session: Session) -> None:
+    await session.inbox.join()
+    if session.connection is None and link.sessions.get(session.key) is session and not link.is_stopping:
+        del link.sessions[session.key]
+        link.tell_dropped(session.outbox.clear(link.clock.now().monotonic, "forgotten"))
+        await session.dismiss()
+
+
+class WebhookWire:
+    """The answer to one request: one message, until the handler has come to its end."""
+
+    def __init__(self, link: str) -> None:
+        self._link = link
+        self.is_open = True
+        self.answer: Data | None = None
+
+    async def send(self, data: Data) -> None:
+        """Make a message the answer.
+
+        Raises:
+            CannotSend: There is an answer already.
+        """
+        if self.answer is not None:
+            raise CannotSend(self._link, "webhook")
+        self.answer = data
+
+    async def close(self, code: int, reason: str) -> None:
+        """Take no answer any more."""
+        self.is_open = False
+
+
+class WebhookRunner(_Inbound):
+    """A path to which others POST; see `Links.webhook`."""
+
+    kind: LinkKind = "webhook"
+
+    def __init__(self, path: str, wait: bool, max_message: int) -> None:
+        super().__init__(path)
+        self._wait, self._max_message = wait, max_message
+
+    def mount(self, app: FastAPI, link: Link, dependencies: Sequence[Depends]) -> None:
+        """Serve the path."""
+
+        async def endpoint(request: Request) -> Response:
+            return await self._serve(request, link)
+
+        app.add_api_route(
+            self.target,
+            endpoint,
+            methods=["POST"],
+            name=link.name,
+            dependencies=list(dependencies),
+            include_in_schema=False,
+            max_body_size=self._max_message,
+            response_model=None,
+        )
+
+    async def close(self, link: Link) -> None:
+        """Do nothing: each request ends with its answer."""
+
+    async def _serve(self, request: Request, link: Link) -> Response:
+        link.check_running()
+        body = await request.body()
+        session = link.session()
+        wire = WebhookWire(link.name)
+        connection = Connection(
+            session,
+            wire,
+            name=link.new_id(),
+            url=request.url.path,
+            headers=request.headers,
+            path_params=request.path_params,
+        )
+        wire.is_open = self._wait
+        outcome: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        try:
+            is_queued = await session.deliver(connection, body, outcome, is_strict=True)
+        except QueueFull:
+            return _busy()
+        except ValidationError as error:
+            raise RequestValidationError(
+                [{**each, "loc": ("body", *each["loc"])} for each in error.errors(include_url=False)]
+            ) from error
+        except ValueError as error:
+            raise HTTPException(422, "the body is no event") from error
+        if not is_queued:
+            # Refused while stopping, or known already: a repeat is answered as what it repeats was.
+            return _busy() if link.is_stopping else Response(status_code=204)
+        if not self._wait:
+            return Response(status_code=202)
+        try:
+            result = await asyncio.shield(outcome)
+        except Skipped:
+            return _busy()
+        except HTTPException:
+            raise
+        except Exception:  # logged where it was raised
+            return JSONResponse({"detail": "Internal Server Error"}, status_code=500)
+        finally:
+            wire.is_open = False
+        if wire.answer is not None:
+            return Response(wire.answer, media_type="application/json" if isinstance(wire.answer, str) else None)
+        return Response(status_code=204) if result is None else _as_json(result)
+
+
+def _as_json(value: Any) -> Response:
+    return Response(encoded(value), media_type="application/json")
+
+
+def _busy() -> Response:
+    return JSONResponse({"detail": "Service Unavailable"}, status_code=503, headers={"Retry-After": "1"})
+
+
+def _size(data: Data) -> int:
+    if isinstance(data, bytes):
+        return len(data)
+    return len(data) if data.isascii() else len(data.encode())
+
+
+__all__ = ["REPLACED", "AcceptRunner", "Duplicates", "WebhookRunner"]

@@ -1,0 +1,309 @@
+"""A link: its name, its state, its hooks, its counters, and the sessions with its peers."""
+
+import asyncio
+import inspect
+import logging
+from collections.abc import Awaitable, Callable, Hashable, Iterator, Mapping
+from typing import Any, Protocol, TypeVar
+
+from slipstream.links import state
+from slipstream.links.clock import Clock
+from slipstream.links.connection import Connection
+from slipstream.links.counters import Counters
+from slipstream.links.errors import LinkDown, NotRunning, WrongHandler
+from slipstream.links.handlers import Handler
+from slipstream.links.outbox import Dropped
+from slipstream.links.session import Session
+from slipstream.links.setup import LinkKind, Options
+from slipstream.links.state import LinkState, Status
+
+logger = logging.getLogger("slipstream.links")
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+Opened = Callable[[Connection], Awaitable[None] | None]
+"""Called with each new connection, before anything else is sent through it."""
+
+Changed = Callable[["Link", Status, Status], Awaitable[None] | None]
+"""Called with the link, what it was, and what it is."""
+
+OnDrop = Callable[["Link", list[Dropped]], Awaitable[None] | None]
+"""Called with the link and the messages that its outbox let go."""
+
+_LEVELS = {LinkState.BACKING_OFF: logging.WARNING, LinkState.FAILED: logging.ERROR, LinkState.CONNECTING: logging.DEBUG}
+
+
+class Home(Protocol):
+    """What a link asks of the collection that it belongs to."""
+
+    clock: Clock
+    lifespan_state: Mapping[str, Any]
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the supervisor runs."""
+
+    def overrides(self) -> Any:
+        """The object whose `dependency_overrides` hold."""
+
+    def spawn(self, work: Any, name: str) -> "asyncio.Task[Any]":
+        """Run a coroutine under the supervisor."""
+
+    def changed(self, link: "Link", old: Status, new: Status) -> None:
+        """Call the hooks of the collection."""
+
+
+class Runner(Protocol):
+    """The I/O of one kind of link."""
+
+    kind: LinkKind
+    target: str
+
+    async def run(self, link: "Link") -> None:
+        """Keep the link up until it is told to stop."""
+
+    def drain(self, link: "Link") -> None:
+        """Let no new events in; what has been received is still handled."""
+
+    async def close(self, link: "Link") -> None:
+        """End the connections, after draining."""
+
+
+class Link:
+    """One way in which events come: a server that we dial or poll, or a path that others dial.
+
+    Call it with a function to make that its handler; that is what the decorators do.
+
+    Args:
+        name: Name in logs, metrics and `links[name]`.
+        runner: What does its I/O.
+        options: How its events are treated.
+        home: The collection.
+    """
+
+    def __init__(self, name: str, runner: Runner, options: Options, home: Home) -> None:
+        self.name, self.runner, self.options, self.home = name, runner, options, home
+        self.kind: LinkKind = runner.kind
+        self.clock = home.clock
+        self.counters = Counters()
+        self.handler: Handler | None = None
+        self.cursor: Any = None
+        self.status = Status(LinkState.CLOSED, home.clock.now())
+        self.latency: float | None = None
+        self.sessions: dict[Hashable, Session] = {}
+        self.connections: set[Connection] = set()
+        self.is_stopping = False
+        self.revival = asyncio.Event()
+        self._changes = asyncio.Event()
+        self._opened: list[Opened] = []
+        self._on_change: list[Changed] = []
+        self._on_drop: list[OnDrop] = []
+        self._made = 0
+
+    def __repr__(self) -> str:
+        return f"<Link {self.name} {self.kind} {self.status.state}: {self.status.reason}>"
+
+    # What the program says
+
+    def __call__(self, function: F) -> F:
+        """Make a function the handler; it is returned as it was.
+
+        Raises:
+            WrongHandler: It asks for what a link does not have.
+        """
+        handler = Handler(function, self.name, self.home.overrides)
+        if handler.is_conversation and self.kind in ("polling", "webhook"):
+            raise WrongHandler(self.name, handler.name, "it takes no event, and there is no connection to read from")
+        self.handler = handler
+        return function
+
+    def opened(self, function: F) -> F:
+        """Call a function of `(connection)` with each new connection: to log in, subscribe, resume.
+
+        The link is up when it returns. If it raises, the connection is closed, and dialled again later.
+        """
+        self._opened.append(function)
+        return function
+
+    def on_change(self, function: F) -> F:
+        """Call a function of `(link, old, new)` when the link's state changes."""
+        self._on_change.append(function)
+        return function
+
+    def on_drop(self, function: F) -> F:
+        """Call a function of `(link, dropped)` with the messages that the outbox lets go."""
+        self._on_drop.append(function)
+        return function
+
+    def resume_from(self, event_id: Any, key: Hashable = None) -> None:
+        """Say which event was the last of an earlier run: `Connection.last_id` before the first event."""
+        session = self.session(key)
+        session.last_id = session.handled_id = event_id
+        if event_id is not None:
+            session.window.add(event_id)
+
+    # What the program asks
+
+    @property
+    def state(self) -> LinkState:
+        """Where the link stands."""
+        return self.status.state
+
+    @property
+    def connection(self) -> Connection | None:
+        """The connection that is open; of several, one."""
+        return next((each for each in self.connections if each.is_open), None)
+
+    @property
+    def last_id(self) -> Any:
+        """Id of the latest event received from the only peer; see `Connection.last_id`."""
+        session = self.sessions.get(None)
+        return session.last_id if session else None
+
+    @property
+    def handled_id(self) -> Any:
+        """Id of the latest event whose handler came to its end; what to keep for `resume_from`."""
+        session = self.sessions.get(None)
+        return session.handled_id if session else None
+
+    @property
+    def lifespan_state(self) -> Mapping[str, Any]:
+        """What the application's start-up left for requests to find in `request.state`."""
+        return self.home.lifespan_state
+
+    @property
+    def waiting(self) -> int:
+        """Events that wait for the handler or are being handled."""
+        return sum(session.inbox.unfinished for session in self.sessions.values())
+
+    async def send(self, data: Any, *, key: Hashable = None) -> bool:
+        """Send a message now, or keep it in the outbox until the link is up.
+
+        Args:
+            data: `str` and `bytes` go as they are, all else as JSON text.
+            key: Which peer, where there are several.
+
+        Returns:
+            True if an open connection has taken it, False if it is kept.
+
+        Raises:
+            OutboxFull: The outbox is full, and its policy is "refuse".
+            LinkDown: The connection ended while the message was being sent; the peer may have it.
+        """
+        return await self.session(key).send(data)
+
+    async def call(self, message: Mapping[str, Any], *, within: float | None = None, key: Hashable = None) -> Any:
+        """Send a message and wait for its reply; see `Connection.call`.
+
+        Raises:
+            LinkDown: The link is not up, or goes down before the reply comes; raised at once.
+            CallTimeout: No reply came in time.
+        """
+        session = self.session(key)
+        if session.connection is None:
+            raise LinkDown(self.name, self.status.reason)
+        return await session.connection.call(message, within=within)
+
+    async def broadcast(self, data: Any) -> int:
+        """Send a message to every open connection, all at once; tell how many took it."""
+        targets = [each for each in self.connections if each.is_open]
+        results = await asyncio.gather(*(each.send(data) for each in targets), return_exceptions=True)
+        for result in results:
+            if isinstance(result, BaseException) and not isinstance(result, LinkDown):
+                raise result
+        return sum(result is None for result in results)
+
+    async def wait_for(self, *states: LinkState) -> Status:
+        """Wait until the link is in one of the states."""
+        while self.status.state not in states:
+            await self._changes.wait()
+        return self.status
+
+    def restart(self) -> None:
+        """Dial now: out of "failed", or without waiting for the end of a back-off."""
+        self.revival.set()
+
+    # What the runners say
+
+    def session(self, key: Hashable = None) -> Session:
+        """The session with a peer, made if there is none; its workers start with it."""
+        found = self.sessions.get(key)
+        if found is None:
+            found = self.sessions[key] = Session(self, key)
+            if self.home.is_running:
+                found.employ(self.home.spawn)
+        return found
+
+    def new_id(self) -> str:
+        """Name a connection."""
+        self._made += 1
+        return f"{self.name}#{self._made}"
+
+    async def open(self, connection: Connection) -> None:
+        """Call the `opened` hooks."""
+        for hook in self._opened:
+            result = hook(connection)
+            if inspect.isawaitable(result):
+                await result
+
+    def move(self, new: Status) -> None:
+        """Take a new status: log it, tell it to hooks and to those who wait."""
+        old, self.status = self.status, new
+        if old.state is not new.state:
+            due = f", again in {new.retry_at.monotonic - new.since.monotonic:.2f} s" if new.retry_at else ""
+            logger.log(
+                _LEVELS.get(new.state, logging.INFO), "link %s: %s (%s)%s", self.name, new.state, new.reason, due
+            )
+        changes, self._changes = self._changes, asyncio.Event()
+        changes.set()
+        for hook in self._on_change:
+            self.run_hook(hook, self, old, new)
+        self.home.changed(self, old, new)
+
+    def come_up(self, reason: str) -> None:
+        """Note that events can come in."""
+        if self.status.state is not LinkState.UP:
+            self.move(state.up(self.status, self.clock.now(), reason))
+
+    def tell_dropped(self, dropped: list[Dropped]) -> None:
+        """Say what an outbox let go."""
+        if not dropped:
+            return
+        self.counters.outbox_dropped += len(dropped)
+        logger.warning(
+            "link %s: %d messages will not be sent (%s), %d bytes",
+            self.name,
+            len(dropped),
+            ", ".join(sorted({each.reason for each in dropped})),
+            sum(each.size for each in dropped),
+        )
+        for hook in self._on_drop:
+            self.run_hook(hook, self, dropped)
+
+    def run_hook(self, hook: Callable[..., Any], *args: Any) -> None:
+        """Call a hook, async or not; whatever it raises is logged."""
+        try:
+            result = hook(*args)
+        except Exception:
+            logger.exception("link %s: a hook failed", self.name)
+            return
+        if inspect.isawaitable(result):
+            self.home.spawn(self._finish_hook(result), f"links: {self.name} hook")
+
+    async def _finish_hook(self, result: Awaitable[Any]) -> None:
+        try:
+            await result
+        except Exception:
+            logger.exception("link %s: a hook failed", self.name)
+
+    def check_running(self) -> None:
+        """Refuse to work without a supervisor.
+
+        Raises:
+            NotRunning: The supervisor does not run.
+        """
+        if not self.home.is_running:
+            raise NotRunning(self.name)
+
+    def __iter__(self) -> Iterator[Connection]:
+        return iter(tuple(self.connections))

@@ -1,0 +1,412 @@
+"""The face: an application's links, declared by decorators and run under its lifespan."""
+
+import asyncio
+import importlib
+import logging
+import random as lots
+from collections.abc import AsyncGenerator, Callable, Hashable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar, Unpack, cast
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+
+from slipstream.applications import FastAPI
+from slipstream.links import state
+from slipstream.links.clock import Clock, SystemClock
+from slipstream.links.errors import MissingLibrary, WrongSetup
+from slipstream.links.health import LinkHealth, exposition, health_of
+from slipstream.links.inbound import AcceptRunner, Duplicates, WebhookRunner
+from slipstream.links.link import Changed, Link, Runner
+from slipstream.links.rules import Random, Turnstile
+from slipstream.links.setup import LinkOptions, MiB, Options, PollingSetup, WebSocketSetup
+from slipstream.links.state import LinkState, Status
+from slipstream.links.supervise import Supervisor
+from slipstream.params import Depends
+
+logger = logging.getLogger("slipstream.links")
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Links:
+    """Every way in which a program hears of events: servers that it dials, and paths that others dial.
+
+    Args:
+        app: Application whose lifespan starts and stops the links; or call `attach` later.
+        drain: Seconds that handlers have, at shutdown, for what has been received. Default: 10.
+        clock: What tells the time.
+        random: Draws evenly from [0, 1).
+    """
+
+    def __init__(
+        self,
+        app: FastAPI | None = None,
+        *,
+        drain: float = 10.0,
+        clock: Clock | None = None,
+        random: Random = lots.random,
+    ) -> None:
+        if drain < 0:
+            raise WrongSetup("drain", drain, "0 or more seconds")
+        self.clock: Clock = clock or SystemClock()
+        self.lifespan_state: Mapping[str, Any] = {}
+        self._app: FastAPI | None = None
+        self._drain, self._random = drain, random
+        self._links: dict[str, Link] = {}
+        self._mains: dict[str, asyncio.Task[Any]] = {}
+        self._supervisor = Supervisor()
+        self._turnstile = Turnstile()
+        self._hooks: list[Changed] = []
+        self._mounts: list[Callable[[FastAPI], None]] = []
+        if app is not None:
+            self.attach(app)
+
+    # Where they run
+
+    def attach(self, app: FastAPI) -> None:
+        """Run under an application's lifespan, and become its `app.links`.
+
+        The links start after everything that the lifespan starts by now, and stop before it: attach them, and
+        include routers that have a lifespan of their own, in the order in which they need each other.
+
+        Raises:
+            WrongSetup: The links, or the application, are attached already.
+        """
+        if self._app is not None or getattr(app, "links", None) is not None:
+            raise WrongSetup("app", app, "an application without links, once")
+        self._app = app
+        app.links = self  # type: ignore[attr-defined]  # declared on FastAPI by its own module
+        outer = cast(Any, app.router.lifespan_context)
+
+        @asynccontextmanager
+        async def lifespan(asgi_app: Any) -> AsyncGenerator[Mapping[str, Any] | None, None]:
+            async with outer(asgi_app) as left:
+                self.lifespan_state = left or {}
+                async with self.running():
+                    yield left
+
+        app.router.lifespan_context = cast(Any, lifespan)
+        for mount in self._mounts:
+            mount(app)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncGenerator["Links", None]:
+        """Run the links while the context is open; for programs without an application."""
+        async with self._supervisor:
+            for link in tuple(self._links.values()):
+                self._start(link)
+            try:
+                yield self
+            finally:
+                await self._stop(tuple(self._links.values()))
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the links have been started."""
+        return self._supervisor.is_running
+
+    # What the program declares
+
+    def websocket(
+        self,
+        setup: "str | WebSocketSetup | Callable[[], Any]",
+        *,
+        name: str | None = None,
+        **options: Unpack[LinkOptions],
+    ) -> Link:
+        """Dial a WebSocket server, and dial again whenever the connection ends.
+
+        Args:
+            setup: Its address, a `WebSocketSetup`, or a function, async or not, that is asked for one at each
+                attempt.
+            name: Name of the link. Default: "websocket-1" and so on.
+            options: See `LinkOptions`.
+
+        Returns:
+            The link; use it as a decorator of the handler, or keep it.
+
+        Raises:
+            MissingLibrary: The package websockets is not installed.
+            WrongSetup: The name is taken, or an option is wrong.
+        """
+        module = _load("slipstream.links.websocket", "websockets", "a WebSocket link")
+        source = WebSocketSetup(setup) if isinstance(setup, str) else setup
+        runner = module.WebSocketRunner(source, self._random, self._turnstile, self._dialling)
+        return self._add(name, runner, options)
+
+    def poll(
+        self,
+        setup: "str | PollingSetup | Callable[[], Any]",
+        *,
+        name: str | None = None,
+        interval: float | None = None,
+        events: "str | Callable[[Any], Any] | None" = None,
+        cursor: "str | Callable[[Any], Any] | None" = None,
+        cursor_param: str | None = None,
+        start: Any = None,
+        on_cursor: Callable[[Any], Any] | None = None,
+        overlap: int = 0,
+        **options: Unpack[LinkOptions],
+    ) -> Link:
+        """Ask an HTTP server again and again.
+
+        Args:
+            setup: Its address, a `PollingSetup`, or a function, async or not, that is asked for one at each request.
+            name: Name of the link. Default: "polling-1" and so on.
+            interval: Seconds between an answer and the next request, where `setup` is an address. Default: 5.
+            events: Where the events stand in an answer: a field's name such as "result" or "data.items", or a
+                function of the `Answer`. Default: the whole answer is one event.
+            cursor: Where the next cursor stands in an answer: a field's name, or a function of the `Answer`; None
+                from it keeps the cursor.
+            cursor_param: Query parameter that carries the cursor. A function as `setup` can use `link.cursor`.
+            start: The first cursor. Default: None, sent as no parameter.
+            on_cursor: Called with each new cursor, when the events before it have been handled; keep it there.
+            overlap: How many answers may still be in handling while the next request is under way. Default: 0: the
+                cursor of an answer is sent only when all of its events have been handled, so that none is lost by
+                a crash.
+            options: See `LinkOptions`.
+
+        Raises:
+            MissingLibrary: The package httpx2 is not installed.
+            WrongSetup: The name is taken, or an option is wrong.
+        """
+        module = _load("slipstream.links.polling", "httpx2", "a polling link")
+        if isinstance(setup, str):
+            setup = PollingSetup(setup) if interval is None else PollingSetup(setup, interval=interval)
+        elif interval is not None:
+            raise WrongSetup("interval", interval, "the interval in the setup itself, where that is no address")
+        if overlap < 0:
+            raise WrongSetup("overlap", overlap, "0 or more")
+        reading = module.Reading(events, cursor, cursor_param, on_cursor, overlap)
+        runner = module.PollingRunner(setup, reading, self._random, self._turnstile, self._dialling)
+        link = self._add(name, runner, options)
+        link.cursor = start
+        return link
+
+    def accept(
+        self,
+        path: str,
+        *,
+        name: str | None = None,
+        key: str | Callable[[Any], Hashable] | None = None,
+        duplicates: Duplicates = "refuse",
+        subprotocols: Sequence[str] = (),
+        dependencies: Sequence[Depends] = (),
+        max_message: int = MiB,
+        silence: float | None = None,
+        remember: int = 1024,
+        **options: Unpack[LinkOptions],
+    ) -> Link:
+        """Serve a WebSocket that others dial.
+
+        Args:
+            path: Path, perhaps with parameters: "/ws/{id}".
+            name: Name of the link. Default: "accepted-1" and so on.
+            key: What tells one peer from another: a path parameter's name, or a function of the WebSocket. What a
+                peer has in queue, dedupe window and outbox then outlives its connection. Default: each connection
+                is a peer of its own.
+            duplicates: What to do when a peer that is connected connects again: "refuse" the newer (403),
+                "replace" the older (closed with 4409), or "allow" both.
+            subprotocols: Those to agree to.
+            dependencies: `Depends(...)` to run before the connection is accepted; raise there to refuse it.
+            max_message: Most bytes of a message; the connection ends with 1009 at more. The server's own limit
+                comes first. Default: 1 MiB.
+            silence: Seconds without a message after which the connection is closed. Default: None. Pings are the
+                server's (uvicorn sends them every 20 s).
+            remember: How many peers that are away to remember. Default: 1024, then the longest away is forgotten.
+            options: See `LinkOptions`.
+        """
+        runner = AcceptRunner(path, key, duplicates, tuple(subprotocols), max_message, silence, remember)
+        link = self._add(name, runner, options)
+        self._mount(lambda app: runner.mount(app, link, dependencies))
+        return link
+
+    def webhook(
+        self,
+        path: str,
+        *,
+        name: str | None = None,
+        wait: bool = True,
+        dependencies: Sequence[Depends] = (),
+        max_message: int = MiB,
+        **options: Unpack[LinkOptions],
+    ) -> Link:
+        """Serve a path to which others POST events.
+
+        Args:
+            path: Path, perhaps with parameters.
+            name: Name of the link. Default: "webhook-1" and so on.
+            wait: Whether to answer when the event has been handled: 200 with what the handler returns as JSON, 204
+                if that is None, 500 if it raises. Otherwise 202 at once, when the event is in the queue.
+            dependencies: `Depends(...)` to run first; check signatures there.
+            max_message: Most bytes of a body; 413 at more. Default: 1 MiB.
+            options: See `LinkOptions`. A full queue is answered by 503 with `Retry-After`, unless the policy is
+                "wait".
+        """
+        runner = WebhookRunner(path, wait, max_message)
+        link = self._add(name, runner, options)
+        self._mount(lambda app: runner.mount(app, link, dependencies))
+        return link
+
+    def on_change(self, function: F) -> F:
+        """Call a function of `(link, old, new)` when any link's state changes."""
+        self._hooks.append(function)
+        return function
+
+    def serve_health(self, path: str = "/health/links", *, metrics: str | None = None) -> None:
+        """Serve the links' health as JSON, 503 while one has failed; and their metrics in Prometheus' format.
+
+        Args:
+            path: Path of the health.
+            metrics: Path of the metrics. Default: none.
+        """
+
+        async def health(request: Request) -> Response:
+            return JSONResponse(
+                {"healthy": self.is_healthy, "links": [each.as_dict() for each in self.health()]},
+                status_code=200 if self.is_healthy else 503,
+            )
+
+        async def text(request: Request) -> Response:
+            return PlainTextResponse(self.metrics(), media_type="text/plain; version=0.0.4")
+
+        def mount(app: FastAPI) -> None:
+            app.add_route(path, health, include_in_schema=False)
+            if metrics is not None:
+                app.add_route(metrics, text, include_in_schema=False)
+
+        self._mount(mount)
+
+    # What the program asks
+
+    def __getitem__(self, name: str) -> Link:
+        return self._links[name]
+
+    def __iter__(self) -> Iterator[Link]:
+        return iter(tuple(self._links.values()))
+
+    def __len__(self) -> int:
+        return len(self._links)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._links
+
+    def health(self) -> list[LinkHealth]:
+        """Tell how each link is, as data."""
+        return [health_of(link, self.clock.now()) for link in self]
+
+    @property
+    def is_healthy(self) -> bool:
+        """Whether no link has failed."""
+        return all(link.state is not LinkState.FAILED for link in self)
+
+    def metrics(self) -> str:
+        """Write state and counters of the links in Prometheus' text format."""
+        return exposition(self.health())
+
+    async def remove(self, name: str) -> None:
+        """Stop a link, as at shutdown, and forget it. Paths that others dial stay, and refuse.
+
+        Raises:
+            KeyError: There is none of this name.
+        """
+        link = self._links.pop(name)
+        if self.is_running:
+            await self._stop((link,))
+
+    # What links ask
+
+    def overrides(self) -> Any:
+        """The object whose `dependency_overrides` hold."""
+        return self._app
+
+    def spawn(self, work: Any, name: str) -> "asyncio.Task[Any]":
+        """Run a coroutine under the supervisor."""
+        return self._supervisor.spawn(work, name)
+
+    def changed(self, link: Link, old: Status, new: Status) -> None:
+        """Call the hooks."""
+        for hook in self._hooks:
+            link.run_hook(hook, link, old, new)
+
+    # Beneath
+
+    def _dialling(self) -> int:
+        return sum(link.kind in ("websocket", "polling") for link in self._links.values())
+
+    def _mount(self, mount: Callable[[FastAPI], None]) -> None:
+        self._mounts.append(mount)
+        if self._app is not None:
+            mount(self._app)
+
+    def _add(self, name: str | None, runner: Runner, options: LinkOptions) -> Link:
+        if name is None:
+            number = 1 + sum(link.kind == runner.kind for link in self._links.values())
+            name = f"{runner.kind}-{number}"
+        if name in self._links:
+            raise WrongSetup("name", name, "a name that no other link has")
+        link = self._links[name] = Link(name, runner, Options.of(options), self)
+        if self.is_running:
+            # A decorator gives the handler in the same step of the event loop; the link starts in the next one.
+            asyncio.get_running_loop().call_soon(self._start_late, link)
+        return link
+
+    def _start_late(self, link: Link) -> None:
+        if self.is_running and self._links.get(link.name) is link and link.name not in self._mains:
+            self._start(link)
+
+    def _start(self, link: Link) -> None:
+        link.is_stopping = False
+        link.revival = asyncio.Event()
+        for session in link.sessions.values():
+            session.employ(self.spawn)
+        self._mains[link.name] = self.spawn(link.runner.run(link), f"links: {link.name}")
+
+    async def _stop(self, links: Sequence[Link]) -> None:
+        """Let no new events in, handle what has been received, say goodbye, say what is lost."""
+        for link in links:
+            link.is_stopping = True
+            link.runner.drain(link)
+            for session in link.sessions.values():
+                session.is_draining = True
+            main = self._mains.get(link.name)
+            if main is not None and (link.state is not LinkState.UP or link.kind == "polling"):
+                main.cancel()
+        joins = [asyncio.ensure_future(session.inbox.join()) for link in links for session in link.sessions.values()]
+        if joins:
+            _, late = await asyncio.wait(joins, timeout=self._drain)
+            for join in late:
+                join.cancel()
+        await asyncio.gather(*(link.runner.close(link) for link in links), return_exceptions=True)
+        for link in links:
+            main = self._mains.pop(link.name, None)
+            if main is not None:
+                main.cancel()
+                await asyncio.wait({main})
+            await self._say_goodbye(link)
+
+    async def _say_goodbye(self, link: Link) -> None:
+        now, lost = self.clock.now(), 0
+        for session in link.sessions.values():
+            lost += await session.dismiss()
+            link.tell_dropped(session.outbox.clear(now.monotonic))
+        if link.state is not LinkState.CLOSED:
+            link.move(state.closed(link.status, now, "shutting down"))
+        if lost or link.counters.refused:
+            logger.warning(
+                "link %s: stopped; %d events received and not handled, %d events read and refused",
+                link.name,
+                lost,
+                link.counters.refused,
+            )
+
+
+def _load(module: str, library: str, purpose: str) -> Any:
+    """Import a module that needs a library which only some programs have."""
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as missing:
+        if missing.name is None or missing.name.partition(".")[0] != library:
+            raise
+        raise MissingLibrary(library, purpose) from missing

@@ -1,0 +1,49 @@
+"""What may be shown of addresses, headers and words of a peer: no tokens, no control characters."""
+
+import re
+from collections.abc import Iterable
+from urllib.parse import SplitResult, parse_qsl, urlsplit
+
+HIDDEN = "[hidden]"
+_TOKEN = re.compile(r"(?=[^/]*\d)[A-Za-z0-9_\-.:~%+=]{20,}")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
+
+def shown_url(url: str) -> str:
+    """Write an address without user, password, query values, and parts of its path that look like tokens."""
+    try:
+        parts = urlsplit(url)
+        port = f":{parts.port}" if parts.port else ""
+    except ValueError:
+        return "an unreadable address"
+    host = parts.hostname or ""
+    host = f"[{host}]" if ":" in host else host
+    path = "/".join(HIDDEN if _TOKEN.fullmatch(part) else part for part in parts.path.split("/"))
+    names = [name for name, _ in parse_qsl(parts.query, keep_blank_values=True)]
+    query = "&".join(f"{name}={HIDDEN}" for name in names)
+    return printable(SplitResult(parts.scheme, host + port, path, query, "").geturl(), 300)
+
+
+def printable(text: str, most: int = 200) -> str:
+    """Write a text of unknown origin on one line: control characters escaped, at most so many characters."""
+    text = text if len(text) <= most else text[: most - 1] + "…"
+    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
+
+
+def without_secrets(text: str, secrets: Iterable[str]) -> str:
+    """Write a text with each of the secrets hidden, and printable."""
+    for secret in sorted(secrets, key=len, reverse=True):
+        if len(secret) >= 4:
+            text = text.replace(secret, HIDDEN)
+    return printable(text)
+
+
+def secrets_in(url: str) -> list[str]:
+    """List what in an address may be secret: password, values of the query, parts of the path like tokens."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return [url]
+    found = [value for _, value in parse_qsl(parts.query)]
+    found += [part for part in parts.path.split("/") if _TOKEN.fullmatch(part)]
+    return [*found, *(each for each in (parts.username, parts.password) if each)]

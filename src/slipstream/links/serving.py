@@ -1,0 +1,62 @@
+"""From an open connection to its end, whoever dialled: hooks, the outbox, the conversation."""
+
+import asyncio
+import logging
+
+from slipstream.links.connection import Connection
+from slipstream.links.errors import LinkDown
+from slipstream.links.link import Link
+from slipstream.links.rules import Failure
+from slipstream.links.session import Session
+
+logger = logging.getLogger("slipstream.links")
+
+
+async def serve(link: Link, session: Session, connection: Connection, reason: str) -> Failure:
+    """Call the `opened` hooks, come up, send what was kept, and hold the conversation, if the handler holds one.
+
+    Where the connection itself ends first, this waits for ever: whoever reads from it knows why.
+
+    Args:
+        link: The link.
+        session: The peer's session.
+        connection: The connection; somebody reads from it meanwhile.
+        reason: What to say when the link comes up.
+
+    Returns:
+        Why the program, and not the peer, ended the connection.
+    """
+    try:
+        await link.open(connection)
+    except LinkDown:
+        await for_ever()
+    except Exception as error:
+        return await _close_after(link, connection, error, "an opened hook failed")
+    link.come_up(reason)
+    await session.ready(connection)
+    handler = link.handler
+    if handler is None or not handler.is_conversation:
+        await for_ever()
+    assert handler is not None
+    try:
+        await handler.run(connection)
+    except LinkDown:
+        await for_ever()
+    except Exception as error:
+        link.counters.failed += 1
+        return await _close_after(link, connection, error, "the conversation failed")
+    if not connection.is_open:
+        await for_ever()
+    await connection.close()
+    return Failure("closed", "the conversation came to its end", code=1000)
+
+
+async def for_ever() -> None:
+    """Wait until cancelled."""
+    await asyncio.Event().wait()
+
+
+async def _close_after(link: Link, connection: Connection, error: Exception, what: str) -> Failure:
+    logger.error("link %s: %s", link.name, what, exc_info=error)
+    await connection.close(1011)
+    return Failure("hook", f"{what}: {type(error).__name__}")

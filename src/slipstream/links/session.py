@@ -1,0 +1,413 @@
+"""What outlives one connection with one peer: queue, dedupe window, outbox, calls, and the workers that handle."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from pydantic import ValidationError
+
+from slipstream.links.clock import Clock
+from slipstream.links.connection import Connection, Data, LinkFacts, encoded
+from slipstream.links.counters import Counters
+from slipstream.links.dedupe import DedupeWindow
+from slipstream.links.errors import CallTimeout, LinkDown, OutboxFull, WrongSetup
+from slipstream.links.handlers import Handler, parsed
+from slipstream.links.outbox import Dropped, Outbox
+from slipstream.links.pending import PendingCalls
+from slipstream.links.queue import Inbox, QueueClosed, QueueFull
+from slipstream.links.redact import printable
+from slipstream.links.setup import EventId
+
+logger = logging.getLogger("slipstream.links")
+
+_TURN = 64
+"""Events that a worker handles before it lets others run, where its handler never waits."""
+
+
+class Skipped(Exception):
+    """An event was not handled, for `reason`: "dropped", "lost"."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+@dataclass(slots=True, eq=False)
+class Item:
+    """An event on its way to the handler, and who wants to know what became of it."""
+
+    connection: Connection
+    event: Any
+    event_id: Any = None
+    outcome: "asyncio.Future[Any] | None" = None
+
+    def settle(self, result: Any = None, error: BaseException | None = None) -> None:
+        """Tell what became of it."""
+        if self.outcome is None or self.outcome.done():
+            return
+        if error is not None:
+            self.outcome.set_exception(error)
+            self.outcome.exception()  # nobody may be listening any more
+        else:
+            self.outcome.set_result(result)
+
+
+class Owner(LinkFacts, Protocol):
+    """What a session asks of its link."""
+
+    counters: Counters
+    clock: Clock
+    handler: Handler | None
+
+    def tell_dropped(self, dropped: list[Dropped]) -> None:
+        """Say what an outbox let go."""
+
+
+class Session:
+    """One peer of a link.
+
+    Args:
+        link: The link.
+        key: What tells the peer from the link's others.
+    """
+
+    def __init__(self, link: Owner, key: Hashable = None) -> None:
+        self.link, self.key = link, key
+        options = link.options
+        self.inbox: Inbox[Item] = self._new_inbox()
+        self.window = DedupeWindow(options.dedupe)
+        self.outbox = Outbox(options.outbox, options.outbox_bytes, options.outbox_ttl, options.outbox_policy)
+        self.pending = PendingCalls()
+        self.connection: Connection | None = None
+        self.last_id: Any = None
+        self.handled_id: Any = None
+        self.is_draining = False
+        self.is_ready = False
+        self._sending = asyncio.Lock()
+        self._workers: list[asyncio.Task[Any]] = []
+
+    def _new_inbox(self) -> Inbox[Item]:
+        return Inbox(self.link.options.queue, self.link.options.policy, self._on_drop)
+
+    def _on_drop(self, item: Item) -> None:
+        if self.is_draining:
+            self.link.counters.lost += 1
+            item.settle(error=Skipped("lost"))
+        else:
+            self.link.counters.dropped += 1
+            item.settle(error=Skipped("dropped"))
+
+    # Life
+
+    def employ(self, spawn: Callable[[Any, str], "asyncio.Task[Any]"]) -> None:
+        """Start the workers that handle the events."""
+        self.is_draining = False
+        self._sending = asyncio.Lock()
+        if self.is_conversation:
+            return
+        for number in range(self.link.options.concurrency):
+            self._workers.append(spawn(self.work(), f"links: {self.link.name} worker {number}"))
+
+    async def dismiss(self) -> int:
+        """End the workers, their handlers cancelled; tell how many events are lost by it."""
+        lost = self.link.counters.lost
+        self.is_draining = True
+        self.inbox.clear()
+        workers, self._workers = self._workers, []
+        for worker in workers:
+            worker.cancel()
+        if workers:
+            await asyncio.wait(workers)
+        return self.link.counters.lost - lost
+
+    # Events
+
+    async def deliver(
+        self,
+        connection: Connection,
+        raw: Data,
+        outcome: "asyncio.Future[Any] | None" = None,
+        *,
+        is_strict: bool = False,
+    ) -> bool:
+        """Take one message of the peer: a reply to its call, an event to the queue, all else nowhere.
+
+        Returns:
+            Whether it is an event that is now in the queue.
+
+        Raises:
+            QueueFull: The queue is full, and its policy is "close".
+            ValueError: It is no event, and `is_strict` holds: somebody waits to hear so.
+        """
+        handler, counters = self.link.handler, self.link.counters
+        if self.pending.expects_replies and self._is_reply(raw):
+            return False
+        counters.received += 1
+        if self.is_draining:
+            counters.refused += 1
+            return False
+        if handler is None or self.is_conversation:
+            return await self._enqueue(Item(connection, raw, None, outcome))
+        try:
+            event = handler.read(raw)
+        except ValueError as error:
+            self._skip(error)
+            if is_strict:
+                raise
+            return False
+        return await self._accept(connection, event, outcome)
+
+    async def deliver_value(self, connection: Connection, value: Any, outcome: "asyncio.Future[Any]") -> bool:
+        """Take one event from an answer that has been parsed; see `deliver`."""
+        handler, counters = self.link.handler, self.link.counters
+        counters.received += 1
+        if self.is_draining:
+            counters.refused += 1
+            return False
+        try:
+            event = value if handler is None else handler.read_value(value)
+        except ValueError as error:
+            self._skip(error)
+            return False
+        return await self._accept(connection, event, outcome)
+
+    async def _accept(self, connection: Connection, event: Any, outcome: "asyncio.Future[Any] | None") -> bool:
+        try:
+            event_id = id_of(event, self.link.options.event_id)
+            hash(event_id)
+        except Exception as error:  # of a function that the user wrote
+            self._skip(ValueError(f"its id cannot be read: {type(error).__name__}"))
+            return False
+        if event_id is not None and event_id in self.window:
+            self.link.counters.duplicates += 1
+            if outcome is not None and not outcome.done():
+                outcome.set_result(None)
+            return False
+        return await self._enqueue(Item(connection, event, event_id, outcome))
+
+    async def _enqueue(self, item: Item) -> bool:
+        # The id is remembered before the wait for room, for another connection of the same peer may bring it too,
+        # and forgotten if the event finds no room, for then the peer has to send it again.
+        if item.event_id is not None:
+            self.window.add(item.event_id)
+        try:
+            await self.inbox.put(item)
+        except BaseException:
+            self.link.counters.refused += 1
+            if item.event_id is not None:
+                self.window.discard(item.event_id)
+            raise
+        if item.event_id is not None:
+            self.last_id = item.event_id
+        return True
+
+    def _skip(self, error: ValueError) -> None:
+        counters = self.link.counters
+        counters.invalid += 1
+        if counters.invalid & (counters.invalid - 1) == 0:  # the 1st, 2nd, 4th, 8th …: a garbled peer fills no disk
+            logger.warning(
+                "link %s: skipped a message that is no event (%d so far): %s",
+                self.link.name,
+                counters.invalid,
+                _without_input(error),
+            )
+
+    async def work(self) -> None:
+        """Handle events, one after the other, until the queue is closed and empty."""
+        handled = 0
+        while True:
+            try:
+                item = await self.inbox.get()
+            except QueueClosed:
+                return
+            try:
+                await self._handle(item)
+            finally:
+                self.inbox.done()
+            handled += 1
+            if handled % _TURN == 0:
+                await asyncio.sleep(0)
+
+    async def _handle(self, item: Item) -> None:
+        handler, counters = self.link.handler, self.link.counters
+        if handler is None:
+            counters.handled += 1
+            item.settle()
+            return
+        try:
+            result = await handler.run(item.connection, item.event)
+        except asyncio.CancelledError as error:
+            if _is_cancelled():
+                counters.lost += 1
+                item.settle(error=Skipped("lost"))
+                raise
+            # Something that the handler awaited was cancelled, not the handler.
+            self._failed(item, error)
+        except Exception as error:
+            self._failed(item, error)
+        else:
+            counters.handled += 1
+            if item.event_id is not None:
+                self.handled_id = item.event_id
+            item.settle(result)
+
+    def _failed(self, item: Item, error: BaseException) -> None:
+        self.link.counters.failed += 1
+        name = self.link.handler.name if self.link.handler else "a handler"
+        logger.error("link %s: %s failed on an event", self.link.name, name, exc_info=error)
+        item.settle(error=error if isinstance(error, Exception) else RuntimeError("the handler was cancelled"))
+
+    async def next_message(self, connection: Connection) -> Data:
+        """Wait for the next message of a conversation; see `Peer`."""
+        inbox = self.inbox
+        item = await inbox.get()
+        inbox.done()
+        self.link.counters.handled += 1
+        message: Data = item.event
+        return message
+
+    # Connections
+
+    @property
+    def is_conversation(self) -> bool:
+        """Whether the handler reads the messages itself."""
+        return self.link.handler is not None and self.link.handler.is_conversation
+
+    def begin(self, connection: Connection) -> None:
+        """A connection has been made; its messages may come, and hooks may use it."""
+        if self.is_conversation:
+            self.inbox.clear()
+            self.inbox = self._new_inbox()
+        self.connection, self.is_ready = connection, False
+
+    async def ready(self, connection: Connection) -> None:
+        """The connection may take whatever the program sends; first what the outbox keeps."""
+        async with self._sending:
+            self.is_ready = True
+            while self.connection is connection and connection.is_open:
+                message, expired = self.outbox.take(self.link.clock.now().monotonic)
+                self.link.tell_dropped(expired)
+                if message is None:
+                    return
+                try:
+                    await connection.send(message.data)
+                except LinkDown:
+                    self.link.counters.unsure += 1
+
+    def end(self, connection: Connection, reason: str, code: int | None) -> None:
+        """The connection has ended: calls fail at once."""
+        if self.connection is connection:
+            self.connection, self.is_ready = None, False
+        failed = self.pending.fail(LinkDown(self.link.name, reason, code))
+        self.link.counters.calls_failed += failed
+        self.inbox.allow_overflow(False)
+        if self.is_conversation:
+            self.inbox.close()
+
+    # Messages to the peer
+
+    def count_sent(self) -> None:
+        """Count a message that an open connection has taken."""
+        self.link.counters.sent += 1
+
+    async def send(self, data: Any) -> bool:
+        """Send a message now, or keep it until the peer is back; after what is kept already.
+
+        Returns:
+            True if an open connection has taken it, False if it is kept.
+
+        Raises:
+            OutboxFull: The outbox is full, and its policy is "refuse".
+            LinkDown: The connection ended while the message was being sent; the peer may have it.
+        """
+        message = encoded(data)
+        async with self._sending:
+            connection = self.connection
+            if connection is not None and connection.is_open and self.is_ready and not len(self.outbox):
+                try:
+                    await connection.send(message)
+                except LinkDown:
+                    self.link.counters.unsure += 1
+                    raise
+                return True
+            gone = self.outbox.keep(message, self.link.clock.now().monotonic)
+        if gone is None:
+            self.link.counters.outbox_dropped += 1
+            raise OutboxFull(self.link.name, len(self.outbox), self.outbox.size)
+        self.link.tell_dropped(gone)
+        return False
+
+    async def call(self, connection: Connection, message: Mapping[str, Any], within: float | None) -> Any:
+        """Send a message and wait for its reply; see `Connection.call`."""
+        field = self.link.options.reply_id
+        if field is None:
+            raise WrongSetup("reply_id", None, "the name of the field that ties a reply to its call")
+        within = self.link.options.call_timeout if within is None else within
+        call_id = message.get(field)
+        if call_id is None:
+            call_id = self.pending.new_id()
+        counters = self.link.counters
+        reply = self.pending.open(call_id)
+        counters.calls += 1
+        self.inbox.allow_overflow(True)
+        try:
+            async with asyncio.timeout(within):
+                await connection.send({**message, field: call_id})
+                return await reply
+        except TimeoutError:
+            counters.calls_failed += 1
+            raise CallTimeout(self.link.name, within) from None
+        finally:
+            self.pending.give_up(call_id)
+            if not len(self.pending):
+                self.inbox.allow_overflow(False)
+
+    def _is_reply(self, raw: Data) -> bool:
+        field = self.link.options.reply_id
+        try:
+            value = parsed(raw)
+            call_id = value.get(field)
+            hash(call_id)
+        except (ValueError, AttributeError, TypeError):
+            return False
+        if call_id is None:
+            return False
+        before = len(self.pending)
+        if not self.pending.resolve(call_id, value):
+            return False
+        if len(self.pending) == before:
+            self.link.counters.late_replies += 1
+        return True
+
+
+def id_of(event: Any, where: EventId | None) -> Any:
+    """Read an event's id; None where it has none."""
+    if where is None:
+        return None
+    if callable(where):
+        return where(event)
+    for name in where.split("."):
+        event = event.get(name) if isinstance(event, Mapping) else getattr(event, name, None)
+        if event is None:
+            return None
+    return event
+
+
+def _without_input(error: ValueError) -> str:
+    """Describe what is wrong with a message without quoting it: it may hold secrets."""
+    if isinstance(error, ValidationError):
+        found = error.errors(include_input=False, include_url=False, include_context=False)
+        text = "; ".join(f"{'.'.join(map(str, each['loc'])) or 'message'}: {each['msg']}" for each in found[:3])
+    else:
+        text = str(error) if type(error) is ValueError else type(error).__name__
+    return printable(text)
+
+
+def _is_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+__all__ = ["Item", "Owner", "QueueFull", "Session", "Skipped", "id_of", "logger"]

@@ -1,0 +1,313 @@
+"""What a program says about a link: whom to dial and how, and how its events are treated."""
+
+import ssl
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal, Self, TypedDict
+from urllib.parse import urlsplit
+
+from slipstream.links.errors import WrongSetup
+from slipstream.links.outbox import OutboxPolicy
+from slipstream.links.queue import QueuePolicy
+from slipstream.links.redact import HIDDEN, secrets_in, shown_url
+from slipstream.links.rules import Backoff, Fatal
+
+MiB = 1024 * 1024
+
+
+@dataclass(frozen=True, kw_only=True)
+class TLS:
+    """How an encrypted connection is verified, and what we show for ourselves.
+
+    Args:
+        context: A context that says everything; the other fields are then not read.
+        ca_file: PEM file of the authorities to trust. Default: the system's.
+        certificate: PEM file of our certificate, for peers that ask for one.
+        key: PEM file of its key, if it is not in `certificate`.
+        password: Password of the key.
+        verify: Whether to verify the peer's certificate and name. Default: yes; no is for tests.
+        server_name: Name to expect in the certificate, in place of the address's host.
+    """
+
+    context: ssl.SSLContext | None = None
+    ca_file: str | None = None
+    certificate: str | None = None
+    key: str | None = None
+    password: str | None = field(default=None, repr=False)
+    verify: bool = True
+    server_name: str | None = None
+
+    def build(self) -> ssl.SSLContext:
+        """Make the context; it reads files.
+
+        Raises:
+            OSError: A file is not there, or not what it should be.
+        """
+        if self.context is not None:
+            return self.context
+        context = ssl.create_default_context(cafile=self.ca_file)
+        if not self.verify:
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        if self.certificate is not None:
+            context.load_cert_chain(self.certificate, self.key, self.password)
+        return context
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timeouts:
+    """How long to wait for what, in seconds; None: for ever.
+
+    Args:
+        connect: For name, TCP, TLS and the opening handshake together. Default: 10.
+        read: For the next bytes of an answer to a poll; long polls need more than the peer's own limit. Default: 60.
+        write: For the peer to take what is sent; then the connection counts as stalled and ends. Default: 10.
+        close: For the peer to answer a close frame. Default: 2.
+        silence: For any message from a peer that should send some, its pings not counted. Default: None.
+    """
+
+    connect: float | None = 10.0
+    read: float | None = 60.0
+    write: float | None = 10.0
+    close: float | None = 2.0
+    silence: float | None = None
+
+    def __post_init__(self) -> None:
+        _check_positive(self, "connect", "read", "write", "close", "silence")
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Peer:
+    """What both ways to dial have in common."""
+
+    headers: Mapping[str, str] = field(default_factory=dict)
+    cookies: Mapping[str, str] = field(default_factory=dict)
+    tls: TLS = field(default_factory=TLS)
+    proxy: str | None = None
+    trust_env: bool = False
+    timeouts: Timeouts = field(default_factory=Timeouts)
+    max_message: int = 4 * MiB
+    max_redirects: int = 5
+
+    def _secrets(self, url: str) -> list[str]:
+        words = [*self.headers.values(), *self.cookies.values()]
+        words += [part for value in words for part in value.split()[1:]]
+        return [*words, *secrets_in(url), *(secrets_in(self.proxy) if self.proxy else [])]
+
+
+class _Shown:
+    """A repr that shows no secrets: addresses redacted, names of headers and cookies without values."""
+
+    def __repr__(self) -> str:
+        shown = []
+        for each in fields(self):  # type: ignore[arg-type]  # only dataclasses derive from it
+            value = getattr(self, each.name)
+            if each.name in ("url", "proxy") and value is not None:
+                value = shown_url(value)
+            elif each.name in ("headers", "cookies", "params"):
+                value = dict.fromkeys(value, HIDDEN)
+            elif each.name in ("content", "json") and value is not None:
+                value = HIDDEN
+            shown.append(f"{each.name}={value!r}")
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+
+@dataclass(frozen=True, repr=False)
+class WebSocketSetup(_Shown, _Peer):
+    """A WebSocket server to dial.
+
+    Args:
+        url: Address: `ws://` or `wss://`.
+        subprotocols: Sub-protocols to offer, the favourite first.
+        ping_interval: Seconds between pings; None: no pings, a dead peer is noticed by `Timeouts.silence` alone.
+            Default: 20.
+        ping_timeout: Seconds to wait for the answer to a ping before the connection counts as dead. Default: 20.
+        compression: Whether to offer permessage-deflate. Default: yes.
+        headers: Headers of the handshake; a `Host` replaces the address's.
+        cookies: Cookies of the handshake.
+        tls: Verification and client certificate.
+        proxy: Address of a proxy: `http://`, `https://`, or, with python-socks installed, `socks5h://` and its like.
+        trust_env: Whether to take a proxy from the environment where none is given. Default: no.
+        timeouts: Time-outs.
+        max_message: Most bytes of one message, decompressed; the connection ends with 1009 at more. Default: 4 MiB.
+        max_redirects: How many redirects of the handshake to follow. To another host, headers, cookies and the
+            client certificate do not go along. Default: 5.
+
+    Raises:
+        WrongSetup: The address is none, or a number is out of its range.
+    """
+
+    url: str
+    subprotocols: tuple[str, ...] = field(default=(), kw_only=True)
+    ping_interval: float | None = field(default=20.0, kw_only=True)
+    ping_timeout: float = field(default=20.0, kw_only=True)
+    compression: bool = field(default=True, kw_only=True)
+
+    def __post_init__(self) -> None:
+        _check_url(self.url, ("ws", "wss"))
+        _check_positive(self, "ping_interval", "ping_timeout", "max_message")
+
+    def secrets(self) -> list[str]:
+        """List what must not be shown."""
+        return self._secrets(self.url)
+
+
+@dataclass(frozen=True, repr=False)
+class PollingSetup(_Shown, _Peer):
+    """An HTTP server to ask again and again.
+
+    Args:
+        url: Address: `http://` or `https://`.
+        interval: Seconds between an answer and the next request; more than 0. Default: 5.
+        method: Default: "GET".
+        params: Query parameters, beside those of the address.
+        content: Body of the request.
+        json: Body of the request as a value; not together with `content`.
+        long_poll: Whether the peer holds a request until it has something to tell. The next request then follows
+            at once; give `Timeouts.read` more than the peer's own limit. Default: no.
+        http2: Whether to offer HTTP/2; needs the package h2. Default: no.
+        conditional: Whether to send `If-None-Match` and `If-Modified-Since` from the last answer. Default: yes.
+        transport: Makes the httpx2 transport to use; for tests and for protocols of one's own.
+        headers: Headers of the request.
+        cookies: Cookies of the request, beside those that the peer sets.
+        tls: Verification and client certificate.
+        proxy: Address of a proxy.
+        trust_env: Whether to take a proxy from the environment where none is given. Default: no.
+        timeouts: Time-outs.
+        max_message: Most bytes of one answer, decompressed. Default: 4 MiB.
+        max_redirects: How many redirects to follow. To another host, headers, cookies, body and query parameters
+            of this setup do not go along. Default: 5.
+
+    Raises:
+        WrongSetup: The address is none, or a number is out of its range.
+    """
+
+    url: str
+    interval: float = field(default=5.0, kw_only=True)
+    method: str = field(default="GET", kw_only=True)
+    params: Mapping[str, Any] = field(default_factory=dict, kw_only=True)
+    content: bytes | None = field(default=None, kw_only=True)
+    json: Any = field(default=None, kw_only=True)
+    long_poll: bool = field(default=False, kw_only=True)
+    http2: bool = field(default=False, kw_only=True)
+    conditional: bool = field(default=True, kw_only=True)
+    transport: Callable[[], Any] | None = field(default=None, kw_only=True)
+
+    def __post_init__(self) -> None:
+        _check_url(self.url, ("http", "https"))
+        _check_positive(self, "interval", "max_message")
+        if self.content is not None and self.json is not None:
+            raise WrongSetup("json", HIDDEN, "no json= beside content=")
+
+    def secrets(self) -> list[str]:
+        """List what must not be shown."""
+        return [*self._secrets(self.url), *(str(value) for value in self.params.values())]
+
+
+EventId = str | Callable[[Any], Any]
+"""Where an event's id stands: the name of a field ("id", or "data.id" for one within), or a function of the event."""
+
+
+class LinkOptions(TypedDict, total=False):
+    """Options of a link; every way to make one takes them."""
+
+    queue: int
+    """Most events that wait for the handler; at least 1. Default: 1000."""
+
+    policy: QueuePolicy
+    """What to do with one more. Default: "wait"."""
+
+    concurrency: int
+    """How many events are handled at once; 1 keeps their order. Default: 1."""
+
+    event_id: EventId | None
+    """Where an event's id stands; needed for `dedupe` and for resuming. Default: nowhere."""
+
+    dedupe: int
+    """How many ids of the latest events to remember, to pass over repeats. Default: 4096."""
+
+    reply_id: str | None
+    """Name of the field by which `call` and its reply know each other. Default: None, `call` is not possible."""
+
+    call_timeout: float
+    """Seconds that `call` waits for its reply. Default: 30."""
+
+    outbox: int
+    """Most messages kept while the link is down; 0 keeps none. Default: 256."""
+
+    outbox_bytes: int
+    """Most bytes kept while the link is down. Default: 4 MiB."""
+
+    outbox_ttl: float | None
+    """Seconds after which a kept message is not worth sending. Default: None, always worth it."""
+
+    outbox_policy: OutboxPolicy
+    """What to do when the outbox is full. Default: "drop_oldest"."""
+
+    backoff: Backoff
+    """How long to wait between attempts."""
+
+    fatal: Fatal
+    """Which ends mean that trying again is useless."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Options:
+    """`LinkOptions` with their defaults."""
+
+    queue: int = 1000
+    policy: QueuePolicy = "wait"
+    concurrency: int = 1
+    event_id: EventId | None = None
+    dedupe: int = 4096
+    reply_id: str | None = None
+    call_timeout: float = 30.0
+    outbox: int = 256
+    outbox_bytes: int = 4 * MiB
+    outbox_ttl: float | None = None
+    outbox_policy: OutboxPolicy = "drop_oldest"
+    backoff: Backoff = Backoff()
+    fatal: Fatal = Fatal()
+
+    def __post_init__(self) -> None:
+        _check_positive(self, "queue", "concurrency", "call_timeout", "outbox_ttl")
+        for name in ("dedupe", "outbox", "outbox_bytes"):
+            if getattr(self, name) < 0:
+                raise WrongSetup(name, getattr(self, name), "0 or more")
+        choices = {"policy": ("wait", "drop_oldest", "close"), "outbox_policy": ("drop_oldest", "refuse")}
+        for name, allowed in choices.items():
+            if getattr(self, name) not in allowed:
+                raise WrongSetup(name, getattr(self, name), " or ".join(map(repr, allowed)))
+
+    @classmethod
+    def of(cls, given: LinkOptions) -> Self:
+        """Complete what was given.
+
+        Raises:
+            WrongSetup: An option is not known, or out of its range.
+        """
+        for name in given:
+            if name not in cls.__slots__:
+                raise WrongSetup(name, given[name], f"one of the options {', '.join(cls.__slots__)}")  # type: ignore[literal-required]  # it is none
+        return cls(**given)
+
+
+LinkKind = Literal["websocket", "polling", "accepted", "webhook"]
+"""Who dials, and how: "websocket" and "polling" are ours, "accepted" (a WebSocket) and "webhook" the peer's."""
+
+
+def _check_url(url: str, schemes: tuple[str, ...]) -> None:
+    try:
+        parts = urlsplit(url)
+        is_fine = parts.scheme in schemes and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        is_fine = False
+    if not is_fine or any(ord(sign) <= 32 for sign in url):
+        raise WrongSetup("url", shown_url(url), " or ".join(f"{scheme}://host[:port]/path" for scheme in schemes))
+
+
+def _check_positive(owner: object, *names: str) -> None:
+    for name in names:
+        value = getattr(owner, name)
+        if value is not None and not value > 0:
+            raise WrongSetup(name, value, "more than 0")

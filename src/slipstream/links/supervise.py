@@ -1,0 +1,124 @@
+"""One task group that owns whatever a link runs, and the loop that keeps a dialled link up."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
+
+from slipstream.links import state
+from slipstream.links.link import Link
+from slipstream.links.redact import printable
+from slipstream.links.rules import Failure, Random, Schedule, Stop, Turnstile
+from slipstream.links.state import LinkState
+
+logger = logging.getLogger("slipstream.links")
+
+T = TypeVar("T")
+
+
+class Supervisor:
+    """Owns the tasks of all links: each is referenced until its end, and none ends unseen."""
+
+    def __init__(self) -> None:
+        self._group: asyncio.TaskGroup | None = None
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    @property
+    def is_running(self) -> bool:
+        """Whether tasks can be started."""
+        return self._group is not None
+
+    async def __aenter__(self) -> None:
+        self._group = await asyncio.TaskGroup().__aenter__()
+
+    async def __aexit__(self, *exc_info: Any) -> None:
+        group, self._group = self._group, None
+        assert group is not None
+        for task in self._tasks:
+            task.cancel()
+        await group.__aexit__(*exc_info)
+
+    def spawn(self, work: Coroutine[Any, Any, Any], name: str) -> "asyncio.Task[Any]":
+        """Run a coroutine; an exception of its is logged and reaches nobody else."""
+        if self._group is None:
+            work.close()
+            raise RuntimeError("the supervisor is not running")
+        task = self._group.create_task(_guarded(work, name), name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+
+async def _guarded(work: Coroutine[Any, Any, T], name: str) -> T | None:
+    try:
+        return await work
+    except Exception:
+        logger.exception("%s ended with an exception, which is a bug in slipstream.links or in a hook", name)
+        return None
+
+
+async def keep_up(
+    link: Link,
+    attempt: Callable[[], Awaitable[Failure]],
+    random: Random,
+    turnstile: Turnstile,
+    links: Callable[[], int],
+) -> None:
+    """Attempt, wait, attempt again, until the link is told to stop.
+
+    Args:
+        link: The link.
+        attempt: Connects, brings the link up, works until the connection ends, and tells why.
+        random: Draws evenly from [0, 1).
+        turnstile: Keeps links from returning all at once.
+        links: Tells how many links share the turnstile.
+    """
+    schedule = Schedule(link.options.backoff, link.options.fatal, random)
+    clock = link.clock
+    while True:
+        link.revival.clear()
+        link.move(state.connecting(link.status, clock.now()))
+        link.counters.attempts += 1
+        try:
+            failure = await attempt()
+        except Exception as error:
+            logger.exception("link %s: an attempt failed in a way nobody foresaw", link.name)
+            failure = Failure("error", printable(f"{type(error).__name__}: {error}"))
+        if link.is_stopping:
+            break
+        now = clock.now()
+        was_up = link.status.state is LinkState.UP
+        verdict = schedule.after(failure, now.monotonic - link.status.since.monotonic if was_up else None)
+        if isinstance(verdict, Stop):
+            link.move(state.failed(link.status, now, verdict.reason))
+            await link.revival.wait()
+            schedule.reset()
+            continue
+        link.move(state.backing_off(link.status, now, failure.text, verdict.wait))
+        await _rest(link, verdict.wait)
+        if links() > 1 and not link.revival.is_set():
+            await _rest(link, turnstile.admit(clock.now().monotonic, links()))
+
+
+async def _rest(link: Link, seconds: float) -> None:
+    """Wait, or less if somebody says so."""
+    if seconds <= 0:
+        await asyncio.sleep(0)
+        return
+    await first_of(link.clock.sleep(seconds), link.revival.wait())
+
+
+async def first_of(*works: Coroutine[Any, Any, T]) -> T:
+    """Run coroutines together until the first ends; cancel the others, wait for them, return what the first said.
+
+    Of several that end at once, the one that is named first counts.
+    """
+    tasks = [asyncio.ensure_future(work) for work in works]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        first = next(task for task in tasks if task.done())
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    return first.result()

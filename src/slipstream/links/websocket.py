@@ -1,0 +1,357 @@
+"""WebSocket servers that we dial: the handshake, the reader, the heartbeat."""
+
+import asyncio
+import ssl
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from socket import gaierror
+from typing import Any
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import (
+    ConnectionClosed,
+    InvalidHandshake,
+    InvalidProxy,
+    InvalidProxyStatus,
+    InvalidStatus,
+    InvalidURI,
+    WebSocketException,
+)
+from websockets.protocol import State
+from websockets.typing import Subprotocol
+
+from slipstream.links.connection import Connection, Data
+from slipstream.links.errors import LinkDown
+from slipstream.links.link import Link
+from slipstream.links.queue import QueueFull
+from slipstream.links.redact import printable, shown_url, without_secrets
+from slipstream.links.rules import (
+    REDIRECTS,
+    Failure,
+    Random,
+    Turnstile,
+    headers_for,
+    origin,
+    parse_retry_after,
+    redirected,
+)
+from slipstream.links.serving import serve
+from slipstream.links.session import Session
+from slipstream.links.setup import LinkKind, WebSocketSetup
+from slipstream.links.supervise import first_of, keep_up
+
+WebSocketSource = WebSocketSetup | Callable[[], Awaitable[WebSocketSetup] | WebSocketSetup]
+"""A setup, or what is asked for one at each attempt."""
+
+_OURS = frozenset({"host", "cookie", "connection", "upgrade", "content-length", "transfer-encoding"})
+
+
+class _OneHop(connect):
+    """The library's `connect`, which leaves redirects to us: it would carry headers such as X-Token elsewhere."""
+
+    def process_redirect(self, exc: Exception) -> Exception | str:
+        return exc
+
+
+class DialFailed(LinkDown):
+    """A handshake did not succeed; `failure` tells why, as data."""
+
+    def __init__(self, link: str, failure: Failure) -> None:
+        super().__init__(link, failure.text, failure.code)
+        self.failure = failure
+
+
+async def dial(setup: WebSocketSetup, link: str = "") -> ClientConnection:
+    """Connect to a WebSocket server, following redirects without carrying secrets along.
+
+    Args:
+        setup: Whom to dial, and how.
+        link: Name to say in errors.
+
+    Returns:
+        The connection of the library `websockets`; it sends no pings of its own.
+
+    Raises:
+        DialFailed: Whatever went wrong; `failure` tells what.
+    """
+    url = setup.url
+    try:
+        for _ in range(setup.max_redirects + 1):
+            try:
+                return await _OneHop(url, **_arguments(setup, url))
+            except InvalidStatus as refusal:
+                status = refusal.response.status_code
+                location = refusal.response.headers.get("Location")
+                if status not in REDIRECTS or location is None:
+                    raise
+                target = redirected(url, location)
+                if target is None:
+                    text = f"refused to follow a redirect from {shown_url(url)} to {shown_url(location)}"
+                    raise DialFailed(link, Failure("redirect", text, status)) from refusal
+                url = target
+        raise DialFailed(link, Failure("redirect", f"more than {setup.max_redirects} redirects"))
+    except DialFailed:
+        raise
+    except Exception as error:
+        raise DialFailed(link, _failure_of(error, setup)) from error
+
+
+def _arguments(setup: WebSocketSetup, url: str) -> dict[str, Any]:
+    headers = headers_for(setup.headers, setup.url, url)
+    is_home = origin(setup.url) == origin(url)
+    host = next((value for name, value in headers.items() if name.lower() == "host"), None)
+    given = {name: value for name, value in headers.items() if name.lower() not in _OURS}
+    cookies = [value for name, value in headers.items() if name.lower() == "cookie"]
+    if is_home:
+        cookies += [f"{name}={value}" for name, value in setup.cookies.items()]
+    if cookies:
+        given["Cookie"] = "; ".join(cookies)
+    parts = urlsplit(url)
+    arguments: dict[str, Any] = {
+        "additional_headers": given,
+        "subprotocols": [Subprotocol(each) for each in setup.subprotocols] or None,
+        "compression": "deflate" if setup.compression else None,
+        "proxy": setup.proxy or (True if setup.trust_env else None),
+        "open_timeout": setup.timeouts.connect,
+        "close_timeout": setup.timeouts.close,
+        "ping_interval": None,
+        "max_size": setup.max_message,
+    }
+    if parts.scheme == "wss":
+        tls = setup.tls
+        if not is_home and (tls.certificate is not None or tls.server_name is not None):
+            tls = type(tls)(ca_file=tls.ca_file, verify=tls.verify)
+        arguments["ssl"] = tls.build()
+        if tls.server_name is not None:
+            arguments["server_hostname"] = tls.server_name
+    if host is not None and host != parts.netloc:
+        # The library makes the Host header from the address: let it see the wished one, and connect to the real one.
+        arguments["uri"] = url.replace(parts.netloc, host, 1)
+        arguments["host"], arguments["port"] = parts.hostname, parts.port or (443 if parts.scheme == "wss" else 80)
+        if parts.scheme == "wss":
+            arguments.setdefault("server_hostname", parts.hostname)
+    return arguments
+
+
+def _failure_of(error: Exception, setup: WebSocketSetup) -> Failure:
+    """Tell as data why a handshake failed."""
+    if isinstance(error, InvalidStatus):
+        response = error.response
+        wait = parse_retry_after(response.headers.get("Retry-After"), datetime.now(UTC))
+        return Failure("status", f"the server answered {response.status_code}", response.status_code, None, wait)
+    if isinstance(error, InvalidProxyStatus):
+        return Failure("refused", f"the proxy answered {error.response.status_code}")
+    if isinstance(error, TimeoutError):
+        return Failure("timeout", f"no connection within {setup.timeouts.connect} seconds")
+    if isinstance(error, InvalidURI | InvalidProxy):
+        return Failure("setup", f"{shown_url(setup.url)} or its proxy is no address", is_final=True)
+    text = without_secrets(str(error) or type(error).__name__, setup.secrets())
+    if isinstance(error, ssl.SSLError):
+        return Failure("tls", f"TLS failed: {text}")
+    if isinstance(error, gaierror):
+        return Failure("refused", f"the name {urlsplit(setup.url).hostname} cannot be resolved: {text}")
+    if isinstance(error, OSError):
+        return Failure("refused", f"cannot connect: {text}")
+    if isinstance(error, InvalidHandshake):
+        return Failure("protocol", f"no WebSocket handshake: {text}")
+    return Failure("error", f"{type(error).__name__}: {text}")
+
+
+@dataclass
+class SocketWire:
+    """One connection of the library, with a deadline for what is sent."""
+
+    socket: ClientConnection
+    link: str
+    write_timeout: float | None
+    ended_by: Failure | None = field(default=None)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the close handshake has not begun."""
+        return self.socket.state is State.OPEN
+
+    async def send(self, data: Data) -> None:
+        """Send one message; a peer that takes nothing for too long is cut off."""
+        try:
+            async with asyncio.timeout(self.write_timeout):
+                await self.socket.send(data)
+        except TimeoutError:
+            self.cut(Failure("silent", f"the peer took nothing for {self.write_timeout} seconds"))
+            raise LinkDown(self.link, "the peer takes nothing") from None
+        except ConnectionClosed as closed:
+            raise LinkDown(self.link, closed_text(closed), closed_code(closed)) from closed
+
+    async def close(self, code: int, reason: str) -> None:
+        """Close with a handshake; the library gives up on a peer that lingers."""
+        if self.ended_by is None and self.is_open:
+            self.ended_by = Failure("closed", printable(f"we closed with {code} {reason}".rstrip()), code=code)
+        await self.socket.close(code, reason)
+
+    def cut(self, failure: Failure) -> None:
+        """End the connection without a handshake."""
+        if self.ended_by is None:
+            self.ended_by = failure
+        self.socket.transport.abort()
+
+
+def closed_code(closed: ConnectionClosed) -> int | None:
+    """Tell the close code of the peer, or else ours."""
+    frame = closed.rcvd or closed.sent
+    return frame.code if frame else None
+
+
+def closed_text(closed: ConnectionClosed) -> str:
+    """Tell in a line how a connection ended."""
+    if closed.rcvd is not None and (closed.rcvd_then_sent or closed.sent is None):
+        return printable(f"the peer closed with {closed.rcvd.code} {closed.rcvd.reason}".rstrip())
+    if closed.sent is not None:
+        return printable(f"we closed with {closed.sent.code} {closed.sent.reason}".rstrip())
+    cause = closed.__cause__
+    return "the connection was lost" + (printable(f": {cause}") if cause is not None and str(cause) else "")
+
+
+async def heartbeat(wire: SocketWire, session: Session, link: Link, interval: float | None, patience: float) -> Failure:
+    """Ping the peer; end the connection when it no longer answers.
+
+    While we ourselves leave its frames unread, for the handlers are slow, a missing answer says nothing.
+    """
+    if interval is None:
+        await asyncio.Event().wait()
+    assert interval is not None
+    while True:
+        await asyncio.sleep(interval)
+        try:
+            answer = asyncio.ensure_future(await wire.socket.ping())
+        except WebSocketException:
+            await asyncio.Event().wait()  # the reader says why
+        while True:
+            done, _ = await asyncio.wait({answer}, timeout=patience)
+            if done:
+                break
+            if not session.inbox.is_blocked:
+                failure = Failure("silent", f"no answer to a ping within {patience:g} seconds")
+                wire.cut(failure)
+                answer.cancel()
+                return failure
+        if answer.cancelled() or answer.exception() is not None:
+            await asyncio.Event().wait()  # the reader says why
+        link.latency = answer.result()
+
+
+class WebSocketRunner:
+    """Dials, and keeps one connection.
+
+    Args:
+        source: Whom to dial; asked at each attempt if it is callable.
+        random: Draws evenly from [0, 1).
+        turnstile: Keeps links from returning all at once.
+        links: Tells how many links share the turnstile.
+    """
+
+    kind: LinkKind = "websocket"
+
+    def __init__(self, source: WebSocketSource, random: Random, turnstile: Turnstile, links: Callable[[], int]) -> None:
+        self._source, self._random, self._turnstile, self._links = source, random, turnstile, links
+        self.target = shown_url(source.url) if isinstance(source, WebSocketSetup) else "asked at each attempt"
+
+    async def run(self, link: Link) -> None:
+        """Keep the link up until it is told to stop."""
+        await keep_up(link, lambda: self._attempt(link), self._random, self._turnstile, self._links)
+
+    def drain(self, link: Link) -> None:
+        """Let no new events in: replies to calls still come."""
+
+    async def close(self, link: Link) -> None:
+        """End the connection with 1001 (going away)."""
+        await asyncio.gather(*(each.close(1001, "shutting down") for each in link), return_exceptions=True)
+
+    async def _attempt(self, link: Link) -> Failure:
+        try:
+            setup = await asked(self._source)
+        except Exception as error:
+            link_failed = f"the setup could not be made: {type(error).__name__}"
+            return Failure("setup", link_failed)
+        self.target = shown_url(setup.url)
+        try:
+            socket = await dial(setup, link.name)
+        except DialFailed as failed:
+            return failed.failure
+        wire = SocketWire(socket, link.name, setup.timeouts.write)
+        session = link.session()
+        connection = Connection(
+            session,
+            wire,
+            name=link.new_id(),
+            url=setup.url,
+            headers=_headers_of(socket),
+            subprotocol=socket.subprotocol,
+        )
+        link.connections.add(connection)
+        session.begin(connection)
+        failure = Failure("error", "cancelled")
+        try:
+            failure = await first_of(
+                self._read(wire, session, connection, setup.timeouts.silence),
+                heartbeat(wire, session, link, setup.ping_interval, setup.ping_timeout),
+                serve(link, session, connection, f"connected to {self.target}"),
+                self._watch(wire, session, link),
+            )
+        finally:
+            link.connections.discard(connection)
+            failure = wire.ended_by or failure
+            session.end(connection, failure.text, failure.code)
+            await _hang_up(wire)
+        return failure
+
+    async def _read(self, wire: SocketWire, session: Session, connection: Connection, silence: float | None) -> Failure:
+        """Read messages until the connection ends, those that came before the end included."""
+        socket = wire.socket
+        try:
+            while True:
+                async with asyncio.timeout(silence):
+                    raw = await socket.recv()
+                await session.deliver(connection, raw)
+        except ConnectionClosed as closed:
+            return Failure("closed", closed_text(closed), code=closed_code(closed))
+        except QueueFull:
+            await wire.close(1013, "try again later")
+            return Failure("closed", "our queue is full", code=1013)
+        except TimeoutError:
+            failure = Failure("silent", f"no message for {silence:g} seconds")
+            wire.cut(failure)
+            return failure
+
+    async def _watch(self, wire: SocketWire, session: Session, link: Link) -> Failure:
+        """Fail calls the moment that the connection ends, though messages before its end may still be unread."""
+        await wire.socket.wait_closed()
+        failed = session.pending.fail(LinkDown(link.name, "the connection has ended", wire.socket.close_code))
+        link.counters.calls_failed += failed
+        return await asyncio.Event().wait()  # type: ignore[return-value]  # it never comes back: the reader ends the rest
+
+
+def _headers_of(socket: ClientConnection) -> Headers:
+    found = socket.response.headers.raw_items() if socket.response else ()
+    return Headers(raw=[(name.lower().encode(), text.encode("latin-1", "replace")) for name, text in found])
+
+
+async def asked(source: Any) -> Any:
+    """Give the setup, or ask for it."""
+    if not callable(source):
+        return source
+    setup = source()
+    return await setup if isinstance(setup, Awaitable) else setup
+
+
+async def _hang_up(wire: SocketWire) -> None:
+    """Let go of the socket, whatever state it is in, and whoever cancels us."""
+    if wire.socket.state is State.CLOSED:
+        return
+    try:
+        await wire.socket.close(1001)
+    except asyncio.CancelledError:
+        wire.socket.transport.abort()
+        raise
