@@ -98,7 +98,8 @@ def serving(folder: Path, *arguments: str) -> Iterator[Served]:
         try:
             yield served
         finally:
-            process.send_signal(signal.SIGINT)
+            if process.poll() is None:
+                process.send_signal(signal.SIGINT)
             try:
                 process.wait(30)
             except subprocess.TimeoutExpired:
@@ -114,6 +115,35 @@ def test_a_file_is_served_and_the_address_is_told(write: Write, tmp_path: Path) 
         served.wait_for(f"serving main:app on http://127.0.0.1:{served.port}")
         served.wait_for("startup complete")
         assert served.get().startswith("/v1 ")
+
+
+ENDLESS = """
+import anyio
+from slipstream import FastAPI
+from slipstream.responses import StreamingResponse
+
+app = FastAPI()
+
+async def forever():
+    yield b"here"
+    await anyio.sleep_forever()
+
+@app.get("/")
+async def stream():
+    return StreamingResponse(forever())
+"""
+
+
+def test_an_open_stream_does_not_keep_the_server_from_stopping(write: Write, tmp_path: Path) -> None:
+    """A deployment that waits for every open stream never ends."""
+    write("main.py", ENDLESS)
+
+    with serving(tmp_path, "main.py", "--timeout-graceful-shutdown", "1") as served:
+        served.wait_for("running on")
+        with urlopen(f"http://127.0.0.1:{served.port}/", timeout=30) as response:
+            assert response.read(4) == b"here"
+            served.process.send_signal(signal.SIGTERM)
+            served.process.wait(20)
 
 
 def test_workers_are_processes_of_their_own(write: Write, tmp_path: Path) -> None:

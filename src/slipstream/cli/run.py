@@ -34,6 +34,13 @@ existing_file = click.Path(exists=True, dir_okay=False, path_type=Path)
     "--proxy-headers/--no-proxy-headers", default=True, show_default=True, help="Believe X-Forwarded-Proto and -For."
 )
 @click.option("--forwarded-allow-ips", metavar="LIST", help="Proxies to believe. Default: 127.0.0.1.")
+@click.option(
+    "--timeout-graceful-shutdown",
+    default=10,
+    show_default=True,
+    type=click.IntRange(0),
+    help="Seconds that open requests and streams get to end when the server is told to stop.",
+)
 @click.option("--log-level", type=click.Choice(LOG_LEVELS), help="Default: info.")
 def command(
     target: str | None,
