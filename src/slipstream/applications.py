@@ -96,12 +96,14 @@ class FastAPI(Starlette):
             max_body_size=given.max_body_size,
             form_limits=given.form_limits,
         )
-        self.exception_handlers: dict[Any, Callable[[Any, Any], Any]] = {
-            HTTPException: http_exception_handler,
-            RequestValidationError: request_validation_exception_handler,
-            WebSocketRequestValidationError: websocket_request_validation_exception_handler,
-            **(given.exception_handlers or {}),
-        }
+        self.exception_handlers: dict[Any, Callable[[Any, Any], Any]] = WatchedDict(
+            {
+                HTTPException: http_exception_handler,
+                RequestValidationError: request_validation_exception_handler,
+                WebSocketRequestValidationError: websocket_request_validation_exception_handler,
+                **(given.exception_handlers or {}),
+            }
+        )
         self.user_middleware: list[Middleware] = list(given.middleware or [])
         self.middleware_stack: ASGIApp | None = None
         self._serve: ASGIApp = self.router
@@ -135,9 +137,9 @@ class FastAPI(Starlette):
     def _refresh(self) -> None:
         """Look at what has changed: routes, overrides, middleware."""
         seen = version.number
-        if self.middleware_stack is None:
-            self.middleware_stack = self.build_middleware_stack()
         stack = self.middleware_stack
+        if stack is None or isinstance(stack, Bare):  # a bare one is cheap, and handlers may have been added
+            stack = self.middleware_stack = self.build_middleware_stack()
         # Without middleware the routes are served straight from here, one call less.
         self._serve = stack.dispatch() if isinstance(stack, Bare) else stack
         self._seen = seen

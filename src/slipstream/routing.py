@@ -23,13 +23,14 @@ from typing_extensions import deprecated
 from slipstream._engine.compile import Compiled, Dialect
 from slipstream._engine.entry.asgi import not_found
 from slipstream._engine.entry.lifespan import Context, as_context, from_events, lifespan, merge
+from slipstream._engine.errors import InvalidPath
 from slipstream._engine.plan.fields import ModelField
 from slipstream._engine.plan.model import Call, Plan
 from slipstream._engine.router.pattern import Pattern, read_pattern
 from slipstream._options.route import RouteDefaults, RouteOptions, VerbDefaults, VerbOptions
 from slipstream._options.router import InclusionDefaults, InclusionOptions, RouterDefaults, RouterOptions
 from slipstream._options.unpack import completed, unpacks
-from slipstream._routes.changes import WatchedList
+from slipstream._routes.changes import WatchedList, version
 from slipstream._routes.facts import (
     describe,
     plan_http,
@@ -116,12 +117,16 @@ class APIRoute(routing.Route):
         elif "stream_item_type" not in self.__dict__:
             self.stream_item_type = None
         self.response_model = response_model
-        self.response_field = response_field(response_model, f"Response_{self.unique_id}", self.status_code)
-        self.stream_item_field = response_field(self.stream_item_type, f"StreamItem_{self.unique_id}", None)
+        self.response_field = response_field(
+            response_model, f"Response_{self.unique_id}", self.status_code, tree.origin
+        )
+        self.stream_item_field = response_field(
+            self.stream_item_type, f"StreamItem_{self.unique_id}", None, tree.origin
+        )
         self.response_fields: dict[int | str, ModelField] = {}
         for status, response in self.responses.items():
             assert isinstance(response, dict), "An additional response must be a dict"
-            field = response_field(response.get("model"), f"Response_{status}_{self.unique_id}", status)
+            field = response_field(response.get("model"), f"Response_{status}_{self.unique_id}", status, tree.origin)
             if field is not None:
                 self.response_fields[status] = field
         self._compiler = Compiler(plan_http(self, tree), lambda other: plan_http(self, other))
@@ -311,6 +316,9 @@ class APIRouter(routing.Router):
         options: See `RouterOptions`.
     """
 
+    is_root = False
+    """Whether it is an application's own, which no prefix comes before."""
+
     @unpacks(RouterOptions, RouterDefaults)
     def __init__(self, **options: Unpack[RouterOptions]) -> None:
         given = completed(RouterDefaults, options, type(self).__name__)
@@ -325,7 +333,7 @@ class APIRouter(routing.Router):
         super().__init__(
             redirect_slashes=given.redirect_slashes, default=given.default, lifespan=cast(Lifespan[Any], own)
         )
-        self.routes: list[BaseRoute] = WatchedList(given.routes or [])
+        self.routes = list(given.routes or [])
         self.prefix = given.prefix
         self.tags: list[str | Enum] = list(given.tags or [])
         self.dependencies: list[Depends] = list(given.dependencies or [])
@@ -343,6 +351,16 @@ class APIRouter(routing.Router):
         self.switch = Switch(
             lambda: self.routes, redirect_slashes=lambda: self.redirect_slashes, default=lambda: self.default
         )
+
+    @property
+    def routes(self) -> list[BaseRoute]:  # type: ignore[override]  # an attribute in Starlette
+        """The routes in order; what is changed in the list is served from the next request on."""
+        return self._routes
+
+    @routes.setter
+    def routes(self, routes: Sequence[BaseRoute]) -> None:
+        self._routes: list[BaseRoute] = WatchedList(routes)
+        version.bump()
 
     async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, WebSocket or lifespan."""
@@ -388,6 +406,7 @@ class APIRouter(routing.Router):
             options: See `RouteOptions`.
         """
         given = completed(RouteDefaults, options, "add_api_route")
+        self._check_path(path)
         route_class = route_class_override or self.route_class
         merged: dict[str, Any] = {
             **options,
@@ -407,6 +426,11 @@ class APIRouter(routing.Router):
             "form_limits": {**self.form_limits, **checked_form_limits(given.form_limits)},
         }
         self.routes.append(route_class(self.prefix + path, endpoint=endpoint, **merged))
+
+    def _check_path(self, path: str) -> None:
+        """Refuse a path that no prefix can put right any more."""
+        if self.is_root and path and not path.startswith("/"):
+            raise InvalidPath(path, "A path must begin with a slash", f'write "/{path}"')
 
     @unpacks(RouteOptions, RouteDefaults)
     def api_route(self, path: str, **options: Unpack[RouteOptions]) -> Callable[[DecoratedCallable], DecoratedCallable]:
@@ -478,6 +502,7 @@ class APIRouter(routing.Router):
             name: Name for `url_path_for`; the function's by default.
             dependencies: `Depends(...)` to run after the router's own.
         """
+        self._check_path(path)
         self.routes.append(
             APIWebSocketRoute(
                 self.prefix + path,
