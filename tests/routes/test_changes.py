@@ -114,6 +114,7 @@ def test_an_exception_handler_added_late_answers(app: FastAPI, client: TestClien
         lambda items: items.__iadd__([4]),
         lambda items: items.clear(),
     ],
+    ids=lambda change: "-".join(change.__code__.co_names),
 )
 def test_every_way_to_change_a_list_is_noticed(change: object) -> None:
     """A way that is forgotten would serve the old routes for ever."""
@@ -140,6 +141,7 @@ def test_every_way_to_change_a_list_is_noticed(change: object) -> None:
         lambda items: items.__ior__({"b": 2}),
         lambda items: items.clear(),
     ],
+    ids=lambda change: "-".join(change.__code__.co_names),
 )
 def test_every_way_to_change_a_dictionary_is_noticed(change: object) -> None:
     """The same for overrides and exception handlers."""
