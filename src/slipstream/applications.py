@@ -42,6 +42,9 @@ class FastAPI(Starlette):
         options: See `AppOptions`; what is not among them is kept in `extra`.
     """
 
+    links: Any = None
+    """The `slipstream.links.Links` that is attached, if one is: connections that the application dials."""
+
     @unpacks(AppOptions, AppDefaults)
     def __init__(self, **options: Unpack[AppOptions]) -> None:
         extra = {name: value for name, value in options.items() if name not in AppDefaults.__slots__}
@@ -96,6 +99,7 @@ class FastAPI(Starlette):
             max_body_size=given.max_body_size,
             form_limits=given.form_limits,
         )
+        self.router.is_root = True
         self.exception_handlers: dict[Any, Callable[[Any, Any], Any]] = WatchedDict(
             {
                 HTTPException: http_exception_handler,
