@@ -348,6 +348,7 @@ class APIRouter(routing.Router):
         self.max_body_size = checked_max_body_size(given.max_body_size)
         self.form_limits = checked_form_limits(given.form_limits)
         self.default: ASGIApp = given.default or not_found
+        self.middleware_stack = limited(self.app, self.max_body_size)
         self.switch = Switch(
             lambda: self.routes, redirect_slashes=lambda: self.redirect_slashes, default=lambda: self.default
         )
@@ -373,7 +374,7 @@ class APIRouter(routing.Router):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve as an ASGI app."""
-        await self.app(scope, receive, send)
+        await self.middleware_stack(scope, receive, send)
 
     def url_path_for(self, name: str, /, **path_params: Any) -> URLPath:
         """Build the path of a route from its name and its parameters.

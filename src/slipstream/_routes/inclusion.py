@@ -18,7 +18,7 @@ from starlette.types import Receive, Scope, Send
 from slipstream._options.route import FormLimits, RouteDefaults
 from slipstream._options.router import InclusionDefaults
 from slipstream._routes.changes import version
-from slipstream._routes.limits import checked_form_limits, checked_max_body_size
+from slipstream._routes.limits import checked_form_limits, checked_max_body_size, limited
 from slipstream.utils import get_value_or_default
 
 
@@ -199,20 +199,26 @@ def relocated(route: BaseRoute, inclusion: Inclusion) -> BaseRoute | None:
         return twin
     prefix = inclusion.prefix
     if isinstance(route, Route):
-        return Route(
+        plain = Route(
             prefix + route.path, route.endpoint, methods=list(route.methods or []), name=route.name,
             include_in_schema=route.include_in_schema,
         )  # fmt: skip
+        plain.app = limited(plain.app, inclusion.max_body_size)
+        return plain
     if isinstance(route, WebSocketRoute):
         return WebSocketRoute(prefix + route.path, route.endpoint, name=route.name)
     if isinstance(route, Mount):
         moved = copy.copy(route)
         moved.path = (prefix + route.path).rstrip("/")
         moved.path_regex, moved.path_format, moved.param_convertors = compile_path(moved.path + "/{path:path}")
+        moved.app = limited(moved.app, inclusion.max_body_size)
         return moved
     if isinstance(route, Host):
         app = routing.Router(routes=[Mount(prefix, app=route.app)]) if prefix else route.app
-        return Host(route.host, app=app, name=route.name)
+        host = Host(route.host, app=app, name=route.name)
+        # Not its app, which has the names that `url_path_for` looks for.
+        host.__dict__["handle"] = limited(host.handle, inclusion.max_body_size)
+        return host
     return None
 
 

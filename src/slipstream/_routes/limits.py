@@ -3,7 +3,9 @@
 from typing import Any
 
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from slipstream._engine.wire.limit import limit_signal
 
 FORM_LIMITS = ("max_fields", "max_files", "max_part_size")
 
@@ -37,4 +39,25 @@ def checked_form_limits(limits: Any) -> dict[str, int]:
 
 def limited(app: ASGIApp, max_body_size: int | None) -> ASGIApp:
     """Put a bound around a handler; without one, the handler itself comes back."""
-    return app if max_body_size is None else RequestBodyLimitMiddleware(app, max_body_size=max_body_size)
+    return app if max_body_size is None else RequestBodyLimitMiddleware(Ungrouped(app), max_body_size=max_body_size)
+
+
+class Ungrouped:
+    """Takes the signal of a body limit out of the group that a task group has put it into.
+
+    Args:
+        app: What may read the body in a task group.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve."""
+        try:
+            await self.app(scope, receive, send)
+        except ExceptionGroup as exc:
+            signal = limit_signal(exc)
+            if signal is None:
+                raise
+            raise signal from exc

@@ -19,6 +19,7 @@ from starlette.websockets import WebSocket
 
 from slipstream._engine.entry.callables import call_anywhere
 from slipstream._engine.types import ASGIApp, Message, Receive, Scope, Send
+from slipstream._engine.wire.limit import is_answered, limit_signal
 
 ExceptionHandler: TypeAlias = Callable[[Any, Any], Any]
 """`handler(request, exc) -> Response` or `handler(websocket, exc) -> None`, async or sync."""
@@ -128,6 +129,8 @@ async def answer(
         Exception: `exc` itself, if nobody handles it; whatever the handler or its response raises.
         RuntimeError: A handler exists but the response had started.
     """
+    if isinstance(exc, ExceptionGroup):
+        exc = limit_signal(exc) or exc
     by_class, by_status = scope.get(HANDLERS, ({}, {}))
     handler = find(exc, by_class, by_status)
     watch = Watch(send, STARTED in scope if started is None else started)
@@ -180,23 +183,22 @@ async def crash(
     Args:
         started: Whether the response has begun. None for what `answer` left in the scope.
     """
-    if scope["type"] == "http":
-        response = await crash_response(exc, scope, receive, send, debug, handler)
+    if scope["type"] == "http" and not is_answered(exc):
+        response = await crash_response(exc, scope, debug, handler)
         if not (STARTED in scope if started is None else started):
             await response(scope, receive, send)
     raise exc
 
 
-async def crash_response(
-    exc: Exception, scope: Scope, receive: Receive, send: Send, debug: bool, handler: ExceptionHandler | None
-) -> ASGIApp:
+async def crash_response(exc: Exception, scope: Scope, debug: bool, handler: ExceptionHandler | None) -> ASGIApp:
     """Make the response to an exception that nobody handled."""
     if debug:
         page = ServerErrorMiddleware(nothing, debug=True).debug_response
         return await call_anywhere(page, Request(scope), exc)  # type: ignore[no-any-return]  # a Response
     if handler is None:
         return PlainTextResponse("Internal Server Error", status_code=500)
-    return await call_anywhere(handler, Request(scope, receive, send), exc)  # type: ignore[no-any-return]
+    # Without `receive`, as Starlette does: the body may have been read, and waiting for it would never end.
+    return await call_anywhere(handler, Request(scope), exc)  # type: ignore[no-any-return]
 
 
 async def nothing(scope: Scope, receive: Receive, send: Send) -> None:

@@ -12,6 +12,7 @@ from starlette.requests import ClientDisconnect, Request
 from slipstream._engine.abc import Face
 from slipstream._engine.types import ErrorDetail, Location, Message, Receive, Scope
 from slipstream._engine.wire.errors import missing
+from slipstream._engine.wire.limit import limit_signal
 from slipstream._engine.wire.take import Item
 from slipstream._engine.wire.values import UNSET
 
@@ -42,7 +43,7 @@ def body_reader(
         except HTTPException:
             raise
         except Exception as exc:
-            raise refuse(exc) from exc
+            raise limit_signal(exc) or refuse(exc) from exc
 
     async def read_body(receive: Receive) -> bytes:
         try:
@@ -53,7 +54,7 @@ def body_reader(
         except HTTPException:
             raise
         except Exception as exc:
-            raise refuse(exc) from exc
+            raise limit_signal(exc) or refuse(exc) from exc
 
     return read_request_body if from_request else read_body
 

@@ -9,6 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from slipstream._engine.types import ErrorDetail
+from slipstream._engine.wire.limit import limit_signal
 from slipstream._engine.wire.take import Item, extras, pick
 from slipstream._engine.wire.values import UNSET
 
@@ -29,7 +30,7 @@ def form_reader(
         except HTTPException:
             raise
         except Exception as exc:
-            raise refuse(exc) from exc
+            raise limit_signal(exc) or refuse(exc) from exc
 
     return read_form
 
