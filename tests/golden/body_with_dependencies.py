@@ -17,7 +17,7 @@ async def handle(scope, receive, send):
         if item is UNSET:
             body = decode_body(raw, content_type, scope)
         # header x_token: str (body_with_dependencies.py:16)
-        x_token = headers.get(b"x-token")
+        x_token = find_header(scope, b"x-token")
         if x_token is None:
             errors.append(missing(("header", "x-token")))
         else:
@@ -33,7 +33,12 @@ async def handle(scope, receive, send):
             raise request_error(errors, decode_body(raw, content_type, scope), scope)
         # endpoint create_item (body_with_dependencies.py:20)
         result = await create_item(item=item, user=user)
-        payload = None if isinstance(result, Response) else dump_result(check_result(result), by_alias=True)
+        if type(result) is Item:
+            payload = dump_result(result, by_alias=True)
+        elif isinstance(result, Response):
+            payload = None
+        else:
+            payload = dump_result(check_result(result), by_alias=True)
     except Exception as exc:
         return await fail(exc, scope, receive, send, started=False, body=raw)
     # reply

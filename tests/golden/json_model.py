@@ -21,7 +21,12 @@ async def handle(scope, receive, send):
             raise request_error(errors, body, scope)
         # endpoint create_item (json_model.py:15)
         result = await create_item(item=item)
-        payload = None if isinstance(result, Response) else dump_result(check_result(result), by_alias=True)
+        if type(result) is Item:
+            payload = dump_result(result, by_alias=True)
+        elif isinstance(result, Response):
+            payload = None
+        else:
+            payload = dump_result(check_result(result), by_alias=True)
     except Exception as exc:
         return await fail(exc, scope, receive, send, started=False, body=raw)
     # reply

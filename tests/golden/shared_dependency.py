@@ -6,8 +6,7 @@ async def handle(scope, receive, send):
         # dependency audit (shared_dependency.py:10)
         await audit()
         # header x_tenant: str (shared_dependency.py:14)
-        headers = read_headers(scope)
-        x_tenant = headers.get(b"x-tenant")
+        x_tenant = find_header(scope, b"x-tenant")
         if x_tenant is None:
             errors.append(missing(("header", "x-tenant")))
         else:

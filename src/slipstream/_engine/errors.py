@@ -27,18 +27,17 @@ def shown(annotation: Any) -> str:
 
 @dataclass(eq=False)
 class AmbiguousParameter(DefinitionError):
-    """Two markers compete for one parameter."""
+    """Two things that are said about one parameter contradict each other."""
 
     claim: str
     parameter: str
     origin: Any
+    advice: str
 
     def __str__(self) -> str:
-        return (
-            f"{self.claim} for {self.parameter!r}\n"
-            f"  at {self.origin}\n"
-            f"  keep one of them, as metadata: {self.parameter}: Annotated[..., <the one to keep>]"
-        )
+        name = repr(self.parameter)
+        claim = self.claim if self.claim.endswith(name) else f"{self.claim} for {name}"
+        return f"{claim}\n  at {self.origin}\n  {self.advice}"
 
 
 @dataclass(eq=False)
@@ -125,7 +124,8 @@ class BodiesWithoutNames(DefinitionError):
         return (
             f"{', '.join(self.methods)} with several bodies: {listed}\n"
             f"  at {self.origin}\n"
-            f"  for query parameters write Annotated[Model, Query()]; to read a body all the same, mark each with Body()"
+            f"  for query parameters write Annotated[Model, Query()]; "
+            f"to read a body all the same, mark each with Body()"
         )
 
 

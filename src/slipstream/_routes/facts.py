@@ -14,6 +14,7 @@ from slipstream._engine.plan.model import Call, Plan, Reply, StreamKind
 from slipstream._engine.plan.tree import build_tree
 from slipstream._engine.router.pattern import Pattern
 from slipstream._engine.signature.annotations import is_subclass, stream_item
+from slipstream._engine.signature.model import Origin
 from slipstream._routes.face import IMPLIED
 from slipstream.datastructures import DefaultPlaceholder
 from slipstream.exceptions import DependencyScopeError, FastAPIError, PydanticV1NotSupportedError
@@ -75,8 +76,14 @@ def read_response_model(tree: Call, kind: StreamKind | None) -> tuple[Any, Any]:
     return None, item
 
 
-def response_field(model: Any, name: str, status_code: int | str | None) -> ModelField | None:
+def response_field(model: Any, name: str, status_code: int | str | None, origin: Origin) -> ModelField | None:
     """Make the field that validates and writes a response model.
+
+    Args:
+        model: The response model; None for none.
+        name: Name of the field.
+        status_code: Status of the responses that it describes.
+        origin: Where the endpoint is, for errors.
 
     Raises:
         FastAPIError: Pydantic cannot validate it.
@@ -84,8 +91,15 @@ def response_field(model: Any, name: str, status_code: int | str | None) -> Mode
     """
     if not model:
         return None
-    assert is_body_allowed_for_status_code(status_code), f"Status code {status_code} must not have a response body"
-    return create_model_field(name=name, type_=model, mode="serialization")
+    assert is_body_allowed_for_status_code(status_code), (
+        f"Status code {status_code} must not have a response body\n  at {origin}\n"
+        "  write response_model=None, or choose a status whose responses have one"
+    )
+    try:
+        return create_model_field(name=name, type_=model, mode="serialization")
+    except FastAPIError as exc:
+        seen, _, advice = str(exc).partition("\n")
+        raise type(exc)(f"{seen}\n  at {origin}\n{advice}") from exc.__cause__
 
 
 def plan_http(route: Any, tree: Call) -> Plan:

@@ -1,17 +1,20 @@
 """The text that reads the body, before any dependency runs, and gives its parts to their parameters."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from pydantic import ValidationError
 
 from slipstream._engine.emit.draft import Draft
 from slipstream._engine.emit.values import described
-from slipstream._engine.plan.body import form_models
+from slipstream._engine.plan.body import form_models, should_embed
 from slipstream._engine.plan.fields import ModelField
+from slipstream._engine.plan.flatten import flat_body_params
 from slipstream._engine.plan.items import form_item, item_of
 from slipstream._engine.plan.json_mode import is_json_safe
 from slipstream._engine.plan.model import BodyPlan, Call, Take
+from slipstream._engine.types import Location
 from slipstream._engine.wire.body import body_decoder, body_reader, is_json, key_taker, whole_taker
 from slipstream._engine.wire.cleanup import FormExit
 from slipstream._engine.wire.form import form_reader, form_taker
@@ -128,6 +131,18 @@ def _emit_taken(draft: Draft, item: ModelField, variable: str, make: Callable[[I
     take = draft.constant(f"take_{item.name}", make(item_of(item)))
     draft.text.line(f"{variable}, wrong = {take}(body)")
     draft.text.line("errors += wrong")
+
+
+def emit_absent_body(draft: Draft, step: Take) -> None:
+    """Write what a body parameter is where no body ever comes, on a WebSocket: its default, or an error."""
+    draft.fallible = True
+    text, item = draft.text, step.field
+    variable = draft.variables[id(step.call), item.name] = text.local(item.name)
+    draft.note(f"body {described(item)}", step.call.origin)
+    loc: Location = ("body", item.alias) if should_embed(flat_body_params(draft.plan.root)) else ("body",)
+    take = draft.constant(f"take_{item.name}", partial(item_of(item).settle, loc=loc))
+    text.line(f"{variable}, wrong = {take}({draft.constant('UNSET', UNSET)})")
+    text.line("errors += wrong")
 
 
 def _emit_read_form(draft: Draft, body: BodyPlan) -> None:

@@ -12,7 +12,7 @@ from starlette.websockets import WebSocket
 from slipstream._engine.abc import Face
 from slipstream._engine.codegen.load import Source
 from slipstream._engine.codegen.writer import literal
-from slipstream._engine.emit.body import decoded, emit_read_body, emit_take_body, emit_take_form
+from slipstream._engine.emit.body import decoded, emit_absent_body, emit_read_body, emit_take_body, emit_take_form
 from slipstream._engine.emit.calls import arguments, emit_again, emit_solve, invocation, mark_before
 from slipstream._engine.emit.draft import Draft
 from slipstream._engine.emit.reply import emit_result, emit_send
@@ -204,7 +204,7 @@ def _emit_steps(draft: Draft) -> None:
         elif step.source != "body":
             emit_take(draft, step)
         elif draft.plan.protocol == "websocket":
-            continue
+            emit_absent_body(draft, step)
         elif draft.plan.body is not None and draft.plan.body.kind == "form":
             if id(step.call) not in seen_forms:
                 seen_forms.add(id(step.call))

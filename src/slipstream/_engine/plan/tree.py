@@ -16,12 +16,13 @@ from slipstream._engine.errors import (
     OldPydanticModel,
     ScopeMismatch,
     UnsupportedAnnotation,
+    shown,
 )
 from slipstream._engine.plan.fields import ModelField
 from slipstream._engine.plan.form_union import read_by_member
 from slipstream._engine.plan.model import Call
 from slipstream._engine.signature.annotations import is_pydantic_v1
-from slipstream._engine.signature.model import Slot
+from slipstream._engine.signature.model import Origin, Slot
 from slipstream._engine.signature.read import path_names_of, read_signature
 from slipstream._engine.types import ContextKind, SlotSource
 
@@ -45,7 +46,7 @@ def build_tree(
     """
     builder = _TreeBuilder(path, implied)
     root = builder.call(endpoint, scope="function")
-    root.dependencies[:0] = [builder.dependency(marker, None, ()) for marker in dependencies]
+    root.dependencies[:0] = [builder.dependency(marker, None, (), root.origin) for marker in dependencies]
     return root
 
 
@@ -101,7 +102,7 @@ class _TreeBuilder:
             marker = cast(DependencyMarker, slot.meta)
             if call.is_generator and call.lifetime == "request" and marker.scope == "function":
                 raise ScopeMismatch(getattr(call.call, "__name__", "<unnamed_callable>"), slot.name, call.origin)
-            call.dependencies.append(self.dependency(marker, slot.name, call.oauth_scopes))
+            call.dependencies.append(self.dependency(marker, slot.name, call.oauth_scopes, call.origin))
         elif slot.source == "context":
             call.contexts.append((slot.name, cast(ContextKind, slot.meta)))
         else:
@@ -109,12 +110,12 @@ class _TreeBuilder:
             field = _checked(ModelField(slot.name, read_by_member(info) if slot.source == "form" else info), call)
             _shelf(call, slot.source).append(field)
 
-    def dependency(self, marker: DependencyMarker, name: str | None, scopes: tuple[str, ...]) -> Call:
-        """Build the call that a marker names."""
+    def dependency(self, marker: DependencyMarker, name: str | None, scopes: tuple[str, ...], origin: Origin) -> Call:
+        """Build the call that a marker names; `origin` is where the marker stands."""
         if not callable(marker.dependency):
             raise UnsupportedAnnotation(
-                "A parameter-less dependency must have a callable dependency", name or "dependencies",
-                marker.dependency, self.path, "write Depends(function), with the function itself and not its result",
+                "A dependency must be callable", name or "dependencies", marker.dependency, origin,
+                "write Depends(function), with the function itself and not its result",
             )  # fmt: skip
         return self.call(
             marker.dependency,
@@ -184,8 +185,10 @@ def _checked(field: ModelField, call: Call) -> ModelField:
         _ = field.checker
     except PydanticSchemaGenerationError as exc:
         raise InvalidFieldType(
-            "Invalid args for response field! Hint: check that it is a valid Pydantic field type",
+            "Pydantic cannot validate values of this type",
             field.name, field.field_info.annotation, call.origin,
-            f"if a dependency provides it, write {field.name}: Annotated[..., Depends(...)]",
+            f"if a dependency provides it, write "
+            f"{field.name}: Annotated[{shown(field.field_info.annotation)}, Depends(...)]; "
+            "if not, write a type that Pydantic knows",
         ) from exc  # fmt: skip
     return field

@@ -23,7 +23,7 @@ from starlette.websockets import WebSocket
 from typing_inspection.typing_objects import is_typealiastype
 
 from slipstream._engine.abc import DependencyMarker, is_dependency_marker, is_value_marker
-from slipstream._engine.errors import AmbiguousParameter, DefaultInAnnotated, UnsupportedAnnotation
+from slipstream._engine.errors import AmbiguousParameter, DefaultInAnnotated, UnsupportedAnnotation, shown
 from slipstream._engine.signature.annotations import (
     is_scalar,
     is_scalar_sequence,
@@ -179,7 +179,10 @@ class _ParameterReader:
         context = context_kind(kind)
         if context is not None:
             if value_marker is not None:
-                raise AmbiguousParameter(f"Cannot specify FastAPI annotation for type {kind!r}", self.name, self.origin)
+                raise self._ambiguous(
+                    f"Cannot specify `{type(value_marker).__name__}` with type {shown(kind)}",
+                    f"it is handed over, not read from the request: write {self.name}: {shown(kind)}",
+                )
             return Slot(self.name, "context", kind, context)
         if value_marker is None:
             return self._value_slot(self._implied_marker(whole, kind), kind, marked=False)
@@ -211,8 +214,9 @@ class _ParameterReader:
             value_marker.annotation = kind
         return value_marker, dependency
 
-    def _ambiguous(self, claim: str) -> AmbiguousParameter:
-        return AmbiguousParameter(claim, self.name, self.origin)
+    def _ambiguous(self, claim: str, advice: str | None = None) -> AmbiguousParameter:
+        keep_one = f"keep one of them, as metadata: {self.name}: Annotated[..., <the one to keep>]"
+        return AmbiguousParameter(claim, self.name, self.origin, advice or keep_one)
 
     def _merged(self, marker: FieldInfo, whole: Any) -> FieldInfo:
         info = merge(marker, whole)
@@ -221,7 +225,10 @@ class _ParameterReader:
         if self.default is EMPTY:
             info.default = PydanticUndefined
         elif self.in_path:
-            raise self._ambiguous("Path parameters cannot have default values")
+            raise self._ambiguous(
+                "Path parameters cannot have default values",
+                "a path that matches always has the value: leave `= <default>` out",
+            )
         else:
             info.default = self.default
         return info
@@ -262,8 +269,9 @@ class _ParameterReader:
             )  # fmt: skip
         source: SlotSource = info.slot_source
         if self.in_path and source != "path":
-            raise AmbiguousParameter(
-                f"Cannot use `{type(info).__name__}` for path param {self.name!r}", self.name, self.origin
+            raise self._ambiguous(
+                f"Cannot use `{type(info).__name__}` for path param {self.name!r}",
+                "write Path() in its place, or give the parameter a name that the path does not have",
             )
         info = self._named_by_path(info, source)
         if not info.alias and getattr(info, "convert_underscores", None):
