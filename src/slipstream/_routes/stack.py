@@ -34,6 +34,7 @@ class Core:
         try:
             await self.app(scope, receive, send)
         except Exception as exc:
+            scope[HANDLERS] = self.guard.pair  # a mounted application has put its own there
             await answer(exc, scope, receive, send)
 
 
@@ -71,6 +72,7 @@ class Bare:
 
     async def fail(self, exc: Exception, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer an exception that came out of the routes."""
+        scope[HANDLERS] = self.guard.pair  # a mounted application has put its own there
         try:
             await answer(exc, scope, receive, send)
         except Exception as unhandled:
@@ -101,6 +103,7 @@ class Outer:
         try:
             await self.app(scope, receive, watch)
         except Exception as exc:
+            scope[HANDLERS] = self.guard.pair
             try:
                 await answer(exc, scope, receive, send, started=watch.started)
             except Exception as unhandled:

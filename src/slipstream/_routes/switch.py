@@ -9,6 +9,7 @@ from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from slipstream._engine.entry.asgi import Target, make_dispatch
+from slipstream._engine.entry.guard import noting
 from slipstream._engine.router.pattern import Pattern, read_pattern
 from slipstream._engine.router.table import Entry, OpaqueEntry, Table
 from slipstream._routes.changes import version
@@ -67,11 +68,11 @@ def _entry(rank: int, route: Any) -> Entry | OpaqueEntry:
     if hasattr(route, "handler") and getattr(matching, "is_by_pattern", False):
         return _by_pattern(rank, route, route.pattern, _Compiling(route).target)
     if matching in (routing.Route.matches, routing.WebSocketRoute.matches):
-        handle = _own_handle(route)
+        handle = noting(_own_handle(route))
         return _by_pattern(
             rank, route, read_pattern(route.path, is_relative=True), Target(route, route.endpoint, handle)
         )
-    target = Target(route, getattr(route, "endpoint", None), route.handle)
+    target = Target(route, getattr(route, "endpoint", None), noting(route.handle))
     return OpaqueEntry(rank=rank, matches=route.matches, value=target, prefix=_prefix(route))
 
 

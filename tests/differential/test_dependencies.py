@@ -1,0 +1,234 @@
+"""Random graphs of dependencies: who is called, in which order, who hears of which exception, who is closed when.
+
+Each callable writes into an event log; status, body and log must be equal under both frameworks.
+"""
+
+from dataclasses import dataclass, field
+
+from hypothesis import given, strategies as st
+
+from .harness import FRAMEWORKS, Pair, Sent, load
+from .strategies import PREAMBLE, examples
+
+KINDS = ("def", "async def", "gen", "async gen", "gen", "async gen", "class", "callable", "partial", "contextmanager")
+
+ERRORS = (
+    "raise ValueError('{}')",
+    "raise HTTPException(418, detail='{}', headers={{'x-from': '{}'}})",
+    "raise Mine('{}')",
+    "raise Other('{}')",
+    "raise HTTPException(404)",
+)
+
+# How a yield dependency meets an exception that comes to it.
+MEETS = (
+    "raise",
+    "raise",
+    "raise",
+    "pass",
+    "raise HTTPException(409, detail='from {}')",
+    "raise Mine('turned in {}')",
+    "raise Other('turned') from exc",
+)
+
+HANDLERS = """
+class Mine(Exception):
+    pass
+
+class Other(Mine):
+    pass
+
+log = []
+
+@app.exception_handler(Mine)
+async def on_mine(request, exc):
+    log.append(f"handler {exc}")
+    return JSONResponse({"mine": str(exc)}, status_code=444)
+
+# --- end of preamble
+"""
+
+
+@dataclass
+class Graph:
+    """The dependencies so far.
+
+    FastAPI calls what a shared dependency needs with `use_cache=False` once for each use of the shared one, and drops
+    all results but the first; slipstream calls it once. So either dependencies are shared (except by `use_cache=False`
+    at the top) or the graph is a tree, in which anything may be uncached and only `d0`, which needs nothing, is used
+    more than once.
+    """
+
+    scopes: bool
+    is_tree: bool
+    names: list[str] = field(default_factory=list)
+    free: list[str] = field(default_factory=list)
+
+    def add(self, name: str) -> None:
+        self.names.append(name)
+        self.free.append(name)
+
+    def pick(self, draw: st.DrawFn, most: int) -> list[str]:
+        """Draw what a function depends on."""
+        if not self.is_tree:
+            return draw(st.lists(st.sampled_from(self.names), max_size=most)) if self.names else []
+        chosen = draw(st.lists(st.sampled_from(self.free), max_size=most, unique=True)) if self.free else []
+        self.free = [name for name in self.free if name not in chosen or name == "d0"]
+        return chosen
+
+
+@st.composite
+def dependency(draw: st.DrawFn, index: int, graph: Graph) -> str:
+    """Draw one dependency that may depend on earlier ones."""
+    kind = draw(st.sampled_from(KINDS))
+    used = draw(arguments(graph))
+    extra = draw(st.sampled_from(["", "", "", "q: int = 0", "x_h: Annotated[str, Header()] = 'h'", "request: Request"]))
+    parameters = ", ".join(["*", *([extra] if extra else []), *used]) if extra or used else ""
+    name = f"d{index}"
+    seen = " ".join(f"{{{argument.split(':')[0]}!r}}" for argument in used)
+    enter = f"log.append(f'{name} in {seen}')"
+    before = draw(st.sampled_from(["", "", "", "", "", *ERRORS])).format(name, name)
+    value = f"'v{index}'"
+    if kind in ("gen", "async gen"):
+        return _generator(draw, name, kind, parameters, enter, before, value)
+    if kind == "class":
+        body = [enter, before]
+        return _block(
+            f"class {name}", _block(f"def __init__(self, {parameters})", *body), f"def __repr__(self): return {value}"
+        )
+    if kind == "callable":
+        style = draw(st.sampled_from(["def", "async def"]))
+        inner = _block(f"{style} __call__(self, {parameters})", enter, before, f"return {value}")
+        return _block(f"class C{index}", inner) + f"\n{name} = C{index}()\n"
+    if kind == "partial":
+        style = draw(st.sampled_from(["def", "async def"]))
+        bound = ", ".join(["bound", parameters]) if parameters else "bound"
+        whole = _block(f"{style} f{index}({bound})", enter, before, f"return {value} + bound")
+        return whole + f"\n{name} = functools.partial(f{index}, 'b')\n"
+    if kind == "contextmanager":
+        return _block(f"def {name}({parameters})", enter, "return contextlib.nullcontext(1).__enter__()")
+    return _block(f"{kind} {name}({parameters})", enter, before, f"return {value}")
+
+
+def _generator(draw: st.DrawFn, name: str, kind: str, parameters: str, enter: str, before: str, value: str) -> str:
+    head = f"{'async ' if kind == 'async gen' else ''}def {name}({parameters})"
+    meet = draw(st.sampled_from(MEETS)).format(name)
+    after = draw(st.sampled_from(["", "", "", "", *ERRORS])).format(name, name)
+    catches = draw(st.sampled_from(["", "Exception", "Exception", "HTTPException", "ValueError", "BaseException"]))
+    body = [enter, before]
+    if not catches:
+        return _block(head, *body, f"yield {value}", f"log.append('{name} out')", after)
+    return _block(
+        head,
+        *body,
+        _block("try", f"yield {value}", f"log.append('{name} fine')"),
+        _block(f"except {catches} as exc", f"log.append(f'{name} hears {{type(exc).__name__}} {{exc}}')", meet),
+        _block("finally", f"log.append('{name} out')", after),
+    )
+
+
+def _block(head: str, *body: str) -> str:
+    lines = [line for part in body if part for line in part.splitlines()] or ["pass"]
+    return "\n".join([f"{head}:", *(f"    {line}" for line in lines)]) + "\n"
+
+
+@st.composite
+def arguments(draw: st.DrawFn, graph: Graph, top: bool = False) -> list[str]:
+    """Draw the dependencies of a function, as its parameters."""
+    names = graph.pick(draw, 3)
+    return [f"a{place}: Annotated[Any, {draw(depends(name, graph, top))}]" for place, name in enumerate(names)]
+
+
+@st.composite
+def depends(draw: st.DrawFn, name: str, graph: Graph, top: bool) -> str:
+    options = ["", "", "", ""]
+    if top or graph.is_tree:
+        options += [", use_cache=False"]
+    if graph.scopes:
+        options += [", scope='function'", ", scope='request'", ", scope='function'"]
+    return f"Depends({name}{draw(st.sampled_from(options))})"
+
+
+ENDINGS = (
+    "return 'done'",
+    "return 'done'",
+    "return 'done'",
+    "return PlainTextResponse('direct', headers={'x-e': '1'})",
+    "raise ValueError('endpoint')",
+    "raise HTTPException(403, detail='endpoint')",
+    "raise Mine('endpoint')",
+    "raise Other('endpoint')",
+    "return object",
+    "return StreamingResponse(chunks())",
+    "return StreamingResponse(chunks(fails=True))",
+)
+
+CHUNKS = """
+import contextlib
+import functools
+from fastapi.responses import StreamingResponse
+
+async def chunks(fails=False):
+    yield b'one'
+    log.append('between')
+    if fails:
+        raise ValueError('stream')
+    yield b'two'
+"""
+
+
+@st.composite
+def sources(draw: st.DrawFn) -> str:
+    graph = Graph(scopes=draw(st.booleans()), is_tree=draw(st.integers(0, 3)) == 0)
+    text = ""
+    for index in range(draw(st.integers(1, 6))):
+        text += draw(dependency(index, graph)) + "\n"
+        graph.add(f"d{index}")
+    used = draw(arguments(graph, top=True))
+    listed = ", ".join([draw(depends(name, graph, True)) for name in graph.pick(draw, 2)])
+    seen = " ".join(f"{{{argument.split(':')[0]}!r}}" for argument in used)
+    extra = draw(st.sampled_from(["", "", "p: int", "background: BackgroundTasks", "response: Response"]))
+    body = [f"log.append(f'endpoint {seen}')"]
+    if "background" in extra:
+        body.append("background.add_task(log.append, 'task')")
+    if "response" in extra:
+        body.append("response.status_code = 222")
+    body.append(draw(st.sampled_from(ENDINGS)))
+    style = draw(st.sampled_from(["async def", "def"]))
+    parameters = ", ".join([*([extra] if extra else []), *used])
+    on_router = draw(st.booleans())
+    common = draw(depends("d0", graph, True)) if on_router and draw(st.booleans()) else ""
+    text += f"router = APIRouter(dependencies=[{common}])\n"
+    text += f"@{'router' if on_router else 'app'}.get('/', dependencies=[{listed}])\n"
+    text += _block(f"{style} endpoint({parameters})", *body)
+    text += "app.include_router(router)\n" if on_router else ""
+    if not graph.is_tree and draw(st.integers(0, 3)) == 0:
+        old, new = sorted([draw(st.sampled_from(graph.names)), draw(st.sampled_from(graph.names))], reverse=True)
+        text += f"app.dependency_overrides[{old}] = {new}\n"
+    return text
+
+
+@examples(150)
+@given(source=sources())
+def test_dependencies_live_and_die_as_under_fastapi(source: str) -> None:
+    """Order of calls, sharing, exceptions thrown into `yield` dependencies and clean-up are part of the contract."""
+    pair = Pair(PREAMBLE + CHUNKS + HANDLERS + source)
+    if pair.is_refused:
+        return
+    pair.get("/", b"p=1")
+    pair.get("/", b"q=x")
+
+
+def test_what_a_shared_dependency_needs_uncached_is_called_once_for_it() -> None:
+    """FastAPI calls it again for each use of the shared one and drops the result: work that nobody sees."""
+    source = (
+        "def leaf():\n    log.append('leaf')\n"
+        "def shared(a: Annotated[Any, Depends(leaf, use_cache=False)]):\n    log.append('shared')\n"
+        "@app.get('/', dependencies=[Depends(shared), Depends(shared)])\n"
+        "def endpoint():\n    return 1\n"
+    )
+    sent = Sent()
+    theirs, ours = (load(PREAMBLE + HANDLERS + source, name).request(sent) for name in FRAMEWORKS)
+
+    assert ours.log == ("leaf", "shared")
+    assert theirs.log == ("leaf", "shared", "leaf")

@@ -1,0 +1,153 @@
+"""What an endpoint returns and what becomes of it: response models, classes, status codes, injected responses."""
+
+from hypothesis import given, strategies as st
+
+from .harness import END_OF_PREAMBLE, Difference, Outcome, Pair
+from .strategies import PREAMBLE, examples
+
+SHAPES = PREAMBLE.partition(END_OF_PREAMBLE)[0] + (
+    "\n"
+    "class Base(BaseModel):\n"
+    "    a: int\n"
+    "    b_c: str = Field('d', alias='bC')\n"
+    "\n"
+    "class Wide(Base):\n"
+    "    secret: str = 's'\n"
+    "    when: datetime | None = None\n"
+    "    sub: Sub | None = None\n"
+    "    price: Decimal = Decimal('1.50')\n"
+    "    blob: bytes = b'x'\n"
+    "    colour: Colour = Colour.red\n"
+    "    floating: float = 1.0\n"
+    "\n"
+    "class Plain:\n"
+    "    def __init__(self):\n"
+    "        self.a, self.bC = 1, 'attr'\n"
+    "\n"
+    "class Attributes(BaseModel):\n"
+    "    model_config = ConfigDict(from_attributes=True)\n"
+    "    a: int\n"
+)
+
+TYPES = (
+    None, "Base", "Wide", "list[Base]", "dict[str, Wide]", "Base | None", "Union[Base, Sub]", "Union[Wide, Base]",
+    "Any", "int", "str", "float", "bytes", "datetime", "dict", "list", "Point", "Movie", "Pair", "None", "Box[Base]",
+    "Names",
+    "set[int]", "tuple[int, str]", "Attributes", "Decimal", "Colour", "Annotated[int, Field(ge=2)]", "Literal['x']",
+    "Response", "JSONResponse", "timedelta", "UUID", "Checked", "Strict", "object", "Optional[Response]",
+)  # fmt: skip
+
+VALUES = (
+    "Base(a=1)", "Base(a=1, bC='z')", "Wide(a=1, bC='z', secret='t')", "Wide(a=2, when=datetime(2024, 1, 2, 3, 4, 5))",
+    "{'a': 1}", "{'a': 1, 'bC': 'e', 'other': 2}", "{'a': 'x'}", "{'b_c': 'n', 'a': 1}", "[Base(a=1), Wide(a=2)]",
+    "[{'a': 1}, {'a': 2, 'secret': 3}]", "{'k': Wide(a=1, sub=Sub(n=1))}", "None", "1", "'x'", "1.5", "float('nan')",
+    "b'raw'", "datetime(2024, 2, 29, 1, 2, 3)", "Point(1)", "Point('y', 2)", "Pair(1, 'r')",
+    "Box[Base](inside=Wide(a=1))",
+    "Names(['a'])", "{3}", "(1, 'a')", "Plain()", "Decimal('1.10')", "Colour.blue", "timedelta(seconds=90)", "True",
+    "{}", "[]", "{'title': 't', 'year': 3}", "UUID(int=5)", "{1: 'int key'}", "{None: 1}", "'\\u20ac\\u2028<&>'",
+    "'\\ud800'",
+    "Sub(n=1)", "Checked.model_construct(low=5, high=1)", "{'a': float('inf')}", "10**30", "object()", "lambda: 1",
+    "{'_sa_x': 1, 'a': 2}", "Wide.model_construct(a='wrong')", "(each for each in [1, 2])", "Exception('x')",
+    "[None, 1]", "Attributes(a=1)", "frozenset()", "{Colour.red: Level.low}", "Strict(a=1)", "Cat(kind='cat')",
+    "JSONResponse({'direct': 1}, status_code=203, headers={'x-d': '1'})", "PlainTextResponse('text')",
+    "Response(b'bytes', media_type='x/y')", "Response(status_code=204)", "Response()", "'a' * 200", "[1.0, 2, 1e22]",
+)  # fmt: skip
+
+OPTIONS = (
+    "response_model_exclude_unset=True", "response_model_exclude_defaults=True", "response_model_exclude_none=True",
+    "response_model_by_alias=False", "response_model_include={'a'}", "response_model_exclude={'a', 'secret'}",
+    "response_model_include=['a', 'bC']", "response_model_exclude={'sub': {'n'}}", "response_model_include={0: {'a'}}",
+    "status_code=201", "status_code=204", "status_code=304", "status_code=205", "status_code=None",
+    "response_class=JSONResponse", "response_class=PlainTextResponse", "response_class=Response",
+    "response_class=HTMLResponse", "response_class=Custom", "response_class=RedirectResponse", "response_model=None",
+    "response_description='D'", "responses={404: {'model': Sub, 'description': 'gone'}, 418: {'content': {'x/y': {}}}}",
+)  # fmt: skip
+
+EXTRAS = (
+    "from fastapi.responses import HTMLResponse, RedirectResponse, StreamingResponse, FileResponse\n"
+    "\n"
+    "class Custom(JSONResponse):\n"
+    "    media_type = 'application/custom+json'\n"
+    "    def render(self, content):\n"
+    "        return b'custom:' + repr(content).encode('utf-8', 'replace')\n"
+)
+
+INJECTED = (
+    "",
+    "response.headers['x-set'] = 'v'",
+    "response.set_cookie('k', 'v'); response.set_cookie('l', 'w', httponly=True)",
+    "response.status_code = 202",
+    "response.status_code = 204",
+    "response.headers['content-type'] = 'text/other'",
+    "response.headers.append('x-many', '1'); response.headers.append('x-many', '2')",
+    "response.headers['content-length'] = '3'",
+    "background.add_task(log.append, 'one'); background.add_task(log.append, 'two')",
+    "response.delete_cookie('k'); response.status_code = 418; background.add_task(later, 3)",
+    "raise HTTPException(status_code=409, detail={'why': ['so']}, headers={'x-h': '1'})",
+    "response.status_code = 304",
+)
+
+BACKGROUND = "\nlog = []\n\nasync def later(number):\n    log.append(number)\n" + END_OF_PREAMBLE
+
+
+def _without_length(outcome: Outcome) -> list[tuple[bytes, bytes]]:
+    return [pair for pair in outcome.headers if pair[0] != b"content-length"]
+
+
+DELIBERATE = (
+    Difference(
+        "a 205 has no body; FastAPI drops the body and still announces its length, which no client survives",
+        lambda theirs, ours: (
+            theirs.status == ours.status == 205
+            and theirs.body == b""
+            and _without_length(ours) == _without_length(theirs)
+        ),
+    ),
+    Difference(
+        "what JSON cannot hold is written as Pydantic would (NaN as null) or escaped (surrogates); FastAPI: 500",
+        lambda theirs, ours: (
+            theirs.status == 500
+            and (theirs.raised or "").startswith(("ValueError: Out of range float", "UnicodeEncodeError"))
+            and ours.raised is None
+            and (ours.body == b"" or b"null" in ours.body or b"\\ud800" in ours.body)
+        ),
+    ),
+)
+
+
+@st.composite
+def sources(draw: st.DrawFn) -> str:
+    """Draw an application whose one endpoint returns a drawn value."""
+    options = draw(st.lists(st.sampled_from(OPTIONS), max_size=3, unique_by=lambda option: option.split("=")[0]))
+    returns = draw(st.sampled_from(TYPES))
+    place = draw(st.sampled_from(["annotation", "annotation", "option", "both"]))
+    if returns is not None and place != "annotation" and not any("response_model=" in option for option in options):
+        options.append(f"response_model={returns}")
+    other = draw(st.sampled_from(["Wide", "dict", "Any"]))
+    annotated = {"annotation": returns, "option": None, "both": other}[place] if returns else None
+    arrow = f" -> {annotated}" if annotated else ""
+    injected = draw(st.sampled_from(("", "", *INJECTED)))
+    names = [name for name in ("response", "background") if f"{name}." in injected]
+    kinds = {"response": "response: Response", "background": "background: BackgroundTasks"}
+    values = draw(st.lists(st.sampled_from(VALUES), min_size=1, max_size=6))
+    parameters = ", ".join([*(kinds[name] for name in names), "which: int"])
+    default = draw(st.sampled_from(["FastAPI()", "FastAPI()", "FastAPI(default_response_class=Custom)"]))
+    return (
+        f"\napp = {default}\n\n@app.get({', '.join([repr('/'), *options])})\n"
+        + f"{draw(st.sampled_from(['async def', 'def']))} endpoint({parameters}){arrow}:\n"
+        + (f"    {injected}\n" if injected else "")
+        + f"    return [{', '.join(f'lambda: {value}' for value in values)}][which]()\n"
+        + f"\nCOUNT = {len(values)}\n"
+    )  # fmt: skip
+
+
+@examples(150)
+@given(source=sources())
+def test_what_an_endpoint_returns_becomes_what_fastapi_makes_of_it(source: str) -> None:
+    """Bytes, headers in order, status and errors on the server's side are FastAPI's, whatever is returned."""
+    pair = Pair(SHAPES + EXTRAS + BACKGROUND + source, DELIBERATE)
+    if pair.is_refused:
+        return
+    pair.openapi()
+    for which in range(pair.ours.module.__dict__["COUNT"]):
+        pair.get("/", f"which={which}".encode())

@@ -1,0 +1,181 @@
+"""Random trees of routers, mounts and foreign routes: who answers a path, and what the answer says about it."""
+
+import itertools
+import re
+from typing import Any
+
+from hypothesis import given, strategies as st
+
+from .harness import Pair, Sent
+from .strategies import PREAMBLE, examples
+
+IMPORTS = """
+from starlette.routing import Host, Mount, Route, WebSocketRoute
+from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse as Plain
+
+log = []
+
+def noted(name):
+    def note():
+        log.append(name)
+    return note
+
+def seen(request):
+    scope = request.scope
+    return {
+        "params": repr(sorted(request.path_params.items())),
+        "scope": [scope["root_path"], scope["path"], getattr(scope.get("route"), "path", None)],
+        "urls": [str(request.url), str(request.base_url)],
+    }
+
+async def foreign(request):
+    return Plain(f"foreign {sorted(request.path_params.items())!r} {request.scope['root_path']!r}")
+
+async def bare(scope, receive, send):
+    shown = {key: scope.get(key) for key in ("path", "root_path", "path_params", "app_root_path")}
+    await Plain(f"bare {shown!r}")(scope, receive, send)
+
+# --- end of preamble
+"""
+
+SEGMENTS = (
+    "a",
+    "b",
+    "items",
+    "{x}",
+    "{y}",
+    "{n:int}",
+    "{f:float}",
+    "{u:uuid}",
+    "{p:path}",
+    "a{x}",
+    "{x}.json",
+    "{x}-{y}",
+    "",
+)
+METHODS = ("get", "get", "get", "post", "put", "delete", "head", "options", "patch")
+
+
+def named(path: str, label: str) -> str:
+    """Give each parameter of a path a name of its own: one name twice in a whole path is an error."""
+    number = itertools.count()
+    return re.sub(r"\{(\w+)", lambda match: f"{{{match[1]}{label}{next(number)}", path)
+
+
+paths = st.lists(st.sampled_from(SEGMENTS), min_size=1, max_size=3).map(lambda segments: "/" + "/".join(segments))
+prefixes = st.sampled_from(["", "", "/a", "/{x}", "/items", "/a/{y}", "/v1"])
+PARTS = st.sampled_from(
+    [
+        "a",
+        "b",
+        "items",
+        "1",
+        "-1",
+        "1.5",
+        "x.json",
+        "p-q",
+        "",
+        "ab",
+        "%41",
+        "6b1f6a4e-7f4b-4a0e-9f0c-1d2e3f405060",
+        "v1",
+        "ü",
+    ]
+)
+requested = st.lists(PARTS, min_size=0, max_size=4).map(lambda parts: "/" + "/".join(parts))
+
+
+@st.composite
+def routes(draw: st.DrawFn, router: str, label: str, depth: int) -> str:
+    """Draw the routes of one router: own ones, mounted ones, foreign ones, and routers in it."""
+    text = ""
+    for index in range(draw(st.integers(1, 4))):
+        name = f"{label}_{index}"
+        kind = draw(
+            st.sampled_from(["verb"] * 6 + ["router", "router", "mount", "foreign", "many", "websocket", "sub"])
+        )
+        path = named(draw(paths), name)
+        if kind == "router" and depth:
+            text += draw(included(router, name, depth))
+        elif kind == "mount":
+            text += f"{router}.mount({named(draw(prefixes), name)!r}, bare, name={name!r})\n"
+        elif kind == "sub" and depth:
+            text += f"{name} = FastAPI()\n" + draw(routes(name, name, depth - 1))
+            text += f"{router}.mount({named(draw(prefixes), name)!r}, {name})\n"
+        elif kind == "foreign":
+            methods = draw(st.sampled_from([None, ["GET"], ["POST", "PUT"]]))
+            text += f"{router}.routes.append(Route({path!r}, foreign, methods={methods!r}))\n"
+        elif kind == "websocket":
+            text += f"@{router}.websocket({path!r})\nasync def {name}(websocket: WebSocket):\n"
+            text += (
+                f"    await websocket.accept()\n    await websocket.send_text('{name}')\n    await websocket.close()\n"
+            )
+        elif kind == "many":
+            text += f"@{router}.api_route({path!r}, methods=['GET', 'POST', 'DELETE'])\n{_endpoint(name)}"
+        else:
+            options = draw(st.sampled_from(["", "", f", dependencies=[Depends(noted('{name}'))]", ", status_code=202"]))
+            text += f"@{router}.{draw(st.sampled_from(METHODS))}({path!r}{options})\n{_endpoint(name)}"
+    return text
+
+
+def _endpoint(name: str) -> str:
+    """Write an endpoint that tells what it was called with, without declaring anything."""
+    return f"def {name}(request: Request):\n    return {{'at': {name!r}, **seen(request)}}\n"
+
+
+@st.composite
+def included(draw: st.DrawFn, parent: str, name: str, depth: int) -> str:
+    prefix, own_prefix = named(draw(prefixes), f"{name}i"), named(draw(prefixes), f"{name}o")
+    options = draw(
+        st.sampled_from(
+            ["", f", dependencies=[Depends(noted('on {name}'))]", ", redirect_slashes=False", ", tags=['t']"]
+        )
+    )
+    inside = draw(routes(name, name, depth - 1))
+    extra = draw(st.sampled_from(["", f", dependencies=[Depends(noted('into {name}'))]", ", include_in_schema=False"]))
+    include = f"{parent}.include_router({name}, prefix={prefix!r}{extra})\n"
+    made = f"{name} = APIRouter(prefix={own_prefix!r}{options})\n"
+    return made + (inside + include if draw(st.booleans()) else include + inside)
+
+
+@st.composite
+def sources(draw: st.DrawFn) -> str:
+    options = draw(st.sampled_from(["", "", "", "redirect_slashes=False", "root_path='/root'", "openapi_url=None"]))
+    return f"app = FastAPI({options})\n" + draw(routes("app", "r", 2))
+
+
+@examples(120)
+@given(data=st.data())
+def test_a_path_is_answered_by_the_route_that_fastapi_would_choose(data: Any) -> None:
+    """First registered wins at every level; 404, 405 and redirects are FastAPI's too."""
+    pair = Pair(PREAMBLE + IMPORTS + data.draw(sources()))
+    if pair.is_refused:
+        return
+    pair.openapi()
+    for _ in range(15):
+        method = data.draw(st.sampled_from(["GET", "GET", "GET", "POST", "HEAD", "OPTIONS", "DELETE", "FOO"]))
+        root = data.draw(st.sampled_from(["", "", "", "/root", "/a"]))
+        sent = Sent(method, data.draw(requested), data.draw(st.sampled_from([b"", b"", b"q=1"])), root_path=root)
+        if data.draw(st.integers(0, 7)) == 0:
+            pair.websocket(sent)
+        else:
+            pair.request(sent)
+
+
+@examples(60)
+@given(data=st.data())
+def test_the_first_registered_route_that_fits_wins(data: Any) -> None:
+    """A tree must answer as a scan in order would: here each path is scanned by Starlette's own regular expressions."""
+    patterns = data.draw(st.lists(paths.map(lambda path: named(path, "")), min_size=1, max_size=12))
+    text = "".join(f"@app.get({path!r})\ndef r{index}():\n    return {index}\n" for index, path in enumerate(patterns))
+    pair = Pair(PREAMBLE.replace("FastAPI()", "FastAPI(redirect_slashes=False, openapi_url=None)") + text)
+    if pair.is_refused:
+        return
+    for path in data.draw(st.lists(requested, min_size=5, max_size=15)):
+        scope = {"type": "http", "method": "GET", "path": path, "root_path": ""}
+        scan = [index for index, route in enumerate(pair.theirs.app.routes) if route.path_regex.match(path)]
+
+        outcome = pair.request(Sent(path=path))
+
+        assert outcome.json == (scan[0] if scan else {"detail": "Not Found"}), scope
