@@ -348,7 +348,7 @@ class APIRouter(routing.Router):
         self.max_body_size = checked_max_body_size(given.max_body_size)
         self.form_limits = checked_form_limits(given.form_limits)
         self.default: ASGIApp = given.default or not_found
-        self.middleware_stack = limited(self.app, self.max_body_size)
+        self.middleware_stack = cast(Any, limited(self.app, self.max_body_size))
         self.switch = Switch(
             lambda: self.routes, redirect_slashes=lambda: self.redirect_slashes, default=lambda: self.default
         )

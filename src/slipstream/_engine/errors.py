@@ -129,6 +129,29 @@ class BodiesWithoutNames(DefinitionError):
         )
 
 
+NO_FORM_PARSER = 'Forms need the package "python-multipart", which is not installed'
+OTHER_FORM_PARSER = 'Forms need the package "python-multipart"; "multipart", which is installed, is another one'
+
+
+@dataclass(eq=False)
+class FormParserMissing(DefinitionError, RuntimeError):
+    """An endpoint asks for a form, and nothing can read forms.
+
+    Also a `RuntimeError`, which is what FastAPI raises. `other` is the package that was found instead, or None.
+    """
+
+    other: str | None
+    origin: Any
+
+    def __str__(self) -> str:
+        if self.other is None:
+            return f"{NO_FORM_PARSER}\n  at {self.origin}\n  pip install python-multipart"
+        return (
+            f"{OTHER_FORM_PARSER}\n  at {self.origin}\n"
+            f"  pip uninstall {self.other} && pip install --force-reinstall python-multipart"
+        )
+
+
 @dataclass(eq=False)
 class DuplicatePathParameter(DefinitionError, ValueError):
     """A path names one parameter twice."""

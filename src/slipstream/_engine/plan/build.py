@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from slipstream._engine.errors import BodiesWithoutNames
 from slipstream._engine.plan.body import build_body_field, is_form, should_embed
 from slipstream._engine.plan.flatten import flat_body_params
+from slipstream._engine.plan.form_parser import require_form_parser
 from slipstream._engine.plan.model import BodyPlan, Call, Plan, Reply
 from slipstream._engine.plan.order import order
 
@@ -29,6 +30,10 @@ def build_http_plan(
         strict_content_type: Whether JSON needs a JSON content type.
         form_limits: Bounds for forms: `max_fields`, `max_files`, `max_part_size`.
         path_strings: Path parameters whose converter gives a string.
+
+    Raises:
+        BodiesWithoutNames: A GET that reads several unmarked bodies.
+        FormParserMissing: A form, and nothing installed that reads forms.
     """
     label = f"{','.join(sorted(methods))} {root.path}"
     fields = flat_body_params(root)
@@ -39,6 +44,8 @@ def build_http_plan(
         documented = build_body_field(fields, name=unique_id, embed=embed)
         assert documented is not None, "fields are not empty"
         kind = "form" if is_form(documented) else "json"
+        if kind == "form":
+            require_form_parser(root.origin)
         body = BodyPlan(kind, tuple(fields), embed, strict_content_type, documented, form_limits)  # type: ignore[arg-type]
     return Plan("http", label, root, order(root), body, reply, path_strings)
 
