@@ -3,7 +3,6 @@
 Pure rules: no sockets, no clock, no sleep. What draws lots is given; `supervise.py` does the waiting.
 """
 
-from collections import deque
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -182,7 +181,7 @@ class Schedule:
 
 
 class Turnstile:
-    """Lets links through so that they do not all return at one moment, whatever the lots say.
+    """Lets links through at a pace, so that they do not all return at one moment, whatever the lots say.
 
     Args:
         window: Seconds within which at most half of the links may dial. Default: 0.1.
@@ -190,7 +189,7 @@ class Turnstile:
 
     def __init__(self, window: float = 0.1) -> None:
         self._window = window
-        self._passed: deque[float] = deque()
+        self._last: float | None = None
 
     def admit(self, now: float, links: int) -> float:
         """Book the next free moment.
@@ -200,17 +199,12 @@ class Turnstile:
             links: How many links share the turnstile.
 
         Returns:
-            Seconds to wait from now, 0 or more; the moment is taken.
+            Seconds to wait from now, 0 or more; the moment is taken. Moments stand a quarter further apart than
+            half of the links within a window need, for what happens between here and the peer is not even.
         """
-        most = max(1, links // 2)
-        # A hair more than the window, so that the two ends of one never count into the same.
-        step = self._window * 1.001
-        moment = now
-        if len(self._passed) >= most:
-            moment = max(now, self._passed[-most] + step)
-        self._passed.append(moment)
-        while len(self._passed) > 1 and len(self._passed) > most and self._passed[0] < now - step:
-            self._passed.popleft()
+        step = 1.25 * self._window / max(1, links // 2)
+        moment = now if self._last is None else max(now, self._last + step)
+        self._last = moment
         return moment - now
 
 
