@@ -47,6 +47,7 @@ from slipstream._routes.switch import Switch
 from slipstream.datastructures import DefaultPlaceholder
 from slipstream.exceptions import FastAPIError
 from slipstream.params import Depends
+from slipstream.sse import _PING_INTERVAL
 from slipstream.types import DecoratedCallable
 from slipstream.utils import generate_unique_id, get_value_or_default
 
@@ -166,6 +167,11 @@ class APIRoute(routing.Route):
     def is_sse_stream(self) -> bool:
         """Whether the endpoint yields Server-Sent Events."""
         return self.stream_kind == "sse"
+
+    @staticmethod
+    def ping_interval() -> float:
+        """Return after how many seconds of silence a stream of events pings; asked before each wait."""
+        return _PING_INTERVAL
 
     @property
     def is_json_stream(self) -> bool:

@@ -12,7 +12,7 @@ KEEPALIVE_COMMENT = b": ping\n\n"
 """What is sent while an endpoint has nothing to say, so that no proxy takes the connection for dead."""
 
 _PING_INTERVAL: float = 15.0
-"""Silence, in seconds, before a keep-alive; a module attribute so that tests can change it."""
+"""Silence, in seconds, before a keep-alive. Change `slipstream.routing._PING_INTERVAL` to have another."""
 
 _SSE_EVENT_SCHEMA: dict[str, Any] = {
     "type": "object",

@@ -111,6 +111,7 @@ def plan_http(route: Any, tree: Call) -> Plan:
         field=route.response_field,
         stream=route.stream_kind,
         item_field=route.stream_item_field,
+        ping_interval=route.ping_interval,
         include=route.response_model_include,
         exclude=route.response_model_exclude,
         by_alias=route.response_model_by_alias,

@@ -169,7 +169,7 @@ def _stream(draft: Draft) -> Callable[..., Any]:
     write = None if item is None else partial(item.serialize_json, **reply.dump_options)
     dump = item_dumper(check, write, draft.face.jsonable)
     frame = partial(draft.face.format_event, dump=dump) if reply.stream == "sse" else dump
-    return stream_wrapper(reply.stream, reply.response_class or Response, frame, reply.status_code)
+    return stream_wrapper(reply.stream, reply.response_class or Response, frame, reply.status_code, reply.ping_interval)
 
 
 def emit_send(draft: Draft, *, is_open: bool) -> None:

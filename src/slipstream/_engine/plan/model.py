@@ -12,6 +12,7 @@ from slipstream._engine.abc import Limit
 from slipstream._engine.plan.fields import ModelField
 from slipstream._engine.signature.model import Origin, Signature
 from slipstream._engine.types import CallKind, ContextKind, DependencyScope, SlotSource
+from slipstream._engine.wire.stream import usual_interval
 
 
 @dataclass(eq=False, slots=True)
@@ -81,6 +82,7 @@ class Reply:
     `response_class` is None while nobody chose one: then JSON is written straight from Pydantic.
     `field` is the response model, None where the result is encoded as it is. `stream` says that the
     endpoint is a generator and how its items are framed; `item_field` validates each of them.
+    `ping_interval` tells after how many seconds of silence a stream of events pings.
     """
 
     status_code: int | None = None
@@ -88,6 +90,7 @@ class Reply:
     field: ModelField | None = None
     stream: StreamKind | None = None
     item_field: ModelField | None = None
+    ping_interval: Callable[[], float] = usual_interval
     include: Any = None
     exclude: Any = None
     by_alias: bool = True

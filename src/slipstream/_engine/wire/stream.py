@@ -11,10 +11,16 @@ from starlette.responses import Response, StreamingResponse
 from slipstream._engine.wire.reply import finite
 from slipstream._engine.wire.threads import iterate
 
-PING_INTERVAL_S = 15.0
-"""Seconds of silence after which an event stream gets a comment, so that no proxy closes it."""
-
 KEEPALIVE = b": ping\n\n"
+"""The comment that an event stream gets while nothing comes, so that no proxy closes it."""
+
+PING_INTERVAL_S = 15.0
+"""Seconds of silence before a ping where nobody says otherwise; the standard advises about this much."""
+
+
+def usual_interval() -> float:
+    """Return `PING_INTERVAL_S` as it is now."""
+    return PING_INTERVAL_S
 
 
 def item_dumper(
@@ -42,7 +48,11 @@ async def each(generator: Any) -> AsyncIterator[Any]:
 
 
 def stream_wrapper(
-    kind: str, make: Callable[..., Any], frame: Callable[[Any], bytes] | None, status: int | None
+    kind: str,
+    make: Callable[..., Any],
+    frame: Callable[[Any], bytes] | None,
+    status: int | None,
+    ping_interval: Callable[[], float] = usual_interval,
 ) -> Callable[..., Any]:
     """Make the function that puts a generator into a streaming response.
 
@@ -51,6 +61,7 @@ def stream_wrapper(
         make: The response class for raw chunks.
         frame: Turns an item into what stands on the wire; not used for raw chunks.
         status: Status of the path operation; None for the class's own.
+        ping_interval: Tells after how many seconds of silence an event stream pings; asked before each wait.
     """
 
     def wrap(generator: Any, response: Any = None, background: Any = None) -> Response:
@@ -63,7 +74,9 @@ def stream_wrapper(
         elif kind == "jsonl":
             reply = StreamingResponse(_lines(generator, frame), media_type="application/jsonl", **arguments)
         else:
-            reply = StreamingResponse(_events(generator, frame), media_type="text/event-stream", **arguments)
+            reply = StreamingResponse(
+                _events(generator, frame, ping_interval), media_type="text/event-stream", **arguments
+            )
             reply.headers["Cache-Control"] = "no-cache"
             reply.headers["X-Accel-Buffering"] = "no"
         if response is not None:
@@ -78,7 +91,9 @@ async def _lines(generator: Any, frame: Callable[[Any], bytes]) -> AsyncIterator
         yield frame(item) + b"\n"
 
 
-async def _events(generator: Any, frame: Callable[[Any], bytes]) -> AsyncGenerator[bytes]:
+async def _events(
+    generator: Any, frame: Callable[[Any], bytes], ping_interval: Callable[[], float]
+) -> AsyncGenerator[bytes]:
     """Yield events, and pings where none comes; the generator runs on while a ping is sent.
 
     The generator steps in a task of its own: a time-out around its own step would cancel it.
@@ -94,7 +109,7 @@ async def _events(generator: Any, frame: Callable[[Any], bytes]) -> AsyncGenerat
         tasks.start_soon(produce)
         while True:
             try:
-                with anyio.fail_after(PING_INTERVAL_S):
+                with anyio.fail_after(ping_interval()):
                     event = await receive.receive()
             except TimeoutError:
                 event = KEEPALIVE
