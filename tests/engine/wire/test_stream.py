@@ -1,93 +1,160 @@
-"""Event streams stay alive while nothing comes."""
+"""Generator endpoints as streams: how items are framed, and what happens between them."""
 
+import json
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import anyio
 import pytest
+from starlette.requests import ClientDisconnect
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
-from slipstream import FastAPI, routing
-from slipstream.responses import EventSourceResponse
-from slipstream.routing import APIRoute
-from slipstream.testclient import TestClient
+from slipstream._engine.wire.reply import blank_response
+from slipstream._engine.wire.stream import each, item_dumper, stream_wrapper
 
 pytestmark = pytest.mark.anyio
 
 
-class Silence:
-    """An endpoint that says something, waits until the client has heard two pings, and ends."""
+def frame(item: Any) -> bytes:
+    return json.dumps(item).encode()
 
-    def __init__(self) -> None:
-        self.heard = anyio.Event()
 
-    async def speak(self) -> AsyncIterator[int]:
+async def numbers() -> AsyncIterator[int]:
+    yield 1
+    yield 2
+
+
+def blocking() -> Iterator[int]:
+    yield 1
+    yield 2
+
+
+async def body_of(response: Response) -> list[bytes]:
+    assert isinstance(response, StreamingResponse)
+    return [bytes(chunk) async for chunk in response.body_iterator]  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("make", [numbers, blocking])
+async def test_items_of_both_kinds_of_generator_come_in_order(make: Any) -> None:
+    """A sync endpoint streams as well as an async one."""
+    assert [item async for item in each(make())] == [1, 2]
+
+
+@pytest.mark.parametrize(("kind", "body"), [("jsonl", [b"1\n", b"2\n"]), ("sse", [b"1", b"2"])])
+async def test_each_item_is_framed(kind: str, body: list[bytes]) -> None:
+    """A line each, or whatever the event's frame is; in chunks of their own, so that clients see them at once."""
+    response = stream_wrapper(kind, Response, frame, None)(numbers())
+
+    assert await body_of(response) == body
+
+
+async def test_raw_chunks_go_through_the_chosen_class_as_they_come() -> None:
+    """A download, a proxied answer."""
+
+    class Upper(StreamingResponse):
+        media_type = "text/upper"
+
+    async def chunks() -> AsyncIterator[bytes]:
+        yield b"a"
+
+    response = stream_wrapper("raw", Upper, None, 202)(chunks())
+
+    assert (type(response), response.status_code, await body_of(response)) == (Upper, 202, [b"a"])
+
+
+@pytest.mark.parametrize(
+    ("kind", "media_type"), [("jsonl", "application/jsonl"), ("sse", "text/event-stream; charset=utf-8")]
+)
+async def test_a_stream_says_what_it_is(kind: str, media_type: str) -> None:
+    """Events must not be kept by caches, nor gathered by proxies."""
+    response = stream_wrapper(kind, Response, frame, None)(numbers())
+
+    assert response.headers["content-type"] == media_type
+    if kind == "sse":
+        assert (response.headers["cache-control"], response.headers["x-accel-buffering"]) == ("no-cache", "no")
+
+
+async def test_what_was_injected_holds_for_a_stream_too() -> None:
+    """Status, headers and background tasks, as for any other reply."""
+    injected, tasks = blank_response(), object()
+    injected.status_code = 202
+    injected.headers["x-a"] = "1"
+
+    response = stream_wrapper("jsonl", PlainTextResponse, frame, 201)(numbers(), response=injected, background=tasks)
+
+    assert (response.status_code, response.headers["x-a"], response.background) == (202, "1", tasks)
+
+
+async def test_silence_between_events_is_filled_with_pings() -> None:
+    """A proxy closes what is silent; the generator must not be cancelled by the time-out."""
+    go_on = anyio.Event()
+
+    async def slow() -> AsyncIterator[int]:
+        await go_on.wait()
         yield 1
-        await self.heard.wait()
-        yield 2
 
-    def speak_blocking(self) -> Iterator[int]:
+    chunks = []
+    response: Any = stream_wrapper("sse", Response, frame, None, lambda: 0.001)(slow())
+    async for chunk in response.body_iterator:
+        chunks.append(chunk)
+        if len(chunks) == 3:
+            go_on.set()
+
+    assert chunks[:3] == [b": ping\n\n"] * 3
+    assert chunks[-1] == b"1"
+
+
+async def test_an_exception_in_the_generator_reaches_the_server() -> None:
+    """The stream ends torn, as the client must see it."""
+
+    async def failing() -> AsyncIterator[int]:
         yield 1
-        anyio.from_thread.run(self.heard.wait)
-        yield 2
+        raise LookupError("gone")
+
+    response: Any = stream_wrapper("jsonl", Response, frame, None)(failing())
+
+    with pytest.raises(LookupError, match="gone"):
+        await body_of(response)
 
 
-async def listen(app: Any, silence: Silence) -> bytes:
-    """Read the stream to its end; two pings end the silence."""
-    heard = b""
+@pytest.mark.parametrize("kind", ["jsonl", "sse"])
+@pytest.mark.parametrize("spec_version", ["2.3", "2.4"])
+async def test_the_generator_is_closed_when_the_client_leaves(kind: str, spec_version: str) -> None:
+    """What it holds open would stay open until the garbage collector comes."""
+    events: list[str] = []
+    left = anyio.Event()
+
+    async def endless() -> AsyncIterator[int]:
+        try:
+            while True:
+                yield 1
+        finally:
+            events.append("closed")
 
     async def receive() -> Any:
-        await anyio.sleep_forever()
+        await left.wait()
+        return {"type": "http.disconnect"}
 
     async def send(message: Any) -> None:
-        nonlocal heard
-        heard += message.get("body", b"")
-        if heard.count(b": ping\n\n") == 2:
-            silence.heard.set()
+        if message.get("body"):
+            left.set()
+            if spec_version == "2.4":
+                raise OSError
+            await anyio.sleep_forever()
 
-    scope = {
-        "type": "http", "method": "GET", "path": "/", "query_string": b"", "headers": [], "root_path": "",
-        "asgi": {"spec_version": "2.4"},
-    }  # fmt: skip
-    with anyio.fail_after(5):
-        await app(scope, receive, send)
-    return heard
+    response = stream_wrapper(kind, Response, frame, None)(endless())
+    try:
+        await response({"type": "http", "asgi": {"spec_version": spec_version}}, receive, send)
+    except ClientDisconnect:
+        events.append("told")
 
-
-@pytest.mark.parametrize("name", ["speak", "speak_blocking"])
-async def test_a_silent_stream_pings_until_the_next_event(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    """Tests and programs change the interval where FastAPI has it; it is read for each stream."""
-    silence, app = Silence(), FastAPI()
-    app.get("/", response_class=EventSourceResponse)(getattr(silence, name))
-    monkeypatch.setattr(routing, "_PING_INTERVAL", 0.001)
-
-    heard = await listen(app, silence)
-
-    assert heard.startswith(b"data: 1\n\n: ping\n\n: ping\n\n")
-    assert heard.endswith(b"data: 2\n\n")
+    assert events[0] == "closed"
 
 
-async def test_a_route_class_may_have_its_own_interval() -> None:
-    """A proxy in front of some routes may be less patient than the one in front of others."""
+def test_an_item_is_validated_where_the_endpoint_says_what_it_yields() -> None:
+    """And encoded like any result where it does not; NaN is no reason to fail midway."""
+    checked = item_dumper(int, lambda value: f"<{value}>".encode(), lambda value: value)
+    free = item_dumper(None, None, lambda value: value)
 
-    class Impatient(APIRoute):
-        @staticmethod
-        def ping_interval() -> float:
-            return 0.001
-
-    silence, app = Silence(), FastAPI()
-    app.router.route_class = Impatient
-    app.get("/", response_class=EventSourceResponse)(silence.speak)
-
-    assert (await listen(app, silence)).count(b": ping\n\n") >= 2
-
-
-def test_a_stream_that_talks_is_not_interrupted() -> None:
-    """A ping stands between two events only when there is nothing to say."""
-    app = FastAPI()
-
-    @app.get("/", response_class=EventSourceResponse)
-    async def count() -> AsyncIterator[int]:
-        for number in range(3):
-            yield number
-
-    assert TestClient(app).get("/").text == "data: 0\n\ndata: 1\n\ndata: 2\n\n"
+    assert checked("3") == b"<3>"
+    assert free({"a": float("nan")}) == b'{"a": null}'

@@ -1,13 +1,15 @@
 """Generator endpoints as streaming responses: JSON Lines, Server-Sent Events, raw chunks."""
 
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from typing import Any
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from typing import Any, cast
 
 import anyio
 import anyio.lowlevel
 from starlette.responses import Response, StreamingResponse
 
+from slipstream._engine.types import Send
 from slipstream._engine.wire.reply import finite
 from slipstream._engine.wire.threads import iterate
 
@@ -36,15 +38,31 @@ def item_dumper(
     return dump
 
 
-async def each(generator: Any) -> AsyncIterator[Any]:
-    """Step through a generator of either kind; between steps, cancellation may strike."""
-    if hasattr(generator, "__anext__"):
+async def each(generator: Any) -> AsyncGenerator[Any]:
+    """Step through a generator of either kind, and close it; between steps, cancellation may strike."""
+    if not hasattr(generator, "__anext__"):
+        async for item in iterate(generator):
+            yield item
+        return
+    try:
         async for item in generator:
             yield item
             await anyio.lowlevel.checkpoint()
-    else:
-        async for item in iterate(generator):
-            yield item
+    finally:
+        if hasattr(generator, "aclose"):
+            await generator.aclose()
+
+
+class ClosingStream(StreamingResponse):
+    """Closes its generator however it ends: what an endpoint holds open is not left to the garbage collector."""
+
+    async def stream_response(self, send: Send) -> None:
+        """Send the body; a client may leave in the middle of it."""
+        try:
+            await super().stream_response(send)
+        finally:
+            # In the task that iterated, since the generator may have cancel scopes open.
+            await cast(AsyncGenerator[Any], self.body_iterator).aclose()
 
 
 def stream_wrapper(
@@ -72,11 +90,9 @@ def stream_wrapper(
         if kind == "raw" or frame is None:
             reply: Response = make(content=each(generator), **arguments)
         elif kind == "jsonl":
-            reply = StreamingResponse(_lines(generator, frame), media_type="application/jsonl", **arguments)
+            reply = ClosingStream(_lines(generator, frame), media_type="application/jsonl", **arguments)
         else:
-            reply = StreamingResponse(
-                _events(generator, frame, ping_interval), media_type="text/event-stream", **arguments
-            )
+            reply = ClosingStream(_events(generator, frame, ping_interval), media_type="text/event-stream", **arguments)
             reply.headers["Cache-Control"] = "no-cache"
             reply.headers["X-Accel-Buffering"] = "no"
         if response is not None:
@@ -86,9 +102,10 @@ def stream_wrapper(
     return wrap
 
 
-async def _lines(generator: Any, frame: Callable[[Any], bytes]) -> AsyncIterator[bytes]:
-    async for item in each(generator):
-        yield frame(item) + b"\n"
+async def _lines(generator: Any, frame: Callable[[Any], bytes]) -> AsyncGenerator[bytes]:
+    async with aclosing(each(generator)) as items:
+        async for item in items:
+            yield frame(item) + b"\n"
 
 
 async def _events(
@@ -101,20 +118,23 @@ async def _events(
     send, receive = anyio.create_memory_object_stream[bytes](1)
 
     async def produce() -> None:
-        async with send:
-            async for item in each(generator):
+        async with send, aclosing(each(generator)) as items:
+            async for item in items:
                 await send.send(frame(item))
 
     async with anyio.create_task_group() as tasks, receive:
         tasks.start_soon(produce)
-        while True:
-            try:
-                with anyio.fail_after(ping_interval()):
-                    event = await receive.receive()
-            except TimeoutError:
-                event = KEEPALIVE
-            except anyio.EndOfStream:
-                break
-            yield event
-            await anyio.lowlevel.checkpoint()
+        try:
+            while True:
+                try:
+                    with anyio.fail_after(silence_s):
+                        event = await receive.receive()
+                except TimeoutError:
+                    event = KEEPALIVE
+                yield event
+                await anyio.lowlevel.checkpoint()
+        except anyio.EndOfStream:
+            pass
+        except GeneratorExit:
+            pass  # closed before its end; a task group would put it into a group of exceptions
         tasks.cancel_scope.cancel()
