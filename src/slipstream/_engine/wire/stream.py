@@ -127,7 +127,7 @@ async def _events(
         try:
             while True:
                 try:
-                    with anyio.fail_after(silence_s):
+                    with anyio.fail_after(ping_interval()):
                         event = await receive.receive()
                 except TimeoutError:
                     event = KEEPALIVE
