@@ -94,8 +94,8 @@ def told(exc: BaseException) -> str:
     """Name an exception without saying which framework it is of."""
     if isinstance(exc, BaseExceptionGroup):
         return f"{type(exc).__name__}: [{', '.join(map(told, exc.exceptions))}]"
-    if type(exc).__name__ == "FastAPIError":
-        return "FastAPIError"  # the framework's own advice, in its own words
+    if type(exc).__name__ in ("FastAPIError", "DependencyScopeError"):
+        return type(exc).__name__  # the framework's own advice, in its own words
     return re.sub(r"0x[0-9a-f]{6,}", "0x…", f"{type(exc).__name__}: {exc}".replace("slipstream", "fastapi"))
 
 

@@ -232,3 +232,16 @@ def test_what_a_shared_dependency_needs_uncached_is_called_once_for_it() -> None
 
     assert ours.log == ("leaf", "shared")
     assert theirs.log == ("leaf", "shared", "leaf")
+
+
+def test_an_override_that_cannot_be_used_is_refused_as_the_dependency_would_be() -> None:
+    """Whoever catches FastAPI's exception for a wrong dependency catches it for a wrong override too."""
+    source = (
+        "def short():\n    yield 1\n"
+        "def long(a: Annotated[Any, Depends(short, scope='function')]):\n    yield 2\n"
+        "def original():\n    return 3\n"
+        "@app.get('/')\ndef endpoint(a: Annotated[Any, Depends(original)]):\n    return a\n"
+        "app.dependency_overrides[original] = long\n"
+    )
+
+    assert Pair(PREAMBLE + source).get("/").raised == "DependencyScopeError"

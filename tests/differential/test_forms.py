@@ -8,7 +8,7 @@ from urllib.parse import quote_plus
 import pytest
 from hypothesis import given, strategies as st
 
-from .harness import END_OF_PREAMBLE, Headers, Pair, Sent
+from .harness import END_OF_PREAMBLE, Difference, Headers, Pair, Sent
 from .strategies import PREAMBLE, Kind, Param, examples, params, requests, scalar_kinds, sequence_kinds, texts_for
 from .test_parameters import endpoint
 
@@ -143,13 +143,30 @@ def form_bodies(draw: st.DrawFn, declared: tuple[Param, ...]) -> tuple[tuple[byt
     return ((raw[:cut], raw[cut:]) if cut else (raw,)), headers
 
 
+def _without_internals(value: Any) -> Any:
+    if isinstance(value, dict):
+        hidden = {"file"} if "_max_mem_size" in value else set()
+        return {key: _without_internals(item) for key, item in value.items() if key not in hidden}
+    return [_without_internals(item) for item in value] if isinstance(value, list) else value
+
+
+ECHO = Difference(
+    "an error that echoes an upload shows the temporary file behind it; how much of that is of no use to anybody",
+    lambda theirs, ours: (
+        theirs.status == ours.status == 422
+        and theirs.raised == ours.raised
+        and _without_internals(theirs.json) == _without_internals(ours.json)
+    ),
+)
+
+
 @examples(70)
 @given(data=st.data())
 def test_forms_are_read_as_fastapi_reads_them(data: Any) -> None:
     """Fields, lists, models and files of a form have the same values or the same errors."""
     declared = data.draw(form_params())
     source = endpoint(declared, is_async=data.draw(st.booleans())).rpartition(END_OF_PREAMBLE)[2]
-    pair = Pair(PREAMBLE + FORMS + source.replace("@app.get", "@app.post"))
+    pair = Pair(PREAMBLE + FORMS + source.replace("@app.get", "@app.post"), (ECHO,))
     if pair.is_refused:
         return
     pair.openapi()

@@ -7,7 +7,6 @@ from typing import Any
 from starlette.convertors import PathConvertor, StringConvertor
 from starlette.responses import Response
 
-from slipstream._engine.errors import InvalidFieldType, OldPydanticModel, ScopeMismatch
 from slipstream._engine.plan.build import build_http_plan, build_websocket_plan
 from slipstream._engine.plan.fields import ModelField
 from slipstream._engine.plan.model import Call, Plan, Reply, StreamKind
@@ -16,8 +15,9 @@ from slipstream._engine.router.pattern import Pattern
 from slipstream._engine.signature.annotations import is_subclass, stream_item
 from slipstream._engine.signature.model import Origin
 from slipstream._routes.face import IMPLIED
+from slipstream._routes.refused import public_errors
 from slipstream.datastructures import DefaultPlaceholder
-from slipstream.exceptions import DependencyScopeError, FastAPIError, PydanticV1NotSupportedError
+from slipstream.exceptions import FastAPIError
 from slipstream.responses import EventSourceResponse
 from slipstream.sse import ServerSentEvent
 from slipstream.utils import create_model_field, is_body_allowed_for_status_code
@@ -32,14 +32,8 @@ def read_tree(endpoint: Callable[..., Any], pattern: Pattern, dependencies: Sequ
         DependencyScopeError: A dependency that outlives one that it needs.
         DefinitionError: Anything else that is wrong.
     """
-    try:
+    with public_errors():
         return build_tree(endpoint, path=pattern.path_format, implied=IMPLIED, dependencies=dependencies)
-    except OldPydanticModel as exc:
-        raise PydanticV1NotSupportedError(str(exc)) from exc
-    except InvalidFieldType as exc:
-        raise FastAPIError(str(exc)) from exc
-    except ScopeMismatch as exc:
-        raise DependencyScopeError(str(exc)) from exc
 
 
 def path_strings(pattern: Pattern) -> frozenset[str]:

@@ -19,6 +19,7 @@ from slipstream._engine.wire.cleanup import inner_failure, leave, open_failure
 from slipstream._engine.wire.reply import respond_open
 from slipstream._engine.wire.threads import in_thread
 from slipstream._routes.face import FACE, IMPLIED
+from slipstream._routes.refused import public_errors
 
 Overrides = Mapping[Callable[..., Any], Callable[..., Any]]
 
@@ -42,7 +43,10 @@ class Compiler:
 
     def compiled(self, overrides: Overrides, dialect: Dialect = "asgi") -> Compiled:
         """Return the handler that honours the overrides."""
-        tree = override_tree(self.plan.root, overrides, IMPLIED) if overrides else self.plan.root
+        tree = self.plan.root
+        if overrides:
+            with public_errors():
+                tree = override_tree(tree, overrides, IMPLIED)
         if tree is self.plan.root:
             key: Any = dialect
         else:
