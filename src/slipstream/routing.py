@@ -49,7 +49,7 @@ from slipstream.exceptions import FastAPIError
 from slipstream.params import Depends
 from slipstream.sse import _PING_INTERVAL
 from slipstream.types import DecoratedCallable
-from slipstream.utils import generate_unique_id, get_value_or_default
+from slipstream.utils import get_value_or_default
 
 
 def by_pattern(matches: DecoratedCallable) -> DecoratedCallable:
@@ -110,7 +110,7 @@ class APIRoute(routing.Route):
         """Read the endpoint, and plan."""
         tree = read_tree(self.endpoint, self.pattern, self.dependencies)
         maker = self.generate_unique_id_function
-        make = (maker.value or generate_unique_id) if isinstance(maker, DefaultPlaceholder) else maker
+        make = maker.value if isinstance(maker, DefaultPlaceholder) else maker
         self.unique_id: str = self.operation_id or make(self)
         self.stream_kind = stream_kind(tree, self.response_class)
         if isinstance(response_model, DefaultPlaceholder):
@@ -319,6 +319,7 @@ class APIRouter(routing.Router):
     """A collection of routes with options in common; include it in an application or in another router.
 
     Args:
+        route_class: Class of its path operations; a subclass of `APIRoute` may wrap the handler.
         options: See `RouterOptions`.
     """
 
@@ -326,7 +327,7 @@ class APIRouter(routing.Router):
     """Whether it is an application's own, which no prefix comes before."""
 
     @unpacks(RouterOptions, RouterDefaults)
-    def __init__(self, **options: Unpack[RouterOptions]) -> None:
+    def __init__(self, *, route_class: type[APIRoute] = APIRoute, **options: Unpack[RouterOptions]) -> None:
         given = completed(RouterDefaults, options, type(self).__name__)
         if given.prefix:
             assert given.prefix.startswith("/"), "A path prefix must start with '/'"
@@ -347,7 +348,7 @@ class APIRouter(routing.Router):
         self.responses = given.responses or {}
         self.callbacks: list[BaseRoute] = list(given.callbacks or [])
         self.dependency_overrides_provider = given.dependency_overrides_provider
-        self.route_class: type[APIRoute] = given.route_class or APIRoute
+        self.route_class = route_class
         self.default_response_class = given.default_response_class
         self.generate_unique_id_function = given.generate_unique_id_function
         self.strict_content_type = given.strict_content_type

@@ -9,8 +9,9 @@ from starlette.responses import JSONResponse
 from starlette.routing import BaseRoute
 from typing_extensions import TypedDict
 
-from slipstream._options.route import NO_ID_MAKER, FormLimits, IdMaker, ResponseClass, Responses
+from slipstream._options.route import FormLimits, IdMaker, ResponseClass, Responses
 from slipstream.datastructures import Default
+from slipstream.utils import generate_unique_id
 
 
 class AppOptions(TypedDict, total=False):
@@ -170,7 +171,7 @@ class AppDefaults:
     deprecated: bool | None = None
     include_in_schema: bool = True
     swagger_ui_parameters: dict[str, Any] | None = None
-    generate_unique_id_function: IdMaker = NO_ID_MAKER
+    generate_unique_id_function: IdMaker = field(default_factory=lambda: Default(generate_unique_id))
     separate_input_output_schemas: bool = True
     openapi_external_docs: dict[str, Any] | None = None
     strict_content_type: bool = True

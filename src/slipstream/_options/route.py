@@ -11,10 +11,9 @@ from typing_extensions import TypedDict
 
 from slipstream.datastructures import Default, DefaultPlaceholder
 from slipstream.types import IncEx
+from slipstream.utils import generate_unique_id
 
 IdMaker = Callable[[Any], str] | DefaultPlaceholder
-NO_ID_MAKER: Any = Default(None)
-"""Nobody chose a function: `slipstream.utils.generate_unique_id` serves."""
 
 ResponseClass = type[Response] | DefaultPlaceholder
 Responses = dict[int | str, dict[str, Any]]
@@ -147,7 +146,7 @@ class VerbDefaults:
     name: str | None = None
     callbacks: list[BaseRoute] | None = None
     openapi_extra: dict[str, Any] | None = None
-    generate_unique_id_function: IdMaker = NO_ID_MAKER
+    generate_unique_id_function: IdMaker = field(default_factory=lambda: Default(generate_unique_id))
     max_body_size: int | None = None
     form_limits: FormLimits | None = None
 

@@ -9,8 +9,9 @@ from starlette.responses import JSONResponse
 from starlette.routing import BaseRoute
 from typing_extensions import TypedDict
 
-from slipstream._options.route import NO_ID_MAKER, FormLimits, IdMaker, ResponseClass, Responses
+from slipstream._options.route import FormLimits, IdMaker, ResponseClass, Responses
 from slipstream.datastructures import Default, DefaultPlaceholder
+from slipstream.utils import generate_unique_id
 
 
 class InclusionOptions(TypedDict, total=False):
@@ -62,7 +63,7 @@ class InclusionDefaults:
     callbacks: list[BaseRoute] | None = None
     deprecated: bool | None = None
     include_in_schema: bool = True
-    generate_unique_id_function: IdMaker = NO_ID_MAKER
+    generate_unique_id_function: IdMaker = field(default_factory=lambda: Default(generate_unique_id))
     max_body_size: int | None = None
     form_limits: FormLimits | None = None
 
@@ -81,9 +82,6 @@ class RouterOptions(InclusionOptions, total=False):
 
     dependency_overrides_provider: Any | None
     """Object whose `dependency_overrides` hold; the application."""
-
-    route_class: Any
-    """Class of the path operations; an `APIRoute` subclass may wrap the handler."""
 
     on_startup: Sequence[Callable[[], Any]] | None
     """Functions to call at start-up; `lifespan` is the newer way."""
@@ -106,7 +104,6 @@ class RouterDefaults(InclusionDefaults):
     redirect_slashes: bool = True
     default: Any | None = None
     dependency_overrides_provider: Any | None = None
-    route_class: Any = None
     on_startup: Sequence[Callable[[], Any]] | None = None
     on_shutdown: Sequence[Callable[[], Any]] | None = None
     lifespan: Any | None = None
