@@ -18,7 +18,7 @@ KINDS = {
 def endpoint(params: tuple[Param, ...], *, is_async: bool = True) -> str:
     """Write an endpoint that tells what it was given, types and all."""
     path = "".join(f"/{{{param.names[0]}}}" for param in params if param.source == "path")
-    names = [param.names[0] for param in params]
+    names = [param.declaration.partition(":")[0] for param in params]
     return (
         PREAMBLE
         + f'\n@app.get("/at{path}")\n{"async " if is_async else ""}def endpoint(*, '

@@ -1,8 +1,11 @@
 """What an endpoint returns and what becomes of it: response models, classes, status codes, injected responses."""
 
+from dataclasses import replace
+
+import pytest
 from hypothesis import given, strategies as st
 
-from .harness import END_OF_PREAMBLE, Difference, Outcome, Pair
+from .harness import END_OF_PREAMBLE, Difference, Outcome, Pair, Sent
 from .strategies import PREAMBLE, examples
 
 SHAPES = PREAMBLE.partition(END_OF_PREAMBLE)[0] + (
@@ -151,3 +154,182 @@ def test_what_an_endpoint_returns_becomes_what_fastapi_makes_of_it(source: str) 
     pair.openapi()
     for which in range(pair.ours.module.__dict__["COUNT"]):
         pair.get("/", f"which={which}".encode())
+
+
+UNFINISHED = Difference(
+    "an event stream that fails keeps what it has yielded and is then cut off, as every other stream; FastAPI may drop "
+    "the last events and may end the stream as if it were complete",
+    lambda theirs, ours: (
+        (b"content-type", b"text/event-stream; charset=utf-8") in ours.headers
+        and ours.raised is not None
+        and ours.shape == ("http.response.start",)
+        and ours.chunks[: len(theirs.chunks)] == theirs.chunks
+        and replace(ours, chunks=(), shape=()) == replace(theirs, chunks=(), shape=())
+    ),
+)
+
+STREAMS = """
+import pathlib
+from collections.abc import AsyncIterable, Iterable
+from fastapi.responses import EventSourceResponse, FileResponse, RedirectResponse, StreamingResponse
+from fastapi.sse import ServerSentEvent
+
+log = []
+
+def tidy():
+    log.append("open")
+    try:
+        yield "dep"
+    except BaseException as exc:
+        log.append(f"hears {type(exc).__name__}")
+        raise
+    finally:
+        log.append("closed")
+
+class Wide(Sub):
+    secret: str = "s"
+
+HERE = pathlib.Path(WHERE)
+
+# --- end of preamble
+"""
+
+STREAM_TYPES = (
+    "",
+    " -> AsyncIterable[Sub]",
+    " -> AsyncIterable[int]",
+    " -> AsyncIterable[str]",
+    " -> AsyncIterable[Any]",
+    " -> AsyncIterable[bytes]",
+    " -> AsyncIterable[ServerSentEvent]",
+    " -> AsyncIterable[Sub | None]",
+)
+
+ITEMS = (
+    "Sub(n=1)",
+    "Wide(n=2)",
+    "{'n': 3, 'more': 4}",
+    "{'n': 'x'}",
+    "5",
+    "'text'",
+    "'two\\nlines'",
+    "b'bytes'",
+    "None",
+    "1.5",
+    "[1, {'a': None}]",
+    "datetime(2024, 1, 2)",
+    "ServerSentEvent(data={'a': 1}, event='e', id='7', retry=5)",
+    "'\\u20ac'",
+    "ServerSentEvent(raw_data='raw\\ndata')",
+    "ServerSentEvent(comment='c')",
+    "float('nan')",
+    "''",
+    "Item(name='n')",
+    "ServerSentEvent(data=Sub(n=9))",
+    "ServerSentEvent(data='text', id='')",
+    "object()",
+    "Colour.red",
+    "memoryview(b'm')",
+)
+
+
+@st.composite
+def streams(draw: st.DrawFn) -> str:
+    """Draw an endpoint that yields."""
+    options = draw(
+        st.sampled_from(
+            [
+                "",
+                "",
+                ", response_class=EventSourceResponse",
+                ", response_class=EventSourceResponse",
+                ", response_class=StreamingResponse",
+                ", response_class=Raw",
+                ", response_class=Joined",
+                ", status_code=203",
+                ", response_model_exclude_unset=True",
+                ", response_model=Sub",
+                ", response_class=JSONResponse",
+            ]
+        )
+    )
+    returns = draw(st.sampled_from(STREAM_TYPES))
+    style = draw(st.sampled_from(["async def", "def"]))
+    returns = returns if style == "async def" else returns.replace("Async", "")
+    dependency = draw(
+        st.sampled_from(
+            [
+                "",
+                "",
+                "a: Annotated[str, Depends(tidy)]",
+                "q: int",
+                "response: Response",
+                "a: Annotated[str, Depends(tidy, scope='function')]",
+            ]
+        )
+    )
+    lines = [f"yield {item}" for item in draw(st.lists(st.sampled_from(ITEMS), max_size=4))]
+    if draw(st.integers(0, 3)) == 0:
+        wrong = draw(st.sampled_from(["raise ValueError('v')", "raise HTTPException(409, 'late')", "return"]))
+        lines.insert(draw(st.integers(0, len(lines))), wrong)
+    if dependency.startswith("response"):
+        lines.insert(0, "response.headers['x-a'] = 'b'; response.status_code = 206")
+    body = "".join(f"    {line}\n" for line in [*lines, "log.append('end')"])
+    never = "" if any("yield" in line for line in lines) else "    yield 1\n"
+    raw = "class Raw(StreamingResponse):\n    media_type = 'x/raw'\n\n"
+    raw += "class Joined(Response):\n    def render(self, content):\n        return b'|'.join(content)\n\n"
+    return f"{raw}@app.get('/'{options})\n{style} endpoint({dependency}){returns}:\n{body}{never}"
+
+
+@examples(100)
+@given(source=streams())
+def test_what_an_endpoint_yields_is_sent_as_fastapi_sends_it(source: str) -> None:
+    """JSON Lines, event streams and raw streams have FastAPI's bytes, and fail where FastAPI's fail."""
+    pair = Pair(PREAMBLE + STREAMS.replace("WHERE", repr(__file__)) + source, (*DELIBERATE, UNFINISHED))
+    if pair.is_refused:
+        return
+    pair.openapi()
+    pair.get("/", b"q=1")
+    pair.get("/", b"q=x")
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize(
+    "headers",
+    [
+        (),
+        ((b"range", b"bytes=0-9"),),
+        ((b"range", b"bytes=-5"),),
+        ((b"range", b"bytes=2-3,8-9"),),
+        ((b"range", b"x"),),
+        ((b"range", b"bytes=99999999-"),),
+        ((b"if-range", b"no"), (b"range", b"bytes=0-1")),
+    ],
+)
+@pytest.mark.parametrize(
+    "returned",
+    [
+        "FileResponse(HERE)",
+        "FileResponse(HERE, filename='a b\\u00e9.txt', media_type='x/y')",
+        "FileResponse('/no/where')",
+        "RedirectResponse('/x y?q=\\u00e9')",
+        "RedirectResponse('http://a/', 303, background=None)",
+        "HERE",
+    ],
+)
+@pytest.mark.parametrize("options", ["", ", response_class=FileResponse", ", response_class=RedirectResponse"])
+def test_files_and_redirects_are_answered_alike(
+    returned: str, options: str, headers: tuple[tuple[bytes, bytes], ...], method: str
+) -> None:
+    """Ranges, names that need quoting and files that are not there are Starlette's business under both."""
+    value = "str(HERE)" if returned == "HERE" else returned
+    source = (
+        f"@app.api_route('/', methods=['GET', 'HEAD']{options})\ndef endpoint(dep: Annotated[str, Depends(tidy)]):\n"
+    )
+    boundary = Difference(
+        "the text between parts is drawn at random",
+        lambda theirs, ours: theirs.status == ours.status == 206 and len(theirs.body) == len(ours.body),
+    )
+    pair = Pair(PREAMBLE + STREAMS.replace("WHERE", repr(__file__)) + source + f"    return {value}\n", (boundary,))
+
+    pair.request(Sent(method, headers=headers))

@@ -88,7 +88,9 @@ def stream_wrapper(
         if chosen:
             arguments["status_code"] = chosen
         if kind == "raw" or frame is None:
-            reply: Response = make(content=each(generator), **arguments)
+            # A class of the user's own may join what a plain generator yields: it gets the generator itself.
+            content = each(generator) if hasattr(generator, "__anext__") else generator
+            reply: Response = make(content=content, **arguments)
         elif kind == "jsonl":
             reply = ClosingStream(_lines(generator, frame), media_type="application/jsonl", **arguments)
         else:
