@@ -3,10 +3,10 @@
 from typing import Any
 
 from slipstream._engine.codegen.writer import literal
-from slipstream._engine.emit.draft import Draft
+from slipstream._engine.emit.draft import Draft, holds_scopes
 from slipstream._engine.plan.describe import name_of
 from slipstream._engine.plan.model import Again, Call, Solve
-from slipstream._engine.wire.cleanup import SlotExit
+from slipstream._engine.wire.cleanup import ShieldedGenerator, SlotExit
 from slipstream._engine.wire.threads import ThreadGenerator, in_thread
 
 
@@ -108,6 +108,8 @@ def _emit_open(draft: Draft, call: Call, result: str | None, made: str) -> None:
         draft.text.line(f"{exits}.append({draft.constant('SlotExit', SlotExit)}(place))")
     if call.kind == "gen":
         made = f"{draft.constant('ThreadGenerator', ThreadGenerator)}({made})"
+    elif holds_scopes(call):
+        made = f"{draft.constant('ShieldedGenerator', ShieldedGenerator)}({made}, shield)"
     draft.text.line(f"opened = {made}")
     draft.text.line(_assigned(result, "await opened.__anext__()"))
     draft.text.line(f"{exits}.append(opened)")

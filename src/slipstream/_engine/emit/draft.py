@@ -12,6 +12,7 @@ from slipstream._engine.codegen.writer import Writer
 from slipstream._engine.plan.describe import name_of
 from slipstream._engine.plan.fields import ModelField
 from slipstream._engine.plan.model import Again, Call, Plan, Solve, Take
+from slipstream._engine.signature.kinds import may_hold_scopes
 from slipstream._engine.signature.model import Origin
 from slipstream._engine.types import ContextKind, Scope
 from slipstream._engine.wire.values import UNSET
@@ -20,8 +21,8 @@ RESERVED = frozenset(
     {
         "scope", "receive", "send", "handle", "errors", "exits", "closing", "sent", "exc", "wrong", "given", "raw",
         "body", "content_type", "form", "query", "query_lists", "headers", "header_lists", "cookies", "path_params",
-        "request", "websocket", "response", "background", "opened", "place", "result", "payload", "length", "start",
-        "end",
+        "request", "websocket", "response", "background", "opened", "place", "shield", "result", "payload", "length",
+        "start", "end",
     }
 )  # fmt: skip
 """Locals of the handler's own; a user's parameter of such a name gets a number."""
@@ -123,7 +124,16 @@ class Draft:
     def has_exits(self) -> bool:
         """Whether anything stays open until after the response."""
         is_form = self.plan.body is not None and self.plan.body.kind == "form"
-        return is_form or any(stays_open(step.call) and step.call.scope != "function" for step in self.solves)
+        return (
+            is_form
+            or self.needs_shield
+            or any(stays_open(step.call) and step.call.scope != "function" for step in self.solves)
+        )
+
+    @property
+    def needs_shield(self) -> bool:
+        """Whether a dependency may have a cancel scope of its own open where it yields."""
+        return any(holds_scopes(step.call) for step in self.solves)
 
     @property
     def has_closing(self) -> bool:
@@ -171,6 +181,11 @@ def _family(call: Call) -> list[Call]:
 def stays_open(call: Call) -> bool:
     """Whether a dependency has something to close."""
     return call.is_generator
+
+
+def holds_scopes(call: Call) -> bool:
+    """Whether a dependency may have a cancel scope of its own open where it yields; threads cannot have one."""
+    return call.kind == "async_gen" and may_hold_scopes(call.call)
 
 
 def is_plain_str(item: ModelField) -> bool:

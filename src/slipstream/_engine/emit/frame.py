@@ -19,7 +19,7 @@ from slipstream._engine.emit.reply import emit_result, emit_send
 from slipstream._engine.emit.values import emit_take
 from slipstream._engine.plan.describe import name_of
 from slipstream._engine.plan.model import Again, Call, Plan, Solve, Take
-from slipstream._engine.wire.cleanup import inner_failure, leave, open_failure
+from slipstream._engine.wire.cleanup import inner_failure, leave, open_failure, open_shield
 from slipstream._engine.wire.reply import blank_response
 
 FUNCTION = "handle"
@@ -113,6 +113,8 @@ def _emit_lists(draft: Draft) -> None:
 def _emit_objects(draft: Draft) -> None:
     """Make the objects that somebody asks for."""
     text = draft.text
+    if draft.needs_shield:
+        text.line(f"shield = {draft.constant('open_shield', open_shield)}(exits)")
     if draft.uses("response"):
         text.line(f"response = {draft.constant('blank_response', blank_response)}()")
     if draft.uses("background"):

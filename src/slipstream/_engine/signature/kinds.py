@@ -1,9 +1,11 @@
 """How a callable runs, looked at through partials, wrappers and callable objects."""
 
+import dis
 import inspect
 import sys
 from collections.abc import Callable, Iterator
 from functools import partial
+from types import CodeType
 from typing import Any
 
 from slipstream._engine.types import CallKind
@@ -39,6 +41,27 @@ def call_kind(call: Callable[..., Any]) -> CallKind:
     if any(iscoroutinefunction(face) for face in faces if inspect.isroutine(face)):
         return "async"
     return "sync"
+
+
+def may_hold_scopes(call: Callable[..., Any]) -> bool:
+    """Whether a generator may have a cancel scope or a task group open where it yields.
+
+    It takes a `with` for that, a call that does what `with` does, or another generator that it steps
+    through; whose code cannot be read may do anything.
+    """
+    codes = [getattr(face, "__code__", None) for face in _faces(call) if inspect.isroutine(face)]
+    readable = [code for code in codes if code is not None]
+    return not readable or any(map(_opens_something, readable))
+
+
+_OPENING_CODES = frozenset(dis.opmap[name] for name in ("WITH_EXCEPT_START", "GET_AITER") if name in dis.opmap)
+_OPENING_NAMES = frozenset(
+    {"__aenter__", "__enter__", "enter_async_context", "enter_context", "__anext__", "anext", "asend"}
+)
+
+
+def _opens_something(code: CodeType) -> bool:
+    return not _OPENING_CODES.isdisjoint(code.co_code[::2]) or not _OPENING_NAMES.isdisjoint(code.co_names)
 
 
 def _faces(call: Any) -> Iterator[Any]:

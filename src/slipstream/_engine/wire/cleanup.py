@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
 import anyio
+from anyio.lowlevel import checkpoint_if_cancelled
 from starlette.datastructures import FormData
 
 from slipstream._engine.types import Receive, Scope, Send
@@ -49,6 +50,73 @@ class SlotExit:
         self.semaphore.release()
 
 
+class Shield:
+    """A cancel scope around dependencies that may have scopes of their own open.
+
+    Scopes are left in the reverse order of entering. Clean-up that must not be cancelled can therefore
+    not be put into a new scope: one has to be there from the start, which shields when the time comes.
+    """
+
+    __slots__ = ("scope",)
+
+    def __init__(self) -> None:
+        self.scope = anyio.CancelScope()
+        self.scope.__enter__()
+
+    async def leave(self) -> None:
+        """Leave the scope."""
+        self.scope.__exit__(None, None, None)
+
+
+def open_shield(exits: list[Any]) -> Shield:
+    """Open a shield that is left after everything that comes onto the list later."""
+    shield = Shield()
+    exits.append(shield)
+    return shield
+
+
+class ShieldedGenerator:
+    """An async generator that may have scopes open where it yields; never cancelled while it is closed."""
+
+    __slots__ = ("generator", "scope")
+
+    def __init__(self, generator: Any, shield: Shield) -> None:
+        self.generator = generator
+        self.scope = shield.scope
+
+    async def __anext__(self) -> Any:
+        """Take the first step."""
+        return await self.generator.__anext__()
+
+    async def leave(self) -> None:
+        """Run to the end."""
+        was = self.scope.shield
+        self.scope.shield = True
+        try:
+            await self.generator.__anext__()
+        except StopAsyncIteration:
+            pass
+        else:
+            raise RuntimeError("generator didn't stop")
+        finally:
+            self.scope.shield = was
+        await checkpoint_if_cancelled()
+
+    async def athrow(self, exc: BaseException) -> Any:
+        """Throw an exception in where it yielded."""
+        was = self.scope.shield
+        self.scope.shield = True
+        try:
+            return await self.generator.athrow(exc)
+        except StopAsyncIteration:
+            # A task group inside the shield takes a cancellation from outside for its own, and swallows it.
+            self.scope.shield = was
+            await checkpoint_if_cancelled()
+            raise
+        finally:
+            self.scope.shield = was
+
+
 async def leave(exits: list[Any]) -> None:
     """Close everything after a good end.
 
@@ -57,7 +125,7 @@ async def leave(exits: list[Any]) -> None:
     """
     while exits:
         opened = exits.pop()
-        if isinstance(opened, (ThreadGenerator, FormExit, SlotExit)):
+        if isinstance(opened, (ThreadGenerator, FormExit, SlotExit, ShieldedGenerator, Shield)):
             await opened.leave()
             continue
         try:
@@ -74,10 +142,15 @@ async def unwind(exits: list[Any], exc: BaseException) -> BaseException | None:
         The exception that is left: the same, another that a dependency raised instead, or None if
         one of them swallowed it.
     """
-    with anyio.CancelScope(shield=not isinstance(exc, Exception)):
-        remaining: BaseException | None = exc
-        while exits:
-            remaining = await _close(exits.pop(), remaining)
+    is_cancelled = not isinstance(exc, Exception)
+    remaining: BaseException | None = exc
+    while exits:
+        opened = exits.pop()
+        if is_cancelled and not isinstance(opened, (ShieldedGenerator, Shield)):
+            with anyio.CancelScope(shield=True):
+                remaining = await _close(opened, remaining)
+        else:
+            remaining = await _close(opened, remaining)
     return remaining
 
 
@@ -123,7 +196,7 @@ RESPONSE_STARTED = "slipstream.response_started"
 async def _close(opened: Any, exc: BaseException | None) -> BaseException | None:
     """Close one; returns the exception to go on with."""
     try:
-        if isinstance(opened, (FormExit, SlotExit)):
+        if isinstance(opened, (FormExit, SlotExit, Shield)):
             await opened.leave()
             return exc
         if exc is None:
