@@ -17,7 +17,7 @@ from slipstream.links.link import Link
 from slipstream.links.queue import QueueFull
 from slipstream.links.redact import printable
 from slipstream.links.rules import Failure
-from slipstream.links.serving import serve
+from slipstream.links.serving import last_words, serve
 from slipstream.links.session import Session, Skipped
 from slipstream.links.setup import LinkKind
 from slipstream.links.supervise import first_of
@@ -175,7 +175,8 @@ class AcceptRunner(_Inbound):
                     message = await websocket.receive()
                 if message["type"] == "websocket.disconnect":
                     code, reason = message.get("code", 1005), message.get("reason") or ""
-                    return Failure("closed", printable(f"the peer closed with {code} {reason}".rstrip()), code=code)
+                    text = printable(f"the peer closed with {code} {reason}".rstrip())
+                    return await last_words(session, Failure("closed", text, code=code))
                 raw: Data | None = message.get("text")
                 if raw is None:
                     raw = message["bytes"]

@@ -93,6 +93,7 @@ class Link:
         self.sessions: dict[Hashable, Session] = {}
         self.connections: set[Connection] = set()
         self.is_stopping = False
+        self.hooks_under_way: set[asyncio.Task[Any]] = set()
         self.revival = asyncio.Event()
         self._changes = asyncio.Event()
         self._opened: list[Opened] = []
@@ -288,7 +289,9 @@ class Link:
             logger.exception("link %s: a hook failed", self.name)
             return
         if inspect.isawaitable(result):
-            self.home.spawn(self._finish_hook(result), f"links: {self.name} hook")
+            task = self.home.spawn(self._finish_hook(result), f"links: {self.name} hook")
+            self.hooks_under_way.add(task)
+            task.add_done_callback(self.hooks_under_way.discard)
 
     async def _finish_hook(self, result: Awaitable[Any]) -> None:
         try:

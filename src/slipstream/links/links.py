@@ -76,7 +76,7 @@ class Links:
         if self._app is not None or getattr(app, "links", None) is not None:
             raise WrongSetup("app", app, "an application without links, once")
         self._app = app
-        app.links = self  # type: ignore[attr-defined]  # declared on FastAPI by its own module
+        app.links = self
         outer = cast(Any, app.router.lifespan_context)
 
         @asynccontextmanager
@@ -393,6 +393,8 @@ class Links:
             link.tell_dropped(session.outbox.clear(now.monotonic))
         if link.state is not LinkState.CLOSED:
             link.move(state.closed(link.status, now, "shutting down"))
+        if link.hooks_under_way:
+            await asyncio.wait(link.hooks_under_way, timeout=self._drain)
         if lost or link.counters.refused:
             logger.warning(
                 "link %s: stopped; %d events received and not handled, %d events read and refused",

@@ -9,6 +9,9 @@ from slipstream.links.link import Link
 from slipstream.links.rules import Failure
 from slipstream.links.session import Session
 
+GRACE = 1.0
+"""Seconds that a conversation may go on after the end of its connection."""
+
 logger = logging.getLogger("slipstream.links")
 
 
@@ -27,28 +30,49 @@ async def serve(link: Link, session: Session, connection: Connection, reason: st
         Why the program, and not the peer, ended the connection.
     """
     try:
+        failure = await _hold(link, session, connection, reason)
+    finally:
+        session.quiet.set()
+    if failure is None:
+        await for_ever()
+    assert failure is not None
+    return failure
+
+
+async def _hold(link: Link, session: Session, connection: Connection, reason: str) -> Failure | None:
+    try:
         await link.open(connection)
     except LinkDown:
-        await for_ever()
+        return None
     except Exception as error:
         return await _close_after(link, connection, error, "an opened hook failed")
     link.come_up(reason)
     await session.ready(connection)
-    handler = link.handler
-    if handler is None or not handler.is_conversation:
-        await for_ever()
-    assert handler is not None
+    if link.handler is None or not session.is_conversation:
+        return None
     try:
-        await handler.run(connection)
+        await link.handler.run(connection)
     except LinkDown:
-        await for_ever()
+        return None
     except Exception as error:
         link.counters.failed += 1
         return await _close_after(link, connection, error, "the conversation failed")
     if not connection.is_open:
-        await for_ever()
+        return None
     await connection.close()
     return Failure("closed", "the conversation came to its end", code=1000)
+
+
+async def last_words(session: Session, failure: Failure) -> Failure:
+    """Let a conversation read what came before the end of its connection; for no longer than `GRACE`."""
+    if session.is_conversation:
+        session.inbox.close()
+        try:
+            async with asyncio.timeout(GRACE):
+                await session.quiet.wait()
+        except TimeoutError:
+            logger.warning("link %s: a conversation outlived its connection, and is cancelled", session.link.name)
+    return failure
 
 
 async def for_ever() -> None:

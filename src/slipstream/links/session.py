@@ -85,6 +85,7 @@ class Session:
         self.handled_id: Any = None
         self.is_draining = False
         self.is_ready = False
+        self.quiet = asyncio.Event()
         self._sending = asyncio.Lock()
         self._workers: list[asyncio.Task[Any]] = []
 
@@ -280,6 +281,7 @@ class Session:
         if self.is_conversation:
             self.inbox.clear()
             self.inbox = self._new_inbox()
+            self.quiet = asyncio.Event()
         self.connection, self.is_ready = connection, False
 
     async def ready(self, connection: Connection) -> None:

@@ -38,7 +38,7 @@ from slipstream.links.rules import (
     parse_retry_after,
     redirected,
 )
-from slipstream.links.serving import serve
+from slipstream.links.serving import last_words, serve
 from slipstream.links.session import Session
 from slipstream.links.setup import LinkKind, WebSocketSetup
 from slipstream.links.supervise import first_of, keep_up
@@ -81,7 +81,7 @@ async def dial(setup: WebSocketSetup, link: str = "") -> ClientConnection:
     try:
         for _ in range(setup.max_redirects + 1):
             try:
-                return await _OneHop(url, **_arguments(setup, url))
+                return await _OneHop(**_arguments(setup, url))
             except InvalidStatus as refusal:
                 status = refusal.response.status_code
                 location = refusal.response.headers.get("Location")
@@ -111,6 +111,7 @@ def _arguments(setup: WebSocketSetup, url: str) -> dict[str, Any]:
         given["Cookie"] = "; ".join(cookies)
     parts = urlsplit(url)
     arguments: dict[str, Any] = {
+        "uri": url,
         "additional_headers": given,
         "subprotocols": [Subprotocol(each) for each in setup.subprotocols] or None,
         "compression": "deflate" if setup.compression else None,
@@ -316,7 +317,7 @@ class WebSocketRunner:
                     raw = await socket.recv()
                 await session.deliver(connection, raw)
         except ConnectionClosed as closed:
-            return Failure("closed", closed_text(closed), code=closed_code(closed))
+            return await last_words(session, Failure("closed", closed_text(closed), code=closed_code(closed)))
         except QueueFull:
             await wire.close(1013, "try again later")
             return Failure("closed", "our queue is full", code=1013)
