@@ -1,0 +1,1 @@
+"""The duplex face, above the links: drivers, adapters and bots."""

@@ -1,0 +1,211 @@
+"""They call us: what happens to a POST or a WebSocket of a peer, from the question who it is to its end."""
+
+import asyncio
+import logging
+import re
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from slipstream.bots.adapters.bot import Bot
+from slipstream.bots.connections import HTTPConnection, HTTPRequest, HTTPResponse
+from slipstream.bots.delivery import QueueFull
+from slipstream.bots.drivers.socket import WebSocket, content_of, headers_of
+from slipstream.bots.exception import BotExists, WebSocketClosed
+from slipstream.bots.hub import Hub, Presence
+from slipstream.exceptions import HTTPException
+from slipstream.links.inbound import REPLACED
+from slipstream.links.supervise import first_of
+from slipstream.requests import Request
+from slipstream.responses import Response
+from slipstream.websockets import WebSocket as ServerSocket
+
+logger = logging.getLogger("slipstream.bots")
+
+_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+_FRAMING = frozenset({"content-length", "transfer-encoding", "connection", "keep-alive", "upgrade", "trailer"})
+
+
+class Owner(Protocol):
+    """What the reverse side asks of its driver."""
+
+    hub: Hub
+
+    @property
+    def adapters(self) -> dict[str, type[Bot]]:
+        """Adapters by name."""
+
+
+class Reverse:
+    """Serves the peers that call us.
+
+    Args:
+        driver: The driver.
+    """
+
+    def __init__(self, driver: Owner) -> None:
+        self._driver, self._hub = driver, driver.hub
+        self._open: dict[WebSocket, None] = {}
+        self._held: dict[str, tuple[WebSocket, Presence]] = {}
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    # HTTP
+
+    async def serve_http(self, adapter: str, request: Request) -> Response:
+        """Answer one POST; what it brought is handled afterwards."""
+        body = await request.body()
+        scope = request.scope
+        asked = HTTPRequest(
+            scope.get("http_version", "1.1"),
+            scope.get("scheme", "http"),
+            scope["path"],
+            scope.get("query_string", b""),
+            headers_of(scope["headers"]),
+            scope["method"],
+            body,
+        )
+        kind, self_id, answer = await self._admit(adapter, asked, 401)
+        bot = kind(self_id, asked)
+        try:
+            is_taken = await self._hub.channel(adapter, self_id).put(bot, body)
+        except QueueFull:
+            is_taken = False
+        if not is_taken:
+            raise HTTPException(503, headers={"Retry-After": "1"})
+        if answer is None:
+            return Response()
+        return Response(answer.body or b"", answer.status or 200, headers=sendable(answer.headers))
+
+    # WebSocket
+
+    async def serve_websocket(self, adapter: str, websocket: ServerSocket) -> None:
+        """Hold one connection."""
+        socket = WebSocket.incoming(websocket)
+        socket.write_timeout = self._hub.options.write_timeout
+        try:
+            kind, self_id, answer = await self._admit(adapter, socket, 403)
+            bot = kind(self_id, socket)
+            presence = self._enter(adapter, bot, socket)
+        except HTTPException as refusal:
+            if "websocket.http.response" in websocket.scope.get("extensions", {}):
+                raise
+            await websocket.close(1008, str(refusal.detail)[:100])
+            return
+        socket.read_by_driver(lambda: self._hub.leave(presence))
+        self._open[socket] = None
+        self._held[self_id] = socket, presence
+        end = WebSocketClosed(1006, "the connection was lost")
+        try:
+            presence.channel.hold()
+            try:
+                headers = sendable(answer.headers) if answer is not None else {}
+                await websocket.accept(headers=[(name.encode(), value.encode("latin-1")) for name, value in headers.items()])
+            finally:
+                presence.channel.release()
+            end = await first_of(self._read(websocket, socket, presence), socket.wait_ended())
+        finally:
+            self._open.pop(socket, None)
+            socket.ended(end)
+            self._hub.leave(presence)
+            if self._held.get(self_id, (None,))[0] is socket:
+                del self._held[self_id]
+
+    def _enter(self, adapter: str, bot: Bot, socket: WebSocket) -> Presence:
+        hub = self._hub
+        older = self._held.get(bot.self_id)
+        if older is not None and hub.options.duplicate_ids == "replace" and not older[1].is_over:
+            older_socket, older_presence = older
+            hub.leave(older_presence)
+            hub.spawn(older_socket.close(REPLACED, "replaced by a newer connection"), f"bots: {bot.self_id} replaced")
+        try:
+            return hub.connect(adapter, bot)
+        except BotExists as exists:
+            logger.warning("adapter %s: refused a second connection of bot %s", adapter, bot.self_id)
+            raise HTTPException(self._refusal(None, 403), str(exists)) from exists
+
+    async def _read(self, websocket: ServerSocket, socket: WebSocket, presence: Presence) -> WebSocketClosed:
+        limit, channel, bot = self._hub.options.ws_max_size, presence.channel, presence.bot
+        while True:
+            message = await websocket.receive()
+            if message["type"] == "websocket.disconnect":
+                return WebSocketClosed(message.get("code"), message.get("reason") or "")
+            content = content_of(message)
+            data = content.encode() if isinstance(content, str) else content
+            if len(data) > limit:
+                await socket.close(1009, "message too big")
+                return WebSocketClosed(1009, "message too big")
+            if socket.take(content):
+                continue
+            try:
+                await channel.put(bot, data)
+            except QueueFull:
+                await socket.close(1013, "try again later")
+                return WebSocketClosed(1013, "try again later")
+
+    # Both
+
+    async def _admit(
+        self, adapter: str, request: HTTPConnection, otherwise: int
+    ) -> tuple[type[Bot], str, HTTPResponse | None]:
+        """Ask the adapter whether the peer may come in.
+
+        Raises:
+            HTTPException: It may not.
+        """
+        is_socket = request.type == "websocket"
+        kind = self._driver.adapters.get(adapter)
+        if kind is None:
+            raise HTTPException(self._refusal(None, 403) if is_socket else 404, "adapter not found")
+        if self._hub.is_stopping:
+            raise HTTPException(503, headers={"Retry-After": "1"})
+        try:
+            async with asyncio.timeout(self._hub.options.hook_timeout) as limit:
+                self_id, answer = await kind.check_permission(self._driver, request)
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            logger.error("adapter %s: check_permission took too long", adapter)
+            raise HTTPException(503, headers={"Retry-After": "1"}) from None
+        if answer is not None and not (isinstance(answer.status, int) and 200 <= answer.status <= 599):
+            raise ValueError(f"check_permission of adapter {adapter!r} answered with status {answer.status!r}")
+        if self_id:
+            return kind, str(self_id), answer
+        status = answer.status if answer is not None else otherwise
+        if is_socket:
+            status = self._refusal(answer.status if answer is not None else None, otherwise)
+        logger.warning("adapter %s: refused a peer with %d", adapter, status)
+        detail = answer.body.decode("utf-8", "replace") if answer is not None and answer.body else None
+        headers = sendable(answer.headers) if answer is not None else {}
+        headers.pop("content-type", None)  # the body is {"detail": …}, whatever it was meant to be
+        raise HTTPException(status, detail, headers)
+
+    def _refusal(self, status: int | None, otherwise: int) -> int:
+        return self._hub.options.ws_refusal_status or status or otherwise
+
+    async def close_all(self, code: int, reason: str) -> None:
+        """Tell every peer that the connection ends."""
+        await asyncio.gather(*(socket.close(code, reason) for socket in tuple(self._open)))
+
+    def facts(self) -> list[dict[str, Any]]:
+        """Tell, as JSON has it, which peers are connected."""
+        return [
+            {"self_id": self_id, "adapter": presence.adapter, "waiting": presence.channel.waiting}
+            for self_id, (_, presence) in self._held.items()
+            if not presence.is_over
+        ]
+
+
+def sendable(headers: Mapping[str, str]) -> dict[str, str]:
+    """Choose the headers that can be sent: no length, which is ours to say, and no line break within one."""
+    chosen = {}
+    for name, value in headers.items():
+        if name.lower() in _FRAMING:
+            continue
+        if not _NAME.fullmatch(name) or not _VALUE.fullmatch(value):
+            logger.warning("left out a header that cannot be sent: %r", name[:40])
+            continue
+        chosen[name.lower()] = value
+    return chosen
+

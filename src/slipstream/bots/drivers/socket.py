@@ -1,0 +1,215 @@
+"""A WebSocket as adapters see it, over Starlette's (a peer called us) or a link's connection (we called)."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from slipstream.bots import connections
+from slipstream.bots.exception import WebSocketClosed
+from slipstream.links.connection import Connection
+from slipstream.links.errors import LinkDown
+from slipstream.websockets import WebSocket as ServerSocket, WebSocketDisconnect, WebSocketState
+
+
+@dataclass(eq=False)
+class WebSocket(connections.WebSocket):
+    """A WebSocket, dialled by either side.
+
+    What arrives goes to the bot's `handle_message`, unless somebody waits in `receive` or `receive_bytes`: the next
+    message then goes to whoever has waited longest, and to nobody else.
+    """
+
+    websocket: ServerSocket | Connection | None = None
+    """What carries it."""
+
+    def __post_init__(self) -> None:
+        self._waiting: deque[asyncio.Future[str | bytes]] = deque()
+        self._is_read = False
+        self._end: WebSocketClosed | None = None
+        self._ending = asyncio.Event()
+        self._on_close: Callable[[], None] | None = None
+        self.write_timeout: float | None = 10.0
+
+    @classmethod
+    def incoming(cls, socket: ServerSocket) -> "WebSocket":
+        """Describe the WebSocket of a peer that calls us."""
+        scope = socket.scope
+        return cls(
+            scope.get("http_version", "1.1"),
+            scope.get("scheme", "ws"),
+            scope["path"],
+            scope.get("query_string", b""),
+            headers_of(scope["headers"]),
+            socket,
+        )
+
+    @classmethod
+    def outgoing(cls, connection: Connection, headers: Mapping[str, str]) -> "WebSocket":
+        """Describe a WebSocket that we have dialled."""
+        parts = urlsplit(connection.url)
+        lowered = {name.lower(): value for name, value in headers.items()}
+        return cls("1.1", parts.scheme, unquote(parts.path) or "/", parts.query.encode(), lowered, connection)
+
+    @property
+    def closed(self) -> bool:
+        """Whether the connection has ended."""
+        socket = self.websocket
+        if self._end is not None or socket is None:
+            return True
+        if isinstance(socket, Connection):
+            return not socket.is_open
+        ended = (WebSocketState.DISCONNECTED, WebSocketState.RESPONSE)
+        return socket.client_state in ended or socket.application_state in ended
+
+    async def accept(self) -> None:
+        """Accept the connection; nothing is left to do where the driver has done so."""
+        if isinstance(self.websocket, ServerSocket) and self.websocket.application_state is WebSocketState.CONNECTING:
+            await self.websocket.accept()
+
+    async def close(self, code: int = 1000, reason: str = "") -> None:
+        """Close the connection; the bot's id is free at once.
+
+        Args:
+            code: Close code, as RFC 6455 (section 7.4) defines them.
+            reason: Text for the peer, at most 123 bytes of UTF-8.
+        """
+        if self.closed:
+            return
+        socket = self.websocket
+        if isinstance(socket, Connection):
+            await socket.close(code, reason)
+        elif socket is not None:
+            self.ended(WebSocketClosed(code, reason))
+            try:
+                async with asyncio.timeout(self.write_timeout):
+                    await socket.close(code, reason)
+            except (TimeoutError, RuntimeError, OSError, WebSocketDisconnect):
+                pass
+
+    async def receive(self) -> str:
+        """Wait for the next message, as text.
+
+        Raises:
+            WebSocketClosed: The connection has ended.
+            UnicodeDecodeError: The message is binary, and no UTF-8.
+        """
+        message = await self._next()
+        return message if isinstance(message, str) else message.decode()
+
+    async def receive_bytes(self) -> bytes:
+        """Wait for the next message, as bytes.
+
+        Raises:
+            WebSocketClosed: The connection has ended.
+        """
+        message = await self._next()
+        return message if isinstance(message, bytes) else message.encode()
+
+    async def send(self, data: str) -> None:
+        """Send a text message.
+
+        Raises:
+            WebSocketClosed: The connection has ended, or the peer takes nothing.
+        """
+        await self._send(data)
+
+    async def send_bytes(self, data: bytes) -> None:
+        """Send a binary message.
+
+        Raises:
+            WebSocketClosed: The connection has ended, or the peer takes nothing.
+        """
+        await self._send(data)
+
+    # What the driver says
+
+    def read_by_driver(self, on_close: Callable[[], None] | None = None) -> None:
+        """Take note that the driver reads from the connection.
+
+        Args:
+            on_close: Called when we close the connection.
+        """
+        self._is_read, self._on_close = True, on_close
+
+    def take(self, message: str | bytes) -> bool:
+        """Give a message to whoever waits for one; say whether somebody did."""
+        while self._waiting:
+            waiter = self._waiting.popleft()
+            if not waiter.done():
+                waiter.set_result(message)
+                return True
+        return False
+
+    def ended(self, end: WebSocketClosed) -> None:
+        """Take note that the connection has ended."""
+        if self._end is not None:
+            return
+        self._end = end
+        self._ending.set()
+        while self._waiting:
+            waiter = self._waiting.popleft()
+            if not waiter.done():
+                waiter.set_exception(end)
+        if self._on_close is not None:
+            self._on_close()
+
+    async def wait_ended(self) -> WebSocketClosed:
+        """Wait until the connection has ended, as far as we know."""
+        await self._ending.wait()
+        return self._end or WebSocketClosed()
+
+    # Beneath
+
+    async def _next(self) -> str | bytes:
+        socket = self.websocket
+        if self._end is not None or socket is None:
+            raise self._end or WebSocketClosed()
+        if self._is_read:
+            waiter: asyncio.Future[str | bytes] = asyncio.get_running_loop().create_future()
+            self._waiting.append(waiter)
+            return await waiter
+        try:
+            if isinstance(socket, Connection):
+                return await socket.receive()
+            message = await socket.receive()
+        except LinkDown as down:
+            raise WebSocketClosed(down.code, down.reason) from down
+        except RuntimeError as error:
+            raise WebSocketClosed() from error
+        if message["type"] == "websocket.disconnect":
+            self.ended(WebSocketClosed(message.get("code"), message.get("reason") or ""))
+            return await self._next()
+        return content_of(message)
+
+    async def _send(self, data: str | bytes) -> None:
+        socket = self.websocket
+        if self.closed:
+            raise self._end or WebSocketClosed()
+        try:
+            if isinstance(socket, Connection):
+                await socket.send(data)
+            elif socket is not None:
+                async with asyncio.timeout(self.write_timeout):
+                    await (socket.send_text(data) if isinstance(data, str) else socket.send_bytes(data))
+        except TimeoutError:
+            self.ended(WebSocketClosed(None, "the peer takes nothing"))
+            raise self._end or WebSocketClosed() from None
+        except LinkDown as down:
+            raise WebSocketClosed(down.code, down.reason) from down
+        except (WebSocketDisconnect, RuntimeError, OSError) as error:
+            self.ended(WebSocketClosed(getattr(error, "code", None)))
+            raise self._end or WebSocketClosed() from error
+
+
+def content_of(message: Mapping[str, Any]) -> str | bytes:
+    """Read the message in an ASGI event."""
+    content: bytes | None = message.get("bytes")
+    return content if content is not None else message["text"]
+
+
+def headers_of(raw: list[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Read headers; of several with one name, the last."""
+    return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in raw}

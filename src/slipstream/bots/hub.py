@@ -1,0 +1,233 @@
+"""The bots that are connected: who holds which id, what is announced to the program, what is still to be handled."""
+
+import asyncio
+import inspect
+import logging
+from collections.abc import Awaitable, Callable, Collection, Coroutine
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from slipstream.bots.adapters.bot import Bot, Traffic
+from slipstream.bots.delivery import Channel
+from slipstream.bots.exception import BotExists
+from slipstream.links.queue import QueuePolicy
+
+logger = logging.getLogger("slipstream.bots")
+
+BotHook = Callable[[Bot], Awaitable[None]]
+"""Called with a bot that has connected or disconnected."""
+
+
+class Options(BaseModel):
+    """What the drivers read from the settings, each name after `slipstream_`."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    duplicate_ids: Literal["refuse", "replace"] = "refuse"
+    """What to do when the bot of a peer is connected already: refuse the newer (403), or close the older (4409).
+    Between peers that call us; a link that we dial waits for its id, and is never replaced."""
+
+    queue: int = Field(1000, ge=1)
+    """Most frames of one bot that wait for its handler."""
+
+    queue_policy: QueuePolicy = "wait"
+    """What to do with one more: "wait", "drop_oldest" or "close" (1013; 503 to a POST)."""
+
+    concurrency: int = Field(1, ge=1)
+    """How many handlers of one bot may run at once; 1 keeps the order of its frames."""
+
+    hook_timeout: float | None = Field(10.0, gt=0)
+    """Seconds that `check_permission` and each hook may take; None: for ever."""
+
+    drain_timeout: float = Field(10.0, ge=0)
+    """Seconds that handlers have at shutdown for what has been received."""
+
+    write_timeout: float | None = Field(10.0, gt=0)
+    """Seconds that a peer may take to accept what is sent; then it is let go. None: for ever."""
+
+    ws_max_size: int = Field(16 * 1024 * 1024, ge=1)
+    """Longest message or body that is taken, in bytes; a longer one ends with 1009, or 413."""
+
+    ws_ping_interval: float | None = Field(20.0, gt=0)
+    """Seconds between pings to each peer; None: no pings."""
+
+    ws_ping_timeout: float | None = Field(20.0, gt=0)
+    """Seconds that a peer has to answer a ping; None: for ever."""
+
+    ws_refusal_status: int | None = Field(None, ge=400, le=599)
+    """Status of every refused WebSocket, such as 403. Default: None, that of `check_permission`, or 403 where it
+    gives none."""
+
+    allow_empty_token: bool = False
+    """Whether `run()` may listen on more than this machine though no token is set."""
+
+    @classmethod
+    def of(cls, settings: BaseModel) -> "Options":
+        """Read them from the settings of a program."""
+        prefix = "slipstream_"
+        found = settings.model_dump()
+        return cls(**{key.removeprefix(prefix): value for key, value in found.items() if key.startswith(prefix)})
+
+
+@dataclass(eq=False)
+class Presence:
+    """One connection of one bot, from its beginning to its end."""
+
+    adapter: str
+    bot: Bot
+    channel: Channel
+    traffic: Traffic
+    announced: "asyncio.Task[None] | None" = field(default=None)
+    is_over: bool = False
+
+
+class Hub:
+    """Who is connected.
+
+    Args:
+        options: The drivers' options.
+        connect_hooks: Called when a bot has connected.
+        disconnect_hooks: Called when one has disconnected.
+        clients: Where the connected bots stand, by id.
+    """
+
+    def __init__(
+        self,
+        options: Options,
+        connect_hooks: Collection[BotHook],
+        disconnect_hooks: Collection[BotHook],
+        clients: dict[str, Bot],
+    ) -> None:
+        self.options, self.clients = options, clients
+        self._connect_hooks, self._disconnect_hooks = connect_hooks, disconnect_hooks
+        self._channels: dict[tuple[str, str], Channel] = {}
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self.is_stopping = False
+
+    def spawn(self, work: Coroutine[Any, Any, Any], name: str) -> "asyncio.Task[Any]":
+        """Run a coroutine; it is kept until its end, and what it raises is logged."""
+        task = asyncio.get_running_loop().create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: "asyncio.Task[Any]") -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            logger.error("%s ended with an exception", task.get_name(), exc_info=error)
+
+    def channel(self, adapter: str, self_id: str) -> Channel:
+        """The queue of a bot; it lasts as long as something is in it or may come."""
+        key = adapter, self_id
+        found = self._channels.get(key)
+        if found is None:
+            options = self.options
+            found = Channel(
+                f"{adapter}/{self_id}",
+                self.spawn,
+                options.queue,
+                options.queue_policy,
+                options.concurrency,
+                lambda: self._forget(key),
+            )
+            found.is_stopping = self.is_stopping
+            self._channels[key] = found
+        return found
+
+    def _forget(self, key: tuple[str, str]) -> None:
+        self._channels.pop(key, None)
+
+    def connect(self, adapter: str, bot: Bot, *, answers_come_here: bool = True) -> Presence:
+        """Take note of a bot that has connected, and call the hooks; frames wait until these are through.
+
+        Args:
+            adapter: Name of the adapter.
+            bot: The bot.
+            answers_come_here: Whether the connection that brings its frames also brings the answers to API calls.
+
+        Raises:
+            BotExists: Another bot has the id.
+        """
+        if bot.self_id in self.clients:
+            raise BotExists(bot.self_id)
+        channel = self.channel(adapter, bot.self_id)
+        traffic = Traffic(channel.look)
+        bot.__dict__["_traffic"] = traffic
+        self.clients[bot.self_id] = bot
+        channel.watch(traffic, is_strict=not answers_come_here or type(bot).take_reply is not Bot.take_reply)
+        presence = Presence(adapter, bot, channel, traffic)
+        channel.hold()
+        presence.announced = self.spawn(self._announce(presence), f"bots: {channel.name} connect hooks")
+        return presence
+
+    def leave(self, presence: Presence) -> None:
+        """Take note of its end: the id is free, API calls fail, the hooks are called."""
+        if presence.is_over:
+            return
+        presence.is_over = True
+        bot = presence.bot
+        if self.clients.get(bot.self_id) is bot:
+            del self.clients[bot.self_id]
+        presence.traffic.end()
+        presence.channel.forget(presence.traffic)
+        self.spawn(self._renounce(presence), f"bots: {presence.channel.name} disconnect hooks")
+
+    async def _announce(self, presence: Presence) -> None:
+        try:
+            await self._run("connect", self._connect_hooks, presence.bot)
+        finally:
+            presence.channel.release()
+
+    async def _renounce(self, presence: Presence) -> None:
+        if presence.announced is not None:
+            await asyncio.wait({presence.announced})
+        await self._run("disconnect", self._disconnect_hooks, presence.bot)
+
+    async def _run(self, what: str, hooks: Collection[BotHook], bot: Bot) -> None:
+        await asyncio.gather(*(self._run_one(what, hook, bot) for hook in tuple(hooks)))
+
+    async def _run_one(self, what: str, hook: BotHook, bot: Bot) -> None:
+        name = getattr(hook, "__qualname__", repr(hook))
+        try:
+            async with asyncio.timeout(self.options.hook_timeout) as limit:
+                result = hook(bot)
+                if inspect.isawaitable(result):
+                    await result
+        except Exception:
+            if limit.expired():
+                logger.error("bot %s: %s hook %s took more than %s s", bot.self_id, what, name, limit.when() and self.options.hook_timeout)
+            else:
+                logger.exception("bot %s: %s hook %s failed", bot.self_id, what, name)
+
+    # Life
+
+    def start(self) -> None:
+        """Take frames."""
+        self.is_stopping = False
+
+    async def drain(self) -> None:
+        """Take no more frames, but for answers to API calls; wait, not for ever, until the others are handled."""
+        self.is_stopping = True
+        channels = tuple(self._channels.values())
+        joins = []
+        for channel in channels:
+            channel.is_stopping = True
+            if channel.waiting:
+                joins.append(asyncio.ensure_future(channel.join()))
+        if joins:
+            _, late = await asyncio.wait(joins, timeout=self.options.drain_timeout)
+            for join in late:
+                join.cancel()
+        for channel in channels:
+            lost = channel.clear()
+            if lost:
+                logger.warning("bot %s: %d frames were received and not handled in time", channel.name, lost)
+
+    async def settle(self) -> None:
+        """Wait until the disconnect hooks are through; each has its own limit."""
+        while tasks := {task for task in self._tasks if task is not asyncio.current_task()}:
+            _, late = await asyncio.wait(tasks, timeout=self.options.hook_timeout)
+            for task in late:
+                task.cancel()

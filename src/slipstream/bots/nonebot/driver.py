@@ -1,0 +1,217 @@
+"""The driver and its mixin: NoneBot's interfaces, our application below."""
+
+import contextlib
+from collections.abc import AsyncGenerator, AsyncIterator
+from typing import Any
+
+import uvicorn
+from nonebot import config as nonebot_config
+from nonebot.compat import model_dump, type_validate_python
+from nonebot.drivers import (
+    DEFAULT_TIMEOUT,
+    ASGIMixin,
+    Driver as BaseDriver,
+    HTTPClientMixin,
+    HTTPServerSetup,
+    HTTPVersion,
+    Request,
+    Response,
+    WebSocket,
+    WebSocketClientMixin,
+    WebSocketServerSetup,
+)
+from nonebot.internal.driver import CookieTypes, HeaderTypes, QueryTypes, TimeoutTypes
+from nonebot.utils import UNSET, UnsetType
+from starlette.routing import WebSocketRoute
+
+from slipstream.applications import FastAPI
+from slipstream.bots.nonebot.config import Config
+from slipstream.bots.nonebot.http_client import Clients, Session, send, stream
+from slipstream.bots.nonebot.server import WebSocketEndpoint, http_endpoint, is_documentable
+from slipstream.bots.nonebot.uvicorn_protocol import WebSocketProtocol
+from slipstream.bots.nonebot.websocket_client import open_websocket
+from slipstream.logger import logger
+
+_LOG_CONFIG: dict[str, Any] = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "handlers": {"nonebot": {"class": "nonebot.log.LoguruHandler"}},
+    "loggers": {
+        "slipstream": {"handlers": ["nonebot"], "level": "INFO"},
+        "uvicorn.error": {"handlers": ["nonebot"], "level": "INFO"},
+        "uvicorn.access": {"handlers": ["nonebot"], "level": "INFO"},
+    },
+}
+
+
+class Mixin(HTTPClientMixin, WebSocketClientMixin):
+    """HTTP and WebSocket clients, for any NoneBot driver."""
+
+    config: nonebot_config.Config
+
+    def __init__(self, env: nonebot_config.Env, config: nonebot_config.Config) -> None:
+        # a mixin stands before a driver among the bases, and passes on what that driver takes
+        super().__init__(env, config)  # type: ignore[call-arg]  # the driver's, not the abstract class's
+        self.slipstream_config: Config = type_validate_python(Config, model_dump(config))
+        self._clients = Clients(keepalive=self.slipstream_config.slipstream_http_keepalive)
+        driver: Any = self
+        # the first to start and so the last to stop: hooks of adapters may still make requests while they stop
+        driver.on_startup(self._clients.start)
+        driver.on_shutdown(self._clients.stop)
+
+    @property
+    def type(self) -> str:
+        """The setting `slipstream_type`, by default "slipstream"."""
+        return self.slipstream_config.slipstream_type
+
+    async def request(self, setup: Request) -> Response:
+        """Send a request; 4xx and 5xx are answers like others.
+
+        While the driver runs, connections are kept for later requests; cookies are not.
+
+        Raises:
+            httpx2.TransportError: There was no answer.
+            TimeoutError: `Timeout.total` has passed.
+        """
+        return await send(self._clients, setup)
+
+    async def stream_request(self, setup: Request, *, chunk_size: int = 1024) -> AsyncGenerator[Response, None]:
+        """Send a request and yield the answer in pieces of `chunk_size` bytes; the last may be shorter."""
+        async with contextlib.aclosing(stream(self._clients, setup, DEFAULT_TIMEOUT, chunk_size)) as pieces:
+            async for piece in pieces:
+                yield piece
+
+    def get_session(
+        self,
+        params: QueryTypes = None,
+        headers: HeaderTypes = None,
+        cookies: CookieTypes = None,
+        version: str | HTTPVersion = HTTPVersion.H11,
+        timeout: TimeoutTypes | UnsetType = UNSET,
+        proxy: str | None = None,
+    ) -> Session:
+        """Return a session: what is given here holds for each of its requests that does not say otherwise."""
+        return Session(params, headers, cookies, version, timeout, proxy, keepalive=self._clients.keepalive)
+
+    @contextlib.asynccontextmanager
+    async def websocket(self, setup: Request) -> AsyncGenerator[WebSocket, None]:
+        """Open a WebSocket, and close it on leaving: with 1000, or with 1001 when cancelled.
+
+        Raises:
+            websockets.exceptions.InvalidHandshake: The peer refused.
+            TimeoutError: The handshake took too long.
+        """
+        async with open_websocket(setup, self.slipstream_config) as websocket:
+            yield websocket
+
+
+class Driver(Mixin, BaseDriver, ASGIMixin):
+    """A NoneBot driver that serves with our application, and dials with our clients."""
+
+    def __init__(self, env: nonebot_config.Env, config: nonebot_config.Config) -> None:
+        super().__init__(env, config)
+        self.fastapi_config = given = self.slipstream_config
+        self._server_app = FastAPI(
+            lifespan=self._run_lifespan,
+            openapi_url=given.fastapi_openapi_url,
+            docs_url=given.fastapi_docs_url,
+            redoc_url=given.fastapi_redoc_url,
+            # not from the model, which has copied it: what it holds may be objects
+            **(getattr(config, "fastapi_extra", None) or {}),
+        )
+
+    @property
+    def logger(self) -> Any:
+        """The logger of the package."""
+        return logger
+
+    @property
+    def server_app(self) -> FastAPI:
+        """The application; plugins add their own routes to it."""
+        return self._server_app
+
+    @property
+    def asgi(self) -> FastAPI:
+        """The application, for a server or a test client; its lifespan starts and stops NoneBot."""
+        return self._server_app
+
+    def setup_http_server(self, setup: HTTPServerSetup) -> None:
+        """Serve a path and a method with a handler; also while the server runs."""
+        self._server_app.add_api_route(
+            setup.path.path,
+            http_endpoint(setup.handle_func),
+            name=setup.name,
+            methods=[setup.method],
+            include_in_schema=self.fastapi_config.fastapi_include_adapter_schema and is_documentable(setup.method),
+        )
+
+    def setup_websocket_server(self, setup: WebSocketServerSetup) -> None:
+        """Serve WebSockets on a path with a handler, which runs before the handshake is answered."""
+        endpoint = WebSocketEndpoint(setup.handle_func)
+        router = self._server_app.router
+        if router.dependencies:
+            router.add_api_websocket_route(setup.path.path, endpoint.serve, name=setup.name)
+        else:
+            router.routes.append(WebSocketRoute(setup.path.path, endpoint, name=setup.name))
+
+    @contextlib.asynccontextmanager
+    async def _run_lifespan(self, app: FastAPI) -> AsyncIterator[None]:
+        """Start and stop NoneBot, both in the task that the server gives the lifespan."""
+        try:
+            await self._lifespan.startup()
+        except BaseException:
+            await self._give_up()
+            raise
+        try:
+            yield
+        finally:
+            await self._lifespan.shutdown()
+
+    async def _give_up(self) -> None:
+        """End what a failed start-up has begun; hooks of shutdown do not run, as nothing is up."""
+        await self._clients.stop()
+        group, self._lifespan._task_group = self._lifespan._task_group, None
+        if group is not None:
+            group.cancel_scope.cancel()
+            with contextlib.suppress(Exception):
+                await group.__aexit__(None, None, None)
+
+    def run(
+        self,
+        host: str | None = None,
+        port: int | None = None,
+        *args: Any,
+        app: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Serve until a signal comes.
+
+        Args:
+            host: Address to bind; the setting `host` by default.
+            port: Port to bind; the setting `port` by default.
+            args: Ignored, as NoneBot's drivers do.
+            app: Import string of the application to serve instead, needed to reload.
+            kwargs: Further options of `uvicorn.run`; they win over what is set here.
+        """
+        super().run(host, port, *args, app=app, **kwargs)  # type: ignore[no-untyped-call]  # NoneBot's
+        given = self.fastapi_config
+        options: dict[str, Any] = {
+            "reload": given.fastapi_reload,
+            "reload_dirs": given.fastapi_reload_dirs,
+            "reload_delay": given.fastapi_reload_delay,
+            "reload_includes": given.fastapi_reload_includes,
+            "reload_excludes": given.fastapi_reload_excludes,
+            "log_config": _LOG_CONFIG,
+            "ws": WebSocketProtocol,
+            "ws_max_size": given.slipstream_ws_max_size,
+            "ws_ping_interval": given.slipstream_ws_ping_interval,
+            "ws_ping_timeout": given.slipstream_ws_ping_timeout,
+            "ws_per_message_deflate": given.slipstream_ws_compression,
+            "lifespan": "on",
+        }
+        uvicorn.run(
+            app or self.server_app,
+            host=host or str(self.config.host),
+            port=port or self.config.port,
+            **{**options, **kwargs},
+        )
