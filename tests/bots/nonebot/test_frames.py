@@ -1,0 +1,125 @@
+"""What the cutter makes of a byte stream must not depend on how the network cuts it."""
+
+import pytest
+from hypothesis import given, strategies as st
+from websockets.frames import Frame, Opcode
+
+from slipstream.bots.nonebot.frames import FrameCutter, mask, write_frame
+
+MESSAGES = st.lists(st.tuples(st.booleans(), st.binary(max_size=300)), max_size=8)
+
+
+def cut(stream: bytes, sizes: list[int], *, masked: bool, max_size: int = 2**20) -> list[tuple[str, object]]:
+    """Feed a stream in pieces; return what came out."""
+    out: list[tuple[str, object]] = []
+
+    def other(frame: bytes) -> bool:
+        out.append(("other", frame))
+        return True
+
+    cutter = FrameCutter(
+        masked=masked,
+        max_size=max_size,
+        plain=lambda is_text, payload: out.append(("text" if is_text else "binary", payload)),
+        other=other,
+    )
+    at = 0
+    for size in sizes:
+        cutter.feed(stream[at : at + size])
+        at += size
+    cutter.feed(stream[at:])
+    return out
+
+
+@given(messages=MESSAGES, sizes=st.lists(st.integers(1, 80), max_size=30), masked=st.booleans())
+def test_messages_come_out_as_the_library_put_them_in(
+    messages: list[tuple[bool, bytes]], sizes: list[int], masked: bool
+) -> None:
+    """The library's writer and our reader must agree, whatever the pieces."""
+    stream = b"".join(
+        Frame(Opcode.TEXT if is_text else Opcode.BINARY, payload).serialize(mask=masked)
+        for is_text, payload in messages
+    )
+
+    out = cut(stream, sizes, masked=masked)
+
+    assert out == [("text" if is_text else "binary", payload) for is_text, payload in messages]
+
+
+@given(messages=MESSAGES, key=st.one_of(st.just(b""), st.binary(min_size=4, max_size=4)))
+def test_what_is_written_is_read_again(messages: list[tuple[bool, bytes]], key: bytes) -> None:
+    """Writer and reader are a pair."""
+    stream = b"".join(write_frame(is_text, payload, key) for is_text, payload in messages)
+
+    out = cut(stream, [], masked=bool(key))
+
+    assert out == [("text" if is_text else "binary", payload) for is_text, payload in messages]
+
+
+@pytest.mark.parametrize("size", [0, 125, 126, 65535, 65536, 200_000])
+def test_each_form_of_a_length_is_written_as_the_library_writes_it(size: int) -> None:
+    """There are three forms, and the shortest is a must."""
+    payload = b"x" * size
+
+    assert write_frame(False, payload) == Frame(Opcode.BINARY, payload).serialize(mask=False)
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        Frame(Opcode.PING, b"hi").serialize(mask=True),
+        Frame(Opcode.CLOSE, b"\x03\xe8").serialize(mask=True),
+        Frame(Opcode.TEXT, b"half", fin=False).serialize(mask=True),
+        Frame(Opcode.CONT, b"half").serialize(mask=True),
+        Frame(Opcode.TEXT, b"unmasked").serialize(mask=False),
+        b"\xc1\x80\x00\x00\x00\x00",
+        b"\x83\x80\x00\x00\x00\x00",
+    ],
+    ids=["ping", "close", "fragment", "continuation", "not masked", "reserved bit", "reserved opcode"],
+)
+def test_whatever_is_not_a_plain_message_goes_on_whole(frame: bytes) -> None:
+    """The full parser answers, gathers or refuses it; it needs every byte, and only its bytes."""
+    plain = Frame(Opcode.BINARY, b"plain").serialize(mask=True)
+
+    out = cut(plain + frame, [3, 2, 1], masked=True)
+
+    assert out == [("binary", b"plain"), ("other", frame)]
+
+
+def test_a_message_within_a_fragmented_one_goes_to_the_full_parser() -> None:
+    """It breaks the protocol, and the parser must see that."""
+    half = Frame(Opcode.TEXT, b"half", fin=False).serialize(mask=False)
+    plain = Frame(Opcode.TEXT, b"plain").serialize(mask=False)
+
+    assert cut(half + plain, [], masked=False) == [("other", half), ("other", plain)]
+
+
+def test_a_frame_that_is_too_long_is_passed_on_at_its_head() -> None:
+    """Nobody gathers what will be refused."""
+    head = b"\x82\x7f" + (2**40).to_bytes(8)
+
+    assert cut(head + b"abc", [12], masked=False, max_size=100) == [("other", head + b"ab"), ("other", b"c")]
+
+
+def test_nothing_is_cut_after_the_full_parser_has_ended() -> None:
+    """After a close frame bytes mean nothing."""
+    seen: list[bytes] = []
+
+    def other(frame: bytes) -> bool:
+        seen.append(frame)
+        return False
+
+    close = Frame(Opcode.CLOSE, b"\x03\xe8").serialize(mask=False)
+    plain = Frame(Opcode.TEXT, b"late").serialize(mask=False)
+    cutter = FrameCutter(masked=False, max_size=100, plain=lambda *_: pytest.fail("cut after the end"), other=other)
+
+    cutter.feed(close + plain)
+    cutter.feed(plain)
+
+    assert seen == [close, plain, plain]
+
+
+@given(payload=st.binary(max_size=40), key=st.binary(min_size=4, max_size=4))
+def test_a_mask_taken_off_leaves_what_was_there(payload: bytes, key: bytes) -> None:
+    """Byte by byte, as the RFC has it."""
+    assert mask(payload, key) == bytes(byte ^ key[at % 4] for at, byte in enumerate(payload))
