@@ -1,0 +1,301 @@
+"""What does an event cost a NoneBot process, in its driver alone and with the OneBot adapter?
+
+Starts a bot process on each driver in turn (A B A B), dials half of its links and lets it dial the other
+half, sends events at a fixed rate, each answered, and reports the CPU time of the bot process per event and
+its memory per idle link.
+
+    python -m benchmarks.bots                 # 500 links, driver alone, then with nonebot-adapter-onebot
+    python -m benchmarks.bots --rounds 5 --only driver
+
+Needs nonebot2, nonebot-adapter-onebot, and for NoneBot's own drivers fastapi, httpx and websockets.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import gc
+import importlib.metadata
+import itertools
+import json
+import os
+import platform
+import resource
+import socket
+import statistics
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+OURS = "slipstream.bots.nonebot"
+STOCK = "~fastapi+~httpx+~websockets"
+MODES = ("driver", "onebot")
+PAD = "x" * 80
+
+
+# --- the bot process -------------------------------------------------------------------------------------------------
+
+
+def memory() -> int:
+    """Return the resident memory of this process, in bytes."""
+    with contextlib.suppress(OSError):
+        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def bot(driver_name: str, mode: str, fd: int, urls: list[str]) -> None:
+    """Run a bot until it is told to stop."""
+    import nonebot
+    from nonebot.drivers import URL, Request, WebSocketServerSetup
+    from nonebot.exception import WebSocketClosed
+
+    settings: dict[str, Any] = {"onebot_ws_urls": urls} if mode == "onebot" else {}
+    nonebot.init(_env_file=None, driver=driver_name, log_level="CRITICAL", **settings)
+    driver: Any = nonebot.get_driver()
+
+    async def usage() -> dict[str, Any]:
+        gc.collect()
+        return {"cpu": time.process_time(), "rss": memory()}
+
+    driver.server_app.add_api_route("/usage", usage)
+    if mode == "onebot":
+        from nonebot.adapters.onebot.v11 import Adapter
+
+        driver.register_adapter(Adapter)
+        matcher = nonebot.on_message()
+
+        @matcher.handle()
+        async def _() -> None:
+            await matcher.finish("pong")
+
+    else:
+
+        async def answer(link: Any) -> None:
+            with contextlib.suppress(WebSocketClosed):
+                while True:
+                    await link.receive()
+                    await link.send("pong")
+
+        async def serve(link: Any) -> None:
+            await link.accept()
+            await answer(link)
+
+        async def dial(url: str) -> None:
+            async with driver.websocket(Request("GET", url, timeout=60.0)) as link:
+                await answer(link)
+
+        driver.setup_websocket_server(WebSocketServerSetup(URL("/onebot/v11/ws"), "link", serve))
+
+        @driver.on_startup
+        async def _() -> None:
+            for url in urls:
+                driver.task_group.start_soon(dial, url)
+
+    nonebot.run(fd=fd, access_log=False)
+
+
+# --- the platform ----------------------------------------------------------------------------------------------------
+
+
+class Link:
+    """One account's connection, from the platform's side."""
+
+    numbers = itertools.count(10_001)
+
+    def __init__(self, socket_: Any, mode: str) -> None:
+        self.socket, self.mode, self.id = socket_, mode, next(self.numbers)
+        self.tick = itertools.count(1)
+
+    async def greet(self) -> None:
+        """Say who this is."""
+        if self.mode == "onebot":
+            await self.socket.send(
+                json.dumps(
+                    {
+                        "time": 1,
+                        "self_id": self.id,
+                        "post_type": "meta_event",
+                        "meta_event_type": "lifecycle",
+                        "sub_type": "connect",
+                    }
+                )
+            )
+
+    async def event(self) -> None:
+        """Send one event and wait for what the bot makes of it."""
+        await self.socket.send(
+            json.dumps(
+                {
+                    "time": 1700000000,
+                    "self_id": self.id,
+                    "post_type": "message",
+                    "message_type": "private",
+                    "sub_type": "friend",
+                    "message_id": next(self.tick),
+                    "user_id": 42,
+                    "message": [{"type": "text", "data": {"text": "ping " + PAD}}],
+                    "raw_message": "ping " + PAD,
+                    "font": 0,
+                    "sender": {"user_id": 42, "nickname": "somebody", "sex": "unknown", "age": 0},
+                }
+            )
+        )
+        call = await self.socket.recv()
+        if self.mode == "onebot":
+            echo = json.loads(call)["echo"]
+            await self.socket.send(json.dumps({"status": "ok", "retcode": 0, "data": {"message_id": 1}, "echo": echo}))
+
+
+@contextlib.asynccontextmanager
+async def links(
+    driver_name: str, mode: str, count: int, compression: str | None
+) -> AsyncIterator[tuple[list[Link], str, int]]:
+    """Start a bot and connect it; yield its links, its address and its memory before they were there."""
+    from websockets.asyncio.client import connect
+    from websockets.asyncio.server import serve
+
+    held: list[Link] = []
+    complete, released = asyncio.Event(), asyncio.Event()
+
+    def hold(link: Link) -> None:
+        held.append(link)
+        if len(held) == count:
+            complete.set()
+
+    async def take(connection: Any) -> None:
+        hold(Link(connection, mode))
+        await released.wait()
+
+    async with contextlib.AsyncExitStack() as stack:
+        gate = await stack.enter_async_context(serve(take, "127.0.0.1", 0, ping_interval=None, compression=compression))
+        port = gate.sockets[0].getsockname()[1]
+        half = count // 2
+
+        async def start(urls: list[str]) -> tuple[Any, str]:
+            with socket.create_server(("127.0.0.1", 0), backlog=1024) as listening:
+                address = f"127.0.0.1:{listening.getsockname()[1]}"
+                arguments = ["--bot", driver_name, mode, str(listening.fileno()), *urls]
+                process = await asyncio.to_thread(
+                    subprocess.Popen,
+                    [sys.executable, "-m", "benchmarks.bots", *arguments],
+                    pass_fds=[listening.fileno()],
+                )
+            stack.push_async_callback(asyncio.to_thread, stop, process)
+            return process, address
+
+        _, empty_address = await start([])
+        empty = (await usage(empty_address))["rss"]
+        _, address = await start([f"ws://127.0.0.1:{port}/{n}" for n in range(half)])
+        await usage(address)
+        for _ in range(count - half):
+            link = Link(None, mode)
+            link.socket = await stack.enter_async_context(
+                connect(
+                    f"ws://{address}/onebot/v11/ws",
+                    additional_headers={"X-Self-ID": str(link.id)},
+                    ping_interval=None,
+                    proxy=None,
+                    compression=compression,
+                    open_timeout=60,
+                )
+            )
+            hold(link)
+        await complete.wait()
+        for link in held:
+            await link.greet()
+        try:
+            yield held, address, empty
+        finally:
+            released.set()
+
+
+def stop(process: Any) -> None:
+    """End a bot process."""
+    process.terminate()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(5)
+        return
+    process.kill()
+    process.wait()
+
+
+async def usage(address: str) -> dict[str, Any]:
+    """Ask a bot process what it has used."""
+
+    def ask() -> dict[str, Any]:
+        with urllib.request.urlopen(f"http://{address}/usage", timeout=60) as answer:
+            found: dict[str, Any] = json.load(answer)
+            return found
+
+    return await asyncio.to_thread(ask)
+
+
+async def measure(
+    driver_name: str, mode: str, count: int, rate: float, seconds: float, compression: str | None = None
+) -> dict[str, float]:
+    """Measure one driver once."""
+    async with links(driver_name, mode, count, compression) as (held, address, empty):
+        for link in held:
+            await link.event()
+        before = await usage(address)
+        events = int(rate * seconds)
+        began = time.perf_counter()
+        async with asyncio.TaskGroup() as group:
+            busy: dict[int, asyncio.Task[None]] = {}
+            for number in range(events):
+                late = began + number / rate - time.perf_counter()
+                if late > 0:
+                    await asyncio.sleep(late)
+                at = number % len(held)
+                if at in busy:
+                    await busy[at]
+                busy[at] = group.create_task(held[at].event())
+        took = time.perf_counter() - began
+        after = await usage(address)
+        return {
+            "cpu_us": (after["cpu"] - before["cpu"]) / events * 1e6,
+            "rate": events / took,
+            "link_kib": (before["rss"] - empty) / count / 1024,
+        }
+
+
+def main() -> None:
+    """Measure, and print a table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--links", type=int, default=500)
+    parser.add_argument("--rate", type=float, default=1000.0, help="events a second, at most")
+    parser.add_argument("--seconds", type=float, default=5.0)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--only", choices=MODES)
+    parser.add_argument("--deflate", action="store_true", help="let the platform offer and accept compression")
+    parser.add_argument("--bot", nargs="+", help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.bot:
+        name, mode, fd, *urls = given.bot
+        bot(name, mode, int(fd), urls)
+        return
+    versions = ", ".join(f"{each} {importlib.metadata.version(each)}" for each in ("nonebot2", "uvicorn", "websockets"))
+    print(f"Python {platform.python_version()}, {os.cpu_count()} CPUs, {versions}; {given.links} links")
+    print(f"{'mode':8}{'driver':32}{'CPU µs/event':>14}{'(min–max)':>16}{'events/s':>10}{'KiB/idle link':>15}")
+    for mode in [given.only] if given.only else MODES:
+        found: dict[str, list[dict[str, float]]] = {OURS: [], STOCK: []}
+        rate = given.rate if mode == "driver" else given.rate / 4
+        for _ in range(given.rounds):
+            for name, results in found.items():
+                compression = "deflate" if given.deflate else None
+                results.append(asyncio.run(measure(name, mode, given.links, rate, given.seconds, compression)))
+        for name, results in found.items():
+            cpu = [each["cpu_us"] for each in results]
+            spread = f"({min(cpu):.0f}–{max(cpu):.0f})"
+            print(
+                f"{mode:8}{name:32}{statistics.median(cpu):14.1f}{spread:>16}"
+                f"{statistics.median(each['rate'] for each in results):10.0f}"
+                f"{statistics.median(each['link_kib'] for each in results):15.1f}"
+            )
+
+
+if __name__ == "__main__":
+    main()
