@@ -106,6 +106,7 @@ class Side:
     framework: str
     module: ModuleType
     error: Exception | None = None
+    host: bytes = b"testserver"
 
     @property
     def app(self) -> Any:
@@ -141,7 +142,7 @@ class Side:
 
         raised = None
         try:
-            await self.app(scope_of(sent), receive, send)
+            await self.app(scope_of(sent, self.host), receive, send)
         except Exception as exc:
             raised = told(exc)
         done.set()
@@ -213,7 +214,7 @@ class Side:
         return [kinds, raised, list(self.log), sorted(state), given]
 
 
-def scope_of(sent: Sent) -> dict[str, Any]:
+def scope_of(sent: Sent, host: bytes = b"testserver") -> dict[str, Any]:
     return {
         "type": "http",
         "asgi": {"version": "3.0", "spec_version": "2.3"},
@@ -226,7 +227,7 @@ def scope_of(sent: Sent) -> dict[str, Any]:
         "path": sent.root_path + sent.path,
         "raw_path": (sent.root_path + sent.path).encode(),
         "query_string": sent.query,
-        "headers": [(b"host", b"testserver"), *sent.headers],
+        "headers": [(b"host", host), *sent.headers],
         "state": {},
     }
 

@@ -82,10 +82,24 @@ def dependency(draw: st.DrawFn, index: int, graph: Graph) -> str:
     """Draw one dependency that may depend on earlier ones."""
     kind = draw(st.sampled_from(KINDS))
     used = draw(arguments(graph))
-    extra = draw(st.sampled_from(["", "", "", "q: int = 0", "x_h: Annotated[str, Header()] = 'h'", "request: Request"]))
+    extra = draw(
+        st.sampled_from(
+            [
+                "",
+                "",
+                "",
+                "q: int = 0",
+                "x_h: Annotated[str, Header()] = 'h'",
+                "request: Request",
+                "scopes: SecurityScopes",
+            ]
+        )
+    )
     parameters = ", ".join(["*", *([extra] if extra else []), *used]) if extra or used else ""
     name = f"d{index}"
     seen = " ".join(f"{{{argument.split(':')[0]}!r}}" for argument in used)
+    if "scopes" in extra:
+        seen += " {scopes.scopes!r}"
     enter = f"log.append(f'{name} in {seen}')"
     before = draw(st.sampled_from(["", "", "", "", "", *ERRORS])).format(name, name)
     value = f"'v{index}'"
@@ -146,6 +160,9 @@ def depends(draw: st.DrawFn, name: str, graph: Graph, top: bool) -> str:
         options += [", use_cache=False"]
     if graph.scopes:
         options += [", scope='function'", ", scope='request'", ", scope='function'"]
+    if draw(st.integers(0, 4)) == 0:
+        scopes = draw(st.sampled_from(["['a']", "['b', 'a']", "[]"]))
+        return f"Security({name}, scopes={scopes}{draw(st.sampled_from(options)).partition(', scope=')[0]})"
     return f"Depends({name}{draw(st.sampled_from(options))})"
 
 
@@ -164,6 +181,7 @@ ENDINGS = (
 )
 
 CHUNKS = """
+from fastapi.security import SecurityScopes
 import contextlib
 import functools
 from fastapi.responses import StreamingResponse

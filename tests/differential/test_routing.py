@@ -4,6 +4,7 @@ import itertools
 import re
 from typing import Any
 
+import pytest
 from hypothesis import given, strategies as st
 
 from .harness import Pair, Sent
@@ -179,3 +180,127 @@ def test_the_first_registered_route_that_fits_wins(data: Any) -> None:
         outcome = pair.request(Sent(path=path))
 
         assert outcome.json == (scan[0] if scan else {"detail": "Not Found"}), scope
+
+
+ROUTERS = """
+from fastapi.routing import APIRoute
+from starlette.routing import Host, Match, Mount, Route, Router
+
+log = []
+
+class Timed(APIRoute):
+    def get_route_handler(self):
+        inner = super().get_route_handler()
+        async def timed(request):
+            log.append("before")
+            try:
+                response = await inner(request)
+            except Mine as exc:
+                return JSONResponse({"turned": str(exc)}, 456)
+            response.headers["x-timed"] = "1"
+            return response
+        return timed
+
+class Choosy(APIRoute):
+    def matches(self, scope):
+        if scope["type"] == "http" and b"no" in scope["query_string"]:
+            return Match.NONE, {}
+        return super().matches(scope)
+
+class Mine(Exception):
+    pass
+
+def yielding():
+    try:
+        yield "dep"
+    except Mine as exc:
+        log.append("heard")
+        raise
+    finally:
+        log.append("closed")
+
+timed = APIRouter(route_class=Timed)
+
+@timed.post("/timed/{n}")
+def timed_endpoint(n: int, item: Item, background: BackgroundTasks, dep: Annotated[str, Depends(yielding)]):
+    background.add_task(log.append, "task")
+    if n > 5:
+        raise Mine("n")
+    return item
+
+choosy = APIRouter(route_class=Choosy)
+
+@choosy.get("/choosy/{x}")
+def chosen(x: str):
+    return {"first": x}
+
+@app.get("/choosy/{y}")
+def fallback(y: str):
+    return {"second": y}
+
+app.include_router(timed, prefix="/p")
+app.include_router(choosy)
+
+other = FastAPI()
+
+@other.get("/h")
+def on_host(request: Request):
+    return {"host": request.url.hostname, "params": request.path_params}
+
+app.router.routes.append(Host("{sub}.example.org", app=other))
+app.host("api.test", other)
+
+@app.get("/h")
+def plain():
+    return "plain"
+
+late = APIRouter(prefix="/late")
+app.include_router(late)
+
+# --- end of preamble
+"""
+
+
+def test_classes_of_routes_that_wrap_or_choose_are_honoured() -> None:
+    """Programs subclass APIRoute to time, to log, to turn exceptions into answers, to choose by more than the path."""
+    pair = Pair(PREAMBLE + ROUTERS)
+    json_type = ((b"content-type", b"application/json"),)
+
+    for number in ("1", "9", "x"):
+        for body in (b'{"name": "n"}', b"{", b"{}"):
+            pair.request(Sent("POST", f"/p/timed/{number}", b"", json_type, (body,)))
+    pair.get("/choosy/a")
+    pair.get("/choosy/a", b"no")
+    pair.openapi()
+
+
+@pytest.mark.parametrize("host", [b"testserver", b"a.example.org", b"api.test", b"API.test:80"])
+def test_hosts_are_routes_in_their_order(host: bytes) -> None:
+    """A host route stands among the others and takes what comes before them."""
+    pair = Pair(PREAMBLE + ROUTERS)
+    for side in (pair.theirs, pair.ours):
+        side.host = host
+
+    pair.get("/h")
+    pair.get("/nothing")
+
+
+def test_routes_that_are_added_while_it_runs_are_served_and_documented() -> None:
+    """Plugins add routes after the first request, to the application and to routers that are already included."""
+    pair = Pair(PREAMBLE + ROUTERS)
+    pair.get("/late/x")
+    pair.get("/new/1")
+    before = pair.openapi()
+
+    for side in (pair.theirs, pair.ours):
+        added = (
+            "@late.get('/x')\ndef late_x(q: int = 1):\n    return q\n"
+            "@app.get('/new/{n}')\ndef new(n: int, d: Annotated[str, Depends(yielding)]):\n    return n\n"
+        )
+        exec(added, side.module.__dict__)
+
+    assert pair.get("/late/x").json == 1
+    pair.get("/late/x", b"q=z")
+    assert pair.get("/new/1").json == 1
+    assert "/new/{n}" in pair.openapi()["paths"]
+    assert "/new/{n}" not in before["paths"]
