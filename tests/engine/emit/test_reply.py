@@ -48,7 +48,7 @@ class Revalidated(BaseModel):
         ({"response_model_include": {"name"}}, {"name": "a"}),
         ({"response_model_exclude": {"secret", "price"}}, {"name": "a"}),
     ],
-    ids=str,
+    ids=range(7),
 )
 def test_options_of_the_response_model_hold(serve: Serve, options: dict[str, Any], body: dict[str, Any]) -> None:
     """Whether a model or a dictionary was returned."""

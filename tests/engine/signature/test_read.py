@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+import re
 from typing import Annotated, Any, ForwardRef
 from uuid import UUID
 
@@ -77,7 +78,7 @@ def slot(annotation: Any, default: Any = inspect.Parameter.empty, path: str = "/
         (StreamedRequest, "context"),
         (SecurityScopes, "context"),
     ],
-    ids=repr,
+    ids=lambda value: re.sub(r" at 0x\w+", "", repr(value)),
 )
 def test_the_annotation_says_where_a_parameter_comes_from(annotation: Any, source: str) -> None:
     """A marker decides, the last one of several; without one the type does."""
@@ -186,7 +187,7 @@ class Callable_:
     ("call", "name"),
     [(dependency, "dependency"), (functools.partial(dependency), "dependency"), (Item, "Item"),
      (Callable_(), "Callable_"), (Callable_().__call__, "Callable_.__call__")],
-    ids=repr,
+    ids=["function", "partial", "class", "object", "method"],
 )  # fmt: skip
 def test_a_callable_is_told_by_name_file_and_line(call: Any, name: str) -> None:
     """Errors and generated comments point there."""
