@@ -161,7 +161,9 @@ class Config(Settings):
         """
         environment = Env(**{key: value for key, value in values.items() if key.lower() == "environment"}).environment
         files = files_of(environment) if _env_file is None else [Path(".env"), *_as_paths(_env_file)]
-        return cls(files, environment=environment, **_without(values, "environment"))
+        build: Any = cls  # checkers know of the fields alone
+        built: Self = build(files, environment=environment, **_without(values, "environment"))
+        return built
 
 
 def files_of(environment: str) -> list[Path]:

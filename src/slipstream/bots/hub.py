@@ -140,7 +140,7 @@ class Hub:
         self._channels.pop(key, None)
 
     def connect(self, adapter: str, bot: Bot, *, answers_come_here: bool = True) -> Presence:
-        """Take note of a bot that has connected, and call the hooks; frames wait until these are through.
+        """Give a bot its id; its frames wait until it is announced.
 
         Args:
             adapter: Name of the adapter.
@@ -159,8 +159,12 @@ class Hub:
         channel.watch(traffic, is_strict=not answers_come_here or type(bot).take_reply is not Bot.take_reply)
         presence = Presence(adapter, bot, channel, traffic)
         channel.hold()
-        presence.announced = self.spawn(self._announce(presence), f"bots: {channel.name} connect hooks")
         return presence
+
+    def announce(self, presence: Presence) -> None:
+        """Call the hooks; frames wait until these are through."""
+        name = f"bots: {presence.channel.name} connect hooks"
+        presence.announced = self.spawn(self._announce(presence), name)
 
     def leave(self, presence: Presence) -> None:
         """Take note of its end: the id is free, API calls fail, the hooks are called."""
@@ -172,6 +176,9 @@ class Hub:
             del self.clients[bot.self_id]
         presence.traffic.end()
         presence.channel.forget(presence.traffic)
+        if presence.announced is None:
+            presence.channel.release()
+            return
         self.spawn(self._renounce(presence), f"bots: {presence.channel.name} disconnect hooks")
 
     async def _announce(self, presence: Presence) -> None:
@@ -181,8 +188,8 @@ class Hub:
             presence.channel.release()
 
     async def _renounce(self, presence: Presence) -> None:
-        if presence.announced is not None:
-            await asyncio.wait({presence.announced})
+        assert presence.announced is not None
+        await asyncio.wait({presence.announced})
         await self._run("disconnect", self._disconnect_hooks, presence.bot)
 
     async def _run(self, what: str, hooks: Collection[BotHook], bot: Bot) -> None:
@@ -197,7 +204,8 @@ class Hub:
                     await result
         except Exception:
             if limit.expired():
-                logger.error("bot %s: %s hook %s took more than %s s", bot.self_id, what, name, limit.when() and self.options.hook_timeout)
+                allowed = self.options.hook_timeout
+                logger.error("bot %s: %s hook %s took more than %s seconds", bot.self_id, what, name, allowed)
             else:
                 logger.exception("bot %s: %s hook %s failed", bot.self_id, what, name)
 

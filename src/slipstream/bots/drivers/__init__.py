@@ -13,7 +13,11 @@ from slipstream.bots.connections import (
     WebSocket as WebSocket,
     WebSocketSetup as WebSocketSetup,
 )
-from slipstream.bots.drivers.base import Driver as Driver, ForwardDriver as ForwardDriver, ReverseDriver as ReverseDriver
+from slipstream.bots.drivers.base import (
+    Driver as Driver,
+    ForwardDriver as ForwardDriver,
+    ReverseDriver as ReverseDriver,
+)
 
 __all__ = [
     "HTTPPOLLING_SETUP",

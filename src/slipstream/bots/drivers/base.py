@@ -4,7 +4,7 @@ import logging
 import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar, cast
 
 from slipstream.bots.adapters.bot import Bot
 from slipstream.bots.config import Config, Env
@@ -14,7 +14,9 @@ from slipstream.bots.hub import BotHook, Hub, Options
 
 logger = logging.getLogger("slipstream.bots")
 
-R = TypeVar("R", dict[Any, Any], set[Any])
+AdapterClass: TypeAlias = type[Bot]
+
+R = TypeVar("R", bound=dict[Any, Any] | set[Any])
 Hook = TypeVar("Hook", bound=BotHook)
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -39,7 +41,7 @@ class PerDriver(Generic[R]):
 
     def begin(self) -> R:
         """Give a new driver its own."""
-        return self.first.copy()
+        return cast(R, self.first.copy())
 
 
 class Driver(ABC):
@@ -111,7 +113,7 @@ class Driver(ABC):
         """The bots that are connected now, by id."""
         return dict(self._clients)
 
-    def register_adapter(self, name: str, adapter: type[Bot], **kwargs: Any) -> None:
+    def register_adapter(self, name: str, adapter: AdapterClass, **kwargs: Any) -> None:
         """Say which class speaks a protocol.
 
         Args:
@@ -161,19 +163,25 @@ class ForwardDriver(Driver):
     """A driver with clients: it calls others."""
 
     @abstractmethod
-    def setup_http_polling(self, setup: HTTPPOLLING_SETUP) -> None:
+    def setup_http_polling(self, setup: HTTPPOLLING_SETUP) -> Any:
         """Ask an HTTP server again and again.
 
         Args:
             setup: Whom, and how; a function is asked for it at each request.
+
+        Returns:
+            What the driver knows of it; perhaps nothing.
         """
 
     @abstractmethod
-    def setup_websocket(self, setup: WEBSOCKET_SETUP) -> None:
+    def setup_websocket(self, setup: WEBSOCKET_SETUP) -> Any:
         """Dial a WebSocket server, and dial again whenever the connection ends.
 
         Args:
             setup: Whom, and how; a function is asked for it at each connection.
+
+        Returns:
+            What the driver knows of it; perhaps nothing.
         """
 
 

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import re
 from collections.abc import Mapping
+from http.client import responses
 from typing import Any, Protocol
 
 from slipstream.bots.adapters.bot import Bot
@@ -76,7 +77,8 @@ class Reverse:
             raise HTTPException(503, headers={"Retry-After": "1"})
         if answer is None:
             return Response()
-        return Response(answer.body or b"", answer.status or 200, headers=sendable(answer.headers))
+        body = b"" if answer.status in (204, 304) else answer.body or b""
+        return Response(body, answer.status, headers=sendable(answer.headers))
 
     # WebSocket
 
@@ -98,12 +100,9 @@ class Reverse:
         self._held[self_id] = socket, presence
         end = WebSocketClosed(1006, "the connection was lost")
         try:
-            presence.channel.hold()
-            try:
-                headers = sendable(answer.headers) if answer is not None else {}
-                await websocket.accept(headers=[(name.encode(), value.encode("latin-1")) for name, value in headers.items()])
-            finally:
-                presence.channel.release()
+            headers = sendable(answer.headers) if answer is not None else {}
+            await websocket.accept(headers=[(name.encode(), text.encode("latin-1")) for name, text in headers.items()])
+            self._hub.announce(presence)
             end = await first_of(self._read(websocket, socket, presence), socket.wait_ended())
         finally:
             self._open.pop(socket, None)
@@ -168,7 +167,7 @@ class Reverse:
                 raise
             logger.error("adapter %s: check_permission took too long", adapter)
             raise HTTPException(503, headers={"Retry-After": "1"}) from None
-        if answer is not None and not (isinstance(answer.status, int) and 200 <= answer.status <= 599):
+        if answer is not None and not 200 <= answer.status <= 599:
             raise ValueError(f"check_permission of adapter {adapter!r} answered with status {answer.status!r}")
         if self_id:
             return kind, str(self_id), answer
@@ -182,7 +181,8 @@ class Reverse:
         raise HTTPException(status, detail, headers)
 
     def _refusal(self, status: int | None, otherwise: int) -> int:
-        return self._hub.options.ws_refusal_status or status or otherwise
+        wanted = self._hub.options.ws_refusal_status or status or otherwise
+        return wanted if wanted in responses else 403  # servers know phrases for no others in a handshake
 
     async def close_all(self, code: int, reason: str) -> None:
         """Tell every peer that the connection ends."""
@@ -208,4 +208,3 @@ def sendable(headers: Mapping[str, str]) -> dict[str, str]:
             continue
         chosen[name.lower()] = value
     return chosen
-

@@ -14,7 +14,7 @@ from slipstream.links.errors import LinkDown
 from slipstream.websockets import WebSocket as ServerSocket, WebSocketDisconnect, WebSocketState
 
 
-@dataclass(eq=False)
+@dataclass(eq=False)  # a connection is equal to itself alone
 class WebSocket(connections.WebSocket):
     """A WebSocket, dialled by either side.
 
@@ -24,6 +24,9 @@ class WebSocket(connections.WebSocket):
 
     websocket: ServerSocket | Connection | None = None
     """What carries it."""
+
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
 
     def __post_init__(self) -> None:
         self._waiting: deque[asyncio.Future[str | bytes]] = deque()

@@ -1,0 +1,379 @@
+"""We call them: the links of `slipstream.links`, seen as bots."""
+
+import asyncio
+import importlib
+import importlib.util
+import inspect
+import logging
+import ssl
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, Protocol, TypedDict
+from urllib.parse import unquote, urlsplit
+
+from slipstream import links
+from slipstream.bots.adapters.bot import Bot
+from slipstream.bots.connections import (
+    HTTPPOLLING_SETUP,
+    WEBSOCKET_SETUP,
+    HTTPPollingSetup,
+    HTTPRequest,
+    WebSocketSetup,
+)
+from slipstream.bots.delivery import QueueFull
+from slipstream.bots.drivers.socket import WebSocket
+from slipstream.bots.exception import BotExists, UnknownAdapter, WebSocketClosed
+from slipstream.bots.hub import Hub, Presence
+from slipstream.links import TLS, Backoff, Connection, Fatal, Link, Links, LinkState, Status, Timeouts
+from slipstream.links.errors import MissingLibrary, WrongSetup
+
+logger = logging.getLogger("slipstream.bots")
+
+_LEAST = 0.001
+"""Seconds; what an interval of 0 becomes."""
+
+
+class DialOptions(TypedDict, total=False):
+    """How to dial, beside what the setup says."""
+
+    name: str
+    """Name of the link in logs, health and metrics. Default: "adapter/self_id", or "adapter-1" and so on."""
+
+    tls: TLS
+    """Verification and client certificate."""
+
+    proxy: str | None
+    """Address of a proxy."""
+
+    trust_env: bool
+    """Whether to take a proxy from the environment where none is given. Default: no."""
+
+    cookies: Mapping[str, str]
+    """Cookies to send."""
+
+    timeouts: Timeouts
+    """How long to wait for what."""
+
+    max_message: int
+    """Most bytes of a message or an answer. Default: `slipstream_ws_max_size`, 16 MiB."""
+
+    backoff: Backoff
+    """How long to wait between attempts. Default: at first less than the setup's interval, at last less than 60
+    seconds. For a setup that is a function: at first less than 3 seconds."""
+
+    fatal: Fatal
+    """Which ends mean that trying again is useless; the link is then `failed`, and says why. Default: 401, 403 or
+    404, three times in a row."""
+
+
+class SocketOptions(DialOptions, total=False):
+    """How to dial a WebSocket."""
+
+    subprotocols: tuple[str, ...]
+    """Sub-protocols to offer."""
+
+    ping_interval: float | None
+    """Seconds between pings; None: none. Default: `slipstream_ws_ping_interval`, 20."""
+
+    ping_timeout: float
+    """Seconds to wait for the answer to a ping. Default: `slipstream_ws_ping_timeout`, 20."""
+
+    compression: bool
+    """Whether to offer permessage-deflate. Default: yes."""
+
+
+class PollOptions(DialOptions, total=False):
+    """How to poll."""
+
+    long_poll: bool
+    """Whether the peer holds a request until it has something to tell. Default: no."""
+
+    conditional: bool
+    """Whether to send `If-None-Match` and `If-Modified-Since`; what has not changed is then not handled again.
+    Default: no."""
+
+    cursor: str | Callable[[Any], Any] | None
+    """Where the next cursor stands in an answer: a field's name, or a function of the `Answer`. It moves when the
+    answer has been handled."""
+
+    cursor_param: str | None
+    """Query parameter that carries the cursor."""
+
+    start: Any
+    """The first cursor."""
+
+    on_cursor: Callable[[Any], Any] | None
+    """Called with each new cursor."""
+
+
+class Owner(Protocol):
+    """What the forward side asks of its driver."""
+
+    hub: Hub
+    links: Links
+
+    @property
+    def adapters(self) -> dict[str, type[Bot]]:
+        """Adapters by name."""
+
+
+class Forward:
+    """Dials and polls.
+
+    Args:
+        driver: The driver.
+    """
+
+    def __init__(self, driver: Owner) -> None:
+        self._driver = driver
+        self._fixed: list[WebSocketSetup | HTTPPollingSetup] = []
+
+    def websocket(self, setup: WEBSOCKET_SETUP, options: SocketOptions) -> Link:
+        """Dial; see `Driver.setup_websocket`."""
+        _check(options, SocketOptions, "setup_websocket")
+        given = {key: value for key, value in options.items() if key not in ("name", "backoff", "fatal")}
+        own = self._driver.hub.options
+        given = {
+            "max_message": own.ws_max_size,
+            "ping_interval": own.ws_ping_interval,
+            "ping_timeout": own.ws_ping_timeout or 86400.0,
+            "headers": {},
+            **given,
+        }
+        dialled = _Dialled(self._driver, setup, lambda each: _as_socket(each, given))
+        interval = 3.0
+        if isinstance(setup, WebSocketSetup):
+            dialled.convert(setup)
+            self._fixed.append(setup)
+            interval = setup.reconnect_interval
+        link = self._driver.links.websocket(
+            dialled.ask,
+            name=self._name(setup, options, "websocket"),
+            queue=16,
+            outbox=0,
+            dedupe=0,
+            backoff=options.get("backoff") or _backoff(interval),
+            fatal=options.get("fatal") or Fatal(),
+        )
+        dialled.opened_on(link)
+        return link
+
+    def poll(self, setup: HTTPPOLLING_SETUP, options: PollOptions) -> Link:
+        """Poll; see `Driver.setup_http_polling`."""
+        _check(options, PollOptions, "setup_http_polling")
+        apart = ("name", "backoff", "fatal", "cursor", "cursor_param", "start", "on_cursor")
+        given = {key: value for key, value in options.items() if key not in apart}
+        given = {"max_message": self._driver.hub.options.ws_max_size, "conditional": False, **given}
+        polled = _Polled(self._driver, setup, lambda each: _as_poll(each, given), "cursor" in options)
+        interval = 3.0
+        if isinstance(setup, HTTPPollingSetup):
+            polled.convert(setup)
+            self._fixed.append(setup)
+            interval = setup.poll_interval
+        link = self._driver.links.poll(
+            polled.ask,
+            name=self._name(setup, options, "polling"),
+            cursor=options.get("cursor"),
+            cursor_param=options.get("cursor_param"),
+            start=options.get("start"),
+            on_cursor=options.get("on_cursor"),
+            queue=16,
+            outbox=0,
+            dedupe=0,
+            backoff=options.get("backoff") or _backoff(interval),
+            fatal=options.get("fatal") or Fatal(),
+        )
+        polled.begun_on(link)
+        return link
+
+    def check(self) -> None:
+        """See, at start-up, that every setup names an adapter.
+
+        Raises:
+            UnknownAdapter: One does not.
+        """
+        for setup in self._fixed:
+            if setup.adapter not in self._driver.adapters:
+                raise UnknownAdapter(setup.adapter)
+
+    def _name(self, setup: Any, options: DialOptions, kind: str) -> str:
+        if "name" in options:
+            return options["name"]
+        taken = self._driver.links
+        stem = kind if callable(setup) else f"{setup.adapter}/{setup.self_id}"
+        names = (stem if number == 1 and not callable(setup) else f"{stem}-{number}" for number in range(1, 2**31))
+        return next(name for name in names if name not in taken)
+
+
+class _Source:
+    """Whom a link calls, asked anew at each attempt, and the bot that it is then."""
+
+    def __init__(self, driver: Owner, source: Any, convert: Callable[[Any], Any]) -> None:
+        self._driver, self._source, self.convert = driver, source, convert
+        self._asked: Any = None
+        self._presence: Presence | None = None
+
+    async def ask(self) -> Any:
+        """Give the link its setup.
+
+        Raises:
+            UnknownAdapter: It names no adapter.
+            BotExists: Another connection has the id; the link backs off, and asks again.
+        """
+        setup = self._source() if callable(self._source) else self._source
+        setup = await setup if inspect.isawaitable(setup) else setup
+        if setup.adapter not in self._driver.adapters:
+            logger.error("a link cannot be made: there is no adapter %r", setup.adapter)
+            raise UnknownAdapter(setup.adapter)
+        holder = self._driver.hub.clients.get(setup.self_id)
+        if holder is not None and (self._presence is None or holder is not self._presence.bot):
+            logger.warning("a link has to wait: bot %s is connected already", setup.self_id)
+            raise BotExists(setup.self_id)
+        converted = self.convert(setup)
+        self._asked = setup
+        return converted
+
+    def leave(self) -> None:
+        """The connection has ended."""
+        presence, self._presence = self._presence, None
+        if presence is not None:
+            self._driver.hub.leave(presence)
+
+
+class _Dialled(_Source):
+    """A WebSocket that we dial."""
+
+    def opened_on(self, link: Link) -> None:
+        """Handle what the link brings."""
+        link.opened(self._opened)
+        link.on_change(self._changed)
+        link(self._handle)
+
+    def _opened(self, connection: Connection) -> None:
+        setup: WebSocketSetup = self._asked
+        socket = WebSocket.outgoing(connection, setup.headers)
+        bot = self._driver.adapters[setup.adapter](setup.self_id, socket)
+        self._presence = self._driver.hub.connect(setup.adapter, bot)
+        socket.read_by_driver()
+        connection.state["bot"] = self._presence, socket
+        self._driver.hub.announce(self._presence)
+
+    def _changed(self, link: Link, old: Status, new: Status) -> None:
+        if old.state is not LinkState.UP or new.state is LinkState.UP:
+            return
+        if self._presence is not None:
+            socket = self._presence.bot.request
+            if isinstance(socket, WebSocket):
+                socket.ended(WebSocketClosed(None, new.reason))
+        self.leave()
+
+    async def _handle(self, connection: Connection, event: bytes) -> None:
+        found = connection.state.get("bot")
+        if found is None:
+            return
+        presence, socket = found
+        if socket.take(event):
+            return
+        try:
+            await presence.channel.put(presence.bot, event)
+        except QueueFull:
+            await connection.close(1013, "try again later")
+
+
+class _Polled(_Source):
+    """An HTTP server that we poll; its bot is connected from the first answer on."""
+
+    def __init__(self, driver: Owner, source: Any, convert: Callable[[Any], Any], is_awaited: bool) -> None:
+        super().__init__(driver, source, convert)
+        self._is_awaited = is_awaited
+
+    def begun_on(self, link: Link) -> None:
+        """Handle what the link brings."""
+        link.on_change(self._changed)
+        link(self._handle)
+
+    def _changed(self, link: Link, old: Status, new: Status) -> None:
+        if new.state is LinkState.UP:
+            self._enter()
+        elif old.state is LinkState.UP:
+            self.leave()
+
+    def _enter(self) -> Presence:
+        """Make the bot that the last setup names, unless it is there."""
+        setup: HTTPPollingSetup = self._asked
+        now = self._presence
+        if now is not None and (now.adapter, now.bot.self_id) == (setup.adapter, setup.self_id):
+            return now
+        self.leave()
+        parts = urlsplit(setup.url)
+        headers = {name.lower(): value for name, value in setup.headers.items()}
+        request = HTTPRequest(
+            setup.http_version,
+            parts.scheme,
+            unquote(parts.path) or "/",
+            parts.query.encode(),
+            headers,
+            setup.method,
+            setup.body or b"",
+        )
+        bot = self._driver.adapters[setup.adapter](setup.self_id, request)
+        self._presence = self._driver.hub.connect(setup.adapter, bot, answers_come_here=False)
+        self._driver.hub.announce(self._presence)
+        return self._presence
+
+    async def _handle(self, connection: Connection, event: bytes) -> None:
+        presence = self._enter()
+        outcome: asyncio.Future[None] | None = None
+        if self._is_awaited:
+            outcome = asyncio.get_running_loop().create_future()
+        try:
+            is_taken = await presence.channel.put(presence.bot, event, outcome)
+        except QueueFull:
+            logger.warning("bot %s: the queue is full, an answer is dropped", presence.channel.name)
+            return
+        if is_taken and outcome is not None:
+            await outcome
+
+
+def _backoff(interval: float) -> Backoff:
+    first = max(interval, _LEAST)
+    return Backoff(first=first, limit=max(60.0, first))
+
+
+def _as_socket(setup: WebSocketSetup, given: Mapping[str, Any]) -> links.WebSocketSetup:
+    return links.WebSocketSetup(setup.url, **{**given, "headers": setup.headers})
+
+
+def _as_poll(setup: HTTPPollingSetup, given: Mapping[str, Any]) -> links.PollingSetup:
+    if setup.http_version not in ("1.0", "1.1", "2"):
+        raise WrongSetup("http_version", setup.http_version, '"1.0", "1.1" or "2"')
+    more: dict[str, Any] = {}
+    if setup.http_version == "1.0":
+        more["transport"] = partial(_old_transport, given.get("tls", TLS()))
+    elif setup.http_version == "2":
+        if importlib.util.find_spec("h2") is None:
+            raise MissingLibrary("h2", "polling by HTTP/2")
+        more["http2"] = True
+    return links.PollingSetup(
+        setup.url,
+        method=setup.method,
+        content=setup.body or None,
+        headers=setup.headers,
+        interval=max(setup.poll_interval, _LEAST),
+        **more,
+        **given,
+    )
+
+
+def _old_transport(tls: TLS) -> Any:
+    context: ssl.SSLContext = tls.build()
+    return importlib.import_module("slipstream.bots.drivers.http10").OldTransport(context)
+
+
+def _check(options: Mapping[str, Any], known: Any, function: str) -> None:
+    for name in options:
+        if name not in known.__annotations__ and name not in DialOptions.__annotations__:
+            raise TypeError(f"{function}() got an unexpected keyword argument {name!r}")
+
+
+__all__ = ["DialOptions", "Forward", "PollOptions", "SocketOptions"]
