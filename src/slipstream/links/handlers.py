@@ -181,7 +181,7 @@ def parsed(raw: str | bytes) -> Any:
 
 
 def _is_connection(kind: Any, name: str) -> bool:
-    if kind is inspect.Parameter.empty:
+    if kind in (inspect.Parameter.empty, Any):
         return name == "connection"
     return isinstance(kind, type) and issubclass(kind, Connection)
 

@@ -1,0 +1,351 @@
+"""Paths that others dial: the same handlers, the same connection, the same promises."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from typing import Any
+
+import httpx2
+import pytest
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+from benchmarks.links_peers import Served, reset
+from slipstream import Depends, FastAPI, HTTPException, WebSocketException
+from slipstream.links import Connection, Dropped, Link, Links, LinkState, NotRunning
+from slipstream.testclient import TestClient
+
+from .support import Event, until
+
+pytestmark = pytest.mark.anyio
+
+
+def dial(served: Served, path: str, **options: Any) -> connect:
+    return connect(f"ws://127.0.0.1:{served.port}{path}", proxy=None, ping_interval=None, **options)
+
+
+async def greeting(socket: ClientConnection) -> Any:
+    return json.loads(await socket.recv())
+
+
+async def test_events_of_those_who_dial_us_are_typed_calls_in_order() -> None:
+    """Text and binary, skipped where they are no events; the connection answers."""
+    app = FastAPI()
+    links = Links(app)
+    link = links.accept("/ws/{place}", subprotocols=["v1"])
+
+    @link
+    async def handle(connection: Connection, event: Event) -> None:
+        await connection.send({"got": event.id, "from": connection.path_params["place"], "as": connection.kind})
+
+    async with Served(app) as served:
+        async with dial(served, "/ws/here", subprotocols=["v2", "v1"]) as socket:
+            for message in ('{"id": 1}', "garbage", b'{"id": 2}'):
+                await socket.send(message)
+            answers = [await greeting(socket), await greeting(socket)]
+            assert socket.subprotocol == "v1"
+            assert link.state is LinkState.UP
+            assert len(link.connections) == 1
+        await until(lambda: not link.sessions)
+
+    assert answers == [{"got": 1, "from": "here", "as": "accepted"}, {"got": 2, "from": "here", "as": "accepted"}]
+    assert link.counters.invalid == 1
+    assert link.state is LinkState.CLOSED
+
+
+async def test_dependencies_run_before_the_connection_is_accepted() -> None:
+    """Who may not come in gets a 403 and no WebSocket."""
+    app = FastAPI()
+
+    async def check(token: str = "") -> None:
+        if token != "right":
+            raise WebSocketException(1008)
+
+    Links(app).accept("/ws", dependencies=[Depends(check)])
+
+    async with Served(app) as served:
+        with pytest.raises(InvalidStatus) as refused:
+            await dial(served, "/ws?token=wrong")
+        async with dial(served, "/ws?token=right"):
+            pass
+
+    assert refused.value.response.status_code == 403
+
+
+@pytest.mark.parametrize("duplicates", ["refuse", "replace", "allow"])
+async def test_a_peer_that_connects_twice_is_treated_as_was_said(duplicates: Any) -> None:
+    """The newer is refused, or the older replaced, or both live."""
+    app = FastAPI()
+    link = Links(app).accept("/ws/{id}", key="id", duplicates=duplicates)
+
+    async with Served(app) as served, dial(served, "/ws/a") as older, dial(served, "/ws/b"):
+        if duplicates == "refuse":
+            with pytest.raises(InvalidStatus):
+                await dial(served, "/ws/a")
+            assert len(link.connections) == 2
+            return
+        async with dial(served, "/ws/a"):
+            if duplicates == "replace":
+                with pytest.raises(ConnectionClosed) as closed:
+                    await older.recv()
+                assert closed.value.rcvd is not None
+                assert closed.value.rcvd.code == 4409
+            await until(lambda: len(link.connections) == (2 if duplicates == "replace" else 3))
+
+
+async def test_what_a_peer_missed_waits_for_it() -> None:
+    """Outbox, dedupe window and last id belong to the peer, not to the connection."""
+    app = FastAPI()
+    link = Links(app).accept("/ws/{id}", key="id", event_id="id")
+    seen: list[int] = []
+
+    @link
+    async def handle(event: Event) -> None:
+        seen.append(event.id)
+
+    @link.opened
+    async def greet(connection: Connection) -> None:
+        await connection.send({"after": connection.last_id})
+
+    async with Served(app) as served:
+        async with dial(served, "/ws/a") as socket:
+            assert await greeting(socket) == {"after": None}
+            await socket.send('{"id": 1}')
+            await until(lambda: seen)
+            reset(socket.transport)
+        await until(lambda: not link.connections)
+        assert await link.send("missed", key="a") is False
+        async with dial(served, "/ws/a") as socket:
+            assert await greeting(socket) == {"after": 1}
+            assert await socket.recv() == "missed"
+            await socket.send('{"id": 1}')
+            await socket.send('{"id": 2}')
+            await until(lambda: len(seen) == 2)
+            assert await link.send("now", key="a")
+            assert await socket.recv() == "now"
+            assert await link.broadcast("to all") == 1
+
+    assert seen == [1, 2]
+    assert link.counters.duplicates == 1
+
+
+async def test_peers_that_are_away_are_forgotten_one_day() -> None:
+    """Whoever dials us under a thousand names must not fill our memory; what was kept for them is told."""
+    app = FastAPI()
+    link, dropped = Links(app).accept("/ws/{id}", key="id", remember=2), list[Dropped]()
+    link.on_drop(lambda link, gone: dropped.extend(gone))
+
+    async with Served(app) as served:
+        await link.send("kept", key="0")
+        for number in range(5):
+            async with dial(served, f"/ws/{number}") as socket:
+                if number == 0:
+                    assert await socket.recv() == "kept"
+            await until(lambda: not link.connections)
+            if number == 0:
+                await link.send("never", key="0")
+        await until(lambda: len(link.sessions) == 2)
+
+    assert [(each.data, each.reason) for each in dropped] == [("never", "forgotten")]
+
+
+async def test_calls_reach_those_who_dialled_us() -> None:
+    """Forward or reverse: a call waits for its reply, and fails at once when the peer goes."""
+    app = FastAPI()
+    link = Links(app).accept("/ws/{id}", key="id", reply_id="echo")
+
+    async with Served(app) as served, dial(served, "/ws/a") as socket:
+        await until(lambda: link.connections)
+        calling = asyncio.ensure_future(link.call({"do": "it"}, key="a"))
+        call = await greeting(socket)
+        await socket.send(json.dumps({"echo": call["echo"], "done": True}))
+        assert (await calling)["done"]
+        hanging = asyncio.ensure_future(link.call({"do": "that"}, key="a"))
+        await socket.recv()
+        socket.transport.abort()
+        with pytest.raises(ConnectionError):
+            await hanging
+
+
+@pytest.mark.parametrize(
+    ("spoil", "code"),
+    [
+        (lambda socket: socket.send("x" * 200), 1009),
+        (lambda socket: asyncio.sleep(0), 1001),
+    ],
+    ids=["too big", "silent"],
+)
+async def test_bounds_of_a_connection(spoil: Callable[[ClientConnection], Any], code: int) -> None:
+    """Too large a message, or none for too long, ends a connection with a code that says which."""
+    app = FastAPI()
+    Links(app).accept("/ws", max_message=100, silence=0.1)
+
+    async with Served(app) as served, dial(served, "/ws") as socket:
+        await spoil(socket)
+        with pytest.raises(ConnectionClosed) as closed:
+            await socket.recv()
+
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == code
+
+
+async def test_a_full_queue_closes_with_1013() -> None:
+    """Try again later: a peer that resumes loses nothing."""
+    app = FastAPI()
+    link = Links(app, drain=0).accept("/ws", queue=1, policy="close")
+
+    @link
+    async def handle(event: Event) -> None:
+        await asyncio.Event().wait()
+
+    async with Served(app) as served, dial(served, "/ws") as socket:
+        for number in range(3):
+            await socket.send(json.dumps({"id": number}))
+        with pytest.raises(ConnectionClosed) as closed:
+            await socket.recv()
+
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 1013
+
+
+async def test_a_conversation_with_whoever_dialled() -> None:
+    """A handler without an event holds the connection, here as there; its failure is 1011."""
+    app = FastAPI()
+    link = Links(app).accept("/ws")
+
+    @link
+    async def hold(connection: Connection) -> None:
+        async for message in connection:
+            if message == "raise":
+                raise RuntimeError("boom")
+            if message == "end":
+                return
+            await connection.send(f"you said {message!r}")
+
+    codes = []
+    async with Served(app) as served:
+        for last in ("end", "raise"):
+            async with dial(served, "/ws") as socket:
+                await socket.send("hi")
+                assert await socket.recv() == "you said 'hi'"
+                await socket.send(last)
+                with pytest.raises(ConnectionClosed) as closed:
+                    await socket.recv()
+                assert closed.value.rcvd is not None
+                codes.append(closed.value.rcvd.code)
+
+    assert codes == [1000, 1011]
+
+
+def test_a_webhook_answers_what_its_handler_says() -> None:
+    """200 with what it returns or sends, 204 for nothing, 4xx and 5xx as for an endpoint."""
+    app = FastAPI()
+    link = Links(app).webhook("/hook", event_id="id", max_message=100)
+
+    @link
+    async def handle(connection: Connection, event: Event) -> Any:
+        if event.text == "return":
+            return {"id": event.id}
+        if event.text == "send":
+            await connection.send({"sent": event.id})
+        if event.text == "forbid":
+            raise HTTPException(403, "no")
+        if event.text == "raise":
+            raise RuntimeError("secret")
+        return None
+
+    with TestClient(app) as client:
+
+        def post(number: int, text: str) -> tuple[int, Any]:
+            answer = client.post("/hook", json={"id": number, "text": text})
+            return answer.status_code, answer.json() if answer.content else None
+
+        assert post(1, "return") == (200, {"id": 1})
+        assert post(2, "send") == (200, {"sent": 2})
+        assert post(3, "") == (204, None)
+        assert post(4, "forbid") == (403, {"detail": "no"})
+        assert post(5, "raise") == (500, {"detail": "Internal Server Error"})
+        assert post(1, "return") == (204, None), "a repeat is not handled again"
+        assert client.post("/hook", json={"id": 6, "text": "x" * 100}).status_code == 413
+        refused = client.post("/hook", content=b'{"id": "x"}')
+        assert refused.status_code == 422
+        assert refused.json()["detail"][0]["loc"] == ["body", "id"]
+        assert client.post("/hook", content=b"\xff").status_code == 422
+        assert client.get("/hook").status_code == 405
+
+    assert link.counters.handled == 3
+    assert link.counters.failed == 2
+
+
+async def test_a_webhook_that_does_not_wait_answers_at_once() -> None:
+    """202 when the event is in the queue; 503 with a time when it finds no room."""
+    app = FastAPI()
+    link = Links(app, drain=0).webhook("/hook", wait=False, queue=1, policy="close")
+    started = asyncio.Event()
+
+    @link
+    async def handle(event: Event) -> None:
+        started.set()
+        await asyncio.Event().wait()
+
+    async with Served(app) as served, httpx2.AsyncClient(trust_env=False) as client:
+        statuses = []
+        for number in range(3):
+            answer = await client.post(f"http://127.0.0.1:{served.port}/hook", json={"id": number})
+            statuses.append(answer.status_code)
+            await started.wait()
+
+    assert statuses == [202, 202, 503]
+    assert answer.headers["retry-after"] == "1"
+    assert link.counters.lost == 2
+
+
+def test_without_a_lifespan_the_error_says_what_to_do() -> None:
+    """Tests forget the `with`; a hanging request would not tell them."""
+    app = FastAPI()
+    Links(app).webhook("/hook")(lambda event: None)
+
+    with pytest.raises(NotRunning, match="with TestClient"):
+        TestClient(app).post("/hook", json={})
+
+
+async def test_shutdown_tells_sockets_and_handles_what_came(caplog: pytest.LogCaptureFixture) -> None:
+    """The server closes with 1012; what had been received is handled all the same."""
+    app = FastAPI()
+    link, handled, go = Links(app, drain=5).accept("/ws"), list[int](), asyncio.Event()
+
+    @link
+    async def handle(event: Event) -> None:
+        await go.wait()
+        handled.append(event.id)
+
+    async with Served(app) as served:
+        socket = await dial(served, "/ws")
+        for number in range(3):
+            await socket.send(json.dumps({"id": number}))
+        await until(lambda: link.counters.received == 3)
+        asyncio.get_running_loop().call_later(0.05, go.set)
+
+    with pytest.raises(ConnectionClosed) as closed:
+        await socket.recv()
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 1012
+    assert handled == [0, 1, 2]
+
+
+async def test_a_removed_link_takes_nobody_in() -> None:
+    """Its path is still there, and refuses."""
+    app = FastAPI()
+    links = Links(app)
+    link: Link = links.accept("/ws", name="gone")
+
+    async with Served(app) as served:
+        async with dial(served, "/ws") as socket:
+            await until(lambda: link.connections)
+            await links.remove("gone")
+            with pytest.raises(ConnectionClosed):
+                await socket.recv()
+        with pytest.raises(InvalidStatus):
+            await dial(served, "/ws")
+
+    assert link.state is LinkState.CLOSED

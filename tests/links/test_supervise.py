@@ -1,0 +1,156 @@
+"""The loop that keeps a link up, under a clock that the test moves."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from slipstream.links import Backoff, Fatal, Link, Links, LinkState
+from slipstream.links.link import Runner
+from slipstream.links.rules import Failure, Turnstile
+from slipstream.links.setup import LinkKind, Options
+from slipstream.links.supervise import Supervisor, first_of, keep_up
+
+from .support import HandMovedClock, until
+
+pytestmark = pytest.mark.anyio
+ABOUT_ONE = 1 - 2**-53
+
+
+class Scripted:
+    """Attempts that end as a script says."""
+
+    kind: LinkKind = "websocket"
+    target = "a script"
+
+    def __init__(self, attempts: Callable[[Link, int], Awaitable[Failure]], links: int = 1) -> None:
+        self._attempts, self._links = attempts, links
+
+    async def run(self, link: Link) -> None:
+        number = 0
+
+        async def attempt() -> Failure:
+            nonlocal number
+            number += 1
+            return await self._attempts(link, number)
+
+        await keep_up(link, attempt, lambda: ABOUT_ONE, Turnstile(), lambda: self._links)
+
+    def drain(self, link: Link) -> None: ...
+
+    async def close(self, link: Link) -> None: ...
+
+
+def scripted(clock: HandMovedClock, runner: Runner, **options: object) -> tuple[Links, Link]:
+    links = Links(clock=clock)
+    link = Link("scripted", runner, Options(**options), links)  # type: ignore[arg-type]  # by name
+    links._links[link.name] = link
+    return links, link
+
+
+async def test_waits_grow_and_begin_anew_after_a_stable_minute() -> None:
+    """The rule and the clock together: 1, 2, 4 seconds; up for 61; 1 second."""
+    clock = HandMovedClock()
+
+    async def attempt(link: Link, number: int) -> Failure:
+        if number == 4:
+            link.come_up("connected")
+            clock.seconds += 61
+        if number == 6:
+            await asyncio.Event().wait()
+        return Failure("closed", "lost")
+
+    links, _ = scripted(clock, Scripted(attempt))
+
+    async with links.running():
+        await until(lambda: len(clock.waits) == 5)
+
+    assert list(clock.waits) == pytest.approx([1, 2, 4, 1, 2])
+
+
+async def test_an_attempt_that_fails_in_an_unforeseen_way_is_one_more_reason_to_wait(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """No exception ends the task that keeps a link up, and none ends in silence."""
+
+    async def attempt(link: Link, number: int) -> Failure:
+        if number < 3:
+            raise RuntimeError("nobody foresaw this")
+        link.come_up("connected")
+        return await asyncio.Event().wait()  # type: ignore[return-value]  # it never comes back
+
+    links, link = scripted(HandMovedClock(), Scripted(attempt))
+
+    async with links.running():
+        await link.wait_for(LinkState.UP)
+
+    assert link.status.failures == 2
+    assert caplog.text.count("RuntimeError: nobody foresaw this") >= 2
+
+
+async def test_a_failed_link_is_revived_with_a_clean_record() -> None:
+    """After a restart the tries and the waits begin anew."""
+    clock = HandMovedClock()
+
+    async def attempt(link: Link, number: int) -> Failure:
+        return Failure("status", "the server answered 403", 403)
+
+    links, link = scripted(clock, Scripted(attempt), fatal=Fatal(tries=3), backoff=Backoff(first=1))
+
+    async with links.running():
+        await link.wait_for(LinkState.FAILED)
+        link.restart()
+        await until(lambda: link.counters.attempts == 6)
+        await link.wait_for(LinkState.FAILED)
+
+    assert list(clock.waits) == pytest.approx([1, 2, 1, 2])
+
+
+async def test_links_that_share_a_turnstile_pass_one_by_one() -> None:
+    """Even where every lot is the same."""
+    clock = HandMovedClock()
+
+    async def attempt(link: Link, number: int) -> Failure:
+        if number == 3:
+            return await asyncio.Event().wait()  # type: ignore[return-value]  # it never comes back
+        clock.seconds -= clock.waits.pop() if number == 2 else 0  # both return at one moment
+        return Failure("closed", "lost")
+
+    links, _ = scripted(clock, Scripted(attempt, links=30))
+
+    async with links.running():
+        await until(lambda: len(clock.waits) >= 1)
+
+
+async def test_a_task_that_raises_is_logged_and_ends_nobody_else(caplog: pytest.LogCaptureFixture) -> None:
+    """A bug in one place must not take the application down, nor go unseen."""
+    supervisor = Supervisor()
+
+    async def fail() -> None:
+        raise ValueError("a bug")
+
+    async with supervisor:
+        await supervisor.spawn(fail(), "the task")
+        assert supervisor.is_running
+
+    assert any(each.levelno == logging.ERROR and "the task" in each.getMessage() for each in caplog.records)
+    with pytest.raises(RuntimeError, match="not running"):
+        supervisor.spawn(fail(), "too late")
+
+
+async def test_the_first_to_end_counts_and_the_others_are_waited_for() -> None:
+    """Nothing of a connection goes on after its end."""
+    ended = []
+
+    async def lasting() -> str:
+        try:
+            return await asyncio.Event().wait()  # type: ignore[return-value]  # it never comes back
+        finally:
+            ended.append("lasting")
+
+    async def short() -> str:
+        return "short"
+
+    assert await first_of(lasting(), short()) == "short"
+    assert ended == ["lasting"]
