@@ -21,7 +21,6 @@ from starlette.types import ASGIApp, Lifespan, Receive, Scope, Send
 from typing_extensions import deprecated
 
 from slipstream._engine.compile import Compiled, Dialect
-from slipstream._engine.entry.asgi import not_found
 from slipstream._engine.entry.lifespan import Context, as_context, from_events, lifespan, merge
 from slipstream._engine.errors import InvalidPath
 from slipstream._engine.plan.fields import ModelField
@@ -29,7 +28,7 @@ from slipstream._engine.plan.model import Call, Plan
 from slipstream._engine.router.pattern import Pattern, read_pattern
 from slipstream._options.route import RouteDefaults, RouteOptions, VerbDefaults, VerbOptions
 from slipstream._options.router import InclusionDefaults, InclusionOptions, RouterDefaults, RouterOptions
-from slipstream._options.unpack import completed, unpacks
+from slipstream._options.unpack import as_options, completed, unpacks
 from slipstream._routes.changes import WatchedList, version
 from slipstream._routes.facts import (
     describe,
@@ -58,7 +57,81 @@ def by_pattern(matches: DecoratedCallable) -> DecoratedCallable:
     return matches
 
 
-class APIRoute(routing.Route):
+class PlannedRoute(BaseRoute):
+    """What path operations and WebSocket endpoints share: a pattern, a plan, and the handlers compiled from it."""
+
+    pattern: Pattern
+    dependency_overrides_provider: Any | None
+    _compiler: Compiler
+    _app: ASGIApp | None = None
+
+    @property
+    def plan(self) -> Plan:
+        """What is done for a request, as data; the OpenAPI document is read from it too."""
+        return self._compiler.plan
+
+    @property
+    def compiled(self) -> Compiled:
+        """What serves the route under the overrides that hold now: plan, source and handler."""
+        return self._compiler.compiled(overrides_of(self.dependency_overrides_provider), self._dialect)
+
+    @property
+    def source(self) -> str:
+        """The generated Python that serves the route, under the overrides that hold now."""
+        return self.compiled.source.text
+
+    @property
+    def _dialect(self) -> Dialect:
+        """How the generated source is called."""
+        return "asgi"
+
+    @property
+    def dependant(self) -> Call:
+        """The tree of calls, under FastAPI's name for it."""
+        return self.plan.root
+
+    @property
+    def path_regex(self) -> Any:
+        """The path as a regular expression, made when asked for."""
+        return self.pattern.regex
+
+    @property
+    def app(self) -> ASGIApp:
+        """The route as an ASGI app; one that is put in its place serves from the next request on."""
+        return self._serve if self._app is None else self._app
+
+    @app.setter
+    def app(self, app: ASGIApp) -> None:
+        self._app = app
+        version.bump()
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve with what is compiled, overrides looked up for each request."""
+        await self._own_handler()(scope, receive, send)
+
+    def handler(self, provider: Any = None) -> ASGIApp:
+        """Return what serves the route now, compiled if it has to be.
+
+        Args:
+            provider: Whose overrides hold; the route's own provider by default.
+        """
+        return self._own_handler(provider) if self._app is None else self._app
+
+    def _own_handler(self, provider: Any = None) -> ASGIApp:
+        """Return what serves the route unless somebody put an app in its place."""
+        overrides = overrides_of(self.dependency_overrides_provider if provider is None else provider)
+        return self._compiler.compiled(overrides).handler
+
+    @by_pattern
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Tell whether the route serves a request or a WebSocket, as Starlette asks it."""
+        match, child_scope = super().matches(scope)
+        if match != Match.NONE:
+            child_scope["route"] = self
+        return match, child_scope
+
+
+class APIRoute(PlannedRoute, routing.Route):  # type: ignore[override]  # path_regex is an attribute in Starlette
     """A path operation: an endpoint, a path, methods and options.
 
     Args:
@@ -76,7 +149,9 @@ class APIRoute(routing.Route):
         assert callable(endpoint), "An endpoint must be a callable"
         self._populate(path, endpoint, completed(RouteDefaults, options, type(self).__name__))
 
-    def _populate(self, path: str, endpoint: Callable[..., Any], given: RouteDefaults) -> None:
+    def _populate(
+        self, path: str, endpoint: Callable[..., Any], given: RouteDefaults, stream_item_type: Any = None
+    ) -> None:
         self.path, self.endpoint = path, endpoint
         self.pattern: Pattern = read_pattern(path, is_relative=True)
         self.path_format = self.pattern.path_format
@@ -104,9 +179,9 @@ class APIRoute(routing.Route):
         self.strict_content_type = given.strict_content_type
         self.max_body_size = checked_max_body_size(given.max_body_size)
         self.form_limits = checked_form_limits(given.form_limits)
-        self._read(given.response_model)
+        self._read(given.response_model, stream_item_type)
 
-    def _read(self, response_model: Any) -> None:
+    def _read(self, response_model: Any, stream_item_type: Any) -> None:
         """Read the endpoint, and plan."""
         tree = read_tree(self.endpoint, self.pattern, self.dependencies)
         maker = self.generate_unique_id_function
@@ -114,16 +189,12 @@ class APIRoute(routing.Route):
         self.unique_id: str = self.operation_id or make(self)
         self.stream_kind = stream_kind(tree, self.response_class)
         if isinstance(response_model, DefaultPlaceholder):
-            response_model, self.stream_item_type = read_response_model(tree, self.stream_kind)
-        elif "stream_item_type" not in self.__dict__:
-            self.stream_item_type = None
-        self.response_model = response_model
+            response_model, stream_item_type = read_response_model(tree, self.stream_kind)
+        self.response_model, self.stream_item_type = response_model, stream_item_type
         self.response_field = response_field(
             response_model, f"Response_{self.unique_id}", self.status_code, tree.origin
         )
-        self.stream_item_field = response_field(
-            self.stream_item_type, f"StreamItem_{self.unique_id}", None, tree.origin
-        )
+        self.stream_item_field = response_field(stream_item_type, f"StreamItem_{self.unique_id}", None, tree.origin)
         self.response_fields: dict[int | str, ModelField] = {}
         for status, response in self.responses.items():
             assert isinstance(response, dict), "An additional response must be a dict"
@@ -133,30 +204,10 @@ class APIRoute(routing.Route):
         self._compiler = Compiler(plan_http(self, tree), lambda other: plan_http(self, other))
 
     @property
-    def plan(self) -> Plan:
-        """What is done for a request, as data; the OpenAPI document is read from it too."""
-        return self._compiler.plan
-
-    @property
-    def compiled(self) -> Compiled:
-        """What serves the route under the overrides that hold now: plan, source and handler."""
-        return self._compiler.compiled(overrides_of(self.dependency_overrides_provider), self._dialect)
-
-    @property
-    def source(self) -> str:
-        """The generated Python that serves the route, under the overrides that hold now."""
-        return self.compiled.source.text
-
-    @property
     def _dialect(self) -> Dialect:
         """How the generated source is called: with a Request where a function of the user's is put around it."""
         wrapped = type(self).get_route_handler is not APIRoute.get_route_handler
         return "request" if wrapped or "get_route_handler" in self.__dict__ else "asgi"
-
-    @property
-    def dependant(self) -> Call:
-        """The tree of calls, under FastAPI's name for it."""
-        return self.plan.root
 
     @property
     def body_field(self) -> ModelField | None:
@@ -178,11 +229,6 @@ class APIRoute(routing.Route):
         """Whether the endpoint yields JSON Lines."""
         return self.stream_kind == "jsonl"
 
-    @property
-    def path_regex(self) -> Any:  # type: ignore[override]  # an attribute in Starlette
-        """The path as a regular expression, made when asked for."""
-        return self.pattern.regex
-
     def get_route_handler(self) -> Callable[[Request], Any]:
         """Return the function of a Request that makes the Response; override it to wrap that function.
 
@@ -196,50 +242,27 @@ class APIRoute(routing.Route):
 
         return handler
 
-    @cached_property
-    def app(self) -> ASGIApp:  # type: ignore[override]  # an attribute in Starlette
-        """The route as an ASGI app, overrides looked up for each request."""
-
-        async def serve(scope: Scope, receive: Receive, send: Send) -> None:
-            await self.handler()(scope, receive, send)
-
-        return serve
-
-    def handler(self, provider: Any = None) -> ASGIApp:
-        """Return what serves the route now, compiled if it has to be.
-
-        Args:
-            provider: Whose overrides hold; the route's own provider by default.
-        """
+    def _own_handler(self, provider: Any = None) -> ASGIApp:
         if self._dialect == "request":
             return self._wrapped
-        overrides = overrides_of(self.dependency_overrides_provider if provider is None else provider)
-        return limited(self._compiler.compiled(overrides).handler, self.max_body_size)
+        return limited(super()._own_handler(provider), self.max_body_size)
 
     @cached_property
     def _wrapped(self) -> ASGIApp:
         function = self.get_route_handler()
         return limited(wrapped_app(function, is_async=is_async_callable(function)), self.max_body_size)
 
-    @by_pattern
-    def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """Tell whether the route serves a request, as Starlette asks it."""
-        match, child_scope = super().matches(scope)
-        if match != Match.NONE:
-            child_scope["route"] = self
-        return match, child_scope
-
     def included(self, inclusion: Inclusion) -> "APIRoute":
         """Return a twin of the route as it is under a prefix, with what the routers above it say."""
         twin = copy.copy(self)
-        for made in ("app", "_wrapped"):
+        for made in ("_app", "_wrapped"):
             twin.__dict__.pop(made, None)
-        twin.__dict__["original_route"] = self
-        twin._populate(inclusion.prefix + self.path, self.endpoint, inclusion.options_of(self))
+        options = inclusion.options_of(self)
+        twin._populate(inclusion.prefix + self.path, self.endpoint, options, self.stream_item_type)
         return twin
 
 
-class APIWebSocketRoute(routing.WebSocketRoute):
+class APIWebSocketRoute(PlannedRoute, routing.WebSocketRoute):  # type: ignore[override]  # see APIRoute
     """A WebSocket endpoint with dependencies and validated parameters.
 
     Args:
@@ -270,49 +293,15 @@ class APIWebSocketRoute(routing.WebSocketRoute):
         pattern = self.pattern
         self._compiler = Compiler(plan_websocket(tree, pattern), lambda other: plan_websocket(other, pattern))
 
-    plan = APIRoute.plan
-    source = APIRoute.source
-    dependant = APIRoute.dependant
-    path_regex = APIRoute.path_regex
-
-    @property
-    def compiled(self) -> Compiled:
-        """What serves the route under the overrides that hold now: plan, source and handler."""
-        return self._compiler.compiled(overrides_of(self.dependency_overrides_provider))
-
-    @cached_property
-    def app(self) -> ASGIApp:  # type: ignore[override]  # an attribute in Starlette
-        """The route as an ASGI app, overrides looked up for each request."""
-
-        async def serve(scope: Scope, receive: Receive, send: Send) -> None:
-            await self.handler()(scope, receive, send)
-
-        return serve
-
-    @by_pattern
-    def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """Tell whether the route serves a WebSocket, as Starlette asks it."""
-        match, child_scope = super().matches(scope)
-        if match != Match.NONE:
-            child_scope["route"] = self
-        return match, child_scope
-
-    def handler(self, provider: Any = None) -> ASGIApp:
-        """Return what serves the route now, compiled if it has to be."""
-        overrides = overrides_of(self.dependency_overrides_provider if provider is None else provider)
-        return self._compiler.compiled(overrides).handler
-
     def included(self, inclusion: Inclusion) -> "APIWebSocketRoute":
         """Return a twin of the route as it is under a prefix."""
-        twin = type(self)(
+        return type(self)(
             inclusion.prefix + self.path,
             self.endpoint,
             name=self.name,
             dependencies=[*inclusion.dependencies, *self.dependencies],
             dependency_overrides_provider=inclusion.dependency_overrides_provider,
         )
-        twin.__dict__["original_route"] = self
-        return twin
 
 
 class APIRouter(routing.Router):
@@ -354,14 +343,11 @@ class APIRouter(routing.Router):
         self.strict_content_type = given.strict_content_type
         self.max_body_size = checked_max_body_size(given.max_body_size)
         self.form_limits = checked_form_limits(given.form_limits)
-        self.default: ASGIApp = given.default or not_found
         self.middleware_stack = cast(Any, limited(self.app, self.max_body_size))
-        self.switch = Switch(
-            lambda: self.routes, redirect_slashes=lambda: self.redirect_slashes, default=lambda: self.default
-        )
+        self.switch = Switch(self)
 
     @property
-    def routes(self) -> list[BaseRoute]:  # type: ignore[override]  # an attribute in Starlette
+    def routes(self) -> list[BaseRoute]:
         """The routes in order; what is changed in the list is served from the next request on."""
         return self._routes
 
@@ -417,7 +403,7 @@ class APIRouter(routing.Router):
         self._check_path(path)
         route_class = route_class_override or self.route_class
         merged: dict[str, Any] = {
-            **options,
+            **as_options(given),
             "tags": [*self.tags, *(given.tags or [])],
             "dependencies": [*self.dependencies, *(given.dependencies or [])],
             "responses": {**self.responses, **(given.responses or {})},
@@ -433,6 +419,8 @@ class APIRouter(routing.Router):
             "max_body_size": given.max_body_size if given.max_body_size is not None else self.max_body_size,
             "form_limits": {**self.form_limits, **checked_form_limits(given.form_limits)},
         }
+        if not merged["form_limits"]:
+            del merged["form_limits"]  # younger than many route classes that list what they take
         self.routes.append(route_class(self.prefix + path, endpoint=endpoint, **merged))
 
     def _check_path(self, path: str) -> None:
@@ -443,16 +431,18 @@ class APIRouter(routing.Router):
     @unpacks(RouteOptions, RouteDefaults)
     def api_route(self, path: str, **options: Unpack[RouteOptions]) -> Callable[[DecoratedCallable], DecoratedCallable]:
         """Serve a path, with the methods that the options say, with the decorated function."""
+        completed(RouteDefaults, options, "api_route")
+        every: Any = {"methods": None, **as_options(VerbDefaults()), **options}  # a subclass may look at any of them
 
         def decorate(function: DecoratedCallable) -> DecoratedCallable:
-            self.add_api_route(path, function, **options)
+            self.add_api_route(path, function, **every)
             return function
 
         return decorate
 
     def _verb(self, method: str, path: str, options: VerbOptions) -> Callable[[DecoratedCallable], DecoratedCallable]:
-        completed(VerbDefaults, options, method.lower())
-        return self.api_route(path, methods=[method], **options)
+        every: Any = as_options(completed(VerbDefaults, options, method.lower()))
+        return self.api_route(path, methods=[method], **every)
 
     @unpacks(VerbOptions, VerbDefaults)
     def get(self, path: str, **options: Unpack[VerbOptions]) -> Callable[[DecoratedCallable], DecoratedCallable]:

@@ -87,6 +87,11 @@ def completed(defaults: type[D], options: Mapping[str, Any], owner: str) -> D:
     return defaults(**options)
 
 
+def as_options(given: object) -> dict[str, Any]:
+    """Turn completed options into keyword arguments again, for a function that takes them one by one."""
+    return {name: getattr(given, name) for name in _names(cast(Any, type(given)))}
+
+
 @cache
 def _names(defaults: Any) -> frozenset[str]:
     return frozenset(each.name for each in fields(defaults))

@@ -4,6 +4,7 @@ Whatever changes adds one to a number that the whole process shares; who has com
 remembers the number and looks again when it has moved.
 """
 
+import threading
 from collections.abc import Iterable, Mapping
 from typing import Any, SupportsIndex, TypeVar
 
@@ -22,6 +23,24 @@ class Version:
     def bump(self) -> None:
         """Say that something has changed."""
         self.number += 1
+
+
+class Lock:
+    """A lock that one thread may take again, and that a copy of its owner does not share."""
+
+    __slots__ = ("_lock",)
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._lock.release()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Lock":
+        return Lock()
 
 
 version = Version()

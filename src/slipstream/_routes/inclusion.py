@@ -5,7 +5,6 @@ are under the prefix are twins, made when they are asked for and kept until some
 """
 
 import copy
-import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -17,7 +16,7 @@ from starlette.types import Receive, Scope, Send
 
 from slipstream._options.route import FormLimits, RouteDefaults
 from slipstream._options.router import InclusionDefaults
-from slipstream._routes.changes import version
+from slipstream._routes.changes import Lock, version
 from slipstream._routes.limits import checked_form_limits, checked_max_body_size, limited
 from slipstream.utils import get_value_or_default
 
@@ -140,27 +139,35 @@ class IncludedRouter(BaseRoute):
     def __init__(self, original_router: Any, inclusion: Inclusion) -> None:
         self.original_router = original_router
         self.inclusion = inclusion
+        self._originals: list[BaseRoute] = []
+        self._located: list[BaseRoute] = []
         self._routes: tuple[BaseRoute, ...] = ()
         self._seen = -1
-        self._lock = threading.RLock()
+        self._lock = Lock()
 
     def effective_routes(self) -> Sequence[BaseRoute]:
         """Every route of the included router, and of those that it includes, as it is here."""
         with self._lock:
-            if self._seen != version.number:
-                self._seen = version.number
-                self._routes = tuple(self._located())
+            seen = version.number
+            if self._seen != seen:
+                originals = list(self.original_router.routes)
+                if not same(originals, self._originals):
+                    self._located = list(self._locate(originals))
+                    self._originals = originals
+                self._routes = tuple(effective(self._located))
+                self._seen = seen
         return self._routes
 
-    def _located(self) -> Iterator[BaseRoute]:
-        for route in self.original_router.routes:
+    def _locate(self, routes: Sequence[BaseRoute]) -> Iterator[BaseRoute]:
+        """Make the twins of routes, and nodes for the routers that are included further down."""
+        for route in routes:
             if isinstance(route, IncludedRouter):
-                inner = IncludedRouter(route.original_router, self.inclusion.around(route.inclusion))
-                yield from inner.effective_routes()
+                yield IncludedRouter(route.original_router, self.inclusion.around(route.inclusion))
             else:
-                located = relocated(route, self.inclusion)
-                if located is not None:
-                    yield located
+                twin = relocated(route, self.inclusion)
+                if twin is not None:
+                    twin.__dict__["original_route"] = route
+                    yield twin
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """Tell whether some route below serves a request."""
@@ -186,6 +193,11 @@ class IncludedRouter(BaseRoute):
             except NoMatchFound:
                 continue
         raise NoMatchFound(name, path_params)
+
+
+def same(some: Sequence[object], others: Sequence[object]) -> bool:
+    """Whether two lists hold the same objects."""
+    return len(some) == len(others) and all(one is other for one, other in zip(some, others, strict=True))
 
 
 _CHOSEN = "slipstream.included_route"

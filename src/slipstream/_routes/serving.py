@@ -4,8 +4,7 @@ A route may be served by several applications with different overrides; each set
 touches it has a handler of its own.
 """
 
-import threading
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from starlette.requests import Request
@@ -18,6 +17,7 @@ from slipstream._engine.types import ASGIApp, Receive, Scope, Send
 from slipstream._engine.wire.cleanup import inner_failure, leave, open_failure
 from slipstream._engine.wire.reply import respond_open
 from slipstream._engine.wire.threads import in_thread
+from slipstream._routes.changes import Lock
 from slipstream._routes.face import FACE, IMPLIED
 from slipstream._routes.refused import public_errors
 
@@ -39,7 +39,11 @@ class Compiler:
         self.plan = plan
         self._replan = replan
         self._known: dict[Any, Compiled] = {}
-        self._lock = threading.Lock()
+        self._lock = Lock()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Compiler":
+        """Copies of a route share what was compiled."""
+        return self
 
     def compiled(self, overrides: Overrides, dialect: Dialect = "asgi") -> Compiled:
         """Return the handler that honours the overrides."""
@@ -96,6 +100,3 @@ def wrapped_app(handler: Callable[[Request[Any]], Any], *, is_async: bool) -> AS
             await _fail_open(exits, exc, sent, scope, receive, send, connection=request)
 
     return serve
-
-
-LazyHandler = Callable[[Scope, Receive, Send], Awaitable[None]]

@@ -1,7 +1,6 @@
 """From the routes of a router to the table that serves them, made anew when something has changed."""
 
-import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from starlette import routing
@@ -12,7 +11,7 @@ from slipstream._engine.entry.asgi import Target, make_dispatch
 from slipstream._engine.entry.guard import noting
 from slipstream._engine.router.pattern import Pattern, read_pattern
 from slipstream._engine.router.table import Entry, OpaqueEntry, Table
-from slipstream._routes.changes import version
+from slipstream._routes.changes import Lock, version
 from slipstream._routes.inclusion import effective
 
 
@@ -20,25 +19,15 @@ class Switch:
     """Serves the routes of one router.
 
     Args:
-        routes: Returns the routes as they are now.
-        redirect_slashes: Whether to redirect to a path with or without a last slash.
-        default: Returns what serves what no route does.
+        router: Has `routes`, `redirect_slashes`, and `default` for what no route serves.
     """
 
-    def __init__(
-        self,
-        routes: Callable[[], Sequence[BaseRoute]],
-        *,
-        redirect_slashes: Callable[[], bool],
-        default: Callable[[], ASGIApp],
-    ) -> None:
-        self._routes = routes
-        self._redirect_slashes = redirect_slashes
-        self._default = default
+    def __init__(self, router: Any) -> None:
+        self._router = router
         self._seen = -1
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._table = Table(())
-        self._serve = make_dispatch(self._table, default())
+        self._serve = make_dispatch(self._table, router.default)
 
     def table(self) -> Table:
         """Return the table of the routes as they are now."""
@@ -51,8 +40,9 @@ class Switch:
             with self._lock:
                 seen = version.number
                 if self._seen != seen:
-                    self._table = Table(_entries(self._routes()), redirect_slashes=self._redirect_slashes())
-                    self._serve = make_dispatch(self._table, self._default())
+                    router = self._router
+                    self._table = Table(_entries(router.routes), redirect_slashes=router.redirect_slashes)
+                    self._serve = make_dispatch(self._table, router.default)
                     self._seen = seen
         return self._serve
 
@@ -65,10 +55,11 @@ def _entries(routes: Sequence[BaseRoute]) -> Iterator[Entry | OpaqueEntry]:
 def _entry(rank: int, route: Any) -> Entry | OpaqueEntry:
     """Put a route into the table: by its pattern where its class does not match in a way of its own."""
     matching = type(route).matches
-    if hasattr(route, "handler") and getattr(matching, "is_by_pattern", False):
-        return _by_pattern(rank, route, route.pattern, _Compiling(route).target)
+    if getattr(matching, "is_by_pattern", False):
+        target = Target(route, route.endpoint, noting(route.handle)) if _handles(route) else _Compiling(route).target
+        return _by_pattern(rank, route, route.pattern, target)
     if matching in (routing.Route.matches, routing.WebSocketRoute.matches):
-        handle = noting(_own_handle(route))
+        handle = noting(route.handle if _handles(route) else route.app)
         return _by_pattern(
             rank, route, read_pattern(route.path, is_relative=True), Target(route, route.endpoint, handle)
         )
@@ -83,10 +74,9 @@ def _by_pattern(rank: int, route: Any, pattern: Pattern, target: Target) -> Entr
     return Entry(rank=rank, pattern=pattern, value=target, methods=methods)
 
 
-def _own_handle(route: Any) -> ASGIApp:
-    """What serves a route of Starlette's: its app, unless a subclass handles requests in a way of its own."""
-    known = (routing.Route.handle, routing.WebSocketRoute.handle)
-    return route.app if type(route).handle in known else route.handle  # type: ignore[no-any-return]
+def _handles(route: Any) -> bool:
+    """Whether a route's class handles requests in a way of its own, or an instance was given one."""
+    return type(route).handle not in (routing.Route.handle, routing.WebSocketRoute.handle) or "handle" in vars(route)
 
 
 def _prefix(route: BaseRoute) -> str:
