@@ -16,10 +16,10 @@ from typing_extensions import deprecated
 from slipstream._options.app import AppDefaults, AppOptions
 from slipstream._options.route import RouteDefaults, RouteOptions, VerbDefaults, VerbOptions
 from slipstream._options.router import InclusionDefaults, InclusionOptions
-from slipstream._options.unpack import unpacks
+from slipstream._options.unpack import completed, unpacks
 from slipstream._routes.changes import WatchedDict, version
 from slipstream._routes.limits import limited
-from slipstream._routes.stack import Bare, build_stack
+from slipstream._routes.stack import SoleGuard, build_stack
 from slipstream.exception_handlers import (
     http_exception_handler,
     request_validation_exception_handler,
@@ -39,7 +39,7 @@ class FastAPI(Starlette):
     """An application.
 
     Args:
-        options: See `AppOptions`; what is not among them is kept in `extra`.
+        options: See `AppOptions`.
     """
 
     links: Any = None
@@ -47,9 +47,7 @@ class FastAPI(Starlette):
 
     @unpacks(AppOptions, AppDefaults)
     def __init__(self, **options: Unpack[AppOptions]) -> None:
-        extra = {name: value for name, value in options.items() if name not in AppDefaults.__slots__}
-        known: Any = {name: value for name, value in options.items() if name not in extra}
-        given = AppDefaults(**known)
+        given = completed(AppDefaults, options, type(self).__name__)
         if given.openapi_url:
             assert given.title, "A title must be provided for OpenAPI, e.g.: 'My API'"
             assert given.version, "A version must be provided for OpenAPI, e.g.: '2.1.0'"
@@ -60,7 +58,6 @@ class FastAPI(Starlette):
                 stacklevel=2,
             )
         self.debug = given.debug
-        self.extra: dict[str, Any] = extra
         self.title, self.summary, self.description = given.title, given.summary, given.description
         self.version, self.terms_of_service = given.version, given.terms_of_service
         self.contact, self.license_info = given.contact, given.license_info
@@ -110,6 +107,7 @@ class FastAPI(Starlette):
         )
         self.user_middleware: list[Middleware] = list(given.middleware or [])
         self.middleware_stack: ASGIApp | None = None
+        self._serving: ASGIApp | None = None
         self._serve: ASGIApp = self.router
         self._seen = -1
         self.setup()
@@ -134,18 +132,18 @@ class FastAPI(Starlette):
         scope["app"] = self
         if self.root_path:
             scope["root_path"] = self.root_path
-        if self._seen != version.number or self.middleware_stack is None:
+        if self._seen != version.number or self._serving is not self.middleware_stack:
             self._refresh()
         await self._serve(scope, receive, send)
 
     def _refresh(self) -> None:
-        """Look at what has changed: routes, overrides, middleware."""
+        """Look at what has changed: routes, handlers, the stack, around which packages put their own layers."""
         seen = version.number
-        stack = self.middleware_stack
-        if stack is None or isinstance(stack, Bare):  # a bare one is cheap, and handlers may have been added
-            stack = self.middleware_stack = self.build_middleware_stack()
+        if self.middleware_stack is None:
+            self.middleware_stack = self.build_middleware_stack()
+        stack = self._serving = self.middleware_stack
         # Without middleware the routes are served straight from here, one call less.
-        self._serve = stack.dispatch() if isinstance(stack, Bare) else stack
+        self._serve = stack.entry() if isinstance(stack, SoleGuard) else stack
         self._seen = seen
 
     def openapi(self) -> dict[str, Any]:
@@ -319,9 +317,8 @@ class FastAPI(Starlette):
         """Run the decorated function of `(request, call_next)` around every HTTP request.
 
         Args:
-            middleware_type: "http".
+            middleware_type: "http"; nothing else is known, and nothing else looked for.
         """
-        assert middleware_type == "http", f"the only type of middleware function is 'http', not {middleware_type!r}"
 
         def decorate(function: DecoratedCallable) -> DecoratedCallable:
             self.add_middleware(FunctionMiddleware, dispatch=function)

@@ -1,6 +1,8 @@
 """What stands between the server and the routes: guards always, middleware where there is any.
 
-Without middleware it is one function; each middleware adds itself and nothing else.
+Without middleware one guard does it all, from one function. With middleware there are two: `InnerGuard`
+answers what comes out of the routes, so that middleware sees a response; `OuterGuard` answers what middleware
+itself raises, and is the last resort for both. Each middleware adds itself and nothing else.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -10,114 +12,134 @@ from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from slipstream._engine.entry.asgi import make_entry
-from slipstream._engine.entry.guard import HANDLERS, Guard, HandlerPair, Watch, answer, crash
+from slipstream._engine.entry.guard import HANDLERS, Guard, Watch, answer, crash
+from slipstream._routes.changes import version
+
+Handlers = Mapping[Any, Callable[..., Any]]
+"""Exception handlers by exception class or status code; the application's own mapping, which may grow."""
 
 
-class Core:
-    """The innermost app: the routes, and the handlers of exceptions that come out of them.
+class Registered:
+    """The handlers of an application, sorted anew when something has changed."""
 
-    Args:
-        app: The router.
-        guard: The registered handlers.
-    """
+    def __init__(self, handlers: Handlers, debug: bool) -> None:
+        self._handlers = handlers
+        self._debug = debug
+        self._seen = -1
+        self._guard: Guard
 
-    def __init__(self, app: Any, guard: Guard) -> None:
-        self.app = app
-        self.guard = guard
+    @property
+    def guard(self) -> Guard:
+        """The handlers as they are now."""
+        seen = version.number
+        if self._seen != seen:
+            self._guard = Guard.of(self._handlers)
+            self._seen = seen
+        return self._guard
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve; answer exceptions that a handler was registered for."""
-        if scope["type"] == "lifespan":
-            await self.app(scope, receive, send)
-            return
-        scope[HANDLERS] = self.guard.pair
+    async def answer(
+        self, exc: Exception, scope: Scope, receive: Receive, send: Send, *, started: bool | None = None
+    ) -> None:
+        """Answer an exception; one that has no handler with a 500, after which it is raised again.
+
+        Args:
+            started: Whether the response has begun; None for what lies further in has left in the scope.
+        """
+        guard = self.guard
+        scope[HANDLERS] = guard.pair  # a mounted application has put its own there
         try:
-            await self.app(scope, receive, send)
-        except Exception as exc:
-            scope[HANDLERS] = self.guard.pair  # a mounted application has put its own there
-            await answer(exc, scope, receive, send)
+            await answer(exc, scope, receive, send, started=started)
+        except Exception as unhandled:
+            await crash(unhandled, scope, receive, send, self._debug, guard.server_error, started=started)
 
 
-class Bare:
+class SoleGuard:
     """The whole stack of an application without middleware.
 
     Args:
-        app: The router.
-        guard: The registered handlers.
-        debug: Whether answers to unhandled exceptions show the traceback.
+        router: The routes.
+        registered: The handlers of exceptions that come out of them.
     """
 
-    def __init__(self, app: Any, guard: Guard, debug: bool) -> None:
-        self.app = app
-        self.guard = guard
-        self.debug = debug
-        self._table: Any = None
-        self._entry: ASGIApp | None = None
+    def __init__(self, router: Any, registered: Registered) -> None:
+        self._router = router
+        self._registered = registered
+        self._made_for: tuple[Any, ...] = ()
+        self._entry: ASGIApp
 
-    def dispatch(self) -> ASGIApp:
+    def entry(self) -> ASGIApp:
         """Return one function that serves the routes as they are now, and answers every exception."""
-        table = self.app.switch.table()
-        if self._entry is None or self._table is not table:
-            self._table, self._entry = table, make_entry(table, self.app, self)
+        table, guard = self._router.switch.table(), self._registered.guard
+        if self._made_for != (table, guard):
+            self._entry = make_entry(table, self._router, guard.pair, self._registered.answer)
+            self._made_for = table, guard
         return self._entry
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve; answer every exception, raise again those that nobody handles."""
-        await self.dispatch()(scope, receive, send)
+        await self.entry()(scope, receive, send)
 
-    @property
-    def pair(self) -> HandlerPair:
-        """The handlers as foreign routes look for them in the scope."""
-        return self.guard.pair
 
-    async def fail(self, exc: Exception, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer an exception that came out of the routes."""
-        scope[HANDLERS] = self.guard.pair  # a mounted application has put its own there
+class InnerGuard:
+    """Around the routes and beneath middleware: answers exceptions that a handler was registered for.
+
+    Args:
+        router: The routes.
+        registered: The handlers.
+    """
+
+    def __init__(self, router: ASGIApp, registered: Registered) -> None:
+        self._router = router
+        self._registered = registered
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve; what has no handler goes on to middleware."""
+        if scope["type"] == "lifespan":
+            await self._router(scope, receive, send)
+            return
+        scope[HANDLERS] = self._registered.guard.pair
         try:
+            await self._router(scope, receive, send)
+        except Exception as exc:
+            scope[HANDLERS] = self._registered.guard.pair  # a mounted application has put its own there
             await answer(exc, scope, receive, send)
-        except Exception as unhandled:
-            await crash(unhandled, scope, receive, send, self.debug, self.guard.server_error)
 
 
-class Outer:
-    """The outermost layer around middleware: exceptions that middleware raises find their handlers here.
+class OuterGuard:
+    """Around middleware: exceptions that it raises find their handlers here, and the rest is answered with a 500.
 
     Args:
         app: The outermost middleware.
-        guard: The registered handlers.
-        debug: Whether answers to unhandled exceptions show the traceback.
+        registered: The handlers.
     """
 
-    def __init__(self, app: ASGIApp, guard: Guard, debug: bool) -> None:
-        self.app = app
-        self.guard = guard
-        self.debug = debug
+    def __init__(self, app: ASGIApp, registered: Registered) -> None:
+        self._app = app
+        self._registered = registered
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve."""
+        """Serve; answer every exception, raise again those that nobody handles."""
         if scope["type"] == "lifespan":
-            await self.app(scope, receive, send)
+            await self._app(scope, receive, send)
             return
         watch = Watch(send)
-        scope[HANDLERS] = self.guard.pair
+        scope[HANDLERS] = self._registered.guard.pair
         try:
-            await self.app(scope, receive, watch)
+            await self._app(scope, receive, watch)
         except Exception as exc:
-            scope[HANDLERS] = self.guard.pair
-            try:
-                await answer(exc, scope, receive, send, started=watch.started)
-            except Exception as unhandled:
-                await crash(unhandled, scope, receive, send, self.debug, self.guard.server_error, started=watch.started)
+            await self._registered.answer(exc, scope, receive, send, started=watch.started)
 
 
-def build_stack(
-    router: Any, middleware: Sequence[Middleware], handlers: Mapping[Any, Callable[..., Any]], *, debug: bool
-) -> ASGIApp:
-    """Put the layers together, outermost first: guard, middleware in order, guard, router."""
-    guard = Guard.of(handlers)
+def build_stack(router: Any, middleware: Sequence[Middleware], handlers: Handlers, *, debug: bool) -> ASGIApp:
+    """Put the layers together, outermost first: guard, middleware in order, guard, router.
+
+    Args:
+        debug: Whether answers to unhandled exceptions show the traceback.
+    """
+    registered = Registered(handlers, debug)
     if not middleware:
-        return Bare(router, guard, debug)
-    app: ASGIApp = Core(router, guard)
+        return SoleGuard(router, registered)
+    app: ASGIApp = InnerGuard(router, registered)
     for cls, args, options in reversed(middleware):
         app = cls(app, *args, **options)
-    return Outer(app, guard, debug)
+    return OuterGuard(app, registered)

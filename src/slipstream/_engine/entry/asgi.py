@@ -3,15 +3,15 @@
 Answers to what nothing serves (404, 405, the redirect for a slash) are made here too.
 """
 
-from typing import Any, Protocol
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeAlias
 
 from starlette._utils import get_route_path
 from starlette.datastructures import URL
 from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse, RedirectResponse
-from starlette.websockets import WebSocketClose
 
-from slipstream._engine.entry.guard import HANDLERS
+from slipstream._engine.entry.guard import HANDLERS, HandlerPair
 from slipstream._engine.router.table import Found, Miss, Table
 from slipstream._engine.types import ASGIApp, Receive, Scope, Send
 
@@ -30,17 +30,8 @@ class Target:
         self.handler = handler
 
 
-class Circle(Protocol):
-    """What lies around the routes of an application: its exception handlers."""
-
-    @property
-    def pair(self) -> Any:
-        """The handlers as foreign routes look for them in the scope."""
-        ...
-
-    async def fail(self, exc: Exception, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer an exception that came out of the routes."""
-        ...
+Fail: TypeAlias = Callable[[Exception, Scope, Receive, Send], Awaitable[None]]
+"""Answers an exception that came out of the routes."""
 
 
 def make_dispatch(table: Table, default: ASGIApp) -> ASGIApp:
@@ -71,16 +62,17 @@ def make_dispatch(table: Table, default: ASGIApp) -> ASGIApp:
     return dispatch_mixed if table.is_mixed else dispatch
 
 
-def make_entry(table: Table, router: Any, circle: Circle) -> ASGIApp:
+def make_entry(table: Table, router: Any, handlers: HandlerPair, fail: Fail) -> ASGIApp:
     """Make the door of an application without middleware: `make_dispatch` and its guard in one function.
 
     Args:
         table: The routes.
         router: Serves lifespans; its `default` serves what no route does.
-        circle: Answers exceptions.
+        handlers: The registered exception handlers, as foreign routes look for them in the scope.
+        fail: Answers exceptions.
     """
     match, match_websocket = table.match, table.match_websocket
-    pair, fail, default = circle.pair, circle.fail, router.default
+    default = router.default
     dispatch = make_dispatch(table, default)
 
     async def enter_directly(scope: Scope, receive: Receive, send: Send) -> None:
@@ -88,7 +80,9 @@ def make_entry(table: Table, router: Any, circle: Circle) -> ASGIApp:
         if kind == "lifespan":
             await router(scope, receive, send)
             return
-        scope[HANDLERS] = pair
+        if "router" not in scope:
+            scope["router"] = router
+        scope[HANDLERS] = handlers
         try:
             path = get_route_path(scope) if scope.get("root_path") else scope["path"]
             found = match(scope["method"], path) if kind == "http" else match_websocket(path)
@@ -108,7 +102,9 @@ def make_entry(table: Table, router: Any, circle: Circle) -> ASGIApp:
         if scope["type"] == "lifespan":
             await router(scope, receive, send)
             return
-        scope[HANDLERS] = pair
+        if "router" not in scope:
+            scope["router"] = router
+        scope[HANDLERS] = handlers
         try:
             await dispatch(scope, receive, send)
         except Exception as exc:
@@ -151,13 +147,3 @@ async def refuse_method(miss: Miss, scope: Scope, receive: Receive, send: Send) 
     if "app" in scope:
         raise HTTPException(status_code=405, headers=headers)
     await PlainTextResponse("Method Not Allowed", status_code=405, headers=headers)(scope, receive, send)
-
-
-async def not_found(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer 404; close a WebSocket."""
-    if scope["type"] == "websocket":
-        await WebSocketClose()(scope, receive, send)
-    elif "app" in scope:
-        raise HTTPException(status_code=404)
-    else:
-        await PlainTextResponse("Not Found", status_code=404)(scope, receive, send)
