@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Unpack
+from typing import Any, Literal, Unpack
 
 from starlette.applications import Starlette
 from starlette.datastructures import State
@@ -18,6 +18,7 @@ from slipstream._options.route import RouteDefaults, RouteOptions, VerbDefaults,
 from slipstream._options.router import InclusionDefaults, InclusionOptions
 from slipstream._options.unpack import completed, unpacks
 from slipstream._routes.changes import WatchedDict, version
+from slipstream._routes.frontend import Directory, Fallback, checks_directory
 from slipstream._routes.limits import limited
 from slipstream._routes.stack import SoleGuard, build_stack
 from slipstream.exception_handlers import (
@@ -258,6 +259,18 @@ class FastAPI(Starlette):
     def include_router(self, router: APIRouter, **options: Unpack[InclusionOptions]) -> None:
         """Serve the routes of a router, under a prefix and with options in common."""
         self.router.include_router(router, **options)
+
+    def frontend(
+        self,
+        path: str,
+        *,
+        directory: Directory,
+        fallback: Fallback = "auto",
+        check_dir: bool | Literal["auto"] = "auto",
+    ) -> None:
+        """Serve the built files of a browser application, wherever no other route serves; see `APIRouter.frontend`."""
+        check_dir = checks_directory(directory, check_dir, stacklevel=2)
+        self.router.frontend(path, directory=directory, fallback=fallback, check_dir=check_dir)
 
     @unpacks(VerbOptions, VerbDefaults)
     def get(self, path: str, **options: Unpack[VerbOptions]) -> Callable[[DecoratedCallable], DecoratedCallable]:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum, IntEnum
 from functools import cached_property
-from typing import Any, Unpack, cast
+from typing import Any, Literal, Unpack, cast
 
 from starlette import routing
 from starlette._utils import is_async_callable
@@ -39,7 +39,17 @@ from slipstream._routes.facts import (
     response_field,
     stream_kind,
 )
-from slipstream._routes.inclusion import IncludedRouter, Inclusion, effective
+from slipstream._routes.frontend import (
+    Directory,
+    Fallback,
+    Frontend,
+    FrontendFiles,
+    LowPriority,
+    checks_directory,
+    joined,
+    normalized,
+)
+from slipstream._routes.inclusion import IncludedRouter, Inclusion, effective, low_priority
 from slipstream._routes.limits import checked_form_limits, checked_max_body_size, limited
 from slipstream._routes.serving import Compiler, overrides_of, wrapped_app
 from slipstream._routes.switch import Switch
@@ -323,6 +333,7 @@ class APIRouter(routing.Router):
             assert not given.prefix.endswith("/"), (
                 "A path prefix must not end with '/', as the routes will start with '/'"
             )
+        self._low_priority_routes: list[BaseRoute] = WatchedList()
         self.on_startup: list[Callable[[], Any]] = list(given.on_startup or [])
         self.on_shutdown: list[Callable[[], Any]] = list(given.on_shutdown or [])
         own: Context = as_context(given.lifespan) if given.lifespan else from_events(self.on_startup, self.on_shutdown)
@@ -578,6 +589,62 @@ class APIRouter(routing.Router):
         self.lifespan_context = cast(
             Lifespan[Any], merge(cast(Context, self.lifespan_context), cast(Context, router.lifespan_context))
         )
+
+    def frontend(
+        self,
+        path: str,
+        *,
+        directory: Directory,
+        fallback: Fallback = "auto",
+        check_dir: bool | Literal["auto"] = "auto",
+    ) -> None:
+        """Serve the built files of a browser application, wherever no other route serves.
+
+        The router's dependencies hold for the files too. `GET` and `HEAD` get files; a directory gets its
+        `index.html`. Of several frontends the one with the longest path serves.
+
+        Args:
+            path: Path below the router's prefix; "/" for the whole site.
+            directory: Where the files are.
+            fallback: What a path without a file gets. "index.html": that file, if the request accepts HTML, as
+                a browser's does that goes to a page. "404.html": that file, with status 404. "auto": 404.html
+                if there is one, else as "index.html" if there is one. None: a plain 404.
+            check_dir: Whether a missing directory, or a missing file that `fallback` names, is an error now.
+                "auto": it is, except that with `FASTAPI_ENV=development` a directory is only warned about.
+
+        Raises:
+            RuntimeError: The directory or the fallback is missing.
+            AssertionError: The path does not begin with a slash, or the fallback is none of those above.
+        """
+        place = joined(self.prefix, normalized(path))
+        files = FrontendFiles(directory, fallback, check_dir=checks_directory(directory, check_dir, stacklevel=2))
+        operation = APIRoute(
+            place.rstrip("/") + "/{path:path}",
+            files.serve,
+            methods=["GET", "HEAD"],
+            name="frontend",
+            response_model=None,
+            include_in_schema=False,
+            dependencies=self.dependencies,
+            dependency_overrides_provider=self.dependency_overrides_provider,
+            max_body_size=self.max_body_size,
+        )
+        self._low_priority_routes.append(Frontend(place, files, operation))
+
+    def _mark_routes_changed(self) -> None:
+        """Say that routes have changed, as packages do that change them in place; the lists say it by themselves."""
+        version.bump()
+
+    @property
+    def default(self) -> ASGIApp:
+        """What serves what no route does: frontends, and for the rest the app that was given."""
+        routes = list(low_priority(self))
+        return LowPriority(routes, self._default) if routes else self._default
+
+    @default.setter
+    def default(self, app: ASGIApp) -> None:
+        self._default = app
+        version.bump()
 
     def contains(self, router: "APIRouter") -> bool:
         """Whether a router is among those that this one includes, directly or through others."""

@@ -142,6 +142,10 @@ class IncludedRouter(BaseRoute):
         self._originals: list[BaseRoute] = []
         self._located: list[BaseRoute] = []
         self._routes: tuple[BaseRoute, ...] = ()
+        self._last_originals: list[BaseRoute] = []
+        self._last_located: list[BaseRoute] = []
+        self._last_routes: tuple[BaseRoute, ...] = ()
+        self._last_seen = -1
         self._seen = -1
         self._lock = Lock()
 
@@ -157,6 +161,21 @@ class IncludedRouter(BaseRoute):
                 self._routes = tuple(effective(self._located))
                 self._seen = seen
         return self._routes
+
+    def effective_low_priority_routes(self) -> Sequence[BaseRoute]:
+        """What the included router, and those that it includes, serve after all other routes, as it is here."""
+        with self._lock:
+            self.effective_routes()
+            if self._last_seen != self._seen:
+                originals = list(self.original_router._low_priority_routes)
+                if not same(originals, self._last_originals):
+                    self._last_located = list(self._locate(originals))
+                    self._last_originals = originals
+                nodes = [node for node in self._located if isinstance(node, IncludedRouter)]
+                beneath = [route for node in nodes for route in node.effective_low_priority_routes()]
+                self._last_routes = (*self._last_located, *beneath)
+                self._last_seen = self._seen
+        return self._last_routes
 
     def _locate(self, routes: Sequence[BaseRoute]) -> Iterator[BaseRoute]:
         """Make the twins of routes, and nodes for the routers that are included further down."""
@@ -241,3 +260,11 @@ def effective(routes: Sequence[BaseRoute]) -> Iterator[BaseRoute]:
             yield from route.effective_routes()
         else:
             yield route
+
+
+def low_priority(router: Any) -> Iterator[BaseRoute]:
+    """List what a router serves after all other routes, its own first."""
+    yield from router._low_priority_routes
+    for route in router.routes:
+        if isinstance(route, IncludedRouter):
+            yield from route.effective_low_priority_routes()
