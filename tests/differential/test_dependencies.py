@@ -5,6 +5,7 @@ Each callable writes into an event log; status, body and log must be equal under
 
 from dataclasses import dataclass, field
 
+import pytest
 from hypothesis import given, strategies as st
 
 from .harness import FRAMEWORKS, Pair, Sent, load
@@ -263,3 +264,19 @@ def test_an_override_that_cannot_be_used_is_refused_as_the_dependency_would_be()
     )
 
     assert Pair(PREAMBLE + source).get("/").raised == "DependencyScopeError"
+
+
+@pytest.mark.parametrize("scopes", [("['a']", "['a']", "[]"), ("['a', 'b', 'a']", "['b', 'c']", "['a']"), ("[]",) * 3])
+def test_scopes_that_are_asked_for_twice_are_told_as_fastapi_tells_them(scopes: tuple[str, str, str]) -> None:
+    """They end up in `WWW-Authenticate`, which clients read."""
+    source = (
+        "def told(scopes: SecurityScopes):\n    log.append(scopes.scopes)\n    return scopes.scope_str\n"
+        f"def inner(a: Annotated[str, Security(told, scopes={scopes[2]})]):\n    return a\n"
+        f"def middle(s: SecurityScopes, a: Annotated[str, Security(inner, scopes={scopes[1]})]):\n"
+        "    return [s.scopes, a]\n"
+        f"@app.get('/')\ndef endpoint(a: Annotated[Any, Security(middle, scopes={scopes[0]})]):\n    return a\n"
+    )
+    pair = Pair(PREAMBLE + CHUNKS + HANDLERS + source)
+
+    pair.get("/")
+    pair.openapi()

@@ -195,7 +195,7 @@ def call_key(call: Call, sees_scopes: dict[int, bool] | None = None) -> CallKey:
         sees_scopes: Answers kept from call to call while one tree is walked, by `id`.
     """
     memo = {} if sees_scopes is None else sees_scopes
-    scopes = tuple(sorted(call.oauth_scopes)) if _sees_scopes(call, memo) else ()
+    scopes = tuple(sorted(set(call.oauth_scopes))) if _sees_scopes(call, memo) else ()
     return call.call, scopes, call.lifetime or ""
 
 

@@ -69,7 +69,8 @@ class Call:
     @property
     def oauth_scopes(self) -> tuple[str, ...]:
         """Scopes asked for on the way from the endpoint to here, each once, outermost first."""
-        return tuple(dict.fromkeys((*self.parent_scopes, *self.own_scopes)))
+        own = (scope for scope in dict.fromkeys(self.own_scopes) if scope not in self.parent_scopes)
+        return (*self.parent_scopes, *own)
 
 
 StreamKind: TypeAlias = Literal["jsonl", "sse", "raw"]

@@ -102,7 +102,11 @@ class _TreeBuilder:
             marker = cast(DependencyMarker, slot.meta)
             if call.is_generator and call.lifetime == "request" and marker.scope == "function":
                 raise ScopeMismatch(getattr(call.call, "__name__", "<unnamed_callable>"), slot.name, call.origin)
-            call.dependencies.append(self.dependency(marker, slot.name, call.oauth_scopes, call.origin))
+            scopes = (
+                *call.parent_scopes,
+                *call.own_scopes,
+            )  # a scope asked for twice is told twice below, as in FastAPI
+            call.dependencies.append(self.dependency(marker, slot.name, scopes, call.origin))
         elif slot.source == "context":
             call.contexts.append((slot.name, cast(ContextKind, slot.meta)))
         else:
