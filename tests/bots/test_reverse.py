@@ -1,0 +1,815 @@
+"""What peers that call us see, over real sockets."""
+
+import asyncio
+import json
+import logging
+from typing import Any
+
+import pytest
+
+from slipstream.bots.adapters import Bot
+from slipstream.bots.drivers import HTTPRequest, HTTPResponse
+from slipstream.bots.exception import CallInterrupted, WebSocketClosed
+from slipstream.bots.testing import FakePlatform, Refused
+
+from .support import KNOWN, Script, bot_class, make_driver, served
+
+pytestmark = pytest.mark.anyio
+
+MiB = 1024 * 1024
+
+
+# Events by HTTP
+
+
+@pytest.mark.parametrize("path", ["/scripted/", "/scripted/http", "/scripted/http/"])
+async def test_an_event_that_is_posted_is_answered_with_200_and_handled(script: Script, path: str) -> None:
+    """The documented addresses, the one that the original redirected included."""
+    driver = make_driver(script)
+
+    async with served(driver) as server, FakePlatform() as platform:
+        answer = await platform.post(server.http + path, b"hello", KNOWN)
+        got = await script.messages(1)
+
+    assert (answer.status, answer.body) == (200, b"")
+    assert got == [b"hello"]
+
+
+async def test_the_adapter_sees_the_request_that_came(script: Script) -> None:
+    """Lower-case names, the last of several headers, the query as it was."""
+    driver = make_driver(script)
+
+    async with served(driver) as server, FakePlatform() as platform:
+        await platform.post(server.http + "/scripted/http?a=%20b", b"x", {**KNOWN, "X-One": "1", "x-one": "2"})
+
+    [request] = script.requests
+    assert isinstance(request, HTTPRequest)
+    assert (request.http_version, request.scheme, request.path) == ("1.1", "http", "/scripted/http")
+    assert (request.query_string, request.method, request.body, request.type) == (b"a=%20b", "POST", b"x", "http")
+    assert request.headers["x-one"] == "2"
+
+
+async def test_a_bot_made_for_a_post_is_not_among_the_connected(script: Script) -> None:
+    """It lasts as long as its event."""
+    driver = make_driver(script)
+    seen: list[Any] = []
+
+    async def handle(bot: Bot, message: bytes) -> None:
+        seen.append((bot.self_id, driver.bots))
+
+    script.handle = handle
+    async with served(driver) as server, FakePlatform() as platform:
+        await platform.post(server.http + "/scripted/", b"x", KNOWN)
+        await script.messages(1)
+
+    assert seen == [("1", {})]
+
+
+async def test_a_post_is_answered_before_its_handler_ends(script: Script) -> None:
+    """A platform does not wait for a slow handler."""
+    driver, go_on = make_driver(script), asyncio.Event()
+
+    async def handle(bot: Bot, message: bytes) -> None:
+        await go_on.wait()
+
+    script.handle = handle
+    async with served(driver) as server, FakePlatform() as platform:
+        answer = await platform.post(server.http + "/scripted/", b"x", KNOWN)
+        is_handled = not script.got.empty()
+        go_on.set()
+        await script.messages(1)
+
+    assert (answer.status, is_handled) == (200, False)
+
+
+async def test_a_post_to_an_unknown_adapter_is_answered_with_404(script: Script) -> None:
+    """In the words of the original."""
+    async with served(make_driver(script)) as server, FakePlatform() as platform:
+        answer = await platform.post(server.http + "/nobody/", b"x", KNOWN)
+
+    assert (answer.status, answer.body) == (404, b'{"detail":"adapter not found"}')
+
+
+async def test_a_post_with_a_wrong_token_sees_the_adapters_status_headers_and_words(script: Script) -> None:
+    """The original dropped the headers."""
+    async with served(make_driver(script)) as server, FakePlatform() as platform:
+        answer = await platform.post(server.http + "/scripted/", b"x", {"authorization": "Bearer guess"})
+
+    assert (answer.status, answer.body) == (403, b'{"detail":"wrong token"}')
+    assert answer.headers["x-hint"] == "ask the admin"
+    assert script.got.empty()
+
+
+async def test_a_post_without_an_id_is_answered_with_401(script: Script) -> None:
+    """What a falsy id means where the adapter gives no answer."""
+    async with served(make_driver(script)) as server, FakePlatform() as platform:
+        answer = await platform.post(server.http + "/scripted/", b"x", {"authorization": "Bearer secret"})
+
+    assert (answer.status, answer.body) == (401, b'{"detail":"Unauthorized"}')
+
+
+def answering(script: Script, self_id: str | None, answer: HTTPResponse | None) -> type[Bot]:
+    class Answering(bot_class(script)):  # type: ignore[misc]
+        @classmethod
+        async def check_permission(cls, driver: Any, request: Any) -> Any:
+            return self_id, answer
+
+    return Answering
+
+
+async def post_to(script: Script, self_id: str | None, answer: HTTPResponse | None) -> Any:
+    driver = make_driver()
+    driver.register_adapter("scripted", answering(script, self_id, answer))
+    async with served(driver) as server, FakePlatform() as platform:
+        return await platform.post(server.http + "/scripted/", b"x", KNOWN)
+
+
+async def test_an_accepted_post_is_answered_as_the_adapter_says(script: Script) -> None:
+    """Status, headers and body, bytes as they are."""
+    answer = await post_to(script, "1", HTTPResponse(202, b"\xff\x00", {"content-type": "x/y", "x-a": "b"}))
+
+    assert (answer.status, answer.body, answer.headers["content-type"]) == (202, b"\xff\x00", "x/y")
+    assert answer.headers["x-a"] == "b"
+
+
+async def test_an_accepted_post_may_be_answered_with_204(script: Script) -> None:
+    """No body goes with it, whatever the adapter gave."""
+    answer = await post_to(script, "1", HTTPResponse(204, b"nothing"))
+
+    assert (answer.status, answer.body) == (204, b"")
+
+
+async def test_a_refusal_with_204_is_a_204(script: Script) -> None:
+    """The original answered 500."""
+    answer = await post_to(script, None, HTTPResponse(204, b"nothing"))
+
+    assert (answer.status, answer.body) == (204, b"")
+
+
+async def test_a_refusal_that_is_no_utf8_is_still_sent(script: Script) -> None:
+    """The original answered 500."""
+    answer = await post_to(script, None, HTTPResponse(400, b"bad \xff"))
+
+    assert (answer.status, json.loads(answer.body)) == (400, {"detail": "bad �"})
+
+
+async def test_headers_that_would_split_the_answer_are_left_out(script: Script) -> None:
+    """An adapter that echoes input into a header opens no hole."""
+    refused = HTTPResponse(400, b"no", {"x-a": "1\r\nx-evil: 1", "content-length": "999", "x-b": "2"})
+
+    answer = await post_to(script, None, refused)
+
+    assert answer.status == 400
+    assert "x-evil" not in answer.headers
+    assert answer.headers["x-b"] == "2"
+
+
+async def test_a_status_that_is_none_is_answered_with_500(script: Script) -> None:
+    """A mistake in the adapter is the server's fault."""
+    answer = await post_to(script, None, HTTPResponse(1000))
+
+    assert answer.status == 500
+
+
+async def test_a_get_is_answered_with_405(script: Script) -> None:
+    """The addresses take events and nothing else."""
+    async with served(make_driver(script)) as server:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(b"GET /scripted/http HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        head = await reader.readline()
+        writer.close()
+        await writer.wait_closed()
+
+    assert head.startswith(b"HTTP/1.1 405 ")
+
+
+async def test_a_body_of_20_mib_is_answered_with_413(script: Script) -> None:
+    """As long a body as a frame is taken, and no longer."""
+    async with served(make_driver(script)) as server:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(b"POST /scripted/ HTTP/1.1\r\nHost: x\r\nContent-Length: 20971520\r\n\r\n")
+        head = await reader.readline()
+        writer.close()
+
+    assert head.startswith(b"HTTP/1.1 413 ")
+
+
+class Broken(RuntimeError):
+    """Something that went wrong on purpose."""
+
+
+def asking(script: Script, ask: Any) -> type[Bot]:
+    class Asking(bot_class(script)):  # type: ignore[misc]
+        @classmethod
+        async def check_permission(cls, driver: Any, request: Any) -> Any:
+            return await ask()
+
+    return Asking
+
+
+async def broken() -> Any:
+    raise Broken("a secret")
+
+
+async def hanging() -> Any:
+    await asyncio.Event().wait()
+
+
+async def test_a_peer_sees_500_when_check_permission_raises(script: Script) -> None:
+    """By HTTP and by WebSocket, and nothing of what went wrong."""
+    driver = make_driver()
+    driver.register_adapter("scripted", asking(script, broken))
+
+    async with served(driver) as server, FakePlatform() as platform:
+        answer = await platform.post(server.http + "/scripted/", b"x", KNOWN)
+        with pytest.raises(Refused) as refused:
+            await platform.dial(server.ws + "/scripted/ws", KNOWN)
+
+    assert (answer.status, refused.value.status) == (500, 500)
+    assert b"secret" not in answer.body + refused.value.body
+
+
+async def test_a_peer_sees_503_when_check_permission_hangs(script: Script) -> None:
+    """After the time that hooks have."""
+    driver = make_driver(slipstream_hook_timeout=0.01)
+    driver.register_adapter("scripted", asking(script, hanging))
+
+    async with served(driver) as server, FakePlatform() as platform:
+        answer = await platform.post(server.http + "/scripted/", b"x", KNOWN)
+        with pytest.raises(Refused) as refused:
+            await platform.dial(server.ws + "/scripted/ws", KNOWN)
+
+    assert (answer.status, refused.value.status) == (503, 503)
+
+
+# WebSockets: coming in
+
+
+@pytest.mark.parametrize("path", ["/scripted/ws", "/scripted/ws/"])
+async def test_a_peer_that_dials_is_among_the_bots_until_it_leaves(script: Script, path: str) -> None:
+    """Connect hooks, frames, disconnect hooks, in this order."""
+    driver, story = make_driver(script), []
+    left = asyncio.Event()
+
+    @driver.on_bot_connect
+    async def connected(bot: Bot) -> None:
+        story.append(("connected", bot.self_id, list(driver.bots)))
+
+    @driver.on_bot_disconnect
+    async def disconnected(bot: Bot) -> None:
+        story.append(("disconnected", bot.self_id, list(driver.bots)))
+        left.set()
+
+    async with served(driver) as server, FakePlatform() as platform:
+        peer = await platform.dial(server.ws + path, KNOWN)
+        await peer.send("hello")
+        await script.messages(1)
+        await peer.close()
+        await left.wait()
+
+    assert story == [("connected", "1", ["1"]), ("disconnected", "1", [])]
+
+
+async def test_frames_of_both_kinds_reach_the_handler_as_bytes(script: Script) -> None:
+    """A binary frame closed the original's connection."""
+    async with served(make_driver(script)) as server, FakePlatform() as platform:
+        peer = await platform.dial(server.ws + "/scripted/ws", KNOWN)
+        await peer.send("text ü")
+        await peer.send(b"\x00\xff")
+        got = await script.messages(2)
+
+        assert peer.is_open
+    assert got == ["text ü".encode(), b"\x00\xff"]
+
+
+async def test_a_bot_answers_with_text_and_binary(script: Script) -> None:
+    """Both ways out."""
+
+    async def handle(bot: Any, message: bytes) -> None:
+        await bot.request.send("text")
+        await bot.request.send_bytes(b"\xff")
+
+    script.handle = handle
+    async with served(make_driver(script)) as server, FakePlatform() as platform:
+        peer = await platform.dial(server.ws + "/scripted/ws", KNOWN)
+        await peer.send("go")
+
+        assert [await peer.receive(), await peer.receive()] == ["text", b"\xff"]
+
+
+async def test_a_dialling_peer_with_a_wrong_token_sees_the_adapters_answer_before_the_upgrade(script: Script) -> None:
+    """Status, headers and body; the original sent a bare 403 whatever the adapter said."""
+    async with served(make_driver(script)) as server, FakePlatform() as platform:
+        with pytest.raises(Refused) as refused:
+            await platform.dial(server.ws + "/scripted/ws", {"authorization": "Bearer guess", "x-self-id": "1"})
+
+    assert (refused.value.status, refused.value.body) == (403, b'{"detail":"wrong token"}')
+    assert refused.value.headers["x-hint"] == "ask the admin"
+
+
+@pytest.mark.parametrize(("settings", "status"), [({}, 418), ({"slipstream_ws_refusal_status": 403}, 403)])
+async def test_a_refused_websocket_has_the_status_of_the_adapter_or_of_the_switch(
+    script: Script, settings: dict[str, Any], status: int
+) -> None:
+    """The original's 403 for all is a setting."""
+    driver = make_driver(**settings)
+    driver.register_adapter("scripted", answering(script, None, HTTPResponse(418)))
+
+    async with served(driver) as server, FakePlatform() as platform:
+        with pytest.raises(Refused) as refused:
+            await platform.dial(server.ws + "/scripted/ws", KNOWN)
+
+    assert refused.value.status == status
+
+
+async def test_a_websocket_without_an_id_or_with_an_unknown_adapter_is_a_403(script: Script) -> None:
+    """Where nobody says otherwise."""
+    async with served(make_driver(script)) as server, FakePlatform() as platform:
+        with pytest.raises(Refused) as nameless:
+            await platform.dial(server.ws + "/scripted/ws", {"authorization": "Bearer secret"})
+        with pytest.raises(Refused) as unknown:
+            await platform.dial(server.ws + "/nobody/ws", KNOWN)
+
+    assert (nameless.value.status, unknown.value.status) == (403, 403)
+
+
+async def test_an_accepted_websocket_carries_the_adapters_headers(script: Script) -> None:
+    """In the answer to the handshake."""
+    driver = make_driver()
+    driver.register_adapter("scripted", answering(script, "1", HTTPResponse(200, None, {"x-session": "7"})))
+
+    async with served(driver) as server, FakePlatform() as platform:
+        peer = await platform.dial(server.ws + "/scripted/ws", KNOWN)
+
+        assert peer.response is not None
+        assert peer.response.headers["x-session"] == "7"
+
+
+# The same id again
+
+
+async def test_a_second_connection_with_an_id_in_use_sees_403_and_the_first_lives(script: Script) -> None:
+    """The default: the older stays."""
+    async with served(make_driver(script)) as server, FakePlatform() as platform:
+        first = await platform.dial(server.ws + "/scripted/ws", KNOWN)
+        with pytest.raises(Refused) as refused:
+            await platform.dial(server.ws + "/scripted/ws", KNOWN)
+        await first.send("still here")
+
+        assert await script.messages(1) == [b"still here"]
+    assert (refused.value.status, refused.value.body) == (403, b'{"detail":"bot \'1\' is connected already"}')
+
+
+async def test_by_choice_the_older_connection_is_closed_with_4409_and_the_newer_takes_its_place(
+    script: Script,
+) -> None:
+    """For peers that come back before we have noticed that they were gone."""
+    driver = make_driver(script, slipstream_duplicate_ids="replace")
+
+    async with served(driver) as server, FakePlatform() as platform:
+        first = await platform.dial(server.ws + "/scripted/ws", KNOWN)
+        second = await platform.dial(server.ws + "/scripted/ws", KNOWN)
+        end = await first.ended()
+        await second.send("me")
+
+        assert await script.messages(1) == [b"me"]
+        assert list(driver.bots) == ["1"]
+    assert end.code == 4409
+
+
+async def test_a_peer_that_lingers_after_its_close_frame_frees_its_id_at_once(script: Script) -> None:
+    """The original held the id for 10 s."""
+    driver, left = make_driver(script), asyncio.Event()
+
+    @driver.on_bot_disconnect
+    async def disconnected(bot: Bot) -> None:
+        left.set()
+
+    async with served(driver) as server, FakePlatform() as platform:
+        first = await platform.dial(server.ws + "/scripted/ws", KNOWN)
+        first.linger()
+        async with asyncio.timeout(1):
+            await left.wait()
+        second = await platform.dial(server.ws + "/scripted/ws", KNOWN)
+
+        assert second.is_open
+        first.drop()
+
+
+# Frames that are none
+
+
+@pytest.mark.parametrize(
+    ("spoil", "code"),
+    [
+        (lambda peer: peer.bad_text(), 1007),
+        (lambda peer: peer.unmasked(), 1002),
+        (lambda peer: peer.garbage(b"\xb3\x80\x00\x00\x00\x00"), 1002),
+    ],
+    ids=["bad UTF-8", "unmasked", "reserved bits and opcode"],
+)
+async def test_a_malformed_frame_closes_the_connection_with_its_code(script: Script, spoil: Any, code: int) -> None:
+    """1007 for text that is no UTF-8, 1002 for what is no frame; nothing reaches the handler."""
+    async with served(make_driver(script)) as server, FakePlatform() as platform:
+        peer = await platform.dial(server.ws + "/scripted/ws", KNOWN)
+        spoil(peer)
+
+        assert (await peer.ended()).code == code
+    assert script.got.empty()
+
+
+async def test_a_frame_of_20_mib_is_closed_with_1009_and_one_of_15_is_handled(script: Script) -> None:
+    """The limit is 16 MiB."""
+    async with served(make_driver(script)) as server, FakePlatform() as platform:
+        peer = await platform.dial(server.ws + "/scripted/ws", KNOWN)
+        await peer.send(bytes(15 * MiB))
+        [got] = await script.messages(1)
+        await peer.send(bytes(20 * MiB))
+
+        assert (await peer.ended()).code == 1009
+    assert len(got) == 15 * MiB
+
+
+async def test_our_own_limit_holds_where_the_servers_is_wider(script: Script) -> None:
+    """Whoever serves the application."""
+    driver = make_driver(script, slipstream_ws_max_size=10)
+
+    async with served(driver, ws_max_size=1000) as server, FakePlatform() as platform:
+        peer = await platform.dial(server.ws + "/scripted/ws", KNOWN)
+        await peer.send("x" * 10)
+        await peer.send("x" * 11)
+
+        assert (await peer.ended()).code == 1009
+    assert script.got.get_nowait() == b"x" * 10
+
+
+# Handlers and hooks
+
+
+async def test_a_handler_that_raises_is_logged_and_the_connection_lives(
+    script: Script, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The peer sees nothing of it."""
+
+    async def handle(bot: Bot, message: bytes) -> None:
+        if message == b"bad":
+            raise Broken("on purpose")
+
+    script.handle = handle
+    async with served(make_driver(script)) as server, FakePlatform() as platform:
+        peer = await platform.dial(server.ws + "/scripted/ws", KNOWN)
+        await peer.send("bad")
+        await peer.send("good")
+
+        assert await script.messages(1) == [b"good"]
+        assert peer.is_open
+    assert "handle_message failed" in caplog.text
+    assert "Broken: on purpose" in caplog.text
+
+
+async def test_frames_are_handled_in_order_though_the_first_handler_is_slow(script: Script) -> None:
+    """The original started all at once; the peer can send on meanwhile."""
+    go_on = asyncio.Event()
+
+    async def handle(bot: Bot, message: bytes) -> None:
+        if message == b"0":
+            await go_on.wait()
+
+    script.handle = handle
+    async with served(make_driver(script)) as server, FakePlatform() as platform:
+        peer = await platform.dial(server.ws + "/scripted/ws", KNOWN)
+        for number in range(50):
+            await peer.send(str(number))
+        before = script.got.qsize()
+        go_on.set()
+
+        assert await script.messages(50) == [str(number).encode() for number in range(50)]
+    assert before == 0
+
+
+async def test_by_choice_several_handlers_run_at_once(script: Script) -> None:
+    """For programs that depend on what the original did."""
+    both = asyncio.Barrier(2)
+
+    async def handle(bot: Bot, message: bytes) -> None:
+        await both.wait()
+
+    script.handle = handle
+    driver = make_driver(script, slipstream_concurrency=2)
+    async with served(driver) as server, FakePlatform() as platform:
+        peer = await platform.dial(server.ws + "/scripted/ws", KNOWN)
+        await peer.send("1")
+        await peer.send("2")
+
+        assert sorted(await script.messages(2)) == [b"1", b"2"]
+
+
+async def test_by_choice_a_peer_that_is_faster_than_the_handler_is_closed_with_1013(script: Script) -> None:
+    """And a POST is answered with 503, to be sent again."""
+    go_on, begun = asyncio.Event(), asyncio.Event()
+
+    async def handle(bot: Bot, message: bytes) -> None:
+        begun.set()
+        await go_on.wait()
+
+    script.handle = handle
+    driver = make_driver(script, slipstream_queue=1, slipstream_queue_policy="close")
+    async with served(driver) as server, FakePlatform() as platform:
+        peer = await platform.dial(server.ws + "/scripted/ws", KNOWN)
+        await peer.send("1")
+        await begun.wait()
+        await peer.send("2")
+        await peer.send("3")
+        end = await peer.ended()
+        answer = await platform.post(server.http + "/scripted/", b"4", KNOWN)
+        go_on.set()
+
+        assert await script.messages(2) == [b"1", b"2"]
+    assert end.code == 1013
+    assert (answer.status, answer.headers["retry-after"]) == (503, "1")
+
+
+async def test_by_choice_the_oldest_frame_that_waits_is_dropped(
+    script: Script, caplog: pytest.LogCaptureFixture
+) -> None:
+    """And counted in the log."""
+    go_on, begun = asyncio.Event(), asyncio.Event()
+
+    async def handle(bot: Bot, message: bytes) -> None:
+        begun.set()
+        if message == b"1":
+            await go_on.wait()
+
+    script.handle = handle
+    driver = make_driver(script, slipstream_queue=1, slipstream_queue_policy="drop_oldest")
+    async with served(driver) as server, FakePlatform() as platform:
+        for message in (b"1", b"2", b"3"):
+            await platform.post(server.http + "/scripted/", message, KNOWN)
+            await begun.wait()
+        go_on.set()
+
+        assert await script.messages(2) == [b"1", b"3"]
+    assert "1 frames dropped so far" in caplog.text
+
+
+async def test_a_connect_hook_that_raises_is_logged_and_the_connection_lives(
+    script: Script, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The other hooks are called, frames are handled."""
+    driver, called = make_driver(script), asyncio.Event()
+
+    @driver.on_bot_connect
+    async def fails(bot: Bot) -> None:
+        raise Broken("on purpose")
+
+    @driver.on_bot_connect
+    async def works(bot: Bot) -> None:
+        called.set()
+
+    async with served(driver) as server, FakePlatform() as platform:
+        peer = await platform.dial(server.ws + "/scripted/ws", KNOWN)
+        await peer.send("hello")
+
+        assert await script.messages(1) == [b"hello"]
+        assert called.is_set()
+        assert peer.is_open
+    assert "fails failed" in caplog.text
+
+
+async def test_a_connect_hook_that_hangs_is_given_up_and_frames_are_handled(
+    script: Script, caplog: pytest.LogCaptureFixture
+) -> None:
+    """After the time that hooks have; the peer sees nothing of it."""
+    driver = make_driver(script, slipstream_hook_timeout=0.01)
+
+    @driver.on_bot_connect
+    async def hangs(bot: Bot) -> None:
+        await asyncio.Event().wait()
+
+    async with served(driver) as server, FakePlatform() as platform:
+        peer = await platform.dial(server.ws + "/scripted/ws", KNOWN)
+        await peer.send("hello")
+
+        assert await script.messages(1) == [b"hello"]
+    assert "hangs took more than 0.01 seconds" in caplog.text
+
+
+async def test_frames_wait_until_the_connect_hooks_are_through(script: Script) -> None:
+    """A handler finds what a hook has prepared."""
+    driver, go_on, story = make_driver(script), asyncio.Event(), []
+
+    @driver.on_bot_connect
+    async def prepares(bot: Bot) -> None:
+        await go_on.wait()
+        story.append("hook")
+
+    async def handle(bot: Bot, message: bytes) -> None:
+        story.append("handler")
+
+    script.handle = handle
+    async with served(driver) as server, FakePlatform() as platform:
+        peer = await platform.dial(server.ws + "/scripted/ws", KNOWN)
+        await peer.send("hello")
+        go_on.set()
+        await script.messages(1)
+
+    assert story == ["hook", "handler"]
+
+
+# API calls over the connection
+
+
+async def test_a_handler_gets_the_answer_to_its_api_call_from_a_later_frame(script: Script) -> None:
+    """Though frames are handled in order; this is what adapters of the original do."""
+
+    async def handle(bot: Bot, message: bytes) -> None:
+        script.got.put_nowait(await bot.get_name(user=1))
+
+    script.handle = handle
+    async with served(make_driver(script)) as server, FakePlatform() as platform:
+        peer = await platform.dial(server.ws + "/scripted/ws", KNOWN)
+        await peer.send("who?")
+        asked = await peer.receive_json()
+        await peer.send_json({"echo": "get_name", "data": "Ada"})
+
+        assert await script.messages(2) == ["Ada", b"who?"]
+    assert asked == {"api": "get_name", "echo": "get_name", "user": 1}
+
+
+async def test_a_connect_hook_can_call_the_api(script: Script) -> None:
+    """Though frames wait for the hooks."""
+    driver, name = make_driver(script), asyncio.get_running_loop().create_future()
+
+    @driver.on_bot_connect
+    async def asks(bot: Bot) -> None:
+        name.set_result(await bot.get_name())
+
+    async with served(driver) as server, FakePlatform() as platform:
+        peer = await platform.dial(server.ws + "/scripted/ws", KNOWN)
+        await peer.receive()
+        await peer.send_json({"echo": "get_name", "data": "Ada"})
+
+        assert await name == "Ada"
+
+
+@pytest.mark.parametrize("end", [lambda peer: peer.drop(), lambda peer: peer.linger()], ids=["drop", "close"])
+async def test_an_api_call_in_flight_fails_at_once_when_the_connection_ends(script: Script, end: Any) -> None:
+    """In the original it hung to its time-out."""
+    outcome: asyncio.Future[BaseException] = asyncio.get_running_loop().create_future()
+
+    async def handle(bot: Bot, message: bytes) -> None:
+        try:
+            await bot.get_name()
+        except CallInterrupted as error:
+            outcome.set_result(error)
+
+    script.handle = handle
+    async with served(make_driver(script)) as server, FakePlatform() as platform:
+        peer = await platform.dial(server.ws + "/scripted/ws", KNOWN)
+        await peer.send("go")
+        await peer.receive()
+        end(peer)
+        async with asyncio.timeout(1):
+            error = await outcome
+
+    assert str(error) == "the connection of bot '1' ended during the API call 'get_name'"
+
+
+async def test_a_bot_whose_peer_is_gone_can_neither_send_nor_call(script: Script) -> None:
+    """Both fail at once, with a type of our own."""
+    driver, gone = make_driver(script), asyncio.get_running_loop().create_future()
+
+    @driver.on_bot_disconnect
+    async def disconnected(bot: Bot) -> None:
+        gone.set_result(bot)
+
+    async with served(driver) as server, FakePlatform() as platform:
+        peer = await platform.dial(server.ws + "/scripted/ws", KNOWN)
+        await peer.close(4000, "enough")
+        bot = await gone
+        with pytest.raises(WebSocketClosed) as closed:
+            await bot.request.send("hello")
+        with pytest.raises(CallInterrupted):
+            await bot.get_name()
+
+    assert bot.request.closed
+    assert (closed.value.code, closed.value.reason) == (4000, "enough")
+
+
+async def test_a_bot_can_end_its_connection_with_a_code(script: Script) -> None:
+    """The peer sees it, and the id is free at once."""
+    driver = make_driver(script)
+
+    async def handle(bot: Any, message: bytes) -> None:
+        await bot.request.close(4001)
+        assert driver.bots == {}
+
+    script.handle = handle
+    async with served(driver) as server, FakePlatform() as platform:
+        peer = await platform.dial(server.ws + "/scripted/ws", KNOWN)
+        await peer.send("go")
+
+        assert (await peer.ended()).code == 4001
+        assert await script.messages(1) == [b"go"]
+
+
+async def test_whoever_waits_in_receive_gets_the_next_frame(script: Script) -> None:
+    """And `handle_message` does not; text or bytes as is asked for."""
+    driver, got = make_driver(script), asyncio.Queue[Any]()
+
+    @driver.on_bot_connect
+    async def greets(bot: Any) -> None:
+        await bot.request.send("who are you?")
+        got.put_nowait(await bot.request.receive())
+        await bot.request.send("and?")
+        got.put_nowait(await bot.request.receive_bytes())
+
+    async with served(driver) as server, FakePlatform() as platform:
+        peer = await platform.dial(server.ws + "/scripted/ws", KNOWN)
+        await peer.receive()
+        await peer.send(b"Ada")
+        await peer.receive()
+        await peer.send("Bob")
+        await peer.send("an event")
+
+        assert [await got.get(), await got.get()] == ["Ada", b"Bob"]
+        assert await script.messages(1) == [b"an event"]
+
+
+# The end
+
+
+async def test_shutdown_waits_for_handlers_and_then_closes_with_1012(script: Script) -> None:
+    """What has been received is handled, and its answer reaches the peer before the goodbye."""
+    driver, begun, go_on, story = make_driver(script), asyncio.Event(), asyncio.Event(), []
+
+    @driver.on_bot_disconnect
+    async def disconnected(bot: Bot) -> None:
+        story.append("disconnect hook")
+
+    @driver.on_shutdown
+    async def stopped() -> None:
+        story.append("shutdown hook")
+
+    async def handle(bot: Any, message: bytes) -> None:
+        begun.set()
+        await go_on.wait()
+        await bot.request.send("done")
+
+    script.handle = handle
+    async with served(driver) as server, FakePlatform() as platform:
+        peer = await platform.dial(server.ws + "/scripted/ws", KNOWN)
+        await peer.send("go")
+        await begun.wait()
+        server.stop()
+        with pytest.raises((Refused, OSError)):
+            for _ in range(1000):  # the server looks for the signal ten times a second
+                late = await platform.dial(server.ws + "/scripted/ws", {**KNOWN, "x-self-id": "2"})
+                await late.close()
+        go_on.set()
+
+        assert await peer.receive() == "done"
+        end = await peer.ended()
+    assert (end.code, end.reason) == (1012, "service restart")
+    assert story[-2:] == ["disconnect hook", "shutdown hook"]
+
+
+async def test_shutdown_does_not_wait_for_ever(script: Script, caplog: pytest.LogCaptureFixture) -> None:
+    """What is not handled in time is cancelled, and counted in the log."""
+    driver, begun = make_driver(script, slipstream_drain_timeout=0.01), asyncio.Event()
+
+    async def handle(bot: Any, message: bytes) -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    script.handle = handle
+    async with served(driver) as server, FakePlatform() as platform:
+        peer = await platform.dial(server.ws + "/scripted/ws", KNOWN)
+        await peer.send("1")
+        await peer.send("2")
+        await begun.wait()
+        server.stop()
+
+        assert (await peer.ended()).code == 1012
+    assert "2 frames were received and not handled in time" in caplog.text
+
+
+async def test_what_the_driver_serves_is_in_the_application_as_other_routes_are(script: Script) -> None:
+    """They are compiled; a program adds its own beside them, documented by choice."""
+    driver = make_driver(script, fastapi_openapi_url="/openapi.json")
+
+    @driver.server_app.get("/me/{number}")
+    async def me(number: int) -> int:
+        return number
+
+    source = "\n".join(getattr(route, "source", "") for route in driver.server_app.routes)
+    paths = driver.server_app.openapi()["paths"]
+
+    assert "receive_event" in source
+    assert set(paths) == {"/{adapter}/", "/{adapter}/http", "/{adapter}/http/", "/me/{number}"}
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> None:
+    """uvicorn reports each answer that refuses a handshake as an error; it is none."""
+    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
