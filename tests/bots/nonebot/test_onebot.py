@@ -129,9 +129,11 @@ def test_the_bot_stops_with_a_close_frame_to_those_who_dialled_it() -> None:
     run(scenario())
 
 
-@pytest.mark.parametrize("driver", ["slipstream.bots.nonebot", "~fastapi+slipstream.bots.nonebot"])
+@pytest.mark.parametrize(
+    "driver", ["slipstream.bots.nonebot", "~none+slipstream.bots.nonebot", "~fastapi+slipstream.bots.nonebot"]
+)
 def test_the_bot_dials_a_platform_and_both_talk(driver: str) -> None:
-    """Forward WebSocket; also with our clients beneath NoneBot's own server."""
+    """Forward WebSocket; also with our clients beneath NoneBot's own servers."""
 
     async def scenario() -> None:
         talked: asyncio.Future[None] = asyncio.get_running_loop().create_future()
