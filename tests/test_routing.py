@@ -202,7 +202,7 @@ def test_an_option_that_does_not_exist_is_refused_by_name(owner: Any, function: 
         call(owner())
 
 
-@pytest.mark.parametrize("made", ["APIRouter", "APIRoute"])
+@pytest.mark.parametrize("made", ["APIRouter", "APIRoute", "FastAPI"])
 def test_a_class_refuses_an_option_that_does_not_exist(made: str) -> None:
     """The same when an application, a router or a route is made."""
     arguments = ("/x", answer) if made == "APIRoute" else ()
