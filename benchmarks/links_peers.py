@@ -17,7 +17,7 @@ from urllib.parse import parse_qs, urlsplit
 import uvicorn
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.asyncio.server import Server, ServerConnection, serve
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from websockets.http11 import Request, Response
 
 from slipstream import FastAPI
@@ -177,7 +177,7 @@ class HttpFeed:
         for peer in tuple(self._peers):
             peer.transport.abort()
         while self._peers:
-            await asyncio.sleep(0)
+            await asyncio.sleep(0)  # noqa: ASYNC110 - each needs a step or two of the loop to notice
 
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._peers.add(writer)
@@ -239,7 +239,7 @@ class Served:
     def __init__(self, app: FastAPI, port: int = 0) -> None:
         config = uvicorn.Config(
             app, "127.0.0.1", port, log_level="error", ws="websockets-sansio", ws_ping_interval=None, lifespan="on",
-            timeout_graceful_shutdown=5,
+            timeout_graceful_shutdown=1,
         )  # fmt: skip
         self._server = uvicorn.Server(config)
         self._task: asyncio.Task[None] | None = None
@@ -279,7 +279,7 @@ class Caller:
             try:
                 async with asyncio.timeout(5):
                     peer = await connect(self.url, proxy=None, ping_interval=None, close_timeout=0.2)
-            except OSError:
+            except (OSError, InvalidHandshake):  # our side is restarting
                 await asyncio.sleep(0.01)
                 continue
             try:

@@ -41,6 +41,19 @@ async def test_a_full_queue_that_waits_holds_its_reader() -> None:
     assert not inbox.is_blocked
 
 
+async def test_nobody_overtakes_whoever_waits_for_room() -> None:
+    """Two connections of one peer bring events in order; the queue must not turn it round."""
+    inbox: Inbox[int] = Inbox(1, "wait")
+    await inbox.put(1)
+    first = asyncio.ensure_future(inbox.put(2))
+    await settle()
+    assert await inbox.get() == 1  # there is room now, and the first has not noticed yet
+    second = asyncio.ensure_future(inbox.put(3))
+
+    assert [await inbox.get(), await inbox.get()] == [2, 3]
+    await asyncio.gather(first, second)
+
+
 async def test_a_full_queue_that_drops_lets_the_oldest_go() -> None:
     """For a price feed the latest counts; what goes is counted and told."""
     told: list[int] = []

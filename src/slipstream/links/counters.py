@@ -24,8 +24,8 @@ class Counters:
     dropped: int = 0
     """Events that a full queue let go, by the policy "drop_oldest"."""
     refused: int = 0
-    """Events that came while the link was stopping, or with the queue full and the policy "close"; a peer that
-    resumes sends them again."""
+    """Events that came while the link was stopping, over a connection that its peer had replaced, or with the queue
+    full and the policy "close"; a peer that resumes sends them again."""
     lost: int = 0
     """Events that were received and not handled when the time to drain was over."""
     sent: int = 0

@@ -130,7 +130,8 @@ class AcceptRunner(_Inbound):
         if link.is_stopping or (old is not None and self._duplicates == "refuse"):
             await websocket.close(1008)
             return
-        if old is not None and self._duplicates == "replace":
+        if known is not None and old is not None and self._duplicates == "replace":
+            known.replaced.add(old)
             await old.close(REPLACED, "replaced by a newer connection")
         offered = websocket.scope.get("subprotocols", ())
         subprotocol = next((each for each in offered if each in self._subprotocols), None)

@@ -43,7 +43,7 @@ class Inbox(Generic[T]):
         self._on_drop = on_drop
         self._items: deque[T] = deque()
         self._changed: deque[asyncio.Future[None]] = deque()
-        self._putters = 0
+        self._putters: deque[object] = deque()
         self._idle: deque[asyncio.Future[None]] = deque()
 
     def __len__(self) -> int:
@@ -52,7 +52,7 @@ class Inbox(Generic[T]):
     @property
     def is_blocked(self) -> bool:
         """Whether somebody waits for room: the handlers are slower than the peer."""
-        return self._putters > 0
+        return bool(self._putters)
 
     async def put(self, item: T) -> None:
         """Add an item, by the policy.
@@ -64,23 +64,31 @@ class Inbox(Generic[T]):
             QueueFull: It is full and the policy is "close".
             QueueClosed: It has been closed.
         """
-        while self._is_full() and not self.is_closed:
+        if self.policy == "wait":
+            await self._turn()
+        elif self._is_full() and not self.is_closed:
             if self.policy == "close":
                 raise QueueFull
-            if self.policy == "drop_oldest":
-                self._drop()
-                break
-            self._putters += 1
-            try:
-                await self._wait()
-            finally:
-                self._putters -= 1
+            self._drop()
         if self.is_closed:
             raise QueueClosed
         self._items.append(item)
         self.unfinished += 1
         self.high_water = max(self.high_water, len(self._items))
         self._wake()
+
+    async def _turn(self) -> None:
+        """Wait for room, and for those who waited before."""
+        if not (self._is_full() or self._putters):
+            return
+        ticket = object()
+        self._putters.append(ticket)
+        try:
+            while (self._is_full() or self._putters[0] is not ticket) and not self.is_closed:
+                await self._wait()
+        finally:
+            self._putters.remove(ticket)
+            self._wake()
 
     def _is_full(self) -> bool:
         return len(self._items) >= (self.size * 2 if self.can_overflow and self.policy == "wait" else self.size)

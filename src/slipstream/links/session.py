@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
+from weakref import WeakSet
 
 from pydantic import ValidationError
 
@@ -85,6 +86,7 @@ class Session:
         self.handled_id: Any = None
         self.is_draining = False
         self.is_ready = False
+        self.replaced: WeakSet[Connection] = WeakSet()
         self.quiet = asyncio.Event()
         self._sending = asyncio.Lock()
         self._workers: list[asyncio.Task[Any]] = []
@@ -146,8 +148,7 @@ class Session:
         if self.pending.expects_replies and self._is_reply(raw):
             return False
         counters.received += 1
-        if self.is_draining:
-            counters.refused += 1
+        if self._refuses(connection):
             return False
         if handler is None or self.is_conversation:
             return await self._enqueue(Item(connection, raw, None, outcome))
@@ -164,8 +165,7 @@ class Session:
         """Take one event from an answer that has been parsed; see `deliver`."""
         handler, counters = self.link.handler, self.link.counters
         counters.received += 1
-        if self.is_draining:
-            counters.refused += 1
+        if self._refuses(connection):
             return False
         try:
             event = value if handler is None else handler.read_value(value)
@@ -173,6 +173,16 @@ class Session:
             self._skip(error)
             return False
         return await self._accept(connection, event, outcome)
+
+    def _refuses(self, connection: Connection) -> bool:
+        """Whether to let an event go: while stopping, or from a connection whose peer has connected anew.
+
+        The new connection has been told the latest id by then; what the old one still brings would come between.
+        """
+        if self.is_draining or connection in self.replaced:
+            self.link.counters.refused += 1
+            return True
+        return False
 
     async def _accept(self, connection: Connection, event: Any, outcome: "asyncio.Future[Any] | None") -> bool:
         try:
