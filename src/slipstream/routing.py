@@ -325,6 +325,9 @@ class APIRouter(routing.Router):
     is_root = False
     """Whether it is an application's own, which no prefix comes before."""
 
+    mark = 0
+    """How often somebody said that routes were changed in place."""
+
     @unpacks(RouterOptions, RouterDefaults)
     def __init__(self, *, route_class: type[APIRoute] = APIRoute, **options: Unpack[RouterOptions]) -> None:
         given = completed(RouterDefaults, options, type(self).__name__)
@@ -633,6 +636,7 @@ class APIRouter(routing.Router):
 
     def _mark_routes_changed(self) -> None:
         """Say that routes have changed, as packages do that change them in place; the lists say it by themselves."""
+        self.mark += 1
         version.bump()
 
     @property

@@ -7,6 +7,7 @@ are under the prefix are twins, made when they are asked for and kept until some
 import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from operator import is_not
 from typing import Any, cast
 
 from starlette import routing
@@ -128,6 +129,38 @@ def first(*limits: int | None) -> int | None:
     return next((limit for limit in limits if limit is not None), None)
 
 
+class Twins:
+    """The routes of a router as they are under an inclusion; made anew when one was added or taken away.
+
+    What else changes in the process, such as overrides, leaves them as they are, with all that they have compiled.
+    """
+
+    def __init__(self, inclusion: Inclusion) -> None:
+        self._inclusion = inclusion
+        self._mark = -1
+        self._originals: list[BaseRoute] = []
+        self._made: list[BaseRoute] = []
+
+    def of(self, router: Any, routes: Sequence[BaseRoute]) -> list[BaseRoute]:
+        """Return the twins of routes, and nodes for the routers that are included further down."""
+        mark, known = router.mark, self._originals
+        if mark != self._mark or len(routes) != len(known) or any(map(is_not, routes, known)):
+            originals = list(routes)
+            self._made = list(self._make(originals))
+            self._originals, self._mark = originals, mark
+        return self._made
+
+    def _make(self, routes: Sequence[BaseRoute]) -> Iterator[BaseRoute]:
+        for route in routes:
+            if isinstance(route, IncludedRouter):
+                yield IncludedRouter(route.original_router, self._inclusion.around(route.inclusion))
+            else:
+                twin = relocated(route, self._inclusion)
+                if twin is not None:
+                    twin.__dict__["original_route"] = route
+                    yield twin
+
+
 class IncludedRouter(BaseRoute):
     """Stands among the routes of a router for another router that it includes.
 
@@ -139,13 +172,9 @@ class IncludedRouter(BaseRoute):
     def __init__(self, original_router: Any, inclusion: Inclusion) -> None:
         self.original_router = original_router
         self.inclusion = inclusion
-        self._originals: list[BaseRoute] = []
-        self._located: list[BaseRoute] = []
+        self._twins = Twins(inclusion)
+        self._low_priority_twins = Twins(inclusion)
         self._routes: tuple[BaseRoute, ...] = ()
-        self._last_originals: list[BaseRoute] = []
-        self._last_located: list[BaseRoute] = []
-        self._last_routes: tuple[BaseRoute, ...] = ()
-        self._last_seen = -1
         self._seen = -1
         self._lock = Lock()
 
@@ -154,39 +183,17 @@ class IncludedRouter(BaseRoute):
         with self._lock:
             seen = version.number
             if self._seen != seen:
-                originals = list(self.original_router.routes)
-                if not same(originals, self._originals):
-                    self._located = list(self._locate(originals))
-                    self._originals = originals
-                self._routes = tuple(effective(self._located))
+                self._routes = tuple(effective(self._twins.of(self.original_router, self.original_router.routes)))
                 self._seen = seen
         return self._routes
 
     def effective_low_priority_routes(self) -> Sequence[BaseRoute]:
         """What the included router, and those that it includes, serve after all other routes, as it is here."""
+        router = self.original_router
         with self._lock:
-            self.effective_routes()
-            if self._last_seen != self._seen:
-                originals = list(self.original_router._low_priority_routes)
-                if not same(originals, self._last_originals):
-                    self._last_located = list(self._locate(originals))
-                    self._last_originals = originals
-                nodes = [node for node in self._located if isinstance(node, IncludedRouter)]
-                beneath = [route for node in nodes for route in node.effective_low_priority_routes()]
-                self._last_routes = (*self._last_located, *beneath)
-                self._last_seen = self._seen
-        return self._last_routes
-
-    def _locate(self, routes: Sequence[BaseRoute]) -> Iterator[BaseRoute]:
-        """Make the twins of routes, and nodes for the routers that are included further down."""
-        for route in routes:
-            if isinstance(route, IncludedRouter):
-                yield IncludedRouter(route.original_router, self.inclusion.around(route.inclusion))
-            else:
-                twin = relocated(route, self.inclusion)
-                if twin is not None:
-                    twin.__dict__["original_route"] = route
-                    yield twin
+            own = self._low_priority_twins.of(router, router._low_priority_routes)
+            nodes = [node for node in self._twins.of(router, router.routes) if isinstance(node, IncludedRouter)]
+        return [*own, *(route for node in nodes for route in node.effective_low_priority_routes())]
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """Tell whether some route below serves a request."""
@@ -212,11 +219,6 @@ class IncludedRouter(BaseRoute):
             except NoMatchFound:
                 continue
         raise NoMatchFound(name, path_params)
-
-
-def same(some: Sequence[object], others: Sequence[object]) -> bool:
-    """Whether two lists hold the same objects."""
-    return len(some) == len(others) and all(one is other for one, other in zip(some, others, strict=True))
 
 
 _CHOSEN = "slipstream.included_route"
