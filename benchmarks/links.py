@@ -229,8 +229,8 @@ async def herd(count: int = 30, first: float = 1.0) -> Return:
             await link.wait_for(LinkState.UP)
         feed.handshakes.clear()
         await feed.restart()
-        while any(link.status.ups < 2 for link in made):
-            await asyncio.sleep(0.01)  # noqa: ASYNC110 - a poll of thirty links is plainer than an event
+        while any(link.status.ups < 2 for link in made):  # noqa: ASYNC110 - thirty links, plainer than an event
+            await asyncio.sleep(0.01)
         moments = list(feed.handshakes)
     await feed.stop()
     return Return(count, moments)

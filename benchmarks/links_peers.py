@@ -176,8 +176,8 @@ class HttpFeed:
         self._let_go = asyncio.Event()
         for peer in tuple(self._peers):
             peer.transport.abort()
-        while self._peers:
-            await asyncio.sleep(0)  # noqa: ASYNC110 - each needs a step or two of the loop to notice
+        while self._peers:  # noqa: ASYNC110 - each takes a step or two to notice
+            await asyncio.sleep(0)
 
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._peers.add(writer)
@@ -255,6 +255,10 @@ class Served:
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
+        await self.stop()
+
+    async def stop(self) -> None:
+        """Stop as a signal does."""
         self._server.should_exit = True
         assert self._task is not None
         await self._task

@@ -1,0 +1,1 @@
+"""Merged prices from two exchanges: one that is dialled, one that is polled."""
