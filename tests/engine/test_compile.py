@@ -1,86 +1,77 @@
-"""The registration trip: from a plan to the function that serves it."""
+"""The last part of the registration trip: from a plan to the function that serves it."""
 
+import linecache
+import traceback
 from typing import Any
 
 import pytest
+from starlette.requests import Request
 
-from slipstream import APIRouter, FastAPI, Request, WebSocket
+from slipstream import Depends, WebSocket
 from slipstream._engine.compile import compile_plan
 from slipstream._routes.face import FACE
-from slipstream.responses import Response
+from slipstream.routing import APIRoute, APIWebSocketRoute
 
 
-async def endpoint(item_id: int) -> dict[str, int]:
-    return {"item": item_id}
+def dependency(q: int = 1) -> int:
+    return q
 
 
-async def conversation(websocket: WebSocket) -> None: ...
+def endpoint(number: int, value: int = Depends(dependency)) -> int:
+    return number // value
 
 
-def plan_of(function: Any, method: str = "get") -> Any:
-    router = APIRouter()
-    getattr(router, method)("/{item_id}")(function)
-    return router.routes[-1].plan  # type: ignore[attr-defined]
+async def talk(websocket: WebSocket, number: int) -> None:
+    await websocket.accept()
+
+
+def plan(path: str = "/compiled/{number}") -> Any:
+    return APIRoute(path, endpoint).plan
+
+
+def test_a_plan_becomes_a_handler_that_knows_its_source_and_its_plan() -> None:
+    """What serves can always be read: `explain`, tracebacks and tests rely on it."""
+    made = plan()
+
+    compiled = compile_plan(made, FACE)
+
+    assert compiled.plan is made
+    assert compiled.dialect == "asgi"
+    assert compiled.source.filename == "<slipstream GET /compiled/{number}>"
+    assert compiled.handler.__code__.co_filename == compiled.source.filename
+    assert "".join(linecache.getlines(compiled.source.filename)) == compiled.source.text
+
+
+def test_the_same_plan_gives_the_same_text() -> None:
+    """Profiles of two processes add up, and golden files hold."""
+    assert compile_plan(plan(), FACE).source.text == compile_plan(plan(), FACE).source.text
+
+
+@pytest.mark.parametrize(("dialect", "arguments"), [("asgi", ("scope", "receive", "send")), ("request", ("request",))])
+def test_the_dialect_says_what_the_handler_is_called_with(dialect: Any, arguments: tuple[str, ...]) -> None:
+    """ASGI's three arguments, or the Request that a custom class of routes hands over."""
+    code = compile_plan(plan(), FACE, dialect).handler.__code__
+
+    assert code.co_varnames[: code.co_argcount] == arguments
+
+
+def test_a_web_socket_has_one_dialect() -> None:
+    """There is no Request to wrap."""
+    made = APIWebSocketRoute("/compiled/{number}", talk).plan
+
+    assert compile_plan(made, FACE, "request").source.text == compile_plan(made, FACE).source.text
+    assert compile_plan(made, FACE).source.filename == "<slipstream WS /compiled/{number}>"
 
 
 @pytest.mark.anyio
-async def test_a_handler_serves_with_nothing_but_the_protocol() -> None:
-    """No application, no router: scope, receive and send are all it needs."""
-    sent: list[Any] = []
+async def test_tracebacks_show_the_generated_line() -> None:
+    """Whoever reads one sees what the framework did with the request, not a line number in nowhere."""
+    handler = compile_plan(APIRoute("/zero", lambda: 1 // 0).plan, FACE, "request").handler
+    scope = {"type": "http", "method": "GET", "path": "/zero", "query_string": b"", "headers": []}
 
-    async def send(message: Any) -> None:
-        sent.append(message)
+    with pytest.raises(ZeroDivisionError) as caught:
+        await handler(Request(scope))
 
-    compiled = compile_plan(plan_of(endpoint), FACE)
-    await compiled.handler({"type": "http", "path_params": {"item_id": "3"}, "query_string": b""}, None, send)
-
-    assert [message["type"] for message in sent] == ["http.response.start", "http.response.body"]
-    assert sent[1]["body"] == b'{"item":3}'
-
-
-@pytest.mark.anyio
-async def test_in_the_request_dialect_a_response_comes_back() -> None:
-    """For route classes that put functions of their own around it."""
-    compiled = compile_plan(plan_of(endpoint), FACE, "request")
-
-    response = await compiled.handler(Request({"type": "http", "path_params": {"item_id": "3"}, "headers": []}))
-
-    assert isinstance(response, Response)
-    assert response.body == b'{"item":3}'
-
-
-@pytest.mark.parametrize(
-    ("plan", "dialect", "head"),
-    [
-        (plan_of(endpoint), "asgi", "async def handle(scope, receive, send):"),
-        (plan_of(endpoint), "request", "async def handle(request):"),
-        (plan_of(conversation, "websocket"), "asgi", "async def handle(scope, receive, send):"),
-    ],
-    ids=["http", "request", "websocket"],
-)
-def test_what_was_compiled_knows_what_it_was_made_from(plan: Any, dialect: Any, head: str) -> None:
-    """`explain` shows it, and a traceback its lines."""
-    compiled = compile_plan(plan, FACE, dialect)
-
-    assert (compiled.plan, compiled.dialect) == (plan, dialect)
-    assert compiled.source.text.startswith(head)
-    assert compiled.handler.__code__.co_filename == compiled.source.filename == f"<slipstream {plan.label}>"
-
-
-def test_one_text_comes_from_one_plan() -> None:
-    """Compiled twice, in two processes, after a restart: profiles and dumps can be laid side by side."""
-    first, second = (compile_plan(plan_of(endpoint), FACE).source for _ in range(2))
-
-    assert (first.text, first.shape, first.filename) == (second.text, second.shape, second.filename)
-
-
-def test_nothing_is_compiled_before_it_is_needed() -> None:
-    """An application with a thousand routes starts as fast as its decorators run."""
-    app = FastAPI(openapi_url=None)
-    app.get("/{item_id}")(endpoint)
-    route: Any = app.routes[-1]
-
-    before = dict(route._compiler._known)
-    _ = route.source
-
-    assert (len(before), len(route._compiler._known)) == (0, 1)
+    shown = [frame for frame in traceback.extract_tb(caught.value.__traceback__) if frame.filename.startswith("<slip")]
+    assert shown
+    assert all(frame.line for frame in shown)
