@@ -333,6 +333,120 @@ async def test_certificates_are_verified_and_ours_is_shown(peer: Start, certific
     await socket.close()
 
 
+@pytest.mark.parametrize("status", [200, 407])
+async def test_a_proxy_is_used_and_its_refusal_told(status: int, peer: Start) -> None:
+    """Without the environment's say, unless asked; the proxy's password is shown nowhere."""
+    server = await peer(listen)
+    heads: list[str] = []
+
+    async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while data := await reader.read(65536):
+                writer.write(data)
+        finally:
+            writer.close()
+
+    async def proxy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heads.append((await reader.readuntil(b"\r\n\r\n")).decode())
+        writer.write(f"HTTP/1.1 {status} X\r\n\r\n".encode())
+        if status != 200:
+            writer.close()
+            return
+        onward = await asyncio.open_connection("127.0.0.1", server.port)
+        await asyncio.gather(relay(reader, onward[1]), relay(onward[0], writer))
+
+    listening = await asyncio.start_server(proxy, "127.0.0.1", 0)
+    port = listening.sockets[0].getsockname()[1]
+    setup = WebSocketSetup(server.url, proxy=f"http://me:s3cr3t@127.0.0.1:{port}")
+
+    if status == 200:
+        socket = await dial(setup)
+        await socket.close()
+    else:
+        with pytest.raises(DialFailed, match="the proxy answered 407") as refused:
+            await dial(setup)
+        assert "s3cr3t" not in str(refused.value)
+    listening.close()
+
+    assert heads[0].startswith(f"CONNECT 127.0.0.1:{server.port} HTTP/1.1")
+    assert "Proxy-Authorization: Basic" in heads[0]
+
+
+async def test_events_can_be_handled_side_by_side(peer: Start, links: Links) -> None:
+    """With `concurrency`, so many at once and no more; order is then given up."""
+
+    async def talk(connection: ServerConnection) -> None:
+        for number in range(6):
+            await connection.send(json.dumps({"id": number}))
+        await connection.wait_closed()
+
+    server = await peer(talk)
+    link, running, most, go = links.websocket(server.url, concurrency=3), 0, 0, asyncio.Event()
+
+    @link
+    async def handle(event: Event) -> None:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        await go.wait()
+        running -= 1
+
+    async with links.running():
+        await until(lambda: link.counters.received == 6)
+        await until(lambda: running == 3)
+        go.set()
+        await until(lambda: link.counters.handled == 6)
+
+    assert most == 3
+
+
+async def test_an_id_that_cannot_be_read_costs_its_event_only(peer: Start, links: Links) -> None:
+    """A function that the program wrote may raise, or give what cannot be remembered."""
+
+    async def talk(connection: ServerConnection) -> None:
+        for text in ('{"id": 1}', '{"id": 2, "text": "list"}', '{"id": 3, "text": "raise"}', '{"id": 4}'):
+            await connection.send(text)
+        await connection.wait_closed()
+
+    def where(event: Event) -> Any:
+        return {"": event.id, "list": [], "raise": None}[event.text] if event.text != "raise" else 1 / 0
+
+    server = await peer(talk)
+    link, seen = links.websocket(server.url, event_id=where), list[int]()
+    link(lambda event: None)
+
+    @link
+    def handle(event: Event) -> None:
+        seen.append(event.id)
+
+    async with links.running():
+        await until(lambda: len(seen) == 2)
+
+    assert seen == [1, 4]
+    assert link.counters.invalid == 2
+
+
+async def test_a_conversation_that_does_not_end_is_cancelled(
+    peer: Start, links: Links, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A handler that waits for something else must not keep the link from dialling again."""
+    monkeypatch.setattr("slipstream.links.serving.GRACE", 0.01)
+
+    async def talk(connection: ServerConnection) -> None:
+        await connection.close()
+
+    server = await peer(talk)
+    link, talks = links.websocket(server.url, backoff=QUICK), list[int]()
+
+    @link
+    async def hold(connection: Connection) -> None:
+        talks.append(1)
+        await asyncio.Event().wait()
+
+    async with links.running():
+        await until(lambda: len(talks) >= 3)
+
+
 async def test_a_peer_that_never_answers_the_handshake_is_given_up(silent_port: int) -> None:
     """The time-out is one for name, TCP, TLS and handshake together."""
     setup = WebSocketSetup(f"ws://127.0.0.1:{silent_port}/", timeouts=Timeouts(connect=0.05))

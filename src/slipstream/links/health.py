@@ -3,8 +3,12 @@
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+
+from slipstream.applications import FastAPI
 from slipstream.links.counters import Counters
 from slipstream.links.link import Link
 from slipstream.links.setup import LinkKind
@@ -113,6 +117,36 @@ def exposition(healths: Iterable[LinkHealth]) -> str:
         counted = asdict(each.counters)
         lines += [f"{name}{_labels(each, outcome=outcome)} {number}" for outcome, number in counted.items()]
     return "\n".join(lines) + "\n"
+
+
+class HealthSource(Protocol):
+    """What the routes read."""
+
+    @property
+    def is_healthy(self) -> bool:
+        """Whether no link has failed."""
+
+    def health(self) -> list[LinkHealth]:
+        """Tell how each link is."""
+
+    def metrics(self) -> str:
+        """Write state and counters in Prometheus' text format."""
+
+
+def add_health_routes(app: FastAPI, links: HealthSource, path: str, metrics: str | None) -> None:
+    """Serve health as JSON, 503 for the unhealthy, and metrics as text; see `Links.serve_health`."""
+
+    async def health(request: Request) -> Response:
+        is_healthy = links.is_healthy
+        content = {"healthy": is_healthy, "links": [each.as_dict() for each in links.health()]}
+        return JSONResponse(content, status_code=200 if is_healthy else 503)
+
+    async def text(request: Request) -> Response:
+        return PlainTextResponse(links.metrics(), media_type="text/plain; version=0.0.4")
+
+    app.add_route(path, health, include_in_schema=False)
+    if metrics is not None:
+        app.add_route(metrics, text, include_in_schema=False)
 
 
 def _gauge(health: LinkHealth, name: str) -> int:

@@ -8,14 +8,11 @@ from collections.abc import AsyncGenerator, Callable, Hashable, Iterator, Mappin
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar, Unpack, cast
 
-from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
-
 from slipstream.applications import FastAPI
 from slipstream.links import state
 from slipstream.links.clock import Clock, SystemClock
 from slipstream.links.errors import MissingLibrary, WrongSetup
-from slipstream.links.health import LinkHealth, exposition, health_of
+from slipstream.links.health import LinkHealth, add_health_routes, exposition, health_of
 from slipstream.links.inbound import AcceptRunner, Duplicates, WebhookRunner
 from slipstream.links.link import Changed, Link, Runner
 from slipstream.links.rules import Random, Turnstile
@@ -262,21 +259,7 @@ class Links:
             metrics: Path of the metrics. Default: none.
         """
 
-        async def health(request: Request) -> Response:
-            return JSONResponse(
-                {"healthy": self.is_healthy, "links": [each.as_dict() for each in self.health()]},
-                status_code=200 if self.is_healthy else 503,
-            )
-
-        async def text(request: Request) -> Response:
-            return PlainTextResponse(self.metrics(), media_type="text/plain; version=0.0.4")
-
-        def mount(app: FastAPI) -> None:
-            app.add_route(path, health, include_in_schema=False)
-            if metrics is not None:
-                app.add_route(metrics, text, include_in_schema=False)
-
-        self._mount(mount)
+        self._mount(lambda app: add_health_routes(app, self, path, metrics))
 
     # What the program asks
 

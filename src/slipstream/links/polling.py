@@ -14,6 +14,7 @@ from starlette.datastructures import Headers
 
 from slipstream.links.connection import Connection, Data
 from slipstream.links.errors import CannotSend
+from slipstream.links.events import id_of
 from slipstream.links.handlers import parsed
 from slipstream.links.link import Link, logger
 from slipstream.links.queue import QueueFull
@@ -29,7 +30,6 @@ from slipstream.links.rules import (
     pause_after,
     redirected,
 )
-from slipstream.links.session import id_of
 from slipstream.links.setup import LinkKind, PollingSetup
 from slipstream.links.supervise import keep_up
 

@@ -7,19 +7,16 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 from weakref import WeakSet
 
-from pydantic import ValidationError
-
 from slipstream.links.clock import Clock
 from slipstream.links.connection import Connection, Data, LinkFacts, encoded
 from slipstream.links.counters import Counters
 from slipstream.links.dedupe import DedupeWindow
 from slipstream.links.errors import CallTimeout, LinkDown, OutboxFull, WrongSetup
+from slipstream.links.events import id_of, told_without_input
 from slipstream.links.handlers import Handler, parsed
 from slipstream.links.outbox import Dropped, Outbox
 from slipstream.links.pending import PendingCalls
-from slipstream.links.queue import Inbox, QueueClosed, QueueFull
-from slipstream.links.redact import printable
-from slipstream.links.setup import EventId
+from slipstream.links.queue import Inbox, QueueClosed
 
 logger = logging.getLogger("slipstream.links")
 
@@ -222,7 +219,7 @@ class Session:
                 "link %s: skipped a message that is no event (%d so far): %s",
                 self.link.name,
                 counters.invalid,
-                _without_input(error),
+                told_without_input(error),
             )
 
     async def work(self) -> None:
@@ -394,32 +391,6 @@ class Session:
         return True
 
 
-def id_of(event: Any, where: EventId | None) -> Any:
-    """Read an event's id; None where it has none."""
-    if where is None:
-        return None
-    if callable(where):
-        return where(event)
-    for name in where.split("."):
-        event = event.get(name) if isinstance(event, Mapping) else getattr(event, name, None)
-        if event is None:
-            return None
-    return event
-
-
-def _without_input(error: ValueError) -> str:
-    """Describe what is wrong with a message without quoting it: it may hold secrets."""
-    if isinstance(error, ValidationError):
-        found = error.errors(include_input=False, include_url=False, include_context=False)
-        text = "; ".join(f"{'.'.join(map(str, each['loc'])) or 'message'}: {each['msg']}" for each in found[:3])
-    else:
-        text = str(error) if type(error) is ValueError else type(error).__name__
-    return printable(text)
-
-
 def _is_cancelled() -> bool:
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
-
-
-__all__ = ["Item", "Owner", "QueueFull", "Session", "Skipped", "id_of", "logger"]

@@ -313,8 +313,11 @@ class WebSocketRunner:
         socket = wire.socket
         try:
             while True:
-                async with asyncio.timeout(silence):
+                if silence is None:
                     raw = await socket.recv()
+                else:
+                    async with asyncio.timeout(silence):
+                        raw = await socket.recv()
                 await session.deliver(connection, raw)
         except ConnectionClosed as closed:
             return await last_words(session, Failure("closed", closed_text(closed), code=closed_code(closed)))
