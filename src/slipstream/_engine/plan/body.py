@@ -7,15 +7,16 @@ when the plan is, so that a body that cannot be described fails at the line that
 from collections.abc import Sequence
 from copy import copy
 from functools import partial
-from types import NoneType, UnionType
-from typing import Annotated, Any, Union, get_args, get_origin
+from types import NoneType
+from typing import Annotated, Any, get_args
 
 from pydantic import BaseModel, ConfigDict, GetPydanticSchema, create_model
 from pydantic.fields import FieldInfo
 
 from slipstream._engine.plan.fields import ModelField
-from slipstream._engine.plan.flatten import is_json_text, is_model, optional_model, slot_source
+from slipstream._engine.plan.flatten import slot_source
 from slipstream._engine.plan.form_schema import describe_form, describe_form_model
+from slipstream._engine.signature.annotations import is_json, is_subclass, model_of, models_of_union
 
 _MULTIPART = "multipart/form-data"
 
@@ -35,7 +36,7 @@ def should_embed(fields: Sequence[ModelField]) -> bool:
     if getattr(first.field_info, "embed", None):
         return True
     # A form is read by keys; only a model can be the whole of it.
-    return is_form(first) and not is_model(first.field_info.annotation) and not form_models(first)
+    return is_form(first) and not is_subclass(first.field_info.annotation, BaseModel) and not form_models(first)
 
 
 def build_body_field(body_params: Sequence[ModelField], *, name: str, embed: bool) -> ModelField | None:
@@ -78,18 +79,10 @@ def is_nullable(item: ModelField) -> bool:
 
 def form_models(item: ModelField) -> list[type[BaseModel]]:
     """List the models that a form parameter is read as: one, several for a union, none for a plain value."""
-    if not is_form(item) or getattr(item.field_info, "embed", None) or is_json_text(item):
+    if not is_form(item) or getattr(item.field_info, "embed", None) or is_json(item.field_info):
         return []
-    model = optional_model(item.field_info.annotation)
-    return [model] if model is not None else _union_models(item.field_info.annotation)
-
-
-def _union_models(annotation: Any) -> list[type[BaseModel]]:
-    if get_origin(annotation) not in (Union, UnionType):
-        return []
-    choices = [choice for choice in get_args(annotation) if choice is not NoneType]
-    bare = [get_args(choice)[0] if get_origin(choice) is Annotated else choice for choice in choices]
-    return bare if len(bare) > 1 and all(is_model(choice) for choice in bare) else []
+    model = model_of(item.field_info.annotation)
+    return [model] if model is not None else list(models_of_union(item.field_info.annotation))
 
 
 def _name_means_two_form_models(fields: Sequence[ModelField]) -> bool:

@@ -8,13 +8,13 @@ import inspect
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
-from types import NoneType, UnionType
-from typing import Any, TypeAlias, Union, get_args, get_origin
+from typing import Any, TypeAlias
 
-from pydantic import AliasChoices, AliasPath, BaseModel, Json
+from pydantic import AliasChoices, AliasPath, BaseModel
 
 from slipstream._engine.plan.fields import ModelField, model_fields
 from slipstream._engine.plan.model import Call
+from slipstream._engine.signature.annotations import is_json, is_subclass, model_of
 
 CallKey: TypeAlias = tuple[Callable[..., Any], tuple[str, ...], str]
 """Two calls with one key are one call: the callable, the scopes it can see, and when it closes."""
@@ -93,28 +93,11 @@ def flat_fields(fields: Sequence[ModelField]) -> list[ModelField]:
 def param_model(item: ModelField) -> type[BaseModel] | None:
     """Return the model whose fields are the real parameters, if the parameter is declared as one."""
     annotation: Any = item.field_info.annotation
+    if is_json(item.field_info):
+        return None
     if slot_source(item) in _MODEL_SOURCES:
-        return None if is_json_text(item) else optional_model(annotation)
-    return annotation if is_model(annotation) and not is_json_text(item) else None
-
-
-def optional_model(annotation: Any) -> type[BaseModel] | None:
-    """Return the model of `Model` or `Model | None`; None for anything else."""
-    if get_origin(annotation) in (Union, UnionType):
-        args = get_args(annotation)
-        if len(args) == 2 and NoneType in args:
-            annotation = args[0] if args[1] is NoneType else args[1]
-    return annotation if is_model(annotation) else None
-
-
-def is_model(annotation: Any) -> bool:
-    """Whether an annotation is a Pydantic model class."""
-    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
-
-
-def is_json_text(item: ModelField) -> bool:
-    """Whether the value is one string of JSON, whatever its annotation looks like."""
-    return any(type(note) is Json for note in item.field_info.metadata)
+        return model_of(annotation)
+    return annotation if is_subclass(annotation, BaseModel) else None
 
 
 def slot_source(item: ModelField) -> str | None:
