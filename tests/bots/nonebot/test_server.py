@@ -481,3 +481,75 @@ def test_dependencies_of_the_application_hold_for_handlers_too(make: Make) -> No
             assert link.receive_bytes() == b"round"
 
     assert calls == ["guard", "guard"]
+
+
+def test_middleware_sees_every_message_all_the_same(driver: Driver) -> None:
+    """The short way past ASGI is for when nobody stands there."""
+    seen: list[str] = []
+
+    class Counting:
+        def __init__(self, app: Any) -> None:
+            self.app = app
+
+        async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+            async def counted_receive() -> Any:
+                message = await receive()
+                seen.append(message["type"])
+                return message
+
+            async def counted_send(message: Any) -> None:
+                seen.append(message["type"])
+                await send(message)
+
+            await self.app(scope, counted_receive, counted_send)
+
+    async def handler(link: Any) -> None:
+        await link.accept()
+        await link.send(await link.receive())
+        with pytest.raises(WebSocketClosed):
+            await link.receive()
+        with pytest.raises(WebSocketClosed):
+            await link.send("late")
+
+    driver.server_app.add_middleware(Counting)
+    serve_ws(driver, "/ws", handler)
+
+    async def scenario() -> None:
+        options = {**FAST, "lifespan": "off"}
+        async with served(driver.asgi, **options) as port, connect(f"ws://127.0.0.1:{port}/ws", proxy=None) as link:
+            await link.send("hello")
+            assert await link.recv() == "hello"
+
+    run(scenario())
+    names = [name.partition(".")[2] for name in seen]
+    assert names == ["connect", "accept", "receive", "send", "disconnect"]
+
+
+def test_a_peer_that_leaves_before_it_is_accepted_ends_the_handler(driver: Driver) -> None:
+    """The handler is told, and nothing is left hanging."""
+
+    async def scenario() -> None:
+        told: list[Any] = []
+
+        async def handler(link: Any) -> None:
+            try:
+                await link.accept()
+            except WebSocketClosed as closed:
+                told.append(closed.code)
+                raise
+
+        serve_ws(driver, "/ws", handler)
+        events = iter([{"type": "websocket.disconnect", "code": 1006}])
+
+        async def receive() -> Any:
+            return next(events)
+
+        async def send(message: Any) -> None:
+            raise AssertionError(message)
+
+        scope = {"type": "websocket", "path": "/ws", "headers": [], "query_string": b"", "server": ("x", 1)}
+        await driver.asgi(scope, receive, send)
+
+        assert told == [1006]
+
+    run(scenario())
