@@ -10,8 +10,8 @@ from slipstream.bots.adapters import Bot
 from slipstream.bots.drivers import HTTPPollingSetup, HTTPRequest, WebSocketSetup
 from slipstream.bots.drivers.fastapi import Driver, WebSocket
 from slipstream.bots.exception import CallInterrupted, UnknownAdapter
-from slipstream.bots.testing import FakePlatform, Refused
-from slipstream.links import Backoff, Fatal, LinkState, Timeouts
+from slipstream.bots.testing import Answer, FakePlatform, Refused
+from slipstream.links import TLS, Backoff, Fatal, LinkState, Timeouts
 from slipstream.links.errors import MissingLibrary, WrongSetup
 
 from .support import KNOWN, Script, make_driver, served
@@ -262,15 +262,14 @@ async def test_a_function_that_fails_is_asked_again(script: Script) -> None:
 async def test_a_link_waits_while_its_id_is_in_use(script: Script) -> None:
     """The older connection stays, whoever dialled it; the link takes the id when it is free."""
     driver = make_driver(script)
-    async with FakePlatform() as platform, FakePlatform() as caller:
-        async with served(driver) as server:
-            first = await caller.dial(server.ws + "/scripted/ws", KNOWN)
-            link = driver.setup_websocket(dialling(platform.ws_url))
-            status = await link.wait_for(LinkState.BACKING_OFF)
-            await first.close()
-            await platform.connected()
-            with pytest.raises(Refused) as refused:
-                await caller.dial(server.ws + "/scripted/ws", KNOWN)
+    async with FakePlatform() as platform, FakePlatform() as caller, served(driver) as server:
+        first = await caller.dial(server.ws + "/scripted/ws", KNOWN)
+        link = driver.setup_websocket(dialling(platform.ws_url))
+        status = await link.wait_for(LinkState.BACKING_OFF)
+        await first.close()
+        await platform.connected()
+        with pytest.raises(Refused) as refused:
+            await caller.dial(server.ws + "/scripted/ws", KNOWN)
 
     assert status.reason == "the setup could not be made: BotExists"
     assert refused.value.status == 403
@@ -404,7 +403,7 @@ async def test_every_option_of_a_connection_reaches_the_link(script: Script) -> 
         ping_interval=None,
         ping_timeout=1,
         compression=False,
-        tls=__import__("slipstream.links", fromlist=["TLS"]).TLS(context=context),
+        tls=TLS(context=context),
         backoff=Backoff(first=2),
     )
 
@@ -515,7 +514,7 @@ async def test_a_function_is_asked_for_the_setup_at_each_request(script: Script)
     """In the original a function never polled at all."""
     driver, numbers = make_driver(script), iter(range(1000))
     async with FakePlatform() as platform:
-        platform.always = __import__("slipstream.bots.testing", fromlist=["Answer"]).Answer(200, b"x")
+        platform.always = Answer(200, b"x")
 
         async def setup() -> HTTPPollingSetup:
             return polling(f"{platform.http_url}?page={next(numbers)}")
@@ -562,9 +561,7 @@ async def test_http_1_0_is_spoken_where_the_setup_says_so(script: Script) -> Non
     assert [asked.version for asked in platform.asked[:2]] == ["1.0", "1.0"]
 
 
-async def test_an_http_version_that_is_none_is_an_error(
-    script: Script, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_an_http_version_that_is_none_is_an_error(script: Script, monkeypatch: pytest.MonkeyPatch) -> None:
     """And so is HTTP/2 without what speaks it."""
     driver = make_driver(script)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)

@@ -212,7 +212,7 @@ def parse_env(text: str) -> dict[str, str | None]:
         ValueError: A line is none of these.
     """
     values: dict[str, str | None] = {}
-    position, text = 0, text.removeprefix("\ufeff")
+    position, text = 0, text.removeprefix("\ufeff").replace("\r\n", "\n")
     while position < len(text):
         line_end = text.find("\n", position)
         line_end = len(text) if line_end < 0 else line_end
@@ -269,6 +269,8 @@ def _decoded(cls: type[BaseModel], found: _Found) -> Any:
     field = cls.model_fields.get(found.key.lower())
     if field is None:
         return _json_or_text(found.value)
+    if timedelta in _arms(field.annotation):
+        return _json_or_text(found.value)  # a number of seconds, or a duration in words
     if not _is_complex(field.annotation):
         return found.value
     if _takes_text(field.annotation):

@@ -26,7 +26,7 @@ from websockets.datastructures import Headers
 from websockets.exceptions import InvalidHandshake
 from websockets.frames import Close, Frame, Opcode
 from websockets.http11 import Request, Response
-from websockets.protocol import Protocol, State
+from websockets.protocol import Protocol
 from websockets.server import ServerProtocol
 from websockets.uri import parse_uri
 
@@ -287,7 +287,7 @@ class Peer:
         for data in self._protocol.data_to_send():
             if data:
                 self._writer.write(data)
-            elif self._protocol.state is State.CLOSED and not self._writer.transport.is_closing():
+            elif not self._writer.transport.is_closing():
                 with suppress(OSError):
                     self._writer.write_eof()
         with suppress(OSError):
