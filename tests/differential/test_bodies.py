@@ -57,7 +57,7 @@ def body_values(bodies: tuple[Param, ...], whole: bool) -> st.SearchStrategy[Any
     )
 
 
-@examples(60)
+@examples(45)
 @given(data=st.data())
 def test_bodies_are_read_as_fastapi_reads_them(data: Any) -> None:
     """A JSON body has the same value or the same errors, however it is declared and however broken it comes."""

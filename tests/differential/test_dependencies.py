@@ -227,7 +227,7 @@ def sources(draw: st.DrawFn) -> str:
     return text
 
 
-@examples(150)
+@examples(110)
 @given(source=sources())
 def test_dependencies_live_and_die_as_under_fastapi(source: str) -> None:
     """Order of calls, sharing, exceptions thrown into `yield` dependencies and clean-up are part of the contract."""

@@ -100,7 +100,7 @@ def sources(draw: st.DrawFn) -> tuple[str, int]:
     return text, len(raised)
 
 
-@examples(120)
+@examples(80)
 @given(data=st.data())
 def test_exceptions_find_the_handlers_that_they_find_under_fastapi(data: Any) -> None:
     """By status before class, by nearest class, once; what no handler takes is a 500 without detail, and goes on."""

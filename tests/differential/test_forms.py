@@ -161,7 +161,7 @@ ECHO = Difference(
 )
 
 
-@examples(70)
+@examples(45)
 @given(data=st.data())
 def test_forms_are_read_as_fastapi_reads_them(data: Any) -> None:
     """Fields, lists, models and files of a form have the same values or the same errors."""

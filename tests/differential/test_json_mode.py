@@ -228,7 +228,7 @@ documents = st.recursive(
 )
 
 
-@examples(800)
+@examples(500)
 @given(annotation=types, text=documents)
 @example(annotation=dict[str, int], text='{"a": 1, "a": 2}')
 def test_what_is_accepted_straight_from_bytes_is_what_two_steps_accept(annotation: Any, text: str) -> None:

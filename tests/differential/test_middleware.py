@@ -130,7 +130,7 @@ def stacks(draw: st.DrawFn) -> str:
     return text
 
 
-@examples(80)
+@examples(45)
 @given(data=st.data())
 def test_layers_of_middleware_see_and_do_what_they_do_under_fastapi(data: Any) -> None:
     """Order, headers, bodies that are read twice, exceptions and answers cut short are the same through any stack."""

@@ -120,7 +120,7 @@ def sources(draw: st.DrawFn) -> str:
     return text
 
 
-@examples(100)
+@examples(60)
 @given(source=sources())
 def test_the_document_says_what_fastapis_says(source: str) -> None:
     """Same keys, same order, same words: clients are generated from it."""

@@ -40,7 +40,7 @@ def signatures(draw: st.DrawFn) -> tuple[Param, ...]:
     )
 
 
-@examples(60)
+@examples(45)
 @given(data=st.data())
 def test_parameters_are_read_as_fastapi_reads_them(data: Any) -> None:
     """Declared in any way and sent in any way, a parameter has the same value or the same error."""

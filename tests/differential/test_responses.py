@@ -144,7 +144,7 @@ def sources(draw: st.DrawFn) -> str:
     )  # fmt: skip
 
 
-@examples(150)
+@examples(80)
 @given(source=sources())
 def test_what_an_endpoint_returns_becomes_what_fastapi_makes_of_it(source: str) -> None:
     """Bytes, headers in order, status and errors on the server's side are FastAPI's, whatever is returned."""
@@ -281,7 +281,7 @@ def streams(draw: st.DrawFn) -> str:
     return f"{raw}@app.get('/'{options})\n{style} endpoint({dependency}){returns}:\n{body}{never}"
 
 
-@examples(100)
+@examples(80)
 @given(source=streams())
 def test_what_an_endpoint_yields_is_sent_as_fastapi_sends_it(source: str) -> None:
     """JSON Lines, event streams and raw streams have FastAPI's bytes, and fail where FastAPI's fail."""

@@ -174,7 +174,7 @@ def likely(draw: st.DrawFn, pair: Pair) -> str:
     return re.sub(r"\{[^}]*\}", lambda _: draw(PARTS), draw(st.sampled_from(known))) or "/"
 
 
-@examples(120)
+@examples(80)
 @given(data=st.data())
 def test_a_path_is_answered_by_the_route_that_fastapi_would_choose(data: Any) -> None:
     """First registered wins at every level; 404, 405 and redirects are FastAPI's too."""

@@ -87,7 +87,7 @@ DEPENDENCIES = (
 )  # fmt: skip
 
 
-@examples(100)
+@examples(60)
 @given(data=st.data())
 def test_conversations_go_as_under_fastapi(data: Any) -> None:
     """The same messages in the same order, and the same end, whatever either side does."""
