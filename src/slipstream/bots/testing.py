@@ -251,7 +251,7 @@ class Peer:
     async def _read(self) -> None:
         try:
             while True:
-                self._take_events()
+                self.take_events(self._protocol.events_received())
                 await self._flush()
                 data = await self._reader.read(_READ)
                 if self._is_deaf:
@@ -260,7 +260,7 @@ class Peer:
                     break
                 self._protocol.receive_data(data)
             self._protocol.receive_eof()
-            self._take_events()
+            self.take_events(self._protocol.events_received())
         except (OSError, EOFError):
             pass
         finally:
@@ -271,8 +271,9 @@ class Peer:
             self._inbox.put_nowait(None)
             self._writer.transport.abort()
 
-    def _take_events(self) -> None:
-        for event in self._protocol.events_received():
+    def take_events(self, events: list[Any]) -> None:
+        """Take note of frames."""
+        for event in events:
             if not isinstance(event, Frame) or event.opcode not in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT):
                 continue
             self._parts.append(event)
@@ -345,8 +346,8 @@ class FakePlatform:
         self._changed = asyncio.Event()
         self.handshakes = 0
         self.asked: list[Asked] = []
-        self.always = Answer(204)
-        """Answer to HTTP requests for which no other was given."""
+        self.always: Answer | Callable[[Asked], Answer] = Answer(204)
+        """Answer to HTTP requests for which no other was given, or what makes one."""
 
     async def __aenter__(self) -> Self:
         await self.listen()
@@ -376,6 +377,11 @@ class FakePlatform:
     def ws_url(self) -> str:
         """Address to dial."""
         return f"ws://127.0.0.1:{self._port}/ws"
+
+    @property
+    def base_url(self) -> str:
+        """Address that all others begin with."""
+        return f"http://127.0.0.1:{self._port}"
 
     @property
     def http_url(self) -> str:
@@ -432,12 +438,13 @@ class FakePlatform:
         protocol.send_request(request)
         writer.writelines(protocol.data_to_send())
         try:
-            response = await self._handshake(reader, protocol)
+            response, early = await self._handshake(reader, protocol)
         except BaseException:
             writer.transport.abort()
             raise
         peer = Peer(reader, writer, protocol, request)
         peer.response = response
+        peer.take_events(early)
         self._peers.append(peer)
         peer.start()
         return peer
@@ -468,18 +475,21 @@ class FakePlatform:
 
     # Beneath
 
-    async def _handshake(self, reader: asyncio.StreamReader, protocol: ClientProtocol) -> Response:
+    async def _handshake(self, reader: asyncio.StreamReader, protocol: ClientProtocol) -> tuple[Response, list[Any]]:
+        """Wait for the answer; give it, and the frames that came with it."""
         while True:
             data = await reader.read(_READ)
             if data:
                 protocol.receive_data(data)
             else:
                 protocol.receive_eof()
-            for event in protocol.events_received():
-                if isinstance(event, Response):
-                    if event.status_code != 101:
-                        raise Refused(event.status_code, dict(event.headers.raw_items()), bytes(event.body or b""))
-                    return event
+            events = protocol.events_received()
+            if events and isinstance(events[0], Response):
+                response = events[0]
+                if response.status_code != 101:
+                    body = bytes(response.body or b"")
+                    raise Refused(response.status_code, dict(response.headers.raw_items()), body)
+                return response, events[1:]
             if not data:
                 raise ConnectionResetError("the bot cut the connection during the handshake")
 
@@ -550,6 +560,8 @@ class FakePlatform:
         self.asked.append(asked)
         self._polls.put_nowait(asked)
         answer = self._answers.popleft() if self._answers else self.always
+        if callable(answer):
+            answer = answer(asked)
         goes_on = version == "HTTP/1.1" and headers.get("connection", "").lower() != "close"
         lines = [f"HTTP/1.1 {answer.status} {responses.get(answer.status, 'Unknown')}"]
         if answer.status not in (204, 304):

@@ -9,6 +9,7 @@ Served addresses, for each adapter:
 import importlib
 import inspect
 import logging
+import sys
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from ipaddress import ip_address
@@ -182,6 +183,7 @@ class Driver(ReverseDriver, ForwardDriver):
 
         Raises:
             OpenToAll: The address is not of this machine alone, and no token is set.
+            SystemExit: The server could not start.
         """
         uvicorn: Any = importlib.import_module("uvicorn")
         host = host or str(self.config.host)
@@ -199,8 +201,14 @@ class Driver(ReverseDriver, ForwardDriver):
         if app is not None or options["reload"] or (options.get("workers") or 1) > 1:
             uvicorn.run(app or self._server_app, **options)
             return
-        server = importlib.import_module("slipstream.bots.drivers.server")
-        server.Server(uvicorn.Config(self._server_app, **options), self.say_goodbye).run()
+        module: Any = importlib.import_module("slipstream.bots.drivers.server")
+        server = module.Server(uvicorn.Config(self._server_app, **options), self.say_goodbye)
+        try:
+            server.run()
+        except KeyboardInterrupt:
+            pass  # the server has stopped in order by then
+        if not server.started:
+            sys.exit(3)  # as uvicorn does
 
     def check_host(self, host: str) -> None:
         """Refuse to be open to all without a token, where adapters are registered.
