@@ -159,6 +159,18 @@ def test_overrides_that_do_not_touch_a_route_leave_its_handler(compilations: lis
     assert len(compilations) == 1
 
 
+def test_one_override_of_several_counts_only_where_it_is_called(compilations: list[Any]) -> None:
+    """A suite replaces the user once and everything else in each test anew."""
+    app = application()
+    client = TestClient(app)
+
+    for _ in range(3):
+        app.dependency_overrides = {user: other, status: lambda: "nobody calls it"}
+        assert client.get("/p/x").json() == "other"
+
+    assert len(compilations) == 1
+
+
 def test_a_route_shows_its_source_under_the_overrides_that_hold() -> None:
     """`explain` in a test says what the test runs."""
     app = application()

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from slipstream._engine.compile import Compiled, Dialect, compile_plan
 from slipstream._engine.emit.frame import CLOSING, EXITS
 from slipstream._engine.plan.model import Plan
-from slipstream._engine.plan.tree import override_tree
+from slipstream._engine.plan.tree import override_tree, walk
 from slipstream._engine.types import ASGIApp, Receive, Scope, Send
 from slipstream._engine.wire.cleanup import inner_failure, leave, open_failure
 from slipstream._engine.wire.reply import respond_open
@@ -51,10 +51,8 @@ class Compiler:
         if overrides:
             with public_errors():
                 tree = override_tree(tree, overrides, IMPLIED)
-        if tree is self.plan.root:
-            key: Any = dialect
-        else:
-            key = (dialect, *((id(old), id(new)) for old, new in overrides.items()))
+        # What is called, in which order, says all; what was compiled keeps the callables alive, and so their ids.
+        key: Any = dialect if tree is self.plan.root else (dialect, *(id(call.call) for call in walk(tree)))
         with self._lock:
             found = self._known.get(key)
             if found is None:

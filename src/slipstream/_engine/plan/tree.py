@@ -55,16 +55,17 @@ def override_tree(root: Call, overrides: Mapping[Callable[..., Any], Callable[..
 
     A replacement is read as any dependency is, and its own dependencies may be replaced in turn.
     """
-    if not any(_is_overridden(call, overrides) for call in _walk(root)):
+    if not any(_is_overridden(call, overrides) for call in walk(root)):
         return root
     return _Overrider(overrides, implied).copy(root)
 
 
-def _walk(call: Call) -> Sequence[Call]:
+def walk(call: Call) -> Sequence[Call]:
+    """List the dependencies of a call, and theirs, in order."""
     found = []
     for dependency in call.dependencies:
         found.append(dependency)
-        found.extend(_walk(dependency))
+        found.extend(walk(dependency))
     return found
 
 
