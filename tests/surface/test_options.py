@@ -2,13 +2,16 @@
 
 import inspect
 from dataclasses import dataclass, fields
-from typing import Any, Unpack
+from typing import Any, Unpack, get_type_hints
 
 import pytest
 from typing_extensions import TypedDict
 
+from slipstream._options.app import AppDefaults, AppOptions
 from slipstream._options.params import ValueDefaults, ValueOptions
-from slipstream._options.unpack import completed, sentences, unpacks
+from slipstream._options.route import RouteDefaults, RouteOptions, VerbDefaults, VerbOptions
+from slipstream._options.router import InclusionDefaults, InclusionOptions, RouterDefaults, RouterOptions
+from slipstream._options.unpack import as_options, completed, sentences, unpacks
 
 
 class Options(TypedDict, total=False):
@@ -74,9 +77,26 @@ def test_sentences_are_found_below_their_keys() -> None:
     assert sentences(MoreOptions)["size"] == "How large."
 
 
-def test_every_parameter_option_has_a_sentence_and_a_default() -> None:
-    """Nothing goes undocumented."""
-    names: Any = list(ValueOptions.__annotations__)
+@pytest.mark.parametrize(
+    ("options", "defaults"),
+    [
+        (ValueOptions, ValueDefaults),
+        (VerbOptions, VerbDefaults),
+        (RouteOptions, RouteDefaults),
+        (InclusionOptions, InclusionDefaults),
+        (RouterOptions, RouterDefaults),
+        (AppOptions, AppDefaults),
+    ],
+    ids=lambda each: each.__name__,
+)
+def test_every_option_has_a_sentence_and_a_default(options: Any, defaults: Any) -> None:
+    """Nothing goes undocumented; a sentence ends like one."""
+    names = set(get_type_hints(options))
 
-    assert list(sentences(ValueOptions)) == names
-    assert [each.name for each in fields(ValueDefaults)] == names
+    assert set(sentences(options)) == {each.name for each in fields(defaults)} == names
+    assert all(sentence.endswith((".", "…")) for sentence in sentences(options).values())
+
+
+def test_completed_options_can_be_passed_on() -> None:
+    """Functions of a package that stand between two of ours take them one by one."""
+    assert as_options(completed(Defaults, {"name": "a"}, "make")) == {"name": "a", "size": 3}
