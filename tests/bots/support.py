@@ -102,13 +102,17 @@ class Announced(Server):
         self.up.set()
 
 
+async def nothing() -> None:
+    """Say no goodbye."""
+
+
 @asynccontextmanager
-async def served(driver: Driver, **options: Any) -> AsyncGenerator[Running, None]:
-    """Serve a driver as its `run()` does, on a free port."""
+async def served(driver: Driver, *, is_plain: bool = False, **options: Any) -> AsyncGenerator[Running, None]:
+    """Serve a driver as its `run()` does, or plainly as other commands do, on a free port."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         config = uvicorn.Config(driver.asgi, log_config=None, **{"ws_max_size": driver.options.ws_max_size, **options})
-        server = Announced(config, driver.say_goodbye)
+        server = Announced(config, nothing if is_plain else driver.say_goodbye)
         task = asyncio.create_task(server.serve([listener]))
         up = asyncio.create_task(server.up.wait())
         await asyncio.wait({task, up}, return_when=asyncio.FIRST_COMPLETED)

@@ -319,6 +319,92 @@ async def test_a_handler_gets_the_answer_to_its_api_call_from_a_later_frame(scri
             assert await script.messages(2) == ["Ada", b"who?"]
 
 
+async def test_a_bot_that_ends_its_connection_is_gone_at_once_and_the_platform_is_dialled_again(
+    script: Script,
+) -> None:
+    """With the code that it gave, though the platform never answers the close frame."""
+    driver = make_driver(script)
+
+    async def handle(bot: Any, message: bytes) -> None:
+        closing = asyncio.create_task(bot.request.close(4001, "enough"))
+        await asyncio.sleep(0)
+        script.got.put_nowait((driver.bots, bot.request.closed))
+        await closing
+
+    script.handle = handle
+    async with FakePlatform() as platform:
+        driver.setup_websocket(dialling(platform.ws_url))
+        async with served(driver):
+            peer = await platform.connected()
+            await peer.send("go")
+            end = await peer.ended()
+            await platform.connected()
+
+            assert script.got.get_nowait() == ({}, True)
+    assert (end.code, end.reason) == (4001, "enough")
+
+
+async def test_whoever_waits_in_receive_gets_the_next_frame(script: Script) -> None:
+    """On connections that we dial too."""
+    driver, got = make_driver(script), asyncio.get_running_loop().create_future()
+
+    @driver.on_bot_connect
+    async def greets(bot: Any) -> None:
+        await bot.request.accept()
+        await bot.request.send("who are you?")
+        got.set_result(await bot.request.receive())
+
+    async with FakePlatform() as platform:
+        driver.setup_websocket(dialling(platform.ws_url))
+        async with served(driver):
+            peer = await platform.connected()
+            await peer.receive()
+            await peer.send("Ada")
+
+            assert await got == "Ada"
+
+
+async def test_by_choice_a_platform_that_is_faster_than_the_handler_is_closed_with_1013(script: Script) -> None:
+    """And dialled again; a polled answer is dropped."""
+    go_on, begun = asyncio.Event(), asyncio.Event()
+
+    async def handle(bot: Bot, message: bytes) -> None:
+        begun.set()
+        await go_on.wait()
+
+    script.handle = handle
+    driver = make_driver(script, slipstream_queue=1, slipstream_queue_policy="close")
+    async with FakePlatform() as platform:
+        driver.setup_websocket(dialling(platform.ws_url))
+        async with served(driver):
+            peer = await platform.connected()
+            await peer.send("1")
+            await begun.wait()
+            await peer.send("2")
+            await peer.send("3")
+            end = await peer.ended()
+            go_on.set()
+
+            assert await script.messages(2) == [b"1", b"2"]
+    assert end.code == 1013
+
+
+async def test_a_function_that_names_an_unknown_adapter_is_seen_in_the_links_status(script: Script) -> None:
+    """It is asked again: the adapter may be registered later."""
+    driver = make_driver()
+    async with FakePlatform() as platform:
+
+        async def setup() -> WebSocketSetup:
+            return dialling(platform.ws_url)
+
+        link = driver.setup_websocket(setup, backoff=Backoff(first=0.01))
+        async with served(driver):
+            status = await link.wait_for(LinkState.BACKING_OFF)
+
+    assert status.reason == "the setup could not be made: UnknownAdapter"
+    assert link.name == "websocket-1"
+
+
 async def test_shutdown_waits_for_handlers_and_then_closes_with_1001(script: Script) -> None:
     """Links stop before the shutdown hooks, and start before the start-up hooks."""
     begun, go_on, story = asyncio.Event(), asyncio.Event(), []

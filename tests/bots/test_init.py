@@ -209,14 +209,23 @@ def test_an_adapter_learns_its_driver_and_what_it_is_registered_with(script: Scr
 def started(monkeypatch: pytest.MonkeyPatch) -> list[uvicorn.Config]:
     """What would be served."""
     configs: list[uvicorn.Config] = []
-    monkeypatch.setattr(uvicorn.Server, "run", lambda self: configs.append(self.config))
+
+    def run(server: uvicorn.Server) -> None:
+        configs.append(server.config)
+        server.started = server.config.port != 1
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(uvicorn.Server, "run", run)
     monkeypatch.setattr(uvicorn, "run", lambda app, **options: configs.append(uvicorn.Config(app, **options)))
     return configs
 
 
-def test_run_serves_at_the_configured_address_with_limits_and_pings(started: list[uvicorn.Config]) -> None:
+def test_run_serves_at_the_configured_address_with_limits_and_pings(
+    started: list[uvicorn.Config], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """16 MiB, every 20 s."""
     bots.init(port=9)
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])
     bots.run(log_config=None)
 
     [config] = started
@@ -244,6 +253,14 @@ def test_run_reloads_in_debug_mode_when_it_is_given_an_import_string(started: li
         (True, False),
     ]
     assert started[0].reload_delay == 2
+
+
+def test_run_ends_the_process_when_the_server_could_not_start(started: list[uvicorn.Config]) -> None:
+    """With uvicorn's own status."""
+    with pytest.raises(SystemExit) as ended:
+        make_driver().run(port=1, log_config=None)
+
+    assert ended.value.code == 3
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "example.com"])

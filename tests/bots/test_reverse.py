@@ -9,8 +9,10 @@ import pytest
 
 from slipstream.bots.adapters import Bot
 from slipstream.bots.drivers import HTTPRequest, HTTPResponse
+from slipstream.bots.drivers.fastapi import WebSocket
 from slipstream.bots.exception import CallInterrupted, WebSocketClosed
 from slipstream.bots.testing import FakePlatform, Refused
+from slipstream.websockets import WebSocket as ServerSocket
 
 from .support import KNOWN, Running, Script, bot_class, make_driver, served
 
@@ -779,6 +781,202 @@ async def test_shutdown_waits_for_handlers_and_then_closes_with_1012(script: Scr
         end = await peer.ended()
     assert (end.code, end.reason) == (1012, "service restart")
     assert story[-2:] == ["disconnect hook", "shutdown hook"]
+
+
+async def test_served_by_another_command_peers_see_1012_and_handlers_still_get_their_time(script: Script) -> None:
+    """uvicorn says goodbye itself, before the application is told to stop."""
+    driver, begun, go_on = make_driver(script), asyncio.Event(), asyncio.Event()
+
+    async def handle(bot: Any, message: bytes) -> None:
+        begun.set()
+        await go_on.wait()
+
+    script.handle = handle
+    async with served(driver, is_plain=True) as server, FakePlatform() as platform:
+        peer = await platform.dial(server.ws + "/scripted/ws", KNOWN)
+        await peer.send("go")
+        await begun.wait()
+        server.stop()
+        end = await peer.ended()
+        go_on.set()
+        await server.task
+
+    assert end.code == 1012
+    assert await script.messages(1) == [b"go"]
+
+
+async def test_a_driver_can_be_served_again_after_it_was_stopped(script: Script) -> None:
+    """As test clients do, over and over."""
+    driver = make_driver(script)
+
+    for _ in range(2):
+        async with served(driver) as server, FakePlatform() as platform:
+            peer = await platform.dial(server.ws + "/scripted/ws", KNOWN)
+            await peer.send("hello")
+
+            assert await script.messages(1) == [b"hello"]
+
+
+async def test_a_start_up_hook_that_raises_ends_the_server_and_closes_the_links(script: Script) -> None:
+    """Before anybody is served; the shutdown hooks are called."""
+    driver, stopped = make_driver(script), []
+
+    @driver.on_startup
+    async def fails() -> None:
+        raise Broken("on purpose")
+
+    driver.on_shutdown(lambda: stopped.append(True))
+
+    with pytest.raises(Broken):
+        async with driver.asgi.router.lifespan_context(driver.asgi):
+            pytest.fail("it started")
+    assert stopped == [True]
+    assert not driver.links.is_running
+
+
+async def test_a_shutdown_hook_that_raises_does_not_keep_the_others_from_being_called(
+    script: Script, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is logged."""
+    driver, stopped = make_driver(script), []
+
+    @driver.on_shutdown
+    async def fails() -> None:
+        raise Broken("on purpose")
+
+    driver.on_shutdown(lambda: stopped.append(True))
+    async with driver.asgi.router.lifespan_context(driver.asgi):
+        pass
+
+    assert stopped == [True]
+    assert "a shutdown hook failed" in caplog.text
+
+
+async def test_a_peer_that_comes_while_the_server_stops_sees_503(script: Script) -> None:
+    """By POST and by WebSocket."""
+    driver = make_driver(script)
+
+    async with served(driver) as server, FakePlatform() as platform:
+        await driver.hub.drain()
+        answer = await platform.post(server.http + "/scripted/", b"x", KNOWN)
+        with pytest.raises(Refused) as refused:
+            await platform.dial(server.ws + "/scripted/ws", KNOWN)
+
+    assert (answer.status, refused.value.status) == (503, 503)
+
+
+async def test_a_server_that_cannot_refuse_with_an_answer_closes_with_1008(script: Script) -> None:
+    """Which servers turn into a 403."""
+    driver, sent = make_driver(script), []
+
+    async def receive() -> Any:
+        return {"type": "websocket.connect"}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {
+        "type": "websocket",
+        "path": "/scripted/ws",
+        "raw_path": b"/scripted/ws",
+        "root_path": "",
+        "query_string": b"",
+        "headers": [],
+        "subprotocols": [],
+    }
+    await driver.asgi(scope, receive, send)
+
+    assert sent == [{"type": "websocket.close", "code": 1008, "reason": "wrong token"}]
+
+
+async def test_an_adapter_that_takes_replies_gets_its_events_strictly_in_order(
+    script: Script, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The next event waits although an API call is in flight; a reply that cannot be read harms nobody."""
+    driver = make_driver()
+
+    class Strict(bot_class(script)):  # type: ignore[misc]
+        def take_reply(self, message: bytes) -> bool:
+            if message == b"bad":
+                raise Broken("on purpose")
+            if not message.startswith(b'{"echo"'):
+                return False
+            reply = json.loads(message)
+            script.replies[reply["echo"]].set_result(reply["data"])
+            return True
+
+    async def handle(bot: Bot, message: bytes) -> None:
+        if message == b"1":
+            script.got.put_nowait(await bot.get_name())
+
+    script.handle = handle
+    driver.register_adapter("scripted", Strict)
+    async with served(driver) as server, FakePlatform() as platform:
+        peer = await platform.dial(server.ws + "/scripted/ws", KNOWN)
+        await peer.send("1")
+        await peer.receive()
+        await peer.send("bad")
+        await peer.send("2")
+        await peer.send_json({"echo": "get_name", "data": "Ada"})
+
+        assert await script.messages(4) == ["Ada", b"1", b"bad", b"2"]
+    assert "take_reply failed" in caplog.text
+
+
+async def test_a_post_from_many_ids_leaves_no_queue_behind(script: Script) -> None:
+    """Memory does not grow with the ids that peers make up."""
+    driver = make_driver(script)
+
+    async with served(driver) as server, FakePlatform() as platform:
+        for number in range(5):
+            await platform.post(server.http + "/scripted/", b"x", {**KNOWN, "x-self-id": str(number)})
+        await script.messages(5)
+        await driver.hub.settle()
+
+        assert driver.hub._channels == {}
+
+
+async def test_a_program_may_wrap_a_websocket_of_its_own(script: Script) -> None:
+    """The class works without the driver: accept, receive, send, close, and the end of it."""
+    driver, ends = make_driver(script), asyncio.Queue[Any]()
+
+    @driver.server_app.websocket("/own")
+    async def own(websocket: ServerSocket) -> None:
+        socket = WebSocket.incoming(websocket)
+        assert not socket.closed
+        await socket.accept()
+        await socket.accept()
+        await socket.send(f"text {await socket.receive()}")
+        await socket.send_bytes(b"bytes " + await socket.receive_bytes())
+        try:
+            await socket.receive()
+        except WebSocketClosed as closed:
+            ends.put_nowait((closed.code, closed.reason, socket.closed))
+        with pytest.raises(WebSocketClosed):
+            await socket.receive()
+        await socket.close()
+
+    async with served(driver) as server, FakePlatform() as platform:
+        peer = await platform.dial(server.ws + "/own")
+        await peer.send(b"1")
+        await peer.send("2")
+        heard = [await peer.receive(), await peer.receive()]
+        await peer.close(4000, "bye")
+
+        assert await ends.get() == (4000, "bye", True)
+    assert heard == ["text 1", b"bytes 2"]
+
+
+async def test_a_websocket_without_a_connection_is_closed() -> None:
+    """As one that a program makes by hand."""
+    socket = WebSocket("1.1", "ws", "/")
+
+    assert socket.closed
+    await socket.close()
+    with pytest.raises(WebSocketClosed, match="no close frame"):
+        await socket.send("x")
+    with pytest.raises(WebSocketClosed):
+        await socket.receive()
 
 
 async def test_shutdown_does_not_wait_for_ever(script: Script, caplog: pytest.LogCaptureFixture) -> None:

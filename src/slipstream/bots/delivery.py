@@ -137,9 +137,11 @@ class Channel:
         self.counts.received += 1
         if self._is_reply(bot, message):
             self.counts.handled += 1
+            self.look()
             return True
         if self.is_stopping and not self._extra():
             self.counts.refused += 1
+            self.look()
             return False
         try:
             await self._inbox.put(Frame(bot, message, outcome))

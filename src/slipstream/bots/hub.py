@@ -214,6 +214,7 @@ class Hub:
     def start(self) -> None:
         """Take frames."""
         self.is_stopping = False
+        self._channels.clear()
 
     async def drain(self) -> None:
         """Take no more frames, but for answers to API calls; wait, not for ever, until the others are handled."""
@@ -234,8 +235,11 @@ class Hub:
                 logger.warning("bot %s: %d frames were received and not handled in time", channel.name, lost)
 
     async def settle(self) -> None:
-        """Wait until the disconnect hooks are through; each has its own limit."""
-        while tasks := {task for task in self._tasks if task is not asyncio.current_task()}:
+        """Wait until the disconnect hooks are through, each within its limit; cancel what is still running."""
+        for _ in range(2):
+            tasks = {task for task in self._tasks if task is not asyncio.current_task()}
+            if not tasks:
+                return
             _, late = await asyncio.wait(tasks, timeout=self.options.hook_timeout)
             for task in late:
                 task.cancel()

@@ -266,18 +266,29 @@ class Driver(ReverseDriver, ForwardDriver):
             self.hub.start()
             try:
                 async with outer(asgi_app) as left:
+                    # Raised later: a task group beneath would put it into a group.
+                    failure = await self._start_up()
                     try:
-                        for hook in self._startups:
-                            await _call(hook)
-                        yield left
+                        if failure is None:
+                            yield left
                     finally:
                         await self.say_goodbye()
                 await self.hub.settle()
+                if failure is not None:
+                    raise failure
             finally:
                 for hook in self._shutdowns:
                     await self._call_last(hook)
 
         app.router.lifespan_context = cast(Any, lifespan)
+
+    async def _start_up(self) -> Exception | None:
+        try:
+            for hook in self._startups:
+                await _call(hook)
+        except Exception as error:
+            return error
+        return None
 
     async def _call_last(self, hook: Callable[..., Any]) -> None:
         try:

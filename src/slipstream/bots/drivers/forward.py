@@ -254,7 +254,7 @@ class _Dialled(_Source):
         socket = WebSocket.outgoing(connection, setup.headers)
         bot = self._driver.adapters[setup.adapter](setup.self_id, socket)
         self._presence = self._driver.hub.connect(setup.adapter, bot)
-        socket.read_by_driver()
+        socket.read_by_driver(self.leave)
         connection.state["bot"] = self._presence, socket
         self._driver.hub.announce(self._presence)
 

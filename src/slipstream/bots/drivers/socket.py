@@ -82,10 +82,10 @@ class WebSocket(connections.WebSocket):
         if self.closed:
             return
         socket = self.websocket
+        self.ended(WebSocketClosed(code, reason))
         if isinstance(socket, Connection):
             await socket.close(code, reason)
         elif socket is not None:
-            self.ended(WebSocketClosed(code, reason))
             try:
                 async with asyncio.timeout(self.write_timeout):
                     await socket.close(code, reason)
