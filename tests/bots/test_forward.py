@@ -129,6 +129,41 @@ async def test_whatever_ends_a_connection_the_platform_is_dialled_again(script: 
             assert await script.messages(1) == [b"again"]
 
 
+@pytest.mark.parametrize(
+    ("spoil", "code"),
+    [
+        (lambda peer: peer.bad_text(), 1007),
+        (lambda peer: peer.garbage(b"\xb3\x00"), 1002),
+        (lambda peer: peer.garbage(b"\x82\x7f" + (17 * 2**20).to_bytes(8, "big")), 1009),
+    ],
+    ids=["bad UTF-8", "reserved bits and opcode", "17 MiB"],
+)
+async def test_a_platform_that_sends_an_unusable_frame_sees_the_code_for_it(
+    script: Script, spoil: Any, code: int
+) -> None:
+    """And is dialled again."""
+    driver = make_driver(script)
+    async with FakePlatform() as platform:
+        driver.setup_websocket(dialling(platform.ws_url))
+        async with served(driver):
+            peer = await platform.connected()
+            spoil(peer)
+
+            assert (await peer.ended()).code == code
+            assert (await platform.connected()).is_open
+
+
+async def test_a_frame_of_15_mib_from_a_platform_is_handled(script: Script) -> None:
+    """The limit of the original was 1 MiB, without an option."""
+    driver = make_driver(script)
+    async with FakePlatform() as platform:
+        driver.setup_websocket(dialling(platform.ws_url, headers={}), compression=False)
+        async with served(driver):
+            await (await platform.connected()).send(bytes(15 * 2**20))
+
+            assert [len(message) for message in await script.messages(1)] == [15 * 2**20]
+
+
 @pytest.mark.parametrize("code", [1000, 1001, 1011, 1012, 4000, 999])
 async def test_whatever_code_a_platform_closes_with_it_is_dialled_again(script: Script, code: int) -> None:
     """Codes that nobody may send included."""
@@ -645,6 +680,35 @@ async def test_http_1_0_is_spoken_where_the_setup_says_so(script: Script) -> Non
             assert await script.messages(2) == [b"one", b"two"]
 
     assert [asked.version for asked in platform.asked[:2]] == ["1.0", "1.0"]
+
+
+async def test_http_1_0_survives_answers_that_are_cut_short_and_servers_that_are_away(script: Script) -> None:
+    """As 1.1 does."""
+    driver = make_driver(script)
+    async with FakePlatform() as platform:
+        platform.answer_garbage(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\ncut")
+        link = driver.setup_http_polling(polling(platform.http_url, http_version="1.0"))
+        async with served(driver):
+            cut = await link.wait_for(LinkState.BACKING_OFF)
+            await platform.stop_listening()
+            away = await link.wait_for(LinkState.BACKING_OFF)
+            await platform.listen()
+            platform.answer(b"back")
+
+            assert await script.messages(1) == [b"back"]
+    assert cut.reason.startswith("no usable answer")
+    assert away.reason
+
+
+async def test_http_2_is_offered_where_the_setup_says_so(script: Script, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Servers that speak 1.1 alone are polled all the same, by what the library negotiates."""
+    driver = make_driver(script)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: object())
+    link = driver.setup_http_polling(polling("https://127.0.0.1:9/", http_version="2"))
+
+    setup = await link.runner._source()  # type: ignore[attr-defined]
+
+    assert setup.http2
 
 
 async def test_an_http_version_that_is_none_is_an_error(script: Script, monkeypatch: pytest.MonkeyPatch) -> None:

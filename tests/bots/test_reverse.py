@@ -618,6 +618,46 @@ async def test_frames_wait_until_the_connect_hooks_are_through(script: Script) -
     assert story == ["hook", "handler"]
 
 
+# Peers that are there and are not
+
+
+async def test_a_half_open_peer_is_noticed_by_pings_and_its_id_is_free(script: Script) -> None:
+    """Every 20 s by default."""
+    driver, left = make_driver(script), asyncio.Event()
+
+    @driver.on_bot_disconnect
+    async def disconnected(bot: Bot) -> None:
+        left.set()
+
+    async with served(driver, ws_ping_interval=0.02, ws_ping_timeout=0.05) as server, FakePlatform() as platform:
+        peer = await platform.dial(server.ws + "/scripted/ws", KNOWN)
+        peer.half_open()
+        await left.wait()
+
+        assert (await platform.dial(server.ws + "/scripted/ws", KNOWN)).is_open
+
+
+async def test_a_peer_that_takes_nothing_is_let_go(script: Script) -> None:
+    """After 10 s by default; whoever sends is told."""
+    driver, outcome = make_driver(script, slipstream_write_timeout=0.05), asyncio.Queue[Any]()
+
+    async def handle(bot: Any, message: bytes) -> None:
+        try:
+            while True:
+                await bot.request.send_bytes(bytes(MiB))
+        except WebSocketClosed as closed:
+            outcome.put_nowait((str(closed), driver.bots))
+
+    script.handle = handle
+    async with served(driver) as server, FakePlatform() as platform:
+        peer = await platform.dial(server.ws + "/scripted/ws", KNOWN)
+        await peer.send("go")
+        peer.half_open()
+
+        assert await outcome.get() == ("the WebSocket is closed (no close frame the peer takes nothing)", {})
+        peer.drop()
+
+
 # API calls over the connection
 
 

@@ -14,7 +14,7 @@ PAGE = """<!doctype html>
   #lost { color: #c0392b; visibility: hidden; }
 </style>
 <h1>Echo bots</h1>
-<h2>They call, or are called, as links</h2>
+<h2>Links that we dial</h2>
 <table><thead><tr><th>Link<th>State<th>Why<th>Ups<th>Received<th>Handled</thead><tbody id="links"></tbody></table>
 <h2>Bots that are connected</h2>
 <table><thead><tr><th>Bot<th>Adapter<th>Who dialled</thead><tbody id="bots"></tbody></table>
