@@ -15,7 +15,6 @@ from starlette import routing
 from starlette._utils import is_async_callable
 from starlette.datastructures import URLPath
 from starlette.requests import Request
-from starlette.responses import Response
 from starlette.routing import BaseRoute, Match as Match, Mount as Mount, NoMatchFound, get_name
 from starlette.types import ASGIApp, Lifespan, Receive, Scope, Send
 from typing_extensions import deprecated
@@ -29,6 +28,7 @@ from slipstream._engine.router.pattern import Pattern, read_pattern
 from slipstream._options.route import RouteDefaults, RouteOptions, VerbDefaults, VerbOptions
 from slipstream._options.router import InclusionDefaults, InclusionOptions, RouterDefaults, RouterOptions
 from slipstream._options.unpack import as_options, completed, unpacks
+from slipstream._routes import views
 from slipstream._routes.changes import WatchedList, version
 from slipstream._routes.facts import (
     describe,
@@ -53,6 +53,12 @@ from slipstream._routes.inclusion import IncludedRouter, Inclusion, effective, l
 from slipstream._routes.limits import checked_form_limits, checked_max_body_size, limited
 from slipstream._routes.serving import Compiler, overrides_of, wrapped_app
 from slipstream._routes.switch import Switch
+from slipstream._routes.views import (
+    DefaultLifespan,
+    get_request_handler,
+    request_response as request_response,
+    serialize_response as serialize_response,
+)
 from slipstream.datastructures import DefaultPlaceholder
 from slipstream.exceptions import FastAPIError
 from slipstream.params import Depends
@@ -112,7 +118,7 @@ class PlannedRoute(BaseRoute):
 
     @app.setter
     def app(self, app: ASGIApp) -> None:
-        self._app = app
+        self._app = None if app == self._serve else app
         version.bump()
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -153,6 +159,8 @@ class APIRoute(PlannedRoute, routing.Route):  # type: ignore[override]  # path_r
         DefinitionError: The endpoint cannot be served as it is written.
         FastAPIError: A parameter or the response model is nothing that Pydantic can validate.
     """
+
+    _body_field: ModelField | None = None
 
     @unpacks(RouteOptions, RouteDefaults)
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Unpack[RouteOptions]) -> None:
@@ -217,12 +225,24 @@ class APIRoute(PlannedRoute, routing.Route):  # type: ignore[override]  # path_r
     def _dialect(self) -> Dialect:
         """How the generated source is called: with a Request where a function of the user's is put around it."""
         wrapped = type(self).get_route_handler is not APIRoute.get_route_handler
-        return "request" if wrapped or "get_route_handler" in self.__dict__ else "asgi"
+        is_patched = get_request_handler is not views.get_request_handler
+        return "request" if wrapped or is_patched or "get_route_handler" in self.__dict__ else "asgi"
 
     @property
     def body_field(self) -> ModelField | None:
         """The field that documents the body."""
+        if self._body_field is not None:
+            return self._body_field
         return None if self.plan.body is None else self.plan.body.documented
+
+    @body_field.setter
+    def body_field(self, field: ModelField | None) -> None:
+        self._body_field = field
+
+    @property
+    def _embed_body_fields(self) -> bool:
+        """Whether the body is an object with one key per parameter."""
+        return self.plan.body is not None and self.plan.body.embed
 
     @property
     def is_sse_stream(self) -> bool:
@@ -245,11 +265,19 @@ class APIRoute(PlannedRoute, routing.Route):  # type: ignore[override]  # path_r
         Only routes whose class overrides it pay for the Request and Response objects.
         """
 
-        async def handler(request: Request) -> Response:
-            overrides = overrides_of(self.dependency_overrides_provider)
-            compiled = self._compiler.compiled(overrides, "request")
-            return await compiled.handler(request)  # type: ignore[no-any-return]
-
+        handler = get_request_handler(
+            dependant=self.dependant,
+            body_field=self.body_field,
+            status_code=self.status_code,
+            response_class=self.response_class,
+            response_field=self.response_field,
+            dependency_overrides_provider=self.dependency_overrides_provider,
+            compiler=self._compiler,
+        )
+        if get_request_handler is views.get_request_handler:
+            setattr(handler, views.OWN_APP, self._serve)
+        else:
+            self._compiler.look_again()
         return handler
 
     def _own_handler(self, provider: Any = None) -> ASGIApp:
@@ -265,7 +293,7 @@ class APIRoute(PlannedRoute, routing.Route):  # type: ignore[override]  # path_r
     def included(self, inclusion: Inclusion) -> "APIRoute":
         """Return a twin of the route as it is under a prefix, with what the routers above it say."""
         twin = copy.copy(self)
-        for made in ("_app", "_wrapped"):
+        for made in ("_app", "_wrapped", "_body_field"):
             twin.__dict__.pop(made, None)
         options = inclusion.options_of(self)
         twin._populate(inclusion.prefix + self.path, self.endpoint, options, self.stream_item_type)
@@ -697,3 +725,9 @@ def iter_route_contexts(routes: Sequence[BaseRoute | RouteContext]) -> Iterator[
             yield route
         else:
             yield from map(RouteContext, effective([route]))
+
+
+_IncludedRouter = IncludedRouter
+_merge_lifespan_context = merge
+_DefaultLifespan = DefaultLifespan
+"""Half-public names that packages use."""

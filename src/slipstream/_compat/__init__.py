@@ -11,6 +11,7 @@ from slipstream._compat.shared import (
     field_annotation_is_sequence as field_annotation_is_sequence,
     is_bytes_or_nonable_bytes_annotation as is_bytes_or_nonable_bytes_annotation,
     is_bytes_sequence_annotation as is_bytes_sequence_annotation,
+    is_uploadfile_sequence_annotation as is_uploadfile_sequence_annotation,
     lenient_issubclass as lenient_issubclass,
     sequence_types as sequence_types,
     value_is_sequence as value_is_sequence,
@@ -22,6 +23,7 @@ from slipstream._compat.v2 import (
     get_flat_models_from_fields as get_flat_models_from_fields,
     get_model_name_map as get_model_name_map,
     get_schema_from_model_field as get_schema_from_model_field,
+    serialize_sequence_value as serialize_sequence_value,
 )
 
 PYDANTIC_V2 = True

@@ -1,8 +1,9 @@
 """Questions about annotations, under FastAPI's half-public names."""
 
-from typing import Any
+from typing import Any, get_args
 
 from pydantic.version import VERSION
+from starlette.datastructures import UploadFile
 
 from slipstream._engine.signature.annotations import (
     SEQUENCE_TYPES as sequence_types,  # noqa: N811  # FastAPI's name
@@ -13,6 +14,7 @@ from slipstream._engine.signature.annotations import (
     is_scalar_sequence as field_annotation_is_scalar_sequence,
     is_sequence as field_annotation_is_sequence,
     is_subclass as lenient_issubclass,
+    is_union,
 )
 
 PYDANTIC_VERSION_MINOR_TUPLE = tuple(int(part) for part in VERSION.split(".")[:2])
@@ -25,10 +27,19 @@ __all__ = [
     "field_annotation_is_sequence",
     "is_bytes_or_nonable_bytes_annotation",
     "is_bytes_sequence_annotation",
+    "is_uploadfile_sequence_annotation",
     "lenient_issubclass",
     "sequence_types",
     "value_is_sequence",
 ]
+
+
+def is_uploadfile_sequence_annotation(annotation: Any) -> bool:
+    """Whether it is a sequence of uploaded files, or a union with one."""
+    if is_union(annotation):
+        return any(map(is_uploadfile_sequence_annotation, get_args(annotation)))
+    items = get_args(annotation)
+    return field_annotation_is_sequence(annotation) and any(lenient_issubclass(item, UploadFile) for item in items)
 
 
 def value_is_sequence(value: Any) -> bool:

@@ -1,13 +1,14 @@
 """Fields and their JSON Schemas, under FastAPI's half-public names."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from enum import Enum
-from typing import Any, Literal
+from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel
 
 from slipstream._engine.plan.fields import ModelField as ModelField, model_fields
+from slipstream._engine.signature.annotations import is_union
 from slipstream.openapi._build.nested_models import nested_models
 from slipstream.openapi._build.schemas import FieldMapping, FieldSchemas, define
 from slipstream.types import ModelNameMap
@@ -49,3 +50,12 @@ def get_schema_from_model_field(
 ) -> dict[str, Any]:
     """Return one field's JSON Schema out of what `get_definitions` made."""
     return FieldSchemas(field_mapping, separate=separate_input_output_schemas).of(field, alias=field_alias)
+
+
+def serialize_sequence_value(*, field: ModelField, value: Iterable[Any]) -> Any:
+    """Put values into the kind of sequence that a field is annotated with, perhaps beside None."""
+    annotation = field.field_info.annotation
+    choices = get_args(annotation) if is_union(annotation) else (annotation,)
+    chosen: Any = next(choice for choice in choices if choice is not type(None))
+    kind = get_origin(chosen) or chosen
+    return list(value) if kind is Sequence else kind(value)

@@ -14,6 +14,7 @@ from slipstream._engine.plan.tree import build_tree
 from slipstream._engine.router.pattern import Pattern
 from slipstream._engine.signature.annotations import is_subclass, stream_item
 from slipstream._engine.signature.model import Origin
+from slipstream._routes.changes import WatchedList
 from slipstream._routes.face import IMPLIED
 from slipstream._routes.refused import public_errors
 from slipstream.datastructures import DefaultPlaceholder
@@ -33,7 +34,10 @@ def read_tree(endpoint: Callable[..., Any], pattern: Pattern, dependencies: Sequ
         DefinitionError: Anything else that is wrong.
     """
     with public_errors():
-        return build_tree(endpoint, path=pattern.path_format, implied=IMPLIED, dependencies=dependencies)
+        tree = build_tree(endpoint, path=pattern.path_format, implied=IMPLIED, dependencies=dependencies)
+    # Packages add dependencies to the trees of routes that are there already.
+    tree.dependencies = WatchedList(tree.dependencies)
+    return tree
 
 
 def path_strings(pattern: Pattern) -> frozenset[str]:

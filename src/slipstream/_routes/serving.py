@@ -11,13 +11,13 @@ from starlette.requests import Request
 
 from slipstream._engine.compile import Compiled, Dialect, compile_plan
 from slipstream._engine.emit.frame import CLOSING, EXITS
-from slipstream._engine.plan.model import Plan
+from slipstream._engine.plan.model import Call, Plan
 from slipstream._engine.plan.tree import override_tree, walk
 from slipstream._engine.types import ASGIApp, Receive, Scope, Send
 from slipstream._engine.wire.cleanup import inner_failure, leave, open_failure
 from slipstream._engine.wire.reply import respond_open
 from slipstream._engine.wire.threads import in_thread
-from slipstream._routes.changes import Lock
+from slipstream._routes.changes import Lock, version
 from slipstream._routes.face import FACE, IMPLIED
 from slipstream._routes.refused import public_errors
 
@@ -36,7 +36,9 @@ class Compiler:
     """
 
     def __init__(self, plan: Plan, replan: Callable[[Any], Plan]) -> None:
-        self.plan = plan
+        self._plan = plan
+        self._shape = _shape(plan.root)
+        self._seen = version.number
         self._replan = replan
         self._known: dict[Any, Compiled] = {}
         self._lock = Lock()
@@ -45,23 +47,47 @@ class Compiler:
         """Copies of a route share what was compiled."""
         return self
 
+    @property
+    def plan(self) -> Plan:
+        """The plan without overrides; another one where a package has changed its tree in place."""
+        if self._seen != version.number:
+            self.look_again()
+        return self._plan
+
+    def look_again(self) -> None:
+        """Plan anew if the tree is no longer what was planned."""
+        with self._lock:
+            self._seen = version.number
+            shape = _shape(self._plan.root)
+            if shape != self._shape:
+                self._plan = self._replan(self._plan.root)
+                self._shape = shape
+                self._known.clear()
+
     def compiled(self, overrides: Overrides, dialect: Dialect = "asgi") -> Compiled:
         """Return the handler that honours the overrides."""
-        tree = self.plan.root
+        plan = self.plan
+        tree = plan.root
         if overrides:
             with public_errors():
                 tree = override_tree(tree, overrides, IMPLIED)
         # What is called, in which order, says all; what was compiled keeps the callables alive, and so their ids.
-        key: Any = dialect if tree is self.plan.root else (dialect, *(id(call.call) for call in walk(tree)))
+        key: Any = dialect if tree is plan.root else (dialect, *(id(call.call) for call in walk(tree)))
         with self._lock:
             found = self._known.get(key)
             if found is None:
-                plan = self.plan if tree is self.plan.root else self._replan(tree)
-                found = compile_plan(plan, FACE, dialect)
+                found = compile_plan(plan if tree is plan.root else self._replan(tree), FACE, dialect)
                 if len(self._known) >= _KEPT:
                     self._known.clear()
                 self._known[key] = found
         return found
+
+
+def _shape(call: Call) -> tuple[int, ...]:
+    """Tell one state of a tree from another: what is called, with which values, after which dependencies."""
+    shelves = (call.path_params, call.query_params, call.header_params, call.cookie_params, call.body_params)
+    values = (id(value) for shelf in shelves for value in (shelf, *shelf))
+    return (id(call.signature), *values, *(part for inner in call.dependencies for part in _shape(inner)))
 
 
 def overrides_of(provider: Any) -> Overrides:

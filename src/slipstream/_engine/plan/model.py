@@ -5,7 +5,7 @@ what the generated source does, one after the other. `build.py` makes both.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias
 
 from slipstream._engine.abc import Limit
@@ -45,6 +45,11 @@ class Call:
     def call(self) -> Callable[..., Any]:
         """The callable itself."""
         return self.signature.call
+
+    @call.setter
+    def call(self, call: Callable[..., Any]) -> None:
+        """Put a wrapper in place of the callable; it runs as the callable does."""
+        self.signature = replace(self.signature, call=call)
 
     @property
     def kind(self) -> CallKind:

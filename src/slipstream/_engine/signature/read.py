@@ -63,14 +63,14 @@ def read_signature(
     known = _remembered(call, path_names)
     if known is not None:
         return known
-    written = _written_signature(call)
+    written = written_signature(call)
     namespace = getattr(inspect.unwrap(call), "__globals__", {})
     origin = origin_of(call)
     slots = []
     for parameter in written.parameters.values():
         reader = _ParameterReader(
             name=parameter.name,
-            annotation=_resolved(parameter.annotation, namespace),
+            annotation=resolved(parameter.annotation, namespace),
             default=parameter.default,
             in_path=parameter.name in path_names,
             path_names=path_names,
@@ -80,7 +80,7 @@ def read_signature(
         slots.append(reader.read())
     returns = written.return_annotation
     if returns is not EMPTY:
-        returns = _resolved(returns, namespace)
+        returns = resolved(returns, namespace)
     signature = Signature(call=call, origin=origin, slots=tuple(slots), returns=returns, kind=call_kind(call))
     _remember(signature, path_names)
     return signature
@@ -129,7 +129,8 @@ def origin_of(call: Any) -> Origin:
         return Origin(name, None, None)
 
 
-def _written_signature(call: Callable[..., Any]) -> inspect.Signature:
+def written_signature(call: Callable[..., Any]) -> inspect.Signature:
+    """Return the signature as it is written, annotations evaluated where all their names are known."""
     try:
         return inspect.signature(call, eval_str=True)
     except NameError:
@@ -141,7 +142,7 @@ def _written_signature(call: Callable[..., Any]) -> inspect.Signature:
         return inspect.signature(call)
 
 
-def _resolved(annotation: Any, namespace: dict[str, Any]) -> Any:
+def resolved(annotation: Any, namespace: dict[str, Any]) -> Any:
     """Evaluate an annotation that is still text; leave it as a reference where a name is unknown."""
     if not isinstance(annotation, str):
         return annotation

@@ -1,0 +1,442 @@
+"""Reading and solving dependencies by hand, under FastAPI's names: for packages that serve requests in their own way.
+
+What the framework itself serves is compiled; `solve_dependencies` here walks the same trees, step by step.
+"""
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, cast
+
+from pydantic_core import PydanticUndefined
+from starlette.background import BackgroundTasks as StarletteBackgroundTasks
+from starlette.datastructures import FormData
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import Response
+from starlette.websockets import WebSocket
+
+from slipstream._engine.emit.frame import CLOSING, EXITS
+from slipstream._engine.emit.values import make_taker
+from slipstream._engine.errors import (
+    NO_FORM_PARSER as multipart_not_installed_error,  # noqa: N811 - FastAPI's name
+    OTHER_FORM_PARSER as multipart_incorrect_install_error,  # noqa: N811 - FastAPI's name
+)
+from slipstream._engine.plan.body import build_body_field, form_models, should_embed
+from slipstream._engine.plan.fields import ModelField
+from slipstream._engine.plan.flatten import flat_body_params, flat_params as get_flat_params
+from slipstream._engine.plan.form_parser import require_form_parser
+from slipstream._engine.plan.items import form_item, item_of
+from slipstream._engine.plan.model import Call
+from slipstream._engine.plan.tree import build_tree
+from slipstream._engine.signature.annotations import is_subclass as lenient_issubclass, stream_item
+from slipstream._engine.signature.kinds import may_hold_scopes
+from slipstream._engine.signature.read import resolved, written_signature
+from slipstream._engine.types import DependencyScope, ErrorDetail
+from slipstream._engine.wire.body import key_taker, whole_taker
+from slipstream._engine.wire.cleanup import ShieldedGenerator, SlotExit, leave, open_shield, unwind
+from slipstream._engine.wire.form import form_taker, read_again as read_again
+from slipstream._engine.wire.reply import blank_response
+from slipstream._engine.wire.threads import ThreadGenerator, in_thread
+from slipstream._engine.wire.values import UNSET
+from slipstream._routes.face import FACE, IMPLIED
+from slipstream._routes.refused import public_errors
+from slipstream._routes.serving import overrides_of
+from slipstream.dependencies.models import Dependant, _get_cache_key, dependant_of
+from slipstream.params import Depends, Security
+from slipstream.security import SecurityScopes
+from slipstream.types import DependencyCacheKey
+
+__all__ = [
+    "SolvedDependency",
+    "ensure_multipart_is_installed",
+    "get_body_field",
+    "get_dependant",
+    "get_flat_dependant",
+    "get_flat_params",
+    "get_parameterless_sub_dependant",
+    "get_stream_item_type",
+    "get_typed_annotation",
+    "get_typed_return_annotation",
+    "get_typed_signature",
+    "get_validation_alias",
+    "lenient_issubclass",
+    "multipart_incorrect_install_error",
+    "multipart_not_installed_error",
+    "request_body_to_args",
+    "request_params_to_args",
+    "solve_dependencies",
+]
+
+
+def get_dependant(
+    *,
+    path: str,
+    call: Callable[..., Any],
+    name: str | None = None,
+    own_oauth_scopes: list[str] | None = None,
+    parent_oauth_scopes: list[str] | None = None,
+    use_cache: bool = True,
+    scope: DependencyScope | None = None,
+    concurrency: Any = None,
+) -> Dependant:
+    """Read a callable and everything that it depends on.
+
+    Args:
+        path: Path whose names in braces are path parameters.
+        call: The callable.
+        name: Parameter that receives its result.
+        own_oauth_scopes: Scopes that this use of it asks for.
+        parent_oauth_scopes: Scopes asked for on the way to it.
+        use_cache: Whether its result may be shared.
+        scope: When it is closed, if it yields.
+        concurrency: Bound on simultaneous calls.
+
+    Raises:
+        DefinitionError: It asks for something that no request has.
+    """
+    scopes = [*(parent_oauth_scopes or []), *(own_oauth_scopes or [])]
+    dependant = get_parameterless_sub_dependant(depends=Security(call, scopes=scopes, scope=scope), path=path)
+    dependant.own_oauth_scopes = own_oauth_scopes or []
+    dependant.parent_oauth_scopes = parent_oauth_scopes or []
+    dependant.name, dependant.use_cache, dependant.limit = name, use_cache, concurrency
+    return dependant
+
+
+def get_parameterless_sub_dependant(*, depends: Depends, path: str) -> Dependant:
+    """Read a dependency whose result nobody receives."""
+    with public_errors():
+        root = build_tree(_nothing, path=path, implied=IMPLIED, dependencies=[cast(Any, depends)])
+    return dependant_of(root.dependencies[0])
+
+
+def _nothing() -> None:
+    """Stand in for an endpoint."""
+
+
+def get_flat_dependant(dependant: Call, *, skip_repeats: bool = False, visited: Any = None) -> Dependant:
+    """Gather the parameters of a tree in one call without dependencies.
+
+    Args:
+        dependant: The tree.
+        skip_repeats: Take a dependency that is used several times once.
+        visited: Ignored; kept because packages pass it.
+    """
+    flat, seen = Dependant(path=dependant.path, call=dependant.call), []
+    waiting = [dependant]
+    while waiting:
+        call = waiting.pop()
+        key = _get_cache_key(dependant=call)
+        if skip_repeats and key in seen:
+            continue
+        seen.append(key)
+        for shelf in ("path_params", "query_params", "header_params", "cookie_params", "body_params"):
+            getattr(flat, shelf).extend(getattr(call, shelf))
+        waiting.extend(reversed(call.dependencies))
+    return flat
+
+
+def get_typed_signature(call: Callable[..., Any]) -> inspect.Signature:
+    """Return a callable's parameters, their annotations evaluated."""
+    names = _globals_of(call)
+    return inspect.Signature(
+        [
+            parameter.replace(annotation=get_typed_annotation(parameter.annotation, names))
+            for parameter in written_signature(call).parameters.values()
+        ]
+    )
+
+
+def get_typed_return_annotation(call: Callable[..., Any]) -> Any:
+    """Return what a callable says it returns, evaluated; None where it does not say."""
+    annotation = written_signature(call).return_annotation
+    return None if annotation is inspect.Signature.empty else get_typed_annotation(annotation, _globals_of(call))
+
+
+def get_typed_annotation(annotation: Any, globalns: dict[str, Any]) -> Any:
+    """Evaluate an annotation that is text; one whose names are unknown stays a reference."""
+    value = resolved(annotation, globalns)
+    return None if value is type(None) and isinstance(annotation, str) else value
+
+
+def _globals_of(call: Callable[..., Any]) -> dict[str, Any]:
+    return getattr(inspect.unwrap(call), "__globals__", {})
+
+
+def get_stream_item_type(annotation: Any) -> Any | None:
+    """Return the type of the items of an iterable; None for anything else."""
+    return stream_item(annotation)
+
+
+def get_validation_alias(field: ModelField) -> str:
+    """Return the name that a value is read under."""
+    return field.validation_alias or field.alias
+
+
+def ensure_multipart_is_installed() -> None:
+    """Make sure that forms can be read.
+
+    Raises:
+        RuntimeError: python-multipart is not installed.
+    """
+    require_form_parser("ensure_multipart_is_installed()")
+
+
+def _get_flat_body_params(dependant: Call) -> list[ModelField]:
+    """List the body parameters of a tree."""
+    return flat_body_params(dependant)
+
+
+def _should_embed_body_fields(fields: list[ModelField]) -> bool:
+    """Whether a body is an object with one key per parameter."""
+    return should_embed(fields)
+
+
+def _get_body_field(*, body_params: list[ModelField], name: str, embed_body_fields: bool) -> ModelField | None:
+    """Make the field that documents a body."""
+    return build_body_field(body_params, name=name, embed=embed_body_fields)
+
+
+def get_body_field(*, flat_dependant: Call, name: str, embed_body_fields: bool) -> ModelField | None:
+    """Make the field that documents the body of a flat dependant."""
+    return build_body_field(flat_dependant.body_params, name=name, embed=embed_body_fields)
+
+
+_read_file_bytes = read_again
+
+Values = tuple[dict[str, Any], list[ErrorDetail]]
+"""Values by parameter, and what was wrong."""
+
+
+def request_params_to_args(fields: Sequence[ModelField], received_params: Mapping[str, Any]) -> Values:
+    """Take parameters out of a request's path, query, headers or cookies.
+
+    Args:
+        fields: Parameters of one source.
+        received_params: The source.
+
+    Returns:
+        The good values by the name of their parameter, and the errors of the others.
+    """
+    values: dict[str, Any] = {}
+    errors: list[ErrorDetail] = []
+    for field in fields:
+        value, wrong = _param_taker(field)(received_params)
+        if wrong:
+            errors += wrong
+        else:
+            values[field.name] = value
+    return values, errors
+
+
+@lru_cache(maxsize=1024)
+def _param_taker(field: ModelField) -> Callable[[Mapping[str, Any]], tuple[Any, list[ErrorDetail]]]:
+    source = getattr(field.field_info, "slot_source", None)
+    assert source is not None, f"{field!r} does not say where it is read: give Query(), Path(), Header() or Cookie()"
+    return make_taker(field, source)  # type: ignore[no-any-return]
+
+
+async def request_body_to_args(body_fields: list[ModelField], received_body: Any, embed_body_fields: bool) -> Values:
+    """Take parameters out of a body that has been parsed.
+
+    Args:
+        body_fields: The parameters.
+        received_body: A form, or what JSON held.
+        embed_body_fields: Whether each parameter is a key of the body.
+
+    Returns:
+        The good values by the name of their parameter, and the errors of the others.
+    """
+    assert body_fields, "request_body_to_args() takes the body's parameters, and there are none"
+    embed = embed_body_fields or should_embed(body_fields)
+    if isinstance(received_body, FormData):
+        whole = len(body_fields) == 1 and not embed and not form_models(body_fields[0])
+        found, errors = await form_taker([form_item(field) for field in body_fields], whole=whole)(received_body)
+        values = dict(zip((field.name for field in body_fields), found, strict=True))
+        # A value is None where it was wrong; where it was sent as None, nothing was.
+        return {name: value for name, value in values.items() if whole or not errors or value is not None}, errors
+    body = UNSET if received_body is PydanticUndefined else received_body
+    values, errors = {}, []
+    for field in body_fields:
+        value, wrong = (key_taker if embed else whole_taker)(item_of(field))(body)
+        errors += wrong
+        if not wrong or not embed:  # a body that is wrong as a whole is None, as FastAPI has it
+            values[field.name] = value
+    return values, errors
+
+
+@dataclass
+class SolvedDependency:
+    """What a callable is to be called with, and what was wrong."""
+
+    values: dict[str, Any]
+    errors: list[Any]
+    background_tasks: StarletteBackgroundTasks | None
+    response: Response
+    dependency_cache: dict[DependencyCacheKey, Any]
+
+
+async def solve_dependencies(
+    *,
+    request: Request | WebSocket,
+    dependant: Call,
+    body: Any = PydanticUndefined,
+    background_tasks: StarletteBackgroundTasks | None = None,
+    response: Response | None = None,
+    dependency_overrides_provider: Any | None = None,
+    dependency_cache: dict[DependencyCacheKey, Any] | None = None,
+    async_exit_stack: AsyncExitStack,
+    embed_body_fields: bool,
+) -> SolvedDependency:
+    """Call everything that a callable depends on, and take its own values out of the request.
+
+    What `yield` dependencies open is closed with the request where `request_response` serves it, and
+    else with `async_exit_stack`.
+
+    Args:
+        request: The request or WebSocket.
+        dependant: The tree of the callable, which is not called itself.
+        body: The body, parsed.
+        background_tasks: Tasks so far.
+        response: What dependencies may set status and headers on.
+        dependency_overrides_provider: Object whose `dependency_overrides` hold.
+        dependency_cache: Results so far; new ones are put into it.
+        async_exit_stack: See above.
+        embed_body_fields: Whether each body parameter is a key of the body.
+    """
+    solver = _Solver(
+        request=request,
+        body=body,
+        tasks=background_tasks,
+        response=blank_response() if response is None else response,
+        overrides=overrides_of(dependency_overrides_provider),
+        cache={} if dependency_cache is None else dependency_cache,
+        stack=async_exit_stack,
+        embed=embed_body_fields,
+    )
+    values, errors = await solver.solve(dependant)
+    return SolvedDependency(values, errors, solver.tasks, solver.response, solver.cache)
+
+
+@dataclass
+class _Solver:
+    """Solves one tree for one request."""
+
+    request: HTTPConnection[Any]
+    body: Any
+    tasks: StarletteBackgroundTasks | None
+    response: Response
+    overrides: Mapping[Callable[..., Any], Callable[..., Any]]
+    cache: dict[DependencyCacheKey, Any]
+    stack: AsyncExitStack
+    embed: bool
+
+    async def solve(self, call: Call) -> tuple[dict[str, Any], list[Any]]:
+        """Solve what a call depends on, and take its values."""
+        values: dict[str, Any] = {}
+        errors: list[Any] = []
+        for dependency in call.dependencies:
+            used = self._replaced(dependency)
+            inner, wrong = await self.solve(used)
+            if wrong:
+                errors += wrong
+                continue
+            key = _get_cache_key(dependant=dependency)
+            if dependency.use_cache and key in self.cache:
+                result = self.cache[key]
+            else:
+                result = await self._call(used, inner)
+                self.cache.setdefault(key, result)
+            if dependency.name is not None:
+                values[dependency.name] = result
+        request = self.request
+        for fields, source in (
+            (call.path_params, request.path_params),
+            (call.query_params, request.query_params),
+            (call.header_params, request.headers),
+            (call.cookie_params, request.cookies),
+        ):
+            found, wrong = request_params_to_args(fields, source)
+            values.update(found)
+            errors += wrong
+        if call.body_params:
+            found, wrong = await request_body_to_args(call.body_params, self.body, self.embed)
+            values.update(found)
+            errors += wrong
+        for name, kind in call.contexts:
+            values.update(self._context(call, name, kind))
+        return values, errors
+
+    def _replaced(self, call: Call) -> Call:
+        """Return the call that an override stands in for, or the call itself."""
+        replacement = self.overrides.get(call.call)
+        if replacement is None:
+            return call
+        return get_dependant(
+            path=call.path,
+            call=replacement,
+            name=call.name,
+            parent_oauth_scopes=list(call.oauth_scopes),
+            scope=call.scope,
+            concurrency=call.limit,
+        )
+
+    async def _call(self, call: Call, values: dict[str, Any]) -> Any:
+        if call.is_generator:
+            return await self._open(call, values)
+        run = call.call if call.kind == "async" else None
+        if call.limit is None:
+            return await (run(**values) if run else in_thread(call.call, **values))
+        async with call.limit.get_semaphore():
+            return await (run(**values) if run else in_thread(call.call, **values))
+
+    async def _open(self, call: Call, values: dict[str, Any]) -> Any:
+        exits = self._exits(call)
+        if call.limit is not None:
+            place = call.limit.get_semaphore()
+            await place.acquire()
+            exits.append(SlotExit(place))
+        opened = call.call(**values)
+        if call.kind == "gen":
+            opened = ThreadGenerator(opened)
+        elif may_hold_scopes(call.call):
+            opened = ShieldedGenerator(opened, open_shield(exits))
+        result = await opened.__anext__()
+        exits.append(opened)
+        return result
+
+    def _exits(self, call: Call) -> list[Any]:
+        """The list that closes with the request, or one that closes with the caller's stack."""
+        kept: list[Any] | None = self.request.scope.get(CLOSING if call.scope == "function" else EXITS)
+        if kept is not None:
+            return kept
+        exits: list[Any] = []
+
+        async def close(kind: Any, exc: BaseException | None, traceback: Any) -> bool:
+            if exc is None:
+                await leave(exits)
+                return False
+            remaining = await unwind(exits, exc)
+            if remaining is None:
+                return True
+            if remaining is not exc:
+                raise remaining
+            return False
+
+        self.stack.push_async_exit(close)
+        return exits
+
+    def _context(self, call: Call, name: str, kind: str) -> dict[str, Any]:
+        is_websocket = self.request.scope["type"] == "websocket"
+        if kind == "response":
+            return {name: self.response}
+        if kind == "background":
+            self.tasks = self.tasks or FACE.background_tasks()
+            return {name: self.tasks}
+        if kind == "scopes":
+            slot = next((slot for slot in call.signature.slots if slot.name == name), None)
+            make: Any = SecurityScopes if slot is None else slot.annotation
+            return {name: make(scopes=list(call.oauth_scopes))}
+        fits = kind == "connection" or (kind == "websocket") == is_websocket
+        return {name: self.request} if fits else {}
