@@ -778,6 +778,36 @@ async def test_whoever_waits_in_receive_gets_the_next_frame(script: Script) -> N
         assert await script.messages(1) == [b"an event"]
 
 
+async def test_whoever_no_longer_waits_in_receive_gets_nothing(script: Script) -> None:
+    """The frame goes to `handle_message`; one who waits when the connection ends is told."""
+    driver, ready, ended = make_driver(script), asyncio.Event(), asyncio.get_running_loop().create_future()
+
+    @driver.on_bot_connect
+    async def gives_up(bot: Any) -> None:
+        waiting = asyncio.create_task(bot.request.receive())
+        await asyncio.sleep(0)
+        waiting.cancel()
+        ready.set()
+
+    async def handle(bot: Any, message: bytes) -> None:
+        try:
+            await bot.request.receive()
+        except WebSocketClosed as closed:
+            ended.set_result(closed.code)
+
+    script.handle = handle
+    async with served(driver) as server, FakePlatform() as platform:
+        peer = await platform.dial(server.ws + "/scripted/ws", KNOWN)
+        await ready.wait()
+        await peer.send("for the handler")
+        while not driver.bots["1"].request._waiting:
+            await asyncio.sleep(0)
+        await peer.close(4003)
+
+        assert await ended == 4003
+        assert await script.messages(1) == [b"for the handler"]
+
+
 # The end
 
 

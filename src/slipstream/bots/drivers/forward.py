@@ -372,7 +372,7 @@ def _old_transport(tls: TLS) -> Any:
 
 def _check(options: Mapping[str, Any], known: Any, function: str) -> None:
     for name in options:
-        if name not in known.__annotations__ and name not in DialOptions.__annotations__:
+        if name not in known.__optional_keys__:
             raise TypeError(f"{function}() got an unexpected keyword argument {name!r}")
 
 
