@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Literal, Unpack
 
 from starlette.applications import Starlette
@@ -32,6 +33,9 @@ from slipstream.openapi.docs import get_redoc_html, get_swagger_ui_html, get_swa
 from slipstream.params import Depends
 from slipstream.routing import APIRoute, APIRouter
 from slipstream.types import DecoratedCallable
+
+_STARLETTES_OWN = Starlette.__call__
+"""Packages that watch applications, such as Sentry, put a function of theirs in its place."""
 
 Overrides = dict[Callable[..., Any], Callable[..., Any]]
 
@@ -145,6 +149,8 @@ class FastAPI(Starlette):
         stack = self._serving = self.middleware_stack
         # Without middleware the routes are served straight from here, one call less.
         self._serve = stack.entry() if isinstance(stack, SoleGuard) else stack
+        if Starlette.__call__ is not _STARLETTES_OWN:
+            self._serve = partial(Starlette.__call__, self)
         self._seen = seen
 
     def openapi(self) -> dict[str, Any]:
@@ -312,7 +318,7 @@ class FastAPI(Starlette):
         """Serve `TRACE path` with the decorated function."""
         return self.router.trace(path, **options)
 
-    @deprecated("on_event is deprecated, use the lifespan option of FastAPI(...) instead")
+    @deprecated("on_event is deprecated, use lifespan event handlers instead: FastAPI(lifespan=...)")
     def on_event(self, event_type: str) -> Callable[[DecoratedCallable], DecoratedCallable]:
         """Call the decorated function at "startup" or "shutdown"; `lifespan` is the newer way."""
 

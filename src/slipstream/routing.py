@@ -683,7 +683,7 @@ class APIRouter(routing.Router):
         included = [route.original_router for route in self.routes if isinstance(route, IncludedRouter)]
         return any(each is router or each.contains(router) for each in included)
 
-    @deprecated("on_event is deprecated, use the lifespan option of APIRouter(...) instead")
+    @deprecated("on_event is deprecated, use lifespan event handlers instead: APIRouter(lifespan=...)")
     def on_event(self, event_type: str) -> Callable[[DecoratedCallable], DecoratedCallable]:
         """Call the decorated function at "startup" or "shutdown"; `lifespan` is the newer way."""
 

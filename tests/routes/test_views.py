@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from pydantic import BaseModel
+from starlette.applications import Starlette
 
 from slipstream import FastAPI, routing
 from slipstream.exceptions import ResponseValidationError
@@ -78,3 +79,27 @@ def test_event_handlers_run_within_a_lifespan_put_around_them() -> None:
         assert log == ["up"]
 
     assert log == ["up", "down"]
+
+
+def test_a_function_in_place_of_starlettes_own_call_sees_every_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sentry puts itself there; requests must not go round it because they need no Starlette."""
+    seen: list[str] = []
+    own = Starlette.__call__
+
+    async def watched(self: Any, scope: Any, receive: Any, send: Any) -> None:
+        seen.append(scope["path"])
+        await own(self, scope, receive, send)
+
+    monkeypatch.setattr(Starlette, "__call__", watched)
+    app = FastAPI()
+    app.get("/a")(lambda: "a")
+
+    assert TestClient(app).get("/a").json() == "a"
+    assert seen == ["/a"]
+
+
+@pytest.mark.parametrize("make", [FastAPI, routing.APIRouter])
+def test_the_warning_about_on_event_begins_as_fastapis(make: Any) -> None:
+    """Programs that keep using it silence the warning by its words."""
+    with pytest.warns(DeprecationWarning, match="^on_event is deprecated, use lifespan event handlers instead"):
+        make().on_event("startup")
