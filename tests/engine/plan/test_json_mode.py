@@ -167,6 +167,8 @@ def compare(adapter: TypeAdapter[Any], text: str) -> None:
 @example(Literal[1], [1.0, True, "1"])
 @example(dict[Level, int], [{"1": 1}])
 @example(list[Tree], [[{"a": {"b": [{}]}}]])
+@example(Union[Aliased, dict[str, Annotated[str, AfterValidator(str.upper)]], None], [{"a": ""}])
+@example(Union[Aliased, int, str, None], [{"a": ""}, 1, "1", None, 1.0, True])
 def test_what_is_said_to_be_safe_is_read_alike(annotation: Any, given_documents: list[Any]) -> None:
     """A body accepted in one way with another value would be the worst of surprises: a silent one."""
     adapter = TypeAdapter(annotation)
@@ -237,8 +239,10 @@ def told_the_mode(value: Any, info: ValidationInfo) -> Any:
         bytes, timedelta, Decimal, set[int], tuple[int, ...], frozenset[str], StrictInt, StrictModel, Initialised,
         Annotated[date, Strict()], Union[int, date], Union[UUID, str], list[set[int]], dict[str, Decimal],
         Annotated[Any, BeforeValidator(told_the_mode)], create_model("Deep", a=(list[StrictModel], ...)),
+        Union[Aliased, dict[str, str]], Union[Closed, Open], Union[list[int], dict[str, int]], Union[int, Any],
+        Union[int, Annotated[str, AfterValidator(str.upper)]],
     ],
-    ids=range(16),
+    ids=range(21),
 )  # fmt: skip
 def test_what_may_be_read_otherwise_is_not_safe(annotation: Any) -> None:
     """JSON mode is more lenient: strict dates take strings, sets take lists, unions choose otherwise."""

@@ -17,6 +17,9 @@ _ALIKE = frozenset(
 _JSON_NATIVE = frozenset({"any", "none", "bool", "int", "float", "str"})
 """Leaves that both modes read alike inside a union too, where the exactness of a match counts."""
 
+_SCALARS = frozenset({"none", "bool", "int", "float", "str"})
+_COMPOSITES = frozenset({"model", "typed-dict", "list", "dict", "definition-ref"})
+
 _WRAPPERS = frozenset(
     {"nullable", "default", "function-before", "function-after", "function-wrap", "model", "definitions"}
 )
@@ -46,13 +49,24 @@ class _Walk:
             parts = [schema.get(key) for key in ("items_schema", "keys_schema", "values_schema")]
             return all(self.is_safe(part, leaves) for part in parts if part)
         if kind == "union":
-            choices = [choice[0] if isinstance(choice, tuple) else choice for choice in schema["choices"]]
-            return all(self.is_safe(choice, _JSON_NATIVE) for choice in choices)
+            return self._is_union_safe(
+                [choice[0] if isinstance(choice, tuple) else choice for choice in schema["choices"]]
+            )
         if kind in ("model-fields", "typed-dict"):
             return self._are_fields_safe(schema, leaves)
         if kind in _WRAPPERS:
             return not _looks_at_mode(schema) and self.is_safe(schema["schema"], leaves)
         return False
+
+    def _is_union_safe(self, choices: list[dict[str, Any]]) -> bool:
+        """Check a union: beside plain scalars, one composite at most, so that nothing competes for an object or array.
+
+        Between two models, or a model and a dict, Pydantic counts fields and exact types, which differ by mode.
+        """
+        composites = [choice for choice in choices if choice["type"] not in _SCALARS]
+        if len(composites) > 1 or any(choice["type"] not in _COMPOSITES for choice in composites):
+            return False
+        return all(self.is_safe(choice, _JSON_NATIVE) for choice in choices)
 
     def _are_fields_safe(self, schema: dict[str, Any], leaves: frozenset[str]) -> bool:
         extras = [schema[key] for key in ("extras_schema", "extras_keys_schema") if key in schema]
