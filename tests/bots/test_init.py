@@ -287,6 +287,17 @@ def test_a_token_of_an_adapter_is_a_token_and_this_machine_needs_none(script: Sc
     empty.check_host("0.0.0.0")
 
 
+def test_the_program_on_the_page_about_bots_runs(started: list[uvicorn.Config]) -> None:
+    """Up to where it serves."""
+    page = (Path(__file__).parents[2] / "docs" / "bots.md").read_text("utf-8")
+    program = page.split("```python\n", 1)[1].split("```", 1)[0]
+
+    exec(compile(program, "docs/bots.md", "exec"), {})
+
+    assert list(bots.get_driver()._adapters) == ["echo"]
+    assert started[0].app is bots.get_app()
+
+
 def test_importing_bots_loads_no_server_and_no_client() -> None:
     """They are loaded when they are needed."""
     code = (

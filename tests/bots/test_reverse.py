@@ -362,6 +362,23 @@ async def test_a_second_connection_with_an_id_in_use_sees_403_and_the_first_live
     assert (refused.value.status, refused.value.body) == (403, b'{"detail":"bot \'1\' is connected already"}')
 
 
+async def test_of_many_that_come_at_once_with_one_id_just_one_gets_in(script: Script) -> None:
+    """Between the question who it is and the answer, the others have been asked too."""
+    driver, all_asked = make_driver(), asyncio.Barrier(5)
+
+    async def ask() -> Any:
+        await all_asked.wait()
+        return "1", None
+
+    driver.register_adapter("scripted", asking(script, ask))
+    async with served(driver) as server, FakePlatform() as platform:
+        dials = [platform.dial(server.ws + "/scripted/ws", KNOWN) for _ in range(5)]
+        results = await asyncio.gather(*dials, return_exceptions=True)
+
+        assert list(driver.bots) == ["1"]
+    assert sorted(result.status if isinstance(result, Refused) else 101 for result in results) == [101, *[403] * 4]
+
+
 async def test_by_choice_the_older_connection_is_closed_with_4409_and_the_newer_takes_its_place(
     script: Script,
 ) -> None:
