@@ -9,8 +9,7 @@ import os
 import stat
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from starlette._utils import get_route_path
 from starlette.background import BackgroundTasks
@@ -34,8 +33,7 @@ _METHODS = ("GET", "HEAD")
 _PAGES = frozenset({"text/html", "application/xhtml+xml"})
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
+class _Found(NamedTuple):
     """What the directory has for a path: a file, or a directory that has an index."""
 
     path: str
