@@ -16,7 +16,7 @@ from tour.dependencies import SessionDep
 from tour.models import Base, Item
 from tour.pages import HERE, render
 from tour.rooms import Rooms
-from tour.routers import chat, files, items, live, users
+from tour.routers import chat, files, items, links, live, users
 from tour.schemas import Health
 from tour.settings import get_settings
 
@@ -36,17 +36,18 @@ async def lifespan(app: FastAPI) -> AsyncIterator[State]:
     engine = open_database(settings.database)
     async with engine.begin() as connection:
         await connection.run_sync(Base.metadata.create_all)
-    yield {
-        "sessions": async_sessionmaker(engine, expire_on_commit=False),
-        "rooms": Rooms(),
-        "viewers": live.Viewers(),
-    }
+    async with links.station.running():
+        yield {
+            "sessions": async_sessionmaker(engine, expire_on_commit=False),
+            "rooms": Rooms(),
+            "viewers": live.Viewers(),
+        }
     await engine.dispose()
 
 
 app = FastAPI(
     title="A tour of Slipstream",
-    description="Items, users, files, a chat and a counter: each part is real.",
+    description="Items, users, files, a chat, a counter and a link that is dialled: each part is real.",
     lifespan=lifespan,
     max_body_size=1024 * 1024,
 )
@@ -55,6 +56,8 @@ app.include_router(items.router)
 app.include_router(files.router)
 app.include_router(chat.router)
 app.include_router(live.router)
+app.include_router(links.router)
+links.links.attach(app)
 app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
 
 

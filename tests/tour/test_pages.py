@@ -8,7 +8,7 @@ import pytest
 
 from .support import Account
 
-PAGES = ["/", "/chat", "/live"]
+PAGES = ["/", "/chat", "/live", "/links"]
 
 
 class Links(HTMLParser):
@@ -33,7 +33,7 @@ def test_the_index_page_links_every_part_of_the_tour(client: httpx2.Client) -> N
     assert page.status_code == 200
     assert page.headers["content-type"] == "text/html; charset=utf-8"
     assert {link.partition("#")[0] for link in links} >= {
-        "/chat", "/live", "/items", "/docs", "/redoc", "/openapi.json", "/health",
+        "/chat", "/live", "/links", "/items", "/docs", "/redoc", "/openapi.json", "/health",
     }  # fmt: skip
     assert {"/docs#/users", "/docs#/items", "/docs#/files"} <= set(links)
     for link in links:
@@ -150,7 +150,7 @@ def test_the_openapi_document_says_how_to_log_in_and_what_is_protected(client: h
     }
     assert set(document["paths"]) == {
         "/users", "/users/token", "/users/me", "/items", "/items/{item_id}",
-        "/files", "/files/{file_id}", "/live/counter", "/health",
+        "/files", "/files/{file_id}", "/live/counter", "/links/state", "/health",
     }  # fmt: skip
     assert document["paths"]["/users/me"]["get"]["security"] == [{"OAuth2PasswordBearer": []}]
     assert "security" not in document["paths"]["/health"]["get"]
