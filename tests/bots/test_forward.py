@@ -533,7 +533,7 @@ async def test_every_option_of_a_connection_reaches_the_link(script: Script) -> 
 
 
 async def test_30_links_that_lose_their_platform_do_not_return_in_one_burst(script: Script) -> None:
-    """Full jitter and a turnstile: at most half of them in any 100 ms."""
+    """Full jitter and a turnstile; that it lets at most half through in 100 ms is tested with links, by their clock."""
     driver, times = make_driver(script), []
     async with FakePlatform() as platform:
         links = [
@@ -542,14 +542,19 @@ async def test_30_links_that_lose_their_platform_do_not_return_in_one_burst(scri
         ]
         async with served(driver):
             peers = [await platform.connected() for _ in links]
+            for link in links:
+                await link.wait_for(LinkState.UP)
+            driver.links.on_change(
+                lambda link, old, new: times.append(new.since.monotonic) if new.state is LinkState.CONNECTING else None
+            )
             for peer in peers:
                 peer.drop()
             for _ in links:
                 await platform.connected()
-                times.append(asyncio.get_running_loop().time())
 
     most = max(sum(start <= other < start + 0.1 for other in times) for start in times)
-    assert most <= 17  # 15 and what arrives late at one moment
+    assert len(times) >= 30
+    assert most <= 22  # half of them, and some more for a machine that is late
 
 
 # Polling

@@ -6,12 +6,14 @@ import logging
 from typing import Any
 
 import pytest
+from starlette.testclient import WebSocketDenialResponse
 
 from slipstream.bots.adapters import Bot
 from slipstream.bots.drivers import HTTPRequest, HTTPResponse
 from slipstream.bots.drivers.fastapi import WebSocket
 from slipstream.bots.exception import CallInterrupted, WebSocketClosed
 from slipstream.bots.testing import FakePlatform, Refused
+from slipstream.testclient import TestClient
 from slipstream.websockets import WebSocket as ServerSocket
 
 from .support import KNOWN, Running, Script, bot_class, make_driver, served
@@ -1008,6 +1010,33 @@ async def test_an_adapter_that_takes_replies_gets_its_events_strictly_in_order(
 
         assert await script.messages(4) == ["Ada", b"1", b"bad", b"2"]
     assert "take_reply failed" in caplog.text
+
+
+def test_a_test_client_drives_the_application_with_and_without_its_lifespan(script: Script) -> None:
+    """As programs test their bots: in process."""
+
+    async def handle(bot: Any, message: bytes) -> None:
+        if bot.request.type == "websocket":
+            await bot.request.send(f"heard {message.decode()}")
+
+    script.handle = handle
+    driver = make_driver(script)
+
+    def talk(client: TestClient) -> None:
+        assert client.post("/scripted/", content=b"x", headers=KNOWN).status_code == 200
+        for path in ("/scripted/ws", "/scripted/ws/"):
+            with client.websocket_connect(path, headers=dict(KNOWN)) as session:
+                session.send_bytes(b"it")
+                assert session.receive_text() == "heard it"
+                assert list(driver.bots) == ["1"]
+            assert driver.bots == {}
+        with pytest.raises(WebSocketDenialResponse) as denied, client.websocket_connect("/scripted/ws"):
+            pass
+        assert denied.value.status_code == 403
+
+    talk(TestClient(driver.asgi))
+    with TestClient(driver.asgi) as client:
+        talk(client)
 
 
 async def test_a_post_from_many_ids_leaves_no_queue_behind(script: Script) -> None:

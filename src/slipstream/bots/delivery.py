@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from slipstream.bots.adapters.bot import Bot
-from slipstream.links.queue import Inbox, QueueFull as QueueFull, QueuePolicy
+from slipstream.links.queue import Inbox, QueueClosed, QueueFull as QueueFull, QueuePolicy
 
 logger = logging.getLogger("slipstream.bots")
 
@@ -145,6 +145,9 @@ class Channel:
             return False
         try:
             await self._inbox.put(Frame(bot, message, outcome))
+        except QueueClosed:
+            self.counts.refused += 1
+            return False
         except BaseException:
             self.counts.refused += 1
             raise
@@ -159,6 +162,7 @@ class Channel:
     def clear(self) -> int:
         """Drop what waits, and cancel what runs; tell how many frames are lost by it."""
         self.is_stopping = True
+        self._inbox.close()
         lost = self._inbox.clear()
         self.counts.dropped -= lost
         for task in self._running:

@@ -90,7 +90,7 @@ class Refused(Exception):
     """
 
     def __init__(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
-        super().__init__(f"the handshake was answered with {status}")
+        super().__init__(f"the handshake was answered with {status}: {body[:200]!r}")
         self.status, self.headers, self.body = status, headers, body
 
 

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from http.client import responses
 from typing import Any, Protocol
 
+from anyio import CancelScope
+
 from slipstream.bots.adapters.bot import Bot
 from slipstream.bots.connections import HTTPConnection, HTTPRequest, HTTPResponse
 from slipstream.bots.delivery import QueueFull
@@ -15,7 +17,6 @@ from slipstream.bots.exception import BotExists, WebSocketClosed
 from slipstream.bots.hub import Hub, Presence
 from slipstream.exceptions import HTTPException
 from slipstream.links.inbound import REPLACED
-from slipstream.links.supervise import first_of
 from slipstream.requests import Request
 from slipstream.responses import Response
 from slipstream.websockets import WebSocket as ServerSocket
@@ -95,15 +96,25 @@ class Reverse:
                 raise
             await websocket.close(1008, str(refusal.detail)[:100])
             return
-        socket.read_by_driver(lambda: self._hub.leave(presence))
+        # A scope and no task: whoever cancels the endpoint, a test client's scope say, gets its own exception back.
+        reading = CancelScope()
+
+        def closed() -> None:
+            self._hub.leave(presence)
+            reading.cancel()
+
+        socket.read_by_driver(closed)
         self._open[socket] = None
         self._held[self_id] = socket, presence
-        end = WebSocketClosed(1006, "the connection was lost")
+        end, is_ours = WebSocketClosed(1006, "the connection was lost"), False
         try:
             headers = sendable(answer.headers) if answer is not None else {}
             await websocket.accept(headers=[(name.encode(), text.encode("latin-1")) for name, text in headers.items()])
             self._hub.announce(presence)
-            end = await first_of(self._read(websocket, socket, presence), socket.wait_ended())
+            with reading:
+                end, is_ours = await self._read(websocket, socket, presence)
+            if is_ours:
+                await socket.close(end.code or 1011, end.reason)
         finally:
             self._open.pop(socket, None)
             socket.ended(end)
@@ -124,24 +135,25 @@ class Reverse:
             logger.warning("adapter %s: refused a second connection of bot %s", adapter, bot.self_id)
             raise HTTPException(self._refusal(None, 403), str(exists)) from exists
 
-    async def _read(self, websocket: ServerSocket, socket: WebSocket, presence: Presence) -> WebSocketClosed:
+    async def _read(
+        self, websocket: ServerSocket, socket: WebSocket, presence: Presence
+    ) -> tuple[WebSocketClosed, bool]:
+        """Read until the end; tell how it ended, and whether it is for us to close."""
         limit, channel, bot = self._hub.options.ws_max_size, presence.channel, presence.bot
         while True:
             message = await websocket.receive()
             if message["type"] == "websocket.disconnect":
-                return WebSocketClosed(message.get("code"), message.get("reason") or "")
+                return WebSocketClosed(message.get("code"), message.get("reason") or ""), False
             content = content_of(message)
             data = content.encode() if isinstance(content, str) else content
             if len(data) > limit:
-                await socket.close(1009, "message too big")
-                return WebSocketClosed(1009, "message too big")
+                return WebSocketClosed(1009, "message too big"), True
             if socket.take(content):
                 continue
             try:
                 await channel.put(bot, data)
             except QueueFull:
-                await socket.close(1013, "try again later")
-                return WebSocketClosed(1013, "try again later")
+                return WebSocketClosed(1013, "try again later"), True
 
     # Both
 

@@ -32,7 +32,6 @@ class WebSocket(connections.WebSocket):
         self._waiting: deque[asyncio.Future[str | bytes]] = deque()
         self._is_read = False
         self._end: WebSocketClosed | None = None
-        self._ending = asyncio.Event()
         self._on_close: Callable[[], None] | None = None
         self.write_timeout: float | None = 10.0
 
@@ -151,18 +150,12 @@ class WebSocket(connections.WebSocket):
         if self._end is not None:
             return
         self._end = end
-        self._ending.set()
         while self._waiting:
             waiter = self._waiting.popleft()
             if not waiter.done():
                 waiter.set_exception(end)
         if self._on_close is not None:
             self._on_close()
-
-    async def wait_ended(self) -> WebSocketClosed:
-        """Wait until the connection has ended, as far as we know."""
-        await self._ending.wait()
-        return self._end or WebSocketClosed()
 
     # Beneath
 
