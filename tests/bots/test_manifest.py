@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from slipstream.applications import FastAPI
-from slipstream.bots import drivers
+from slipstream.bots import drivers, typing
 from slipstream.bots.drivers import fastapi
 
 from .support import make_driver
@@ -204,3 +204,15 @@ def test_the_documented_addresses_are_served() -> None:
         ("/{adapter}/ws", ("WS",)),
         ("/{adapter}/ws/", ("WS",)),
     }
+
+
+def test_the_types_of_hooks_have_the_documents_names() -> None:
+    """Programs annotate with them."""
+    assert {name for name in vars(typing) if name.startswith("T_")} == {
+        "T_BotConnectionHook",
+        "T_BotDisconnectionHook",
+        "T_CalledAPIHook",
+        "T_CallingAPIHook",
+        "T_Hook",
+    }
+    assert typing.WEBSOCKET_SETUP == fastapi.WEBSOCKET_SETUP
