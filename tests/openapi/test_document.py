@@ -131,7 +131,7 @@ def test_the_old_name_of_the_schema_extra_is_honoured() -> None:
             name: str
 
             class Config:
-                schema_extra = {"example": {"name": "lamp"}}  # noqa: RUF012 - as such programs have it
+                schema_extra = {"example": {"name": "lamp"}}
 
     app = FastAPI()
 

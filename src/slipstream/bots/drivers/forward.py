@@ -367,7 +367,7 @@ def _as_poll(setup: HTTPPollingSetup, given: Mapping[str, Any]) -> links.Polling
 
 def _old_transport(tls: TLS) -> Any:
     context: ssl.SSLContext = tls.build()
-    return importlib.import_module("slipstream.bots.drivers.http10").OldTransport(context)
+    return importlib.import_module("slipstream.links.http10").OldTransport(context)
 
 
 def _check(options: Mapping[str, Any], known: Any, function: str) -> None:

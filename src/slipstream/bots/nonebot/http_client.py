@@ -24,7 +24,7 @@ from nonebot.drivers import (
 from nonebot.internal.driver import CookieTypes, HeaderTypes, QueryTypes, TimeoutTypes
 from nonebot.utils import UNSET, UnsetType
 
-from slipstream.bots.nonebot.http10 import OldTransport
+from slipstream.links.http10 import OldTransport
 
 _Kind = tuple[HTTPVersion, str | None]
 
