@@ -7,6 +7,7 @@ description is only built when the OpenAPI document asks for it.
 
 import warnings
 from functools import cached_property, lru_cache
+from operator import getitem
 from typing import Annotated, Any, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
@@ -82,7 +83,8 @@ class ModelField:
         info = self.field_info
         said = {name: getattr(info, name, PydanticUndefined) for name in FIELD_ATTRIBUTES}
         attributes: dict[str, Any] = {name: value for name, value in said.items() if value is not PydanticUndefined}
-        annotated: Any = Annotated.__class_getitem__((info.annotation, *info.metadata, Field(**attributes)))  # type: ignore[attr-defined]  # the types are only known now
+        # Subscripted by a call: the parts are only known now, which a type checker takes for a mistake.
+        annotated: Any = getitem(cast(Any, Annotated), (info.annotation, *info.metadata, Field(**attributes)))
         with warnings.catch_warnings():
             # Aliases and the like mean nothing to a bare TypeAdapter; the engine honours them itself.
             warnings.simplefilter("ignore", category=UnsupportedFieldAttributeWarning)
