@@ -6,6 +6,7 @@ can go on where the other failed.
 """
 
 from collections.abc import Awaitable, Callable
+from types import AsyncGeneratorType
 from typing import Any, Protocol
 
 import anyio
@@ -13,7 +14,6 @@ from anyio.lowlevel import checkpoint_if_cancelled
 from starlette.datastructures import FormData
 
 from slipstream._engine.types import Receive, Scope, Send
-from slipstream._engine.wire.threads import ThreadGenerator
 
 
 class Exit(Protocol):
@@ -125,7 +125,7 @@ async def leave(exits: list[Any]) -> None:
     """
     while exits:
         opened = exits.pop()
-        if isinstance(opened, (ThreadGenerator, FormExit, SlotExit, ShieldedGenerator, Shield)):
+        if type(opened) is not AsyncGeneratorType and hasattr(opened, "leave"):
             await opened.leave()
             continue
         try:
