@@ -93,7 +93,9 @@ def register(web: Any, number: int, through_router: bool) -> Any:
 
 def child(arguments: Sequence[str]) -> dict[str, Any]:
     """Run Python in a process of its own; give its CPU time in ms, and what it printed as JSON."""
-    process = subprocess.Popen([sys.executable, *arguments], stdout=subprocess.PIPE, env=dict(os.environ))
+    # An installed package has its bytecode: this checkout must be allowed to keep its own, too.
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    process = subprocess.Popen([sys.executable, *arguments], stdout=subprocess.PIPE, env=environment)
     assert process.stdout is not None
     printed = process.stdout.read()
     process.stdout.close()
