@@ -12,7 +12,8 @@ from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from slipstream._engine.entry.asgi import make_entry
-from slipstream._engine.entry.guard import HANDLERS, Guard, Watch, answer, crash
+from slipstream._engine.entry.guard import HANDLERS, Guard, answer, crash
+from slipstream._engine.wire.watch import Watch
 from slipstream._routes.changes import version
 
 Handlers = Mapping[Any, Callable[..., Any]]

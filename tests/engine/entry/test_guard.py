@@ -13,7 +13,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, StreamingResponse
 from starlette.websockets import WebSocket
 
-from slipstream._engine.entry.guard import HANDLERS, STARTED, Exceptions, Guard, ServerErrors, answer, crash
+from slipstream._engine.entry.guard import HANDLERS, Exceptions, Guard, ServerErrors, answer, crash
+from slipstream._engine.wire.watch import RESPONSE_STARTED
 
 Message = MutableMapping[str, Any]
 App = Callable[[Any, Any, Any], Awaitable[None]]
@@ -385,12 +386,12 @@ def test_an_answer_that_breaks_off_is_not_answered_twice() -> None:
     anyio.run(main)
 
     assert [message["type"] for message in sink.messages].count("http.response.start") == 1
-    assert scope[STARTED] is True
+    assert scope[RESPONSE_STARTED] is True
 
 
 def test_a_layer_that_counts_itself_is_believed() -> None:
     """A middleware may have held back the inner response: then the word left in the scope is not the truth."""
-    scope = http_scope(**{STARTED: True})
+    scope = http_scope(**{RESPONSE_STARTED: True})
     sink = Sink()
 
     async def main() -> None:

@@ -10,7 +10,6 @@ import pytest
 from hypothesis import example, given, strategies as st
 
 from slipstream._engine.wire.cleanup import (
-    RESPONSE_STARTED,
     FormExit,
     SlotExit,
     inner_failure,
@@ -19,6 +18,7 @@ from slipstream._engine.wire.cleanup import (
     unwind,
 )
 from slipstream._engine.wire.threads import ThreadGenerator
+from slipstream._engine.wire.watch import RESPONSE_STARTED
 
 
 class Own(Exception):

@@ -11,7 +11,6 @@ from hypothesis import example, given, strategies as st
 from pydantic import BaseModel, TypeAdapter
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from slipstream._engine.wire.cleanup import RESPONSE_STARTED
 from slipstream._engine.wire.reply import (
     blank_response,
     dump,
@@ -26,6 +25,7 @@ from slipstream._engine.wire.reply import (
     result_checker,
     result_wrapper,
 )
+from slipstream._engine.wire.watch import RESPONSE_STARTED
 from slipstream.encoders import jsonable_encoder
 
 texts = st.text(st.characters(codec="utf-8"))

@@ -6,7 +6,7 @@ for: generated handlers call it as `fail`, foreign routes are wrapped in `Except
 on to the server, which logs it. Request and WebSocket objects are made only when a handler is about to be called.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -18,8 +18,9 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.websockets import WebSocket
 
 from slipstream._engine.entry.callables import call_anywhere
-from slipstream._engine.types import ASGIApp, Message, Receive, Scope, Send
+from slipstream._engine.types import ASGIApp, Receive, Scope, Send
 from slipstream._engine.wire.limit import is_answered, limit_signal
+from slipstream._engine.wire.watch import RESPONSE_STARTED, Watch
 
 ExceptionHandler: TypeAlias = Callable[[Any, Any], Any]
 """`handler(request, exc) -> Response` or `handler(websocket, exc) -> None`, async or sync."""
@@ -29,28 +30,6 @@ HandlerPair: TypeAlias = tuple[Mapping[Any, ExceptionHandler], Mapping[int, Exce
 
 HANDLERS = "starlette.exception_handlers"
 """Key of the `HandlerPair` in a scope; Starlette's, so that foreign routes find our handlers and we find theirs."""
-
-STARTED = "slipstream.response_started"
-"""Key by which `answer` leaves word for an outer circle that the exception came after the response had begun.
-
-True as long as nothing between the two holds responses back; layers that do count for themselves (`Watch`).
-"""
-
-
-class Watch:
-    """A `send` that knows whether a response has started."""
-
-    __slots__ = ("send", "started")
-
-    def __init__(self, send: Send, started: bool = False) -> None:
-        self.send = send
-        self.started = started
-
-    def __call__(self, message: Message) -> Awaitable[None]:
-        """Pass the message on; no coroutine of our own between the app and the server."""
-        if message["type"] == "http.response.start":
-            self.started = True
-        return self.send(message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +112,7 @@ async def answer(
         exc = limit_signal(exc) or exc
     by_class, by_status = scope.get(HANDLERS, ({}, {}))
     handler = find(exc, by_class, by_status)
-    watch = Watch(send, STARTED in scope if started is None else started)
+    watch = Watch(send, RESPONSE_STARTED in scope if started is None else started)
     try:
         if handler is None:
             raise exc
@@ -146,7 +125,7 @@ async def answer(
             await response(scope, receive, watch)
     except BaseException:
         if watch.started:
-            scope[STARTED] = True
+            scope[RESPONSE_STARTED] = True
         raise
     # A program may raise one exception object again and again; its traceback must not grow for ever.
     exc.__traceback__ = None
@@ -161,7 +140,7 @@ def noting(app: ASGIApp) -> ASGIApp:
             await app(scope, receive, watch)
         except BaseException:
             if watch.started:
-                scope[STARTED] = True
+                scope[RESPONSE_STARTED] = True
             raise
 
     return serve
@@ -200,7 +179,7 @@ async def crash(
     """
     if scope["type"] == "http" and not is_answered(exc):
         response = await crash_response(exc, scope, debug, handler)
-        if not (STARTED in scope if started is None else started):
+        if not (RESPONSE_STARTED in scope if started is None else started):
             await response(scope, receive, send)
     raise exc
 

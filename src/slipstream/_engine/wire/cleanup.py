@@ -7,21 +7,14 @@ can go on where the other failed.
 
 from collections.abc import Awaitable, Callable
 from types import AsyncGeneratorType
-from typing import Any, Protocol
+from typing import Any
 
 import anyio
 from anyio.lowlevel import checkpoint_if_cancelled
 from starlette.datastructures import FormData
 
 from slipstream._engine.types import Receive, Scope, Send
-
-
-class Exit(Protocol):
-    """What is kept open during a request."""
-
-    async def leave(self) -> None:
-        """Close after a good end."""
-        ...
+from slipstream._engine.wire.watch import RESPONSE_STARTED
 
 
 class FormExit:
@@ -187,10 +180,6 @@ def inner_failure(swallowed: Callable[[], Exception]) -> Callable[..., Awaitable
         return await unwind(closing, exc) or swallowed()
 
     return fail_closing
-
-
-RESPONSE_STARTED = "slipstream.response_started"
-"""Key in a scope: a response had begun when the exception came."""
 
 
 async def _close(opened: Any, exc: BaseException | None) -> BaseException | None:

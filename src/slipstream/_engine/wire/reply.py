@@ -10,8 +10,8 @@ from pydantic_core import to_json
 from starlette.responses import Response
 
 from slipstream._engine.types import ErrorDetail, Message, Receive, Scope, Send
-from slipstream._engine.wire.cleanup import RESPONSE_STARTED
 from slipstream._engine.wire.errors import located
+from slipstream._engine.wire.watch import RESPONSE_STARTED, Watch
 
 _text = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 _ascii_text = json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators=(",", ":")).encode
@@ -90,21 +90,6 @@ def blank_response() -> Response:
     return response
 
 
-class Watched:
-    """A `send` that knows whether a response has started."""
-
-    __slots__ = ("send", "started")
-
-    def __init__(self, send: Send) -> None:
-        self.send = send
-        self.started = False
-
-    def __call__(self, message: Message) -> Awaitable[None]:
-        """Pass a message on."""
-        self.started = True
-        return self.send(message)
-
-
 async def respond(
     response: Any,
     scope: Scope,
@@ -124,7 +109,7 @@ async def respond_open(response: Any, scope: Scope, receive: Receive, send: Send
     """Send a Response object; if that fails midway, the scope tells."""
     if background is not None and response.background is None:
         response.background = background
-    watched = Watched(send)
+    watched = Watch(send)
     try:
         await response(scope, receive, watched)
     except BaseException:

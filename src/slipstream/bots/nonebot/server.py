@@ -10,6 +10,7 @@ from nonebot.exception import WebSocketClosed
 from starlette.datastructures import UploadFile
 from starlette.types import Receive, Scope, Send
 
+from slipstream.bots.nonebot.typed_messages import TypedMessages
 from slipstream.bots.nonebot.uvicorn_protocol import WebSocketProtocol
 from slipstream.requests import HTTPConnection, Request
 from slipstream.responses import Response
@@ -162,7 +163,7 @@ def _protocol_behind(receive: Receive, send: Send) -> WebSocketProtocol | None:
     return owner if isinstance(owner, WebSocketProtocol) and sender is owner else None
 
 
-class ServerWebSocket(BotWebSocket):
+class ServerWebSocket(TypedMessages, BotWebSocket):
     """A peer that dialled us. Any task may use it.
 
     Args:
@@ -229,30 +230,6 @@ class ServerWebSocket(BotWebSocket):
         text: str | None = message.get("text")
         content: str | bytes = message["bytes"] if text is None else text
         return content
-
-    async def receive_text(self) -> str:
-        """Return the next message, which must be text.
-
-        Raises:
-            TypeError: It is binary.
-            WebSocketClosed: The connection has ended.
-        """
-        message = await self.receive()
-        if isinstance(message, bytes):
-            raise TypeError("expected a text message, received a binary one")
-        return message
-
-    async def receive_bytes(self) -> bytes:
-        """Return the next message, which must be binary.
-
-        Raises:
-            TypeError: It is text.
-            WebSocketClosed: The connection has ended.
-        """
-        message = await self.receive()
-        if isinstance(message, str):
-            raise TypeError("expected a binary message, received a text one")
-        return message
 
     async def send_text(self, data: str) -> None:
         """Send a text message.

@@ -19,6 +19,7 @@ from websockets.protocol import State
 from slipstream.bots.nonebot.config import Config
 from slipstream.bots.nonebot.frames import FrameCutter, write_frame
 from slipstream.bots.nonebot.mailbox import Mailbox
+from slipstream.bots.nonebot.typed_messages import TypedMessages
 from slipstream.logger import logger
 
 _SCHEMES = {"http": "ws", "https": "wss"}
@@ -250,7 +251,7 @@ class LeanConnection(ClientConnection):
         await super().close(code, reason)
 
 
-class ClientWebSocket(WebSocket):
+class ClientWebSocket(TypedMessages, WebSocket):
     """A peer that we dialled. Any task may use it.
 
     Args:
@@ -285,30 +286,6 @@ class ClientWebSocket(WebSocket):
             return await self.websocket.receive()
         except ConnectionClosed as closed:
             raise _ended(closed) from closed
-
-    async def receive_text(self) -> str:
-        """Return the next message, which must be text.
-
-        Raises:
-            TypeError: It is binary.
-            WebSocketClosed: The connection has ended.
-        """
-        message = await self.receive()
-        if isinstance(message, bytes):
-            raise TypeError("expected a text message, received a binary one")
-        return message
-
-    async def receive_bytes(self) -> bytes:
-        """Return the next message, which must be binary.
-
-        Raises:
-            TypeError: It is text.
-            WebSocketClosed: The connection has ended.
-        """
-        message = await self.receive()
-        if isinstance(message, str):
-            raise TypeError("expected a binary message, received a text one")
-        return message
 
     async def send_text(self, data: str) -> None:
         """Send a text message.
