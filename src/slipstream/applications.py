@@ -21,6 +21,7 @@ from slipstream._options.unpack import completed, unpacks
 from slipstream._routes.changes import WatchedDict, version
 from slipstream._routes.frontend import Directory, Fallback, checks_directory
 from slipstream._routes.limits import limited
+from slipstream._routes.observing import Observer
 from slipstream._routes.stack import SoleGuard, build_stack
 from slipstream.exception_handlers import (
     http_exception_handler,
@@ -32,6 +33,7 @@ from slipstream.middleware.http import FunctionMiddleware
 from slipstream.openapi.docs import get_redoc_html, get_swagger_ui_html, get_swagger_ui_oauth2_redirect_html
 from slipstream.params import Depends
 from slipstream.routing import APIRoute, APIRouter
+from slipstream.telemetry._settings import Settings
 from slipstream.types import DecoratedCallable
 
 _STARLETTES_OWN = Starlette.__call__
@@ -78,7 +80,8 @@ class FastAPI(Starlette):
         self.swagger_ui_oauth2_redirect_url = given.swagger_ui_oauth2_redirect_url
         self.swagger_ui_init_oauth = given.swagger_ui_init_oauth
         self.swagger_ui_parameters = given.swagger_ui_parameters
-        self.telemetry = dict(given.telemetry or {})
+        self._telemetry = Settings.of(given.telemetry)
+        self.observer = Observer(self, self._telemetry)
         self.max_body_size = given.max_body_size
         self.webhooks: APIRouter = given.webhooks or APIRouter()
         self.state = State()
@@ -143,6 +146,7 @@ class FastAPI(Starlette):
 
     def _refresh(self) -> None:
         """Look at what has changed: routes, handlers, the stack, around which packages put their own layers."""
+        self.observer.decide()
         seen = version.number
         if self.middleware_stack is None:
             self.middleware_stack = self.build_middleware_stack()
@@ -151,6 +155,7 @@ class FastAPI(Starlette):
         self._serve = stack.entry() if isinstance(stack, SoleGuard) else stack
         if Starlette.__call__ is not _STARLETTES_OWN:
             self._serve = partial(Starlette.__call__, self)
+        self._serve = self.observer.around(self._serve)
         self._seen = seen
 
     def openapi(self) -> dict[str, Any]:

@@ -28,4 +28,9 @@ class BackgroundTasks(StarletteBackgroundTasks):
             try:
                 await task()
             except Exception:
-                logger.exception("background task %s failed", getattr(task.func, "__qualname__", task.func))
+                log_failure(task)
+
+
+def log_failure(task: BackgroundTask) -> None:
+    """Log the exception that a task has just raised."""
+    logger.exception("background task %s failed", getattr(task.func, "__qualname__", task.func))

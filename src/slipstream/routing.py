@@ -51,6 +51,7 @@ from slipstream._routes.frontend import (
 )
 from slipstream._routes.inclusion import IncludedRouter, Inclusion, effective, low_priority
 from slipstream._routes.limits import checked_form_limits, checked_max_body_size, limited
+from slipstream._routes.observing import choosing, is_observing, telling
 from slipstream._routes.serving import Compiler, overrides_of, wrapped_app
 from slipstream._routes.switch import Switch
 from slipstream._routes.views import (
@@ -89,7 +90,9 @@ class PlannedRoute(BaseRoute):
     @property
     def compiled(self) -> Compiled:
         """What serves the route under the overrides that hold now: plan, source and handler."""
-        return self._compiler.compiled(overrides_of(self.dependency_overrides_provider), self._dialect)
+        provider = self.dependency_overrides_provider
+        is_observed = getattr(getattr(provider, "observer", None), "is_heard", False)
+        return self._compiler.compiled(overrides_of(provider), self._dialect, is_observed=is_observed)
 
     @property
     def source(self) -> str:
@@ -136,7 +139,10 @@ class PlannedRoute(BaseRoute):
     def _own_handler(self, provider: Any = None) -> ASGIApp:
         """Return what serves the route unless somebody put an app in its place."""
         overrides = overrides_of(self.dependency_overrides_provider if provider is None else provider)
-        return self._compiler.compiled(overrides).handler
+        handler = self._compiler.compiled(overrides).handler
+        if not is_observing():
+            return handler
+        return choosing(self, handler, lambda: self._compiler.compiled(overrides, is_observed=True).handler)
 
     @by_pattern
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
@@ -282,7 +288,7 @@ class APIRoute(PlannedRoute, routing.Route):  # type: ignore[override]  # path_r
 
     def _own_handler(self, provider: Any = None) -> ASGIApp:
         if self._dialect == "request":
-            return self._wrapped
+            return telling(self, self._wrapped) if is_observing() else self._wrapped
         return limited(super()._own_handler(provider), self.max_body_size)
 
     @cached_property

@@ -54,9 +54,9 @@ def compilations(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     compiled: list[Any] = []
     compile_plan = serving.compile_plan
 
-    def counting(plan: Any, *arguments: Any) -> Any:
+    def counting(plan: Any, *arguments: Any, **options: Any) -> Any:
         compiled.append(plan)
-        return compile_plan(plan, *arguments)
+        return compile_plan(plan, *arguments, **options)
 
     monkeypatch.setattr(serving, "compile_plan", counting)
     return compiled

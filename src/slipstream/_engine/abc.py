@@ -1,6 +1,7 @@
 """The seams of the engine: what it asks of the floors above it, as protocols."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, Protocol, TypeGuard
 
 from pydantic.fields import FieldInfo
@@ -53,6 +54,30 @@ def is_dependency_marker(thing: Any) -> TypeGuard[DependencyMarker]:
     return hasattr(type(thing), "security_scopes") and hasattr(thing, "dependency")
 
 
+class Observation(Protocol):
+    """What an observed handler finds in the scope, under `Face.observation_key`, and tells what it does."""
+
+    def enter(self, connection: Any) -> None:
+        """Note the Request or WebSocket of the handler."""
+        ...
+
+    def read(self, body: Any) -> None:
+        """Note the body, as it was read."""
+        ...
+
+    def invalid(self, errors: Sequence[Any], values: dict[str, Any] | None = None) -> None:
+        """Note what was wrong with the request, and the arguments that were not."""
+        ...
+
+    def solved(self, values: dict[str, Any]) -> None:
+        """Note the endpoint's arguments."""
+        ...
+
+    def operation(self, name: str, function: str) -> AbstractContextManager[None]:
+        """Measure what happens inside of a `with` block, on behalf of a function of the user's."""
+        ...
+
+
 class Face(Protocol):
     """What the public floors lend to generated handlers, so that the engine needs no name of theirs."""
 
@@ -91,4 +116,9 @@ class Face(Protocol):
 
     def background_tasks(self) -> Any:
         """Make an empty collection of background tasks."""
+        ...
+
+    @property
+    def observation_key(self) -> str:
+        """Key of the `Observation` in the scope of a request that an observed handler serves."""
         ...

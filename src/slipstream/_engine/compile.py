@@ -27,12 +27,16 @@ class Compiled:
     dialect: Dialect
 
 
-def compile_plan(plan: Plan, face: Face, dialect: Dialect = "asgi") -> Compiled:
-    """Turn a plan into the function that serves it."""
+def compile_plan(plan: Plan, face: Face, dialect: Dialect = "asgi", *, is_observed: bool = False) -> Compiled:
+    """Turn a plan into the function that serves it.
+
+    Args:
+        is_observed: Whether the function tells an `Observation` what it does.
+    """
     if plan.protocol == "websocket":
-        source = emit_websocket(plan, face)
+        source = emit_websocket(plan, face, is_observed)
     elif dialect == "request":
-        source = emit_request(plan, face)
+        source = emit_request(plan, face, is_observed)
     else:
-        source = emit_http(plan, face)
+        source = emit_http(plan, face, is_observed)
     return Compiled(load(source), source, plan, dialect)

@@ -10,6 +10,7 @@ from starlette.routing import BaseRoute
 from typing_extensions import TypedDict
 
 from slipstream._options.route import FormLimits, IdMaker, ResponseClass, Responses
+from slipstream._options.telemetry import TelemetryConfig
 from slipstream.datastructures import Default
 from slipstream.utils import generate_unique_id
 
@@ -131,8 +132,9 @@ class AppOptions(TypedDict, total=False):
     form_limits: FormLimits | None
     """Bounds on forms."""
 
-    telemetry: dict[str, Any] | None
-    """Settings of OpenTelemetry; kept in `app.telemetry`, nothing reads them yet."""
+    telemetry: TelemetryConfig | None
+    """What OpenTelemetry gets to know of the requests; None: the defaults, under which the global providers hear of
+    everything and without a provider nothing is recorded. Keys that `TelemetryConfig` does not have are ignored."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -177,4 +179,4 @@ class AppDefaults:
     strict_content_type: bool = True
     max_body_size: int | None = None
     form_limits: FormLimits | None = None
-    telemetry: dict[str, Any] | None = None
+    telemetry: TelemetryConfig | None = None

@@ -21,6 +21,7 @@ from slipstream.exceptions import (
 )
 from slipstream.params import Body, File, Path, Query
 from slipstream.sse import ServerSentEvent, format_sse_event
+from slipstream.telemetry._data import SCOPE_KEY
 
 IMPLIED: Final[Mapping[SlotSource, type[FieldInfo]]] = {
     "path": Path,
@@ -79,6 +80,11 @@ class PublicFace:
         else:
             data = json.dumps(finite(jsonable_encoder(item.data)))
         return format_sse_event(data_str=data, event=item.event, id=item.id, retry=item.retry, comment=item.comment)
+
+    @property
+    def observation_key(self) -> str:
+        """Where the telemetry layer leaves its observation."""
+        return SCOPE_KEY
 
     fail = staticmethod(answer)
 

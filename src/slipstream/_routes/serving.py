@@ -64,19 +64,26 @@ class Compiler:
                 self._shape = shape
                 self._known.clear()
 
-    def compiled(self, overrides: Overrides, dialect: Dialect = "asgi") -> Compiled:
-        """Return the handler that honours the overrides."""
+    def compiled(self, overrides: Overrides, dialect: Dialect = "asgi", *, is_observed: bool = False) -> Compiled:
+        """Return the handler that honours the overrides.
+
+        Args:
+            is_observed: Whether it tells the observation in the scope what it does.
+        """
         plan = self.plan
         tree = plan.root
         if overrides:
             with public_errors():
                 tree = override_tree(tree, overrides, IMPLIED)
         # What is called, in which order, says all; what was compiled keeps the callables alive, and so their ids.
-        key: Any = dialect if tree is plan.root else (dialect, *(id(call.call) for call in walk(tree)))
+        kind = (dialect, is_observed)
+        key: Any = kind if tree is plan.root else (kind, *(id(call.call) for call in walk(tree)))
         with self._lock:
             found = self._known.get(key)
             if found is None:
-                found = compile_plan(plan if tree is plan.root else self._replan(tree), FACE, dialect)
+                found = compile_plan(
+                    plan if tree is plan.root else self._replan(tree), FACE, dialect, is_observed=is_observed
+                )
                 if len(self._known) >= _KEPT:
                     self._known.clear()
                 self._known[key] = found

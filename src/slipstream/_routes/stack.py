@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from starlette.middleware import Middleware
+from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from slipstream._engine.entry.asgi import make_entry
@@ -25,7 +26,7 @@ class Registered:
 
     def __init__(self, handlers: Handlers, debug: bool) -> None:
         self._handlers = handlers
-        self._debug = debug
+        self.debug = debug
         self._seen = -1
         self._guard: Guard
 
@@ -51,10 +52,27 @@ class Registered:
         try:
             await answer(exc, scope, receive, send, started=started)
         except Exception as unhandled:
-            await crash(unhandled, scope, receive, send, self._debug, guard.server_error, started=started)
+            await crash(unhandled, scope, receive, send, self.debug, guard.server_error, started=started)
 
 
-class SoleGuard:
+class Outermost(ServerErrorMiddleware):
+    """What instrumentations of others take apart, and put together again around a layer of their own.
+
+    They expect the class that Starlette puts outside, and go on with its `app`, `handler` and `debug`.
+    """
+
+    def __init__(self, app: ASGIApp, registered: Registered) -> None:
+        self.app = app
+        self.debug = registered.debug
+        self._registered = registered
+
+    @property
+    def handler(self) -> Any:  # type: ignore[override]  # it may change until it is asked for
+        """The handler of what no other handler serves."""
+        return self._registered.guard.server_error
+
+
+class SoleGuard(Outermost):
     """The whole stack of an application without middleware.
 
     Args:
@@ -63,8 +81,8 @@ class SoleGuard:
     """
 
     def __init__(self, router: Any, registered: Registered) -> None:
+        super().__init__(InnerGuard(router, registered), registered)
         self._router = router
-        self._registered = registered
         self._made_for: tuple[Any, ...] = ()
         self._entry: ASGIApp
 
@@ -106,7 +124,7 @@ class InnerGuard:
             await answer(exc, scope, receive, send)
 
 
-class OuterGuard:
+class OuterGuard(Outermost):
     """Around middleware: exceptions that it raises find their handlers here, and the rest is answered with a 500.
 
     Args:
@@ -114,19 +132,15 @@ class OuterGuard:
         registered: The handlers.
     """
 
-    def __init__(self, app: ASGIApp, registered: Registered) -> None:
-        self._app = app
-        self._registered = registered
-
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve; answer every exception, raise again those that nobody handles."""
         if scope["type"] == "lifespan":
-            await self._app(scope, receive, send)
+            await self.app(scope, receive, send)
             return
         watch = Watch(send)
         scope[HANDLERS] = self._registered.guard.pair
         try:
-            await self._app(scope, receive, watch)
+            await self.app(scope, receive, watch)
         except Exception as exc:
             await self._registered.answer(exc, scope, receive, send, started=watch.started)
 

@@ -13,6 +13,7 @@ from slipstream._engine.router.pattern import Pattern, read_pattern
 from slipstream._engine.router.table import Entry, OpaqueEntry, Table
 from slipstream._routes.changes import Lock, version
 from slipstream._routes.inclusion import effective
+from slipstream._routes.observing import is_observing, telling
 
 
 class Switch:
@@ -56,15 +57,21 @@ def _entry(rank: int, route: Any) -> Entry | OpaqueEntry:
     """Put a route into the table: by its pattern where its class does not match in a way of its own."""
     matching = type(route).matches
     if getattr(matching, "is_by_pattern", False):
-        target = Target(route, route.endpoint, noting(route.handle)) if _handles(route) else _Compiling(route).target
+        target = Target(route, route.endpoint, _foreign(route)) if _handles(route) else _Compiling(route).target
         return _by_pattern(rank, route, route.pattern, target)
     if matching in (routing.Route.matches, routing.WebSocketRoute.matches):
-        handle = noting(route.handle if _handles(route) else route.app)
+        handle = _foreign(route, route.handle if _handles(route) else route.app)
         return _by_pattern(
             rank, route, read_pattern(route.path, is_relative=True), Target(route, route.endpoint, handle)
         )
-    target = Target(route, getattr(route, "endpoint", None), noting(route.handle))
+    target = Target(route, getattr(route, "endpoint", None), _foreign(route))
     return OpaqueEntry(rank=rank, matches=route.matches, value=target, prefix=_prefix(route))
+
+
+def _foreign(route: Any, handle: ASGIApp | None = None) -> ASGIApp:
+    """Put around a foreign app what our own handlers do by themselves."""
+    app = noting(handle or route.handle)
+    return telling(route, app) if is_observing() else app
 
 
 def _by_pattern(rank: int, route: Any, pattern: Pattern, target: Target) -> Entry:

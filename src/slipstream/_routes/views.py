@@ -15,6 +15,7 @@ from slipstream._engine.wire.threads import in_thread
 from slipstream._routes.serving import Compiler, overrides_of, wrapped_app
 from slipstream.encoders import jsonable_encoder
 from slipstream.exceptions import EndpointContext, ResponseValidationError
+from slipstream.telemetry._data import SCOPE_KEY
 
 OWN_APP = "slipstream_app"
 """Attribute of a route's own handler: what serves the route without a Request object."""
@@ -46,7 +47,8 @@ def get_request_handler(
     """
 
     async def handler(request: Request) -> Response:
-        compiled = compiler.compiled(overrides_of(dependency_overrides_provider), "request")
+        is_observed = request.scope.get(SCOPE_KEY) is not None
+        compiled = compiler.compiled(overrides_of(dependency_overrides_provider), "request", is_observed=is_observed)
         return await compiled.handler(request)  # type: ignore[no-any-return]
 
     return handler

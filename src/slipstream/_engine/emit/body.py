@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from slipstream._engine.emit.draft import Draft
+from slipstream._engine.emit.observed import emit_body_noted, teller
 from slipstream._engine.emit.values import described
 from slipstream._engine.plan.body import form_models, should_embed
 from slipstream._engine.plan.fields import ModelField
@@ -28,7 +29,8 @@ def emit_read_body(draft: Draft, body: BodyPlan) -> None:
         _emit_read_form(draft, body)
         return
     text = draft.text
-    fast = fast_field(body)
+    # Observers see the body as values, so it is parsed as such.
+    fast = fast_field(body) if draft.observation is None else None
     _note_body(draft, fast)
     if draft.has_request:
         read = draft.constant("read_request_body", body_reader(draft.face.body_error, from_request=True))
@@ -39,6 +41,7 @@ def emit_read_body(draft: Draft, body: BodyPlan) -> None:
     text.line(f"content_type = {_content_type(draft)}")
     if fast is None:
         text.line(f"body = {decoded(draft, body)}")
+        emit_body_noted(draft, "body")
         return
     draft.is_body_fast = True
     variable = _fast_variable(draft, fast)
@@ -84,7 +87,8 @@ def _content_type(draft: Draft) -> str:
 def decoded(draft: Draft, body: BodyPlan) -> str:
     """Write the decoding of the bytes."""
     if draft.decode is None:
-        draft.decode = body_decoder(draft.face, body.strict, draft.where)
+        tell = None if draft.observation is None else teller(draft.face.observation_key)
+        draft.decode = body_decoder(draft.face, body.strict, draft.where, tell)
     decode = draft.constant("decode_body", draft.decode)
     return f"{decode}(raw, content_type, scope)"
 
@@ -150,6 +154,7 @@ def _emit_read_form(draft: Draft, body: BodyPlan) -> None:
     draft.note("body, as a form", draft.plan.root.origin)
     draft.text.line(f"form = await {read}(request)")
     draft.text.line(f"exits.append({draft.constant('FormExit', FormExit)}(form))")
+    emit_body_noted(draft, "form")
 
 
 def emit_take_form(draft: Draft, call: Call, embed: bool) -> None:

@@ -49,6 +49,8 @@ class Draft:
     is_body_taken: bool = False
     decode: Callable[..., Any] | None = None
     dump: Callable[..., bytes] | None = None
+    observation: str | None = None
+    """The local that holds the observation; None where nobody observes."""
 
     @property
     def wanted_headers(self) -> int:
@@ -66,7 +68,7 @@ class Draft:
     @property
     def has_request(self) -> bool:
         """Whether a Request is there by the time the body is read."""
-        return self.is_request_given or self.uses("request", "connection")
+        return self.is_request_given or self.uses("request", "connection") or self.observation is not None
 
     @property
     def keeps_raw(self) -> bool:

@@ -15,6 +15,15 @@ from slipstream._engine.codegen.writer import literal
 from slipstream._engine.emit.body import decoded, emit_absent_body, emit_read_body, emit_take_body, emit_take_form
 from slipstream._engine.emit.calls import arguments, emit_again, emit_solve, invocation, mark_before
 from slipstream._engine.emit.draft import Draft
+from slipstream._engine.emit.observed import (
+    DEPENDENCIES,
+    ENDPOINT,
+    emit_entered,
+    emit_refused,
+    emit_solved,
+    observed_draft,
+    operation,
+)
 from slipstream._engine.emit.reply import emit_result, emit_send
 from slipstream._engine.emit.values import emit_take
 from slipstream._engine.plan.describe import name_of
@@ -25,9 +34,9 @@ from slipstream._engine.wire.reply import blank_response
 FUNCTION = "handle"
 
 
-def emit_http(plan: Plan, face: Face) -> Source:
+def emit_http(plan: Plan, face: Face, is_observed: bool = False) -> Source:
     """Write the ASGI handler of a path operation: `await handle(scope, receive, send)`."""
-    draft = Draft(plan, face)
+    draft = observed_draft(plan, face) if is_observed else Draft(plan, face)
     text = draft.text
     with text.block(f"async def {FUNCTION}(scope, receive, send):"):
         _emit_lists(draft)
@@ -45,12 +54,12 @@ def emit_http(plan: Plan, face: Face) -> Source:
     return _source(draft)
 
 
-def emit_request(plan: Plan, face: Face) -> Source:
+def emit_request(plan: Plan, face: Face, is_observed: bool = False) -> Source:
     """Write a function of a Request that returns a Response: `await handle(request)`.
 
     What it opens is closed by whoever calls it, who puts two lists into the scope (`EXITS`, `CLOSING`).
     """
-    draft = Draft(plan, face)
+    draft = observed_draft(plan, face) if is_observed else Draft(plan, face)
     draft.is_request_given = True
     text = draft.text
     with text.block(f"async def {FUNCTION}(request):"):
@@ -61,6 +70,7 @@ def emit_request(plan: Plan, face: Face) -> Source:
             text.line(f"exits = scope[{literal(EXITS)}]")
         if draft.has_closing:
             text.line(f"closing = scope[{literal(CLOSING)}]")
+        emit_entered(draft, "request")
         _emit_objects(draft)
         _emit_core(draft, as_object=True)
         text.line("return result")
@@ -71,13 +81,14 @@ EXITS = "slipstream.exits"
 CLOSING = "slipstream.closing"
 
 
-def emit_websocket(plan: Plan, face: Face) -> Source:
+def emit_websocket(plan: Plan, face: Face, is_observed: bool = False) -> Source:
     """Write the handler of a WebSocket endpoint: `await handle(scope, receive, send)`."""
-    draft = Draft(plan, face)
+    draft = observed_draft(plan, face) if is_observed else Draft(plan, face)
     text = draft.text
     with text.block(f"async def {FUNCTION}(scope, receive, send):"):
         _emit_lists(draft)
         text.line(f"websocket = {draft.constant('WebSocket', WebSocket)}(scope, receive, send)")
+        emit_entered(draft, "websocket")
         with text.block("try:"):
             _emit_objects(draft)
             _emit_closing(draft, lambda: _emit_conversation(draft))
@@ -108,6 +119,7 @@ def _emit_lists(draft: Draft) -> None:
         draft.text.line("raw = None")
     if draft.makes_request:
         draft.text.line(f"request = {draft.constant('Request', Request)}(scope, receive, send)")
+        emit_entered(draft, "request")
 
 
 def _emit_objects(draft: Draft) -> None:
@@ -160,12 +172,15 @@ def _emit_core(draft: Draft, *, as_object: bool = False) -> None:
     """Read the request, call everything, encode the result."""
     if draft.plan.body is not None:
         emit_read_body(draft, draft.plan.body)
-    _emit_steps(draft)
+    with operation(draft, DEPENDENCIES):
+        _emit_steps(draft)
     if draft.has_errors:
         refuse = draft.constant("request_error", draft.request_error())
         body = "None" if draft.plan.body is None else _body_again(draft)
         with draft.text.block("if errors:"):
+            emit_refused(draft)
             draft.text.line(f"raise {refuse}(errors, {body}, scope)")
+    emit_solved(draft)
     emit_result(draft, as_object=as_object)
 
 
@@ -182,14 +197,18 @@ def _body_again(draft: Draft) -> str:
 
 
 def _emit_conversation(draft: Draft) -> None:
-    _emit_steps(draft)
+    with operation(draft, DEPENDENCIES):
+        _emit_steps(draft)
     text, root = draft.text, draft.plan.root
     if draft.has_errors:
         refuse = draft.constant("websocket_error", draft.websocket_error())
         with text.block("if errors:"):
+            emit_refused(draft)
             text.line(f"raise {refuse}(errors, scope)")
+    emit_solved(draft)
     draft.note(f"endpoint {name_of(root)}", root.origin)
-    text.line(invocation(draft, root, draft.function(root), arguments(draft, root)))
+    with operation(draft, ENDPOINT):
+        text.line(invocation(draft, root, draft.function(root), arguments(draft, root)))
 
 
 def _emit_steps(draft: Draft) -> None:

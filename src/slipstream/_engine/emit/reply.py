@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from slipstream._engine.emit.calls import arguments, invocation
 from slipstream._engine.emit.draft import Draft
+from slipstream._engine.emit.observed import ENDPOINT, SERIALIZATION, operation
 from slipstream._engine.plan.describe import name_of
 from slipstream._engine.plan.fields import ModelField
 from slipstream._engine.wire.reply import (
@@ -50,24 +51,38 @@ def emit_result(draft: Draft, *, as_object: bool = False) -> None:
         wrap = draft.constant("stream", _stream(draft))
         text.line(f"result = {wrap}({function}({given}){_injected(draft)})")
         return
-    text.line(f"result = {invocation(draft, root, function, given)}")
+    with operation(draft, ENDPOINT):
+        text.line(f"result = {invocation(draft, root, function, given)}")
     if as_object or not is_payload(draft):
         wrap = draft.constant("to_response", _wrapper(draft))
-        text.line(f"result = {wrap}(result{_injected(draft)})")
+        wrapped = f"result = {wrap}(result{_injected(draft)})"
+        if draft.observation is None:
+            text.line(wrapped)
+        else:
+            _emit_wrapped_observed(draft, wrapped)
         return
     is_response = f"isinstance(result, {draft.constant('Response', Response)})"
-    model = _model_to_trust(reply.field)
+    model = _model_to_trust(reply.field) if draft.observation is None else None
     if model is not None:
         _emit_trusting(draft, model, is_response)
         return
     dumped = _dumped(draft)
-    if len(dumped) <= _SHORT:
+    if len(dumped) <= _SHORT and draft.observation is None:
         text.line(f"payload = None if {is_response} else {dumped}")
         return
     with text.block(f"if {is_response}:"):
         text.line("payload = None")
-    with text.block("else:"):
+    with text.block("else:"), operation(draft, SERIALIZATION):
         text.line(f"payload = {dumped}")
+
+
+def _emit_wrapped_observed(draft: Draft, wrapped: str) -> None:
+    """Write the making of a Response object: a serialization only where the result is not one already."""
+    text = draft.text
+    with text.block(f"if isinstance(result, {draft.constant('Response', Response)}):"):
+        text.line(wrapped)
+    with text.block("else:"), operation(draft, SERIALIZATION):
+        text.line(wrapped)
 
 
 def _model_to_trust(item: ModelField | None) -> type[Any] | None:

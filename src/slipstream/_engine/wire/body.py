@@ -115,13 +115,24 @@ def decode_body(raw: bytes, content_type: bytes | None, strict: bool) -> Any:
         raise BodySyntaxError(detail, exc.doc) from exc
 
 
-def body_decoder(face: Face, strict: bool, where: Callable[[Scope], dict[str, Any]]) -> Callable[..., Any]:
-    """Make `decode_body` with its errors turned into the public ones."""
+def body_decoder(
+    face: Face,
+    strict: bool,
+    where: Callable[[Scope], dict[str, Any]],
+    tell: Callable[[Scope, ErrorDetail, str], None] | None = None,
+) -> Callable[..., Any]:
+    """Make `decode_body` with its errors turned into the public ones.
+
+    Args:
+        tell: Hears of text that is not JSON before the exception is raised.
+    """
 
     def decode(raw: bytes, content_type: bytes | None, scope: Scope) -> Any:
         try:
             return decode_body(raw, content_type, strict)
         except BodySyntaxError as exc:
+            if tell is not None:
+                tell(scope, exc.detail, exc.text)
             raise face.request_error([exc.detail], exc.text, where(scope)) from exc.__cause__
         except Exception as exc:
             raise face.body_error(exc) from exc

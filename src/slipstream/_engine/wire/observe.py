@@ -1,0 +1,34 @@
+"""What generated handlers tell an observation beyond single values: names of functions, the arguments known so far."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias
+
+from slipstream._engine.types import ErrorDetail
+from slipstream._engine.wire.values import UNSET
+
+Argument: TypeAlias = tuple[str, str, tuple[str, str] | None]
+"""A parameter, the local that holds it, and how the `loc` of its errors begins; None if it is told all the same."""
+
+
+def function_name(function: Callable[..., Any]) -> str:
+    """Name a function by module and qualified name; of an object that is called, its class is named."""
+    named = function if hasattr(function, "__qualname__") else type(function)
+    return f"{named.__module__}.{named.__qualname__}"
+
+
+def known_values(arguments: Sequence[Argument]) -> Callable[[Mapping[str, Any], list[ErrorDetail]], dict[str, Any]]:
+    """Make the function that gathers the arguments that a refused request did get right.
+
+    Args:
+        arguments: What the endpoint takes.
+    """
+
+    def known(found: Mapping[str, Any], errors: list[ErrorDetail]) -> dict[str, Any]:
+        wrong = {error["loc"][:2] for error in errors}
+        return {
+            name: found[variable]
+            for name, variable, place in arguments
+            if found.get(variable, UNSET) is not UNSET and place not in wrong
+        }
+
+    return known

@@ -1,0 +1,215 @@
+"""Whether anybody observes requests, decided when something changes and not at each request.
+
+While nobody does, an application serves with what it would serve with if there were no telemetry at all. As soon as
+one application in the process is observed, every route looks for an observation in the scope: a mounted application
+does not know what it is mounted in.
+"""
+
+import sys
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+from weakref import WeakSet
+
+from starlette._utils import get_route_path
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from slipstream._routes.changes import version
+from slipstream.background import BackgroundTasks
+from slipstream.telemetry import _runtime
+from slipstream.telemetry._data import SCOPE_KEY
+from slipstream.telemetry._settings import Settings
+
+_observed: WeakSet[Any] = WeakSet()
+"""The observers that are heard."""
+
+_GLOBAL_SETTERS = (
+    ("opentelemetry.trace", "_set_tracer_provider"),
+    ("opentelemetry.metrics._internal", "_set_meter_provider"),
+    ("opentelemetry._logs._internal", "_set_logger_provider"),
+)
+"""Where OpenTelemetry's API keeps a global provider that somebody sets."""
+
+
+def is_observing() -> bool:
+    """Whether any application in the process is observed."""
+    return bool(_observed)
+
+
+class Observer:
+    """The telemetry of one application.
+
+    Args:
+        app: The application; it has `router`, `user_middleware` and `_serve`.
+        settings: What is to be recorded.
+    """
+
+    def __init__(self, app: Any, settings: Settings) -> None:
+        self._app = app
+        self.settings = settings
+        self._signals: Any = None
+        self._has_served = False
+
+    @property
+    def is_heard(self) -> bool:
+        """Whether the application was observed when that was last decided."""
+        return self in _observed
+
+    def around(self, serve: ASGIApp) -> ASGIApp:
+        """Put the telemetry around what serves; nothing where nobody listens.
+
+        Until the first request, nobody can know: start-up may set providers.
+        """
+        if self.settings.is_silent:
+            return serve
+        if not self._has_served:
+            return partial(self._serve_first, serve)
+        if self.is_heard:
+            from slipstream.telemetry._layer import TelemetryLayer  # noqa: PLC0415 - imports OpenTelemetry
+
+            serve = TelemetryLayer(serve, self._signals, partial_template)
+        return partial(self._serve_configured, serve) if self.settings.auto_configure else serve
+
+    async def _serve_first(self, serve: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve start-up and shut-down; decide when the first request comes, and step aside."""
+        if scope["type"] == "lifespan":
+            await self._serve_lifespan(serve, scope, receive, send)
+            return
+        self._has_served = True
+        self._app._refresh()
+        await self._app._serve(scope, receive, send)
+
+    async def _serve_configured(self, serve: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve where start-up and shut-down are our business too."""
+        if scope["type"] == "lifespan":
+            await self._serve_lifespan(serve, scope, receive, send)
+        else:
+            await serve(scope, receive, send)
+
+    async def _serve_lifespan(self, serve: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+        await _runtime.lifespan(config=self.settings, app=serve, scope=scope, receive=receive, send=send)
+
+    def decide(self) -> None:
+        """Find out whether anybody listens; before the first request, that is left open."""
+        if self.settings.is_silent or not self._has_served:
+            return
+        is_heard = self._may_observe() and self._are_signals_heard()
+        if is_heard != self.is_heard:
+            (_observed.add if is_heard else _observed.discard)(self)
+            _look_again()
+
+    def _may_observe(self) -> bool:
+        return self.settings.may_be_heard and not self._is_observed_by_others()
+
+    def _are_signals_heard(self) -> bool:
+        # Imported when somebody may listen: OpenTelemetry takes as long as half of all else at an application's start.
+        from slipstream.telemetry._signals import Signals  # noqa: PLC0415 - see above
+
+        if self._signals is None:
+            self._signals = Signals(self.settings)
+        is_heard: bool = self._signals.are_heard
+        if not is_heard:
+            watch_global_providers()
+        return is_heard
+
+    def _is_observed_by_others(self) -> bool:
+        """Whether OpenTelemetry's own instrumentation records this application already."""
+        return bool(getattr(self._app, "_is_instrumented_by_opentelemetry", False)) or any(
+            cls.__name__ == "OpenTelemetryMiddleware" and cls.__module__.startswith("opentelemetry.instrumentation.")
+            for middleware in self._app.user_middleware
+            for cls in getattr(middleware.cls, "__mro__", ())
+        )
+
+
+def _look_again() -> None:
+    """Have tables made anew, with or without places that look for an observation; likewise background tasks."""
+    if is_observing():
+        from slipstream.telemetry._background import run_observed  # noqa: PLC0415 - imports OpenTelemetry
+
+        BackgroundTasks.__call__ = run_observed  # type: ignore[method-assign, assignment]  # no check per task
+    else:
+        BackgroundTasks.__call__ = _run_alone  # type: ignore[method-assign]  # see above
+    version.bump()
+
+
+_run_alone = BackgroundTasks.__call__
+
+
+def watch_global_providers() -> None:
+    """Notice providers that are set after the first request.
+
+    The API tells nobody when one is set. Its setters are wrapped, where there are such functions; elsewhere a
+    provider is noticed at the next change of routes, overrides, handlers or middleware.
+    """
+    for module, name in _GLOBAL_SETTERS:
+        setter = getattr(sys.modules.get(module), name, None)
+        if setter is not None and not hasattr(setter, "slipstream_watches"):
+            setattr(sys.modules[module], name, _noticed(setter))
+
+
+def _noticed(setter: Callable[..., None]) -> Callable[..., None]:
+    def set_provider(*args: Any, **kwargs: Any) -> None:
+        setter(*args, **kwargs)
+        version.bump()
+
+    set_provider.slipstream_watches = True  # type: ignore[attr-defined]  # functions take any attribute
+    return set_provider
+
+
+def choosing(route: Any, plain: ASGIApp, observed: Callable[[], ASGIApp]) -> ASGIApp:
+    """Make the handler of a path operation that serves observed requests in another way.
+
+    Args:
+        route: Has a `path_format`.
+        plain: Serves the others.
+        observed: Returns what serves observed requests; called when the first comes.
+    """
+    template: str = route.path_format
+    serve_observed: ASGIApp | None = None
+
+    async def choose(scope: Scope, receive: Receive, send: Send) -> None:
+        nonlocal serve_observed
+        observation = scope.get(SCOPE_KEY)
+        if observation is None:
+            await plain(scope, receive, send)
+            return
+        observation.routed(template)
+        if serve_observed is None:
+            serve_observed = observed()
+        await serve_observed(scope, receive, send)
+
+    return choose
+
+
+def telling(route: Any, handler: ASGIApp) -> ASGIApp:
+    """Have a foreign route or a mount tell the observation, if there is one, that it serves."""
+    template = getattr(route, "path_format", None)
+    if template is None:
+        return handler
+    is_mount = hasattr(route, "app") and template.endswith("/{path}") and not hasattr(route, "endpoint")
+    prefix = template.removesuffix("/{path}")
+
+    async def tell(scope: Scope, receive: Receive, send: Send) -> None:
+        observation = scope.get(SCOPE_KEY)
+        if observation is not None:
+            if is_mount:
+                observation.mounted(prefix)
+            else:
+                observation.routed(template)
+        await handler(scope, receive, send)
+
+    return tell
+
+
+def partial_template(scope: Scope) -> str | None:
+    """Find the template of the route that a request fits but for its method, or for a slash at its end."""
+    router = getattr(scope.get("app"), "router", None)
+    switch = getattr(router, "switch", None)
+    if switch is None:
+        return None
+    table = switch.table()
+    miss = table.miss(scope, get_route_path(scope))
+    if miss.redirect_path is not None:
+        moved = {**scope, "path": miss.redirect_path}
+        miss = table.miss(moved, get_route_path(moved))
+    return None if miss.partial is None else getattr(miss.partial.value.route, "path_format", None)

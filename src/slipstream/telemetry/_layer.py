@@ -1,0 +1,265 @@
+"""The ASGI layer outside of everything else: spans and metrics of whole requests and connections."""
+
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+from opentelemetry import context as contexts, propagate
+from opentelemetry.context import Context
+from opentelemetry.propagators.textmap import Getter
+from opentelemetry.trace import SpanKind
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from slipstream.telemetry._attributes import (
+    Attributes,
+    http_attributes,
+    method_of,
+    metric_attributes,
+    type_of,
+    websocket_attributes,
+)
+from slipstream.telemetry._data import SCOPE_KEY
+from slipstream.telemetry._observation import Observation, is_failure, mark_failed
+from slipstream.telemetry._signals import Instruments, Signals, complain
+
+_LOOKED_UP = frozenset({307, 405})
+"""Statuses of answers to requests that a route fits, but not in full."""
+
+FindPartial = Callable[[Scope], str | None]
+"""Finds the template of the route that a request fits but for its method or a slash."""
+
+
+class _Headers(Getter[list[tuple[bytes, bytes]]]):
+    """Reads trace context from ASGI's headers."""
+
+    def get(self, carrier: list[tuple[bytes, bytes]], key: str) -> list[str] | None:
+        wanted = key.lower().encode("latin-1")
+        return [value.decode("latin-1") for name, value in carrier if name == wanted] or None
+
+    def keys(self, carrier: list[tuple[bytes, bytes]]) -> list[str]:
+        return [name.decode("latin-1") for name, _ in carrier]
+
+
+_HEADERS = _Headers()
+
+
+class TelemetryLayer:
+    """Observes what an ASGI app serves.
+
+    Args:
+        app: What serves.
+        signals: Who listens.
+        partial: Finds the route behind a 405 or a redirect.
+    """
+
+    def __init__(self, app: ASGIApp, signals: Signals, partial: FindPartial) -> None:
+        self.app = app
+        self.signals = signals
+        self.partial = partial
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve, observed unless a layer further out has decided about this request."""
+        kind = scope["type"]
+        if SCOPE_KEY in scope or kind not in ("http", "websocket"):
+            await self.app(scope, receive, send)
+            return
+        signals = self.signals
+        tracer, logger = signals.tracer, signals.logger
+        instruments = signals.instruments if kind == "http" else None
+        if tracer is None and logger is None and instruments is None:
+            await self.app(scope, receive, send)
+        elif self._is_excluded(scope):
+            scope[SCOPE_KEY] = None
+            try:
+                await self.app(scope, receive, send)
+            finally:
+                scope.pop(SCOPE_KEY, None)
+        elif kind == "http":
+            await self._serve_http(scope, receive, send, tracer, logger, instruments)
+        else:
+            await self._serve_websocket(scope, receive, send, tracer, logger)
+
+    def _is_excluded(self, scope: Scope) -> bool:
+        exclude = self.signals.settings.exclude
+        if exclude is None:
+            return False
+        try:
+            return bool(exclude(scope))
+        except Exception:
+            complain("the application's `exclude`")
+            return False
+
+    async def _serve_http(
+        self, scope: Scope, receive: Receive, send: Send, tracer: Any, logger: Any, instruments: Instruments | None
+    ) -> None:
+        observation = self._observed(scope, tracer, logger, method_of(scope)[1])
+        observation.begin(*_started(tracer, observation.kind, scope, http_attributes))
+        request = _Request(observation, instruments, scope, send, self.partial)
+        token = contexts.attach(observation.context)
+        scope[SCOPE_KEY] = observation
+        try:
+            await self.app(scope, receive, request.send)
+        except BaseException as exc:
+            if isinstance(exc, Exception):
+                observation.failed(exc, "http.server.request.exception", "Unhandled exception in FastAPI request")
+            request.finish(type_of(exc))
+            raise
+        finally:
+            request.finish()
+            observation.close()
+            scope.pop(SCOPE_KEY, None)
+            contexts.detach(token)
+
+    async def _serve_websocket(self, scope: Scope, receive: Receive, send: Send, tracer: Any, logger: Any) -> None:
+        observation = self._observed(scope, tracer, logger, "WS")
+        span, parent = _started(tracer, "WS", scope, websocket_attributes)
+        observation.begin(span, parent)
+        error_type: str | None = None
+        token = contexts.attach(observation.context)
+        scope[SCOPE_KEY] = observation
+        try:
+            await self.app(scope, receive, send)
+        except BaseException as exc:
+            if not isinstance(exc, Exception):
+                error_type = type_of(exc)
+            elif is_failure(exc):
+                error_type = type_of(exc)
+                observation.failed(
+                    exc, "fastapi.websocket.exception", "Unhandled exception in FastAPI WebSocket connection"
+                )
+            raise
+        finally:
+            _end(span, observation.route, None, error_type)
+            observation.close()
+            scope.pop(SCOPE_KEY, None)
+            contexts.detach(token)
+
+    def _observed(self, scope: Scope, tracer: Any, logger: Any, kind: str) -> Observation:
+        return Observation(
+            kind,
+            scope.get("root_path", "").rstrip("/"),
+            tracer,
+            logger,
+            with_operations=self.signals.settings.operation_spans,
+        )
+
+
+class _Request:
+    """The end of an HTTP request: recorded when its response is complete, once."""
+
+    __slots__ = (
+        "_begun",
+        "_instruments",
+        "_is_done",
+        "_known",
+        "_observation",
+        "_partial",
+        "_scope",
+        "_send",
+        "_status",
+    )
+
+    def __init__(
+        self, observation: Observation, instruments: Instruments | None, scope: Scope, send: Send, partial: FindPartial
+    ) -> None:
+        self._observation = observation
+        self._instruments = instruments
+        self._scope = scope
+        self._send = send
+        self._partial = partial
+        self._status: int | None = None
+        self._is_done = False
+        self._begun = time.perf_counter()
+        self._known: Attributes = {}
+        if instruments is not None:
+            self._known = metric_attributes(scope)
+            try:
+                instruments.active.add(1, self._known, observation.context)
+            except Exception:
+                complain("a metric of OpenTelemetry")
+
+    async def send(self, message: Message) -> None:
+        """Pass a message on; the last one of the response ends what is measured."""
+        kind = message["type"]
+        if kind == "http.response.start":
+            self._status = message["status"]
+            if self._status in _LOOKED_UP and not self._observation.is_routed:
+                template = self._partial(self._scope)
+                if template is not None:
+                    self._observation.routed(template)
+        await self._send(message)
+        is_last = kind == "http.response.pathsend" or (
+            kind == "http.response.body" and not message.get("more_body", False)
+        )
+        # An answer to an exception may be followed by the exception itself, which belongs to the record.
+        if is_last and ((self._status or 0) < 500 or sys.exc_info()[1] is None):
+            self.finish()
+
+    def finish(self, error_type: str | None = None) -> None:
+        """Record the request; only the first call counts.
+
+        Args:
+            error_type: Class of the exception that came out of the application, if one did.
+        """
+        if self._is_done:
+            return
+        self._is_done = True
+        elapsed_s = time.perf_counter() - self._begun
+        observation, instruments, status = self._observation, self._instruments, self._status
+        if error_type is None and status is not None and status >= 500:
+            error_type = str(status)
+        if instruments is not None:
+            found = dict(self._known)
+            version = self._scope.get("http_version")
+            if version:
+                found["network.protocol.version"] = version
+            if observation.route is not None:
+                found["http.route"] = observation.route
+            if status is not None:
+                found["http.response.status_code"] = status
+            if error_type is not None:
+                found["error.type"] = error_type
+            try:
+                instruments.active.add(-1, self._known, observation.context)
+                instruments.duration.record(elapsed_s, found, observation.context)
+            except Exception:
+                complain("a metric of OpenTelemetry")
+        _end(observation.span, observation.route, status, error_type)
+
+
+def _started(tracer: Any, name: str, scope: Scope, attributes_of: Callable[[Scope], Attributes]) -> tuple[Any, Context]:
+    """Start the span of a request, below the one that its headers name.
+
+    Returns:
+        The span, None if there is none; the context that it belongs into.
+    """
+    if tracer is None:
+        return None, contexts.get_current()
+    try:
+        parent = propagate.extract(scope["headers"], getter=_HEADERS)
+    except Exception:
+        complain("a propagator of OpenTelemetry")
+        parent = Context()
+    try:
+        span = tracer.start_span(name, parent, kind=SpanKind.SERVER, attributes=attributes_of(scope))
+    except Exception:
+        complain("a tracer of OpenTelemetry")
+        span = None
+    return span, parent
+
+
+def _end(span: Any, route: str | None, status: int | None, error_type: str | None) -> None:
+    """End the span of a request."""
+    if span is None:
+        return
+    try:
+        if route is not None:
+            span.set_attribute("http.route", route)
+        if status is not None:
+            span.set_attribute("http.response.status_code", status)
+        if error_type is not None:
+            mark_failed(span, error_type)
+        span.end()
+    except Exception:
+        complain("a span of OpenTelemetry")

@@ -1,0 +1,222 @@
+"""One request or connection under observation: its span, the spans of its operations, what processors may look at.
+
+Generated handlers call `enter`, `read`, `solved`, `invalid` and `operation` (`_engine/abc.py: Observation`).
+"""
+
+import time
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, Final
+
+from opentelemetry import context as contexts
+from opentelemetry._logs import SeverityNumber
+from opentelemetry.context import Context
+from opentelemetry.trace import Span, Status, StatusCode, set_span_in_context
+from starlette.exceptions import HTTPException, WebSocketException
+from starlette.requests import Request
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from slipstream.exceptions import RequestValidationError, WebSocketRequestValidationError
+from slipstream.telemetry._attributes import type_of
+from slipstream.telemetry._data import CONTEXT_KEY, TelemetryData
+from slipstream.telemetry._signals import complain
+
+_NOTHING: Final[AbstractContextManager[None]] = nullcontext()
+_ANSWERS = (HTTPException, WebSocketException, RequestValidationError, WebSocketRequestValidationError)
+"""Exceptions that are a way to answer, not failures."""
+
+_FAREWELLS = frozenset({1000, 1001})
+"""Close codes of clients that leave as one should."""
+
+
+class Observation:
+    """What is known and recorded of one request.
+
+    Args:
+        kind: First word of the span's name: the method, or "WS".
+        root: Path under which the application is served.
+        tracer: Makes spans; None if there are none.
+        logger: Takes log records; None if there are none.
+        with_operations: Whether operations get spans too.
+    """
+
+    __slots__ = ("context", "data", "is_routed", "kind", "logger", "mounts", "root", "route", "span", "tracer")
+
+    def __init__(self, kind: str, root: str, tracer: Any, logger: Any, *, with_operations: bool) -> None:
+        self.kind = kind
+        self.root = root
+        self.mounts = ""
+        self.route: str | None = None
+        self.is_routed = False
+        self.data: TelemetryData | None = TelemetryData()
+        self.logger = logger
+        self.span: Span | None = None
+        self.tracer = tracer if with_operations else None
+        self.context: Context
+
+    def begin(self, span: Span | None, parent: Context) -> None:
+        """Take the span of the request; operations are recorded only if it is."""
+        self.span = span
+        if span is None or not span.is_recording():
+            self.tracer = None
+        context = contexts.set_value(CONTEXT_KEY, self, parent)
+        self.context = context if span is None else set_span_in_context(span, context)
+
+    def enter(self, connection: Request[Any] | WebSocket) -> None:
+        """Note the object that the endpoint's side sees."""
+        data = self.data
+        if data is None:
+            return
+        if isinstance(connection, WebSocket):
+            data.websocket = connection
+        else:
+            data.request = connection
+
+    def read(self, body: Any) -> None:
+        """Note the body, as it was read."""
+        if self.data is not None:
+            self.data.body = body
+
+    def solved(self, values: dict[str, Any]) -> None:
+        """Note the endpoint's arguments."""
+        if self.data is not None:
+            self.data.values = values
+            self.data.errors = []
+
+    def invalid(self, errors: Sequence[Any], values: dict[str, Any] | None = None) -> None:
+        """Note what was wrong with a request, and log that it was refused; the input stays out of the record."""
+        if self.data is not None:
+            self.data.errors = errors
+            if values is not None:
+                self.data.values = values
+        self._emit(
+            SeverityNumber.WARN,
+            "WARN",
+            "fastapi.validation.failed",
+            "Request validation failed",
+            {"fastapi.validation.error_count": len(errors)},
+        )
+
+    def operation(self, name: str, function: str) -> AbstractContextManager[None]:
+        """Record what happens inside of a `with` block as a span.
+
+        Args:
+            name: Name of the span.
+            function: Module and qualified name of the user's function that it is about.
+        """
+        return _NOTHING if self.tracer is None else Operation(self, name, function)
+
+    def mounted(self, path: str) -> None:
+        """Note that a mounted application serves, below a template such as `/tenants/{tenant}`."""
+        self.mounts += path
+        self._named(self.mounts + "/{path}")
+        self.is_routed = False
+
+    def routed(self, path: str) -> None:
+        """Note the route that serves, by its template below the mounts."""
+        self._named(self.mounts + path)
+        self.is_routed = True
+
+    def _named(self, route: str) -> None:
+        self.route = self.root + route
+        if self.span is not None:
+            try:
+                self.span.update_name(f"{self.kind} {self.route}")
+            except Exception:
+                complain("a span of OpenTelemetry")
+
+    def failed(self, exc: BaseException, event: str, body: str) -> None:
+        """Log an exception that nobody handled."""
+        self._emit(SeverityNumber.ERROR, "ERROR", event, body, {}, exc)
+
+    def _emit(
+        self,
+        number: SeverityNumber,
+        text: str,
+        event: str,
+        body: str,
+        attributes: dict[str, Any],
+        exc: BaseException | None = None,
+    ) -> None:
+        if self.logger is None:
+            return
+        if self.route is not None:
+            attributes["http.route"] = self.route
+        if exc is not None:
+            attributes["exception.type"] = type_of(exc)
+        try:
+            self.logger.emit(
+                timestamp=time.time_ns(),
+                context=self.context,
+                severity_number=number,
+                severity_text=text,
+                body=body,
+                attributes=attributes,
+                event_name=event,
+                exception=exc,
+            )
+        except Exception:
+            complain("a logger of OpenTelemetry")
+
+    def close(self) -> None:
+        """Forget the request: contexts that outlive it show nothing of it any more."""
+        self.data = None
+        self.tracer = None
+
+
+class Operation:
+    """The span of one operation, current inside of a `with` block."""
+
+    __slots__ = ("_function", "_name", "_observation", "_span", "_token", "_tracer")
+
+    def __init__(self, observation: Observation, name: str, function: str) -> None:
+        self._observation = observation
+        self._tracer: Any = observation.tracer
+        self._name = name
+        self._function = function
+        self._span: Any = None
+
+    def __enter__(self) -> None:
+        # Below the request's own span, whatever a dependency that is still open has made the current one.
+        context = self._observation.context
+        try:
+            self._span = self._tracer.start_span(self._name, context, attributes={"code.function.name": self._function})
+        except Exception:
+            complain("a tracer of OpenTelemetry")
+            return
+        self._token = contexts.attach(set_span_in_context(self._span, context))
+
+    def __exit__(self, kind: Any, exc: BaseException | None, traceback: Any) -> None:
+        span = self._span
+        if span is None:
+            return
+        contexts.detach(self._token)
+        try:
+            if exc is not None and self.is_failure(exc):
+                mark_failed(span, type_of(exc))
+            span.end()
+        except Exception:
+            complain("a span of OpenTelemetry")
+
+    def is_failure(self, exc: BaseException) -> bool:
+        """Whether an exception that ends the operation is a failure of it."""
+        return is_failure(exc)
+
+
+def is_failure(exc: BaseException) -> bool:
+    """Whether an exception says that something went wrong: not an answer, not a client that leaves, not the end."""
+    if isinstance(exc, WebSocketDisconnect):
+        return exc.code not in _FAREWELLS
+    return isinstance(exc, Exception) and not isinstance(exc, _ANSWERS)
+
+
+def mark_failed(span: Any, error_type: str) -> None:
+    """Say on a span that what it is about has failed, and of what kind the failure was."""
+    span.set_attribute("error.type", error_type)
+    span.set_status(Status(StatusCode.ERROR))
+
+
+def current() -> Observation | None:
+    """The observation of the request that the present code runs for."""
+    found = contexts.get_value(CONTEXT_KEY)
+    return found if isinstance(found, Observation) else None

@@ -1,0 +1,253 @@
+"""Exporters that the environment asks for: OTLP over HTTP, added at start-up, emptied at shut-down.
+
+Environment: `OTEL_EXPORTER_OTLP_ENDPOINT` (a base URL) or `OTEL_EXPORTER_OTLP_{TRACES,METRICS,LOGS}_ENDPOINT` (as it
+is), `OTEL_{TRACES,METRICS,LOGS}_EXPORTER` ("otlp" or "none"), `OTEL_EXPORTER_OTLP[_{SIGNAL}]_PROTOCOL`
+("http/protobuf"), `OTEL_SDK_DISABLED`. The SDK and its exporter read the rest: headers, service name, delays.
+
+Nothing here stops an application: what cannot be set up is logged as a warning.
+"""
+
+import atexit
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from threading import Lock
+from typing import Any
+from urllib.parse import urlsplit
+
+import anyio.to_thread
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from slipstream.exceptions import FastAPIError
+from slipstream.logger import logger
+from slipstream.telemetry._settings import Settings
+
+_owned: list[Any] = []
+"""What was added to providers here, and is therefore emptied and shut down here."""
+
+_configured: list[tuple[str, Any]] = []
+"""Signals and the providers to which an exporter was added."""
+
+_lock = Lock()
+
+_LAST_WORDS = frozenset({"lifespan.startup.failed", "lifespan.shutdown.failed", "lifespan.shutdown.complete"})
+
+
+async def lifespan(*, config: Settings, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+    """Serve a lifespan scope: add exporters before start-up, send what they hold before the server is told the end."""
+    if config.auto_configure:
+        await anyio.to_thread.run_sync(_configure, config)
+
+    async def flushing(message: Message) -> None:
+        if message["type"] in _LAST_WORDS and _owned:
+            await anyio.to_thread.run_sync(_flush)
+        await send(message)
+
+    await app(scope, receive, flushing)
+
+
+def _configure(config: Settings) -> None:
+    """Add what the environment asks for; a warning where that does not work."""
+    try:
+        _configure_from_environment(config)
+    except ImportError:
+        logger.warning(
+            "telemetry: no exporter was added, for the SDK of OpenTelemetry or its OTLP exporter is not installed; "
+            "install them: pip install 'slipstream[telemetry]', or give telemetry={'auto_configure': False}",
+            exc_info=True,
+        )
+    except FastAPIError as exc:
+        logger.warning("telemetry: no exporter was added: %s", exc)
+    except Exception as exc:
+        logger.warning("telemetry: no exporter was added: %s", exc, exc_info=True)
+
+
+def _configure_from_environment(config: Settings) -> None:
+    """Add an exporter for each signal that is wanted and has an endpoint, once to each provider.
+
+    Raises:
+        FastAPIError: The environment says something that cannot be done, or a provider takes no exporters.
+        ImportError: The SDK or the exporter is not installed.
+    """
+    if os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
+        return
+    wanted = {"TRACES": config.tracing, "METRICS": config.metrics, "LOGS": config.logs}
+    endpoints = {signal: _export_endpoint(signal) for signal, is_wanted in wanted.items() if is_wanted}
+    given = {"TRACES": config.tracer_provider, "METRICS": config.meter_provider, "LOGS": config.logger_provider}
+    with _lock:
+        for signal, endpoint in endpoints.items():
+            if endpoint is not None:
+                _export(_parts(signal), endpoint, given[signal])
+
+
+def _export_endpoint(signal: str) -> str | None:
+    """Read where a signal goes; None if the environment does not say so, or says that it goes nowhere.
+
+    Args:
+        signal: "TRACES", "METRICS" or "LOGS".
+
+    Raises:
+        FastAPIError: No HTTP URL, or an exporter or a protocol that is not supported.
+    """
+    endpoint = _read(f"OTEL_EXPORTER_OTLP_{signal}_ENDPOINT")
+    if endpoint is None:
+        base = _read("OTEL_EXPORTER_OTLP_ENDPOINT")
+        if base is None:
+            return None
+        endpoint = f"{base.rstrip('/')}/v1/{signal.lower()}"
+    exporter = (_read(f"OTEL_{signal}_EXPORTER") or "otlp").lower()
+    if exporter == "none":
+        return None
+    if exporter != "otlp":
+        raise FastAPIError(f"OTEL_{signal}_EXPORTER is {exporter!r}, where only otlp or none is known")
+    protocol = _read(f"OTEL_EXPORTER_OTLP_{signal}_PROTOCOL") or _read("OTEL_EXPORTER_OTLP_PROTOCOL")
+    if protocol not in (None, "http/protobuf"):
+        raise FastAPIError(f"the protocol for {signal.lower()} is {protocol!r}, where only http/protobuf is known")
+    if not _is_http_url(endpoint):
+        raise FastAPIError(f"the endpoint for {signal.lower()} must be an absolute HTTP URL, not {endpoint!r}")
+    return endpoint
+
+
+def _read(name: str) -> str | None:
+    """Read an environment variable; an empty one is none."""
+    return os.environ.get(name, "").strip() or None
+
+
+def _is_http_url(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.netloc)
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """How one signal is set up: the API's global provider, the SDK's classes, and the way to join them."""
+
+    name: str
+    get_global: Callable[[], Any]
+    set_global: Callable[[Any], None]
+    make_provider: Callable[[], Any]
+    make_exporter: Callable[[str], Any]
+    make_component: Callable[[Any], Any]
+    add: str
+    """Name of the provider's method that takes the component."""
+
+
+def _parts(signal: str) -> _Parts:
+    """Import what a signal needs; only here, for the SDK takes long and need not be installed."""
+    if signal == "TRACES":
+        from opentelemetry import trace  # noqa: PLC0415 - see above
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
+        from opentelemetry.sdk import trace as sdk_trace  # noqa: PLC0415
+        from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
+
+        return _Parts(
+            "tracer_provider",
+            lambda: trace.get_tracer_provider(),
+            lambda provider: trace.set_tracer_provider(provider),
+            lambda: sdk_trace.TracerProvider(shutdown_on_exit=False),
+            lambda endpoint: OTLPSpanExporter(endpoint=endpoint),
+            BatchSpanProcessor,
+            "add_span_processor",
+        )
+    if signal == "METRICS":
+        from opentelemetry import metrics  # noqa: PLC0415
+        from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter  # noqa: PLC0415
+        from opentelemetry.sdk import metrics as sdk_metrics  # noqa: PLC0415
+        from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader  # noqa: PLC0415
+
+        return _Parts(
+            "meter_provider",
+            lambda: metrics.get_meter_provider(),
+            lambda provider: metrics.set_meter_provider(provider),
+            lambda: sdk_metrics.MeterProvider(shutdown_on_exit=False),
+            lambda endpoint: OTLPMetricExporter(endpoint=endpoint),
+            PeriodicExportingMetricReader,
+            "add_metric_reader",
+        )
+    from opentelemetry import _logs  # noqa: PLC0415
+    from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter  # noqa: PLC0415
+    from opentelemetry.sdk import _logs as sdk_logs  # noqa: PLC0415
+    from opentelemetry.sdk._logs.export import BatchLogRecordProcessor  # noqa: PLC0415
+
+    return _Parts(
+        "logger_provider",
+        lambda: _logs.get_logger_provider(),
+        lambda provider: _logs.set_logger_provider(provider),
+        lambda: sdk_logs.LoggerProvider(shutdown_on_exit=False),
+        lambda endpoint: OTLPLogExporter(endpoint=endpoint),
+        BatchLogRecordProcessor,
+        "add_log_record_processor",
+    )
+
+
+def _export(parts: _Parts, endpoint: str, given: Any) -> None:
+    """Add an exporter to the provider that is in use; where there is none, make one and make it the global one."""
+    provider = given if given is not None else _global_provider(parts)
+    target = _registration_provider(provider)
+    if any(signal == parts.name and known is target for signal, known in _configured):
+        return
+    add = getattr(target, parts.add, None)
+    if add is None:
+        raise FastAPIError(
+            f"{type(provider).__name__} does not support adding an OTLP exporter\n"
+            f"  give another telemetry[{parts.name!r}], or telemetry={{'auto_configure': False}}"
+        )
+    exporter = parts.make_exporter(endpoint)
+    component = None
+    try:
+        component = parts.make_component(exporter)
+        add(component)
+    except BaseException:
+        (exporter if component is None else component).shutdown()
+        raise
+    _owned.append(component)
+    _configured.append((parts.name, target))
+
+
+def _global_provider(parts: _Parts) -> Any:
+    """Return the global provider; a new one of ours if nobody has set any. Whoever sets one first wins."""
+    from slipstream.telemetry._signals import is_unset  # noqa: PLC0415 - imports OpenTelemetry
+
+    provider = parts.get_global()
+    if not is_unset(provider):
+        return provider
+    made = parts.make_provider()
+    parts.set_global(made)
+    provider = parts.get_global()
+    if provider is not made:
+        made.shutdown()
+    return provider
+
+
+def _registration_provider(provider: Any) -> Any:
+    """Return what takes exporters: the provider itself, or the one that it is a wrapper around."""
+    if any(hasattr(provider, add) for add in ("add_span_processor", "add_metric_reader", "add_log_record_processor")):
+        return provider
+    return getattr(provider, "provider", provider)
+
+
+def _flush() -> None:
+    """Send what the exporters hold."""
+    for component in list(_owned):
+        _quietly(component.force_flush)
+
+
+def _shutdown() -> None:
+    """Send what the exporters hold, for the last time; registered for the end of the process."""
+    with _lock:
+        components, _owned[:], _configured[:] = list(_owned), [], []
+    for component in components:
+        _quietly(component.shutdown)
+
+
+def _quietly(act: Callable[[], object]) -> None:
+    try:
+        act()
+    except Exception:
+        logger.warning("telemetry: an exporter could not be emptied", exc_info=True)
+
+
+atexit.register(_shutdown)

@@ -1,0 +1,81 @@
+"""From what a user wrote as `telemetry={...}` to settings, defaults and environment put in."""
+
+import importlib.util
+import os
+import sys
+from collections.abc import Callable, Mapping, MutableMapping
+from dataclasses import dataclass
+from typing import Any
+
+from slipstream.exceptions import FastAPIError
+
+AUTO_CONFIGURE = "FASTAPI_OTEL_AUTO_CONFIGURE"
+"""Environment variable: "true", in any case of letters, adds exporters for the endpoints that the environment names."""
+
+_PROVIDERS = ("tracer_provider", "meter_provider", "logger_provider")
+_API = ("opentelemetry.trace", "opentelemetry.metrics", "opentelemetry._logs")
+_CHOSEN = ("OTEL_PYTHON_TRACER_PROVIDER", "OTEL_PYTHON_METER_PROVIDER", "OTEL_PYTHON_LOGGER_PROVIDER")
+"""Environment variables by which OpenTelemetry's API finds providers for itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What `TelemetryConfig` says, complete."""
+
+    tracer_provider: Any = None
+    meter_provider: Any = None
+    logger_provider: Any = None
+    tracing: bool = True
+    metrics: bool = True
+    logs: bool = True
+    operation_spans: bool = True
+    auto_configure: bool = False
+    exclude: Callable[[MutableMapping[str, Any]], bool] | None = None
+
+    @classmethod
+    def of(cls, config: Mapping[str, Any] | None) -> "Settings":
+        """Read a configuration; keys that are not known are ignored, as FastAPI does.
+
+        Raises:
+            FastAPIError: It asks for what only OpenTelemetry can do, and OpenTelemetry is not installed.
+        """
+        given = {key: value for key, value in dict(config or {}).items() if key in cls.__slots__}
+        if "auto_configure" not in given:
+            given["auto_configure"] = os.environ.get(AUTO_CONFIGURE, "").strip().lower() == "true"
+            asked = False
+        else:
+            asked = bool(given["auto_configure"])
+        if (asked or any(given.get(name) is not None for name in _PROVIDERS)) and not is_installed():
+            wanted = next((name for name in _PROVIDERS if given.get(name) is not None), "auto_configure")
+            raise FastAPIError(
+                f"telemetry={{{wanted!r}: ...}} needs OpenTelemetry, which is not installed\n"
+                "  install it: pip install 'slipstream[telemetry]'"
+            )
+        return cls(**given)
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether nothing at all is to be recorded."""
+        return not (self.tracing or self.metrics or self.logs)
+
+    @property
+    def may_be_heard(self) -> bool:
+        """Whether somebody might listen: a provider was given, or OpenTelemetry is in use in this process.
+
+        Never imports anything: who has not imported OpenTelemetry's API cannot have set a provider.
+        """
+        if self.is_silent:
+            return False
+        if any(getattr(self, name) is not None for name in _PROVIDERS):
+            return True
+        return any(name in sys.modules for name in _API) or (any(map(os.environ.get, _CHOSEN)) and is_installed())
+
+
+def is_installed() -> bool:
+    """Whether OpenTelemetry's API can be imported."""
+    if "opentelemetry.trace" in sys.modules:
+        return True
+    try:
+        return importlib.util.find_spec("opentelemetry.trace") is not None
+    except ImportError:
+        return False

@@ -1,0 +1,135 @@
+"""Who listens at this moment: a tracer, instruments and a logger, looked up anew when a provider has changed.
+
+A provider or exporter that raises is logged, once for each kind of failure, and otherwise as good as absent.
+"""
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from opentelemetry import _logs, metrics, trace
+from opentelemetry._logs import NoOpLoggerProvider
+from opentelemetry.metrics import NoOpMeterProvider
+from opentelemetry.trace import NoOpTracerProvider, ProxyTracerProvider
+
+from slipstream.logger import logger
+from slipstream.telemetry._attributes import SCHEMA_URL
+from slipstream.telemetry._settings import Settings
+
+NAME = "slipstream"
+"""Name of the instrumentation scope."""
+
+DURATION_BOUNDS_S = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
+"""Bounds of the histogram of durations, in seconds, as the semantic conventions advise."""
+
+_DEAF = (NoOpTracerProvider, NoOpMeterProvider, NoOpLoggerProvider)
+_PROXIES = ("_ProxyMeterProvider", "ProxyLoggerProvider")
+"""What the API answers with while nobody has set a provider; of two of the three, the class is private."""
+
+
+def is_deaf(provider: Any) -> bool:
+    """Whether nobody listens behind a provider: none was set, or one that does nothing."""
+    return isinstance(provider, _DEAF) or is_unset(provider)
+
+
+def is_unset(provider: Any) -> bool:
+    """Whether a global provider is what the API answers with while nobody has set one."""
+    cls = type(provider)
+    is_proxy = cls.__name__ in _PROXIES and cls.__module__.startswith("opentelemetry.")
+    return is_proxy or isinstance(provider, ProxyTracerProvider)
+
+
+class Instruments:
+    """What requests are measured with.
+
+    Args:
+        meter: Makes the instruments.
+    """
+
+    def __init__(self, meter: Any) -> None:
+        self.duration = meter.create_histogram(
+            "http.server.request.duration",
+            unit="s",
+            description="Duration of HTTP server requests.",
+            explicit_bucket_boundaries_advisory=DURATION_BOUNDS_S,
+        )
+        self.active = meter.create_up_down_counter(
+            "http.server.active_requests", unit="{request}", description="Number of active HTTP server requests."
+        )
+
+
+class Signals:
+    """The listeners of one application.
+
+    Args:
+        settings: Which signals are wanted, and from which providers.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        version = getattr(sys.modules[NAME], "__version__", None)
+        self._tracer = _Cached(lambda provider: provider.get_tracer(NAME, version, schema_url=SCHEMA_URL))
+        self._meter = _Cached(lambda provider: Instruments(provider.get_meter(NAME, version, schema_url=SCHEMA_URL)))
+        self._logger = _Cached(lambda provider: provider.get_logger(NAME, version, schema_url=SCHEMA_URL))
+
+    @property
+    def tracer(self) -> Any:
+        """Makes spans; None if nobody wants them."""
+        settings = self.settings
+        if not settings.tracing:
+            return None
+        return self._tracer.of(settings.tracer_provider or trace.get_tracer_provider())
+
+    @property
+    def instruments(self) -> Instruments | None:
+        """Measure requests; None if nobody wants that."""
+        settings = self.settings
+        if not settings.metrics:
+            return None
+        found: Instruments | None = self._meter.of(settings.meter_provider or metrics.get_meter_provider())
+        return found
+
+    @property
+    def logger(self) -> Any:
+        """Takes log records; None if nobody wants them."""
+        settings = self.settings
+        if not settings.logs:
+            return None
+        return self._logger.of(settings.logger_provider or _logs.get_logger_provider())
+
+    @property
+    def are_heard(self) -> bool:
+        """Whether anybody listens to anything."""
+        return self.tracer is not None or self.instruments is not None or self.logger is not None
+
+
+class _Cached:
+    """What was made of a provider, until there is another provider."""
+
+    def __init__(self, make: Callable[[Any], Any]) -> None:
+        self._make = make
+        self._provider: Any = None
+        self._made: Any = None
+
+    def of(self, provider: Any) -> Any:
+        """Return what belongs to a provider; None if nobody listens behind it."""
+        if provider is not self._provider:
+            made = None
+            if not is_deaf(provider):
+                try:
+                    made = self._make(provider)
+                except Exception:
+                    complain(f"{type(provider).__name__} of OpenTelemetry")
+            self._made = made
+            self._provider = provider
+        return self._made
+
+
+_complained: set[str] = set()
+
+
+def complain(what: str) -> None:
+    """Log, once for each `what`, that something of OpenTelemetry has just raised; requests go on without it."""
+    if what not in _complained:
+        _complained.add(what)
+        logger.exception("telemetry: %s failed; requests are served all the same, further failures are not told", what)
