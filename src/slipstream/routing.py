@@ -91,7 +91,7 @@ class PlannedRoute(BaseRoute):
     def compiled(self) -> Compiled:
         """What serves the route under the overrides that hold now: plan, source and handler."""
         provider = self.dependency_overrides_provider
-        is_observed = getattr(getattr(provider, "observer", None), "is_heard", False)
+        is_observed = getattr(getattr(provider, "observer", None), "is_expected", False)
         return self._compiler.compiled(overrides_of(provider), self._dialect, is_observed=is_observed)
 
     @property

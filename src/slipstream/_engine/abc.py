@@ -57,8 +57,8 @@ def is_dependency_marker(thing: Any) -> TypeGuard[DependencyMarker]:
 class Observation(Protocol):
     """What an observed handler finds in the scope, under `Face.observation_key`, and tells what it does."""
 
-    def enter(self, connection: Any) -> None:
-        """Note the Request or WebSocket of the handler."""
+    def enter(self, connection: Any, function: str) -> None:
+        """Note the Request or WebSocket of the handler, and the module and qualified name of its endpoint."""
         ...
 
     def read(self, body: Any) -> None:
@@ -73,8 +73,8 @@ class Observation(Protocol):
         """Note the endpoint's arguments."""
         ...
 
-    def operation(self, name: str, function: str) -> AbstractContextManager[None]:
-        """Measure what happens inside of a `with` block, on behalf of a function of the user's."""
+    def operation(self, name: str) -> AbstractContextManager[None]:
+        """Measure what happens inside of a `with` block."""
         ...
 
 

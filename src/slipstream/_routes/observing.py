@@ -55,6 +55,11 @@ class Observer:
         """Whether the application was observed when that was last decided."""
         return self in _observed
 
+    @property
+    def is_expected(self) -> bool:
+        """Whether requests are, or are going to be, observed, as far as one can tell before the first of them."""
+        return self.is_heard or (self.settings.names_provider and not self._is_observed_by_others())
+
     def around(self, serve: ASGIApp) -> ASGIApp:
         """Put the telemetry around what serves; nothing where nobody listens.
 

@@ -40,9 +40,22 @@ class Observation:
         with_operations: Whether operations get spans too.
     """
 
-    __slots__ = ("context", "data", "is_routed", "kind", "logger", "mounts", "root", "route", "span", "tracer")
+    __slots__ = (
+        "context",
+        "data",
+        "function",
+        "is_routed",
+        "kind",
+        "logger",
+        "mounts",
+        "root",
+        "route",
+        "span",
+        "tracer",
+    )
 
     def __init__(self, kind: str, root: str, tracer: Any, logger: Any, *, with_operations: bool) -> None:
+        self.function = ""
         self.kind = kind
         self.root = root
         self.mounts = ""
@@ -62,8 +75,13 @@ class Observation:
         context = contexts.set_value(CONTEXT_KEY, self, parent)
         self.context = context if span is None else set_span_in_context(span, context)
 
-    def enter(self, connection: Request[Any] | WebSocket) -> None:
-        """Note the object that the endpoint's side sees."""
+    def enter(self, connection: Request[Any] | WebSocket, function: str) -> None:
+        """Note the object that the endpoint's side sees, and what the operations are about.
+
+        Args:
+            function: Module and qualified name of the endpoint.
+        """
+        self.function = function
         data = self.data
         if data is None:
             return
@@ -97,14 +115,9 @@ class Observation:
             {"fastapi.validation.error_count": len(errors)},
         )
 
-    def operation(self, name: str, function: str) -> AbstractContextManager[None]:
-        """Record what happens inside of a `with` block as a span.
-
-        Args:
-            name: Name of the span.
-            function: Module and qualified name of the user's function that it is about.
-        """
-        return _NOTHING if self.tracer is None else Operation(self, name, function)
+    def operation(self, name: str) -> AbstractContextManager[None]:
+        """Record what happens inside of a `with` block as a span of this name."""
+        return _NOTHING if self.tracer is None else Operation(self, name, self.function)
 
     def mounted(self, path: str) -> None:
         """Note that a mounted application serves, below a template such as `/tenants/{tenant}`."""
@@ -165,7 +178,13 @@ class Observation:
 
 
 class Operation:
-    """The span of one operation, current inside of a `with` block."""
+    """The span of one operation, current inside of a `with` block.
+
+    Args:
+        observation: The request that it belongs to.
+        name: Name of the span.
+        function: Module and qualified name of the function that it is about.
+    """
 
     __slots__ = ("_function", "_name", "_observation", "_span", "_token", "_tracer")
 

@@ -59,6 +59,12 @@ class Settings:
         return not (self.tracing or self.metrics or self.logs)
 
     @property
+    def names_provider(self) -> bool:
+        """Whether a provider was given for a signal that is wanted."""
+        wanted = zip((self.tracing, self.metrics, self.logs), _PROVIDERS, strict=True)
+        return any(is_wanted and getattr(self, name) is not None for is_wanted, name in wanted)
+
+    @property
     def may_be_heard(self) -> bool:
         """Whether somebody might listen: a provider was given, or OpenTelemetry is in use in this process.
 
@@ -66,9 +72,11 @@ class Settings:
         """
         if self.is_silent:
             return False
-        if any(getattr(self, name) is not None for name in _PROVIDERS):
-            return True
-        return any(name in sys.modules for name in _API) or (any(map(os.environ.get, _CHOSEN)) and is_installed())
+        return (
+            self.names_provider
+            or any(name in sys.modules for name in _API)
+            or (any(map(os.environ.get, _CHOSEN)) and is_installed())
+        )
 
 
 def is_installed() -> bool:

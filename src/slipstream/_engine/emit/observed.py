@@ -33,7 +33,8 @@ def emit_entered(draft: Draft, connection: str) -> None:
     """Write where the observation comes from, and that this handler serves."""
     if draft.observation is not None:
         draft.text.line(f"{draft.observation} = scope[{literal(draft.face.observation_key)}]")
-        draft.text.line(f"{draft.observation}.enter({connection})")
+        function = literal(function_name(draft.plan.root.call))
+        draft.text.line(f"{draft.observation}.enter({connection}, {function})")
 
 
 def emit_body_noted(draft: Draft, body: str) -> None:
@@ -58,8 +59,7 @@ def operation(draft: Draft, name: str) -> AbstractContextManager[None]:
     """Put what is written inside of a `with` block into the measuring of an operation."""
     if draft.observation is None:
         return nullcontext()
-    function = literal(function_name(draft.plan.root.call))
-    return draft.text.block(f"with {draft.observation}.operation({literal(name)}, {function}):")
+    return draft.text.block(f"with {draft.observation}.operation({literal(name)}):")
 
 
 def emit_refused(draft: Draft) -> None:
