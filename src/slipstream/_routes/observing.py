@@ -14,6 +14,7 @@ from weakref import WeakSet
 from starlette._utils import get_route_path
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from slipstream._engine.router.table import Miss, Table
 from slipstream._routes.changes import version
 from slipstream.background import BackgroundTasks
 from slipstream.telemetry import _runtime
@@ -72,7 +73,7 @@ class Observer:
         if self.is_heard:
             from slipstream.telemetry._layer import TelemetryLayer  # noqa: PLC0415 - imports OpenTelemetry
 
-            serve = TelemetryLayer(serve, self._signals, partial_template)
+            serve = TelemetryLayer(serve, self._signals)
         return partial(self._serve_configured, serve) if self.settings.auto_configure else serve
 
     async def _serve_first(self, serve: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
@@ -206,15 +207,19 @@ def telling(route: Any, handler: ASGIApp) -> ASGIApp:
     return tell
 
 
-def partial_template(scope: Scope) -> str | None:
-    """Find the template of the route that a request fits but for its method, or for a slash at its end."""
-    router = getattr(scope.get("app"), "router", None)
-    switch = getattr(router, "switch", None)
-    if switch is None:
-        return None
-    table = switch.table()
-    miss = table.miss(scope, get_route_path(scope))
-    if miss.redirect_path is not None:
-        moved = {**scope, "path": miss.redirect_path}
-        miss = table.miss(moved, get_route_path(moved))
-    return None if miss.partial is None else getattr(miss.partial.value.route, "path_format", None)
+class TellingTable(Table):
+    """A table that tells the observation, if there is one, which route a request fits but for its method or a slash."""
+
+    def miss(self, scope: Scope, path: str) -> Miss:
+        """Say why nothing serves a request."""
+        miss = super().miss(scope, path)
+        observation = scope.get(SCOPE_KEY)
+        if observation is not None:
+            nearest = miss.partial
+            if miss.redirect_path is not None:
+                moved = {**scope, "path": miss.redirect_path}
+                nearest = super().miss(moved, get_route_path(moved)).partial
+            template = None if nearest is None else getattr(nearest.value.route, "path_format", None)
+            if template is not None:
+                observation.routed(template)
+        return miss

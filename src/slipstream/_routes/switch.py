@@ -13,7 +13,7 @@ from slipstream._engine.router.pattern import Pattern, read_pattern
 from slipstream._engine.router.table import Entry, OpaqueEntry, Table
 from slipstream._routes.changes import Lock, version
 from slipstream._routes.inclusion import effective
-from slipstream._routes.observing import is_observing, telling
+from slipstream._routes.observing import TellingTable, is_observing, telling
 
 
 class Switch:
@@ -42,7 +42,8 @@ class Switch:
                 seen = version.number
                 if self._seen != seen:
                     router = self._router
-                    self._table = Table(_entries(router.routes), redirect_slashes=router.redirect_slashes)
+                    make = TellingTable if is_observing() else Table
+                    self._table = make(_entries(router.routes), redirect_slashes=router.redirect_slashes)
                     self._serve = make_dispatch(self._table, router.default)
                     self._seen = seen
         return self._serve

@@ -39,9 +39,9 @@ def http_attributes(scope: Scope) -> Attributes:
     """What is known of an HTTP request before it is served."""
     found = server_attributes(scope)
     found["url.path"] = scope.get("path", "")
-    query = redacted_query(scope.get("query_string", b""))
+    query = scope.get("query_string")
     if query:
-        found["url.query"] = query
+        found["url.query"] = redacted_query(query)
     found.update(metric_attributes(scope))
     if found["http.request.method"] == "_OTHER":
         found["http.request.method_original"] = scope.get("method", "")
@@ -106,8 +106,6 @@ def redacted_query(query: bytes) -> str:
         OpenTelemetry's conventions for `url.query`: the parameters that open the stores of Amazon, Google and
         Microsoft, spelled as they are there.
     """
-    if not query:
-        return ""
     try:
         pairs = parse_qsl(query.decode("latin-1"), keep_blank_values=True)
     except ValueError:  # more fields than the standard library will read

@@ -23,12 +23,6 @@ from slipstream.telemetry._data import SCOPE_KEY
 from slipstream.telemetry._observation import Observation, is_failure, mark_failed
 from slipstream.telemetry._signals import Instruments, Signals, complain
 
-_LOOKED_UP = frozenset({307, 405})
-"""Statuses of answers to requests that a route fits, but not in full."""
-
-FindPartial = Callable[[Scope], str | None]
-"""Finds the template of the route that a request fits but for its method or a slash."""
-
 
 class _Headers(Getter[list[tuple[bytes, bytes]]]):
     """Reads trace context from ASGI's headers."""
@@ -50,13 +44,11 @@ class TelemetryLayer:
     Args:
         app: What serves.
         signals: Who listens.
-        partial: Finds the route behind a 405 or a redirect.
     """
 
-    def __init__(self, app: ASGIApp, signals: Signals, partial: FindPartial) -> None:
+    def __init__(self, app: ASGIApp, signals: Signals) -> None:
         self.app = app
         self.signals = signals
-        self.partial = partial
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve, observed unless a layer further out has decided about this request."""
@@ -95,7 +87,7 @@ class TelemetryLayer:
     ) -> None:
         observation = self._observed(scope, tracer, logger, method_of(scope)[1])
         observation.begin(*_started(tracer, observation.kind, scope, http_attributes))
-        request = _Request(observation, instruments, scope, send, self.partial)
+        request = _Request(observation, instruments, scope, send)
         token = contexts.attach(observation.context)
         scope[SCOPE_KEY] = observation
         try:
@@ -154,20 +146,16 @@ class _Request:
         "_is_done",
         "_known",
         "_observation",
-        "_partial",
         "_scope",
         "_send",
         "_status",
     )
 
-    def __init__(
-        self, observation: Observation, instruments: Instruments | None, scope: Scope, send: Send, partial: FindPartial
-    ) -> None:
+    def __init__(self, observation: Observation, instruments: Instruments | None, scope: Scope, send: Send) -> None:
         self._observation = observation
         self._instruments = instruments
         self._scope = scope
         self._send = send
-        self._partial = partial
         self._status: int | None = None
         self._is_done = False
         self._begun = time.perf_counter()
@@ -184,10 +172,6 @@ class _Request:
         kind = message["type"]
         if kind == "http.response.start":
             self._status = message["status"]
-            if self._status in _LOOKED_UP and not self._observation.is_routed:
-                template = self._partial(self._scope)
-                if template is not None:
-                    self._observation.routed(template)
         await self._send(message)
         is_last = kind == "http.response.pathsend" or (
             kind == "http.response.body" and not message.get("more_body", False)
@@ -221,8 +205,8 @@ class _Request:
             if error_type is not None:
                 found["error.type"] = error_type
             try:
-                instruments.active.add(-1, self._known, observation.context)
                 instruments.duration.record(elapsed_s, found, observation.context)
+                instruments.active.add(-1, self._known, observation.context)
             except Exception:
                 complain("a metric of OpenTelemetry")
         _end(observation.span, observation.route, status, error_type)

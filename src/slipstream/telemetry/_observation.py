@@ -60,7 +60,6 @@ class Observation:
         self.root = root
         self.mounts = ""
         self.route: str | None = None
-        self.is_routed = False
         self.data: TelemetryData | None = TelemetryData()
         self.logger = logger
         self.span: Span | None = None
@@ -123,12 +122,10 @@ class Observation:
         """Note that a mounted application serves, below a template such as `/tenants/{tenant}`."""
         self.mounts += path
         self._named(self.mounts + "/{path}")
-        self.is_routed = False
 
     def routed(self, path: str) -> None:
         """Note the route that serves, by its template below the mounts."""
         self._named(self.mounts + path)
-        self.is_routed = True
 
     def _named(self, route: str) -> None:
         self.route = self.root + route

@@ -174,13 +174,13 @@ def _emit_core(draft: Draft, *, as_object: bool = False) -> None:
         emit_read_body(draft, draft.plan.body)
     with operation(draft, DEPENDENCIES):
         _emit_steps(draft)
-    if draft.has_errors:
-        refuse = draft.constant("request_error", draft.request_error())
-        body = "None" if draft.plan.body is None else _body_again(draft)
-        with draft.text.block("if errors:"):
-            emit_refused(draft)
-            draft.text.line(f"raise {refuse}(errors, {body}, scope)")
-    emit_solved(draft)
+        if draft.has_errors:
+            refuse = draft.constant("request_error", draft.request_error())
+            body = "None" if draft.plan.body is None else _body_again(draft)
+            with draft.text.block("if errors:"):
+                emit_refused(draft)
+                draft.text.line(f"raise {refuse}(errors, {body}, scope)")
+        emit_solved(draft)
     emit_result(draft, as_object=as_object)
 
 
@@ -197,15 +197,15 @@ def _body_again(draft: Draft) -> str:
 
 
 def _emit_conversation(draft: Draft) -> None:
+    text, root = draft.text, draft.plan.root
     with operation(draft, DEPENDENCIES):
         _emit_steps(draft)
-    text, root = draft.text, draft.plan.root
-    if draft.has_errors:
-        refuse = draft.constant("websocket_error", draft.websocket_error())
-        with text.block("if errors:"):
-            emit_refused(draft)
-            text.line(f"raise {refuse}(errors, scope)")
-    emit_solved(draft)
+        if draft.has_errors:
+            refuse = draft.constant("websocket_error", draft.websocket_error())
+            with text.block("if errors:"):
+                emit_refused(draft)
+                text.line(f"raise {refuse}(errors, scope)")
+        emit_solved(draft)
     draft.note(f"endpoint {name_of(root)}", root.origin)
     with operation(draft, ENDPOINT):
         text.line(invocation(draft, root, draft.function(root), arguments(draft, root)))

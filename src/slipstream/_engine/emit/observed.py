@@ -10,7 +10,8 @@ from slipstream._engine.abc import Face, Observation
 from slipstream._engine.codegen.writer import literal
 from slipstream._engine.emit.calls import arguments
 from slipstream._engine.emit.draft import Draft
-from slipstream._engine.plan.flatten import request_names
+from slipstream._engine.plan.body import form_models
+from slipstream._engine.plan.flatten import param_model, request_names
 from slipstream._engine.plan.model import Plan, Take
 from slipstream._engine.types import ErrorDetail, Scope
 from slipstream._engine.wire.observe import Argument, function_name, known_values
@@ -88,18 +89,23 @@ def _arguments(draft: Draft) -> list[Argument]:
             step = takes[slot.name]
             variable = draft.variables.get((id(root), slot.name))
             if variable is not None:
-                found.append((slot.name, variable, _place(draft, step)))
+                found.append((slot.name, variable, _places(draft, step)))
         elif slot.name in results:
-            found.append((slot.name, results[slot.name], None))
+            found.append((slot.name, results[slot.name], _ALWAYS))
         elif slot.name in contexts and slot.meta in ("request", "websocket", "response", "background", "connection"):
             here = "request" if plan.protocol == "http" else "websocket"
-            found.append((slot.name, here if slot.meta == "connection" else str(slot.meta), None))
+            found.append((slot.name, here if slot.meta == "connection" else str(slot.meta), _ALWAYS))
     return found
 
 
-def _place(draft: Draft, step: Take) -> tuple[str, str] | None:
-    """The beginning of the `loc` of a parameter's errors; None for one that is the whole JSON body."""
+_ALWAYS: frozenset[tuple[str, ...]] = frozenset()
+
+
+def _places(draft: Draft, step: Take) -> frozenset[tuple[str, ...]]:
+    """How a `loc` of a parameter's errors may begin; nothing for one that is the whole body, None if that is wrong."""
     body = draft.plan.body
-    if step.source == "body" and body is not None and body.kind == "json" and not body.embed:
-        return None
-    return step.source, request_names(step.field)[0][1]
+    if step.source == "body" and body is not None and not body.embed and len(body.fields) == 1:
+        return _ALWAYS if body.kind == "json" or form_models(step.field) else frozenset({("body", step.field.alias)})
+    if param_model(step.field) is not None:
+        return frozenset({(step.source,)})
+    return frozenset((step.source, wire) for _, wire in request_names(step.field))

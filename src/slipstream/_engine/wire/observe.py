@@ -6,8 +6,8 @@ from typing import Any, TypeAlias
 from slipstream._engine.types import ErrorDetail
 from slipstream._engine.wire.values import UNSET
 
-Argument: TypeAlias = tuple[str, str, tuple[str, str] | None]
-"""A parameter, the local that holds it, and how the `loc` of its errors begins; None if it is told all the same."""
+Argument: TypeAlias = tuple[str, str, frozenset[tuple[str, ...]]]
+"""A parameter, the local that holds it, and how a `loc` of its errors may begin; empty if it is told all the same."""
 
 
 def function_name(function: Callable[..., Any]) -> str:
@@ -24,11 +24,11 @@ def known_values(arguments: Sequence[Argument]) -> Callable[[Mapping[str, Any], 
     """
 
     def known(found: Mapping[str, Any], errors: list[ErrorDetail]) -> dict[str, Any]:
-        wrong = {error["loc"][:2] for error in errors}
+        wrong = {error["loc"][:length] for error in errors for length in (1, 2)}
         return {
             name: found[variable]
-            for name, variable, place in arguments
-            if found.get(variable, UNSET) is not UNSET and place not in wrong
+            for name, variable, places in arguments
+            if found.get(variable, UNSET) is not UNSET and wrong.isdisjoint(places)
         }
 
     return known
