@@ -44,7 +44,6 @@ class Observation:
         "context",
         "data",
         "function",
-        "is_routed",
         "kind",
         "logger",
         "mounts",
@@ -69,7 +68,7 @@ class Observation:
     def begin(self, span: Span | None, parent: Context) -> None:
         """Take the span of the request; operations are recorded only if it is."""
         self.span = span
-        if span is None or not span.is_recording():
+        if span is None or not _is_recorded(span):
             self.tracer = None
         context = contexts.set_value(CONTEXT_KEY, self, parent)
         self.context = context if span is None else set_span_in_context(span, context)
@@ -217,6 +216,14 @@ class Operation:
     def is_failure(self, exc: BaseException) -> bool:
         """Whether an exception that ends the operation is a failure of it."""
         return is_failure(exc)
+
+
+def _is_recorded(span: Span) -> bool:
+    try:
+        return span.is_recording()
+    except Exception:
+        complain("a span of OpenTelemetry")
+        return False
 
 
 def is_failure(exc: BaseException) -> bool:
