@@ -20,7 +20,7 @@ from slipstream.telemetry._attributes import (
     websocket_attributes,
 )
 from slipstream.telemetry._data import SCOPE_KEY
-from slipstream.telemetry._observation import Observation, is_failure, mark_failed
+from slipstream.telemetry._observation import Observation, is_farewell, mark_failed
 from slipstream.telemetry._signals import Instruments, Signals, complain
 
 
@@ -113,10 +113,9 @@ class TelemetryLayer:
         try:
             await self.app(scope, receive, send)
         except BaseException as exc:
-            if not isinstance(exc, Exception):
+            if not is_farewell(exc):
                 error_type = type_of(exc)
-            elif is_failure(exc):
-                error_type = type_of(exc)
+            if isinstance(exc, Exception) and not is_farewell(exc):
                 observation.failed(
                     exc, "fastapi.websocket.exception", "Unhandled exception in FastAPI WebSocket connection"
                 )

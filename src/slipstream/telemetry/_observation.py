@@ -228,9 +228,12 @@ def _is_recorded(span: Span) -> bool:
 
 def is_failure(exc: BaseException) -> bool:
     """Whether an exception says that something went wrong: not an answer, not a client that leaves, not the end."""
-    if isinstance(exc, WebSocketDisconnect):
-        return exc.code not in _FAREWELLS
-    return isinstance(exc, Exception) and not isinstance(exc, _ANSWERS)
+    return isinstance(exc, Exception) and not isinstance(exc, _ANSWERS) and not is_farewell(exc)
+
+
+def is_farewell(exc: BaseException) -> bool:
+    """Whether a client has left as one should."""
+    return isinstance(exc, WebSocketDisconnect) and exc.code in _FAREWELLS
 
 
 def mark_failed(span: Any, error_type: str) -> None:

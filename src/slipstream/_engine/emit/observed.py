@@ -106,6 +106,6 @@ def _places(draft: Draft, step: Take) -> frozenset[tuple[str, ...]]:
     body = draft.plan.body
     if step.source == "body" and body is not None and not body.embed and len(body.fields) == 1:
         return _ALWAYS if body.kind == "json" or form_models(step.field) else frozenset({("body", step.field.alias)})
-    if param_model(step.field) is not None:
+    if step.source != "body" and param_model(step.field) is not None:
         return frozenset({(step.source,)})
     return frozenset((step.source, wire) for _, wire in request_names(step.field))
