@@ -16,10 +16,10 @@ async def handle(scope, receive, send):
             # form name: str, age: int (observed_form.py:10)
             (name, age), wrong = await take_form(form)
             errors += wrong
-        if errors:
-            observed.invalid(errors, known_values(locals(), errors))
-            raise request_error(errors, form, scope)
-        observed.solved(dict(name=name, age=age))
+            if errors:
+                observed.invalid(errors, known_values(locals(), errors))
+                raise request_error(errors, form, scope)
+            observed.solved(dict(name=name, age=age))
         # endpoint login (observed_form.py:10)
         with observed.operation("fastapi.endpoint"):
             result = await login(name=name, age=age)

@@ -28,10 +28,10 @@ async def handle(scope, receive, send):
             # body item: Item (observed_model_and_dependency.py:20)
             item, wrong = take_item(body)
             errors += wrong
-        if errors:
-            observed.invalid(errors, known_values(locals(), errors))
-            raise request_error(errors, body, scope)
-        observed.solved(dict(item_id=item_id, item=item, session=session, tasks=background))
+            if errors:
+                observed.invalid(errors, known_values(locals(), errors))
+                raise request_error(errors, body, scope)
+            observed.solved(dict(item_id=item_id, item=item, session=session, tasks=background))
         # endpoint update_item (observed_model_and_dependency.py:20)
         with observed.operation("fastapi.endpoint"):
             result = await update_item(item_id=item_id, item=item, session=session, tasks=background)

@@ -9,7 +9,7 @@ async def handle(scope, receive, send):
             # query observed: str = "nobody" (observed_response_class.py:9)
             query = read_query(scope["query_string"])
             observed_2 = query.get("observed", "nobody")
-        observed.solved(dict(observed=observed_2))
+            observed.solved(dict(observed=observed_2))
         # endpoint hello (observed_response_class.py:9)
         with observed.operation("fastapi.endpoint"):
             result = await in_thread(hello, observed=observed_2)

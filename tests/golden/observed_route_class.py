@@ -12,10 +12,10 @@ async def handle(request):
             item_id = check_item_id(path_params["item_id"])
         except ValidationError as wrong:
             errors += located(wrong, ("path", "item_id"))
-    if errors:
-        observed.invalid(errors, known_values(locals(), errors))
-        raise request_error(errors, None, scope)
-    observed.solved(dict(item_id=item_id))
+        if errors:
+            observed.invalid(errors, known_values(locals(), errors))
+            raise request_error(errors, None, scope)
+        observed.solved(dict(item_id=item_id))
     # endpoint read_item (observed_route_class.py:20)
     with observed.operation("fastapi.endpoint"):
         result = await read_item(item_id=item_id)

@@ -13,10 +13,10 @@ async def handle(scope, receive, send):
                 room = check_room(path_params["room"])
             except ValidationError as wrong:
                 errors += located(wrong, ("path", "room"))
-        if errors:
-            observed.invalid(errors, known_values(locals(), errors))
-            raise websocket_error(errors, scope)
-        observed.solved(dict(websocket=websocket, room=room))
+            if errors:
+                observed.invalid(errors, known_values(locals(), errors))
+                raise websocket_error(errors, scope)
+            observed.solved(dict(websocket=websocket, room=room))
         # endpoint talk (observed_websocket.py:8)
         with observed.operation("fastapi.endpoint"):
             await talk(websocket=websocket, room=room)
