@@ -21,7 +21,7 @@ from slipstream._options.unpack import completed, unpacks
 from slipstream._routes.changes import WatchedDict, version
 from slipstream._routes.frontend import Directory, Fallback, checks_directory
 from slipstream._routes.limits import limited
-from slipstream._routes.stack import SoleGuard, build_stack
+from slipstream._routes.stack import build_stack, door_of
 from slipstream.exception_handlers import (
     http_exception_handler,
     request_validation_exception_handler,
@@ -113,7 +113,7 @@ class FastAPI(Starlette):
         self.user_middleware: list[Middleware] = list(given.middleware or [])
         self.middleware_stack: ASGIApp | None = None
         self._serving: ASGIApp | None = None
-        self._serve: ASGIApp = self.router
+        self._choose, self._fail = door_of(self.router)
         self._seen = -1
         self.setup()
 
@@ -139,7 +139,10 @@ class FastAPI(Starlette):
             scope["root_path"] = self.root_path
         if self._seen != version.number or self._serving is not self.middleware_stack:
             self._refresh()
-        await self._serve(scope, receive, send)
+        try:
+            await self._choose(scope)(scope, receive, send)
+        except Exception as exc:
+            await self._fail(exc, scope, receive, send)
 
     def _refresh(self) -> None:
         """Look at what has changed: routes, handlers, the stack, around which packages put their own layers."""
@@ -147,10 +150,9 @@ class FastAPI(Starlette):
         if self.middleware_stack is None:
             self.middleware_stack = self.build_middleware_stack()
         stack = self._serving = self.middleware_stack
-        # Without middleware the routes are served straight from here, one call less.
-        self._serve = stack.entry() if isinstance(stack, SoleGuard) else stack
         if Starlette.__call__ is not _STARLETTES_OWN:
-            self._serve = partial(Starlette.__call__, self)
+            stack = partial(Starlette.__call__, self)
+        self._choose, self._fail = door_of(stack)
         self._seen = seen
 
     def openapi(self) -> dict[str, Any]:

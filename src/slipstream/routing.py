@@ -405,7 +405,7 @@ class APIRouter(routing.Router):
             return
         if "router" not in scope:
             scope["router"] = self
-        await self.switch.dispatch()(scope, receive, send)
+        await self.switch.choose()(scope)(scope, receive, send)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve as an ASGI app."""

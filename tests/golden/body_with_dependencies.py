@@ -9,7 +9,7 @@ async def handle(scope, receive, send):
         headers = read_headers(scope)
         content_type = headers.get(b"content-type")
         item = UNSET
-        if raw and is_json(content_type, True):
+        if content_type == b"application/json" or is_json(content_type, True):
             try:
                 item = parse_item(raw)
             except ValidationError:

@@ -8,7 +8,7 @@ async def handle(scope, receive, send):
         raw = await read_body(receive)
         content_type = find_header(scope, b"content-type")
         item = UNSET
-        if raw and is_json(content_type, True):
+        if content_type == b"application/json" or is_json(content_type, True):
             try:
                 item = parse_item(raw)
             except ValidationError:

@@ -13,6 +13,8 @@ async def handle(scope, receive, send):
         # reply
         await respond_open(result, scope, receive, send)
         sent = True
-        await leave(exits)
+        # close channel
+        async for _ in exits.pop():
+            raise not_stopped()
     except BaseException as exc:
         return await fail_open(exits, exc, sent, scope, receive, send)

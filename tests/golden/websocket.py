@@ -25,6 +25,8 @@ async def handle(scope, receive, send):
             raise websocket_error(errors, scope)
         # endpoint chat (websocket.py:15)
         await chat(websocket=websocket, room_id=room_id, user=user)
-        await leave(exits)
+        # close user
+        async for _ in exits.pop():
+            raise not_stopped()
     except BaseException as exc:
         return await fail_open(exits, exc, False, scope, receive, send, connection=websocket)

@@ -11,7 +11,7 @@ from typing import Any
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from slipstream._engine.entry.asgi import make_entry
+from slipstream._engine.entry.asgi import Choose, Fail, make_chooser
 from slipstream._engine.entry.guard import HANDLERS, Guard, answer, crash
 from slipstream._engine.wire.watch import Watch
 from slipstream._routes.changes import version
@@ -64,21 +64,25 @@ class SoleGuard:
 
     def __init__(self, router: Any, registered: Registered) -> None:
         self._router = router
-        self._registered = registered
         self._made_for: tuple[Any, ...] = ()
-        self._entry: ASGIApp
+        self._choose: Choose
+        self.fail = registered.answer
+        self._registered = registered
 
-    def entry(self) -> ASGIApp:
-        """Return one function that serves the routes as they are now, and answers every exception."""
+    def choose(self) -> Choose:
+        """Return the function that looks requests up in the routes as they are now."""
         table, guard = self._router.switch.table(), self._registered.guard
         if self._made_for != (table, guard):
-            self._entry = make_entry(table, self._router, guard.pair, self._registered.answer)
+            self._choose = make_chooser(table, self._router, guard.pair)
             self._made_for = table, guard
-        return self._entry
+        return self._choose
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve; answer every exception, raise again those that nobody handles."""
-        await self.entry()(scope, receive, send)
+        try:
+            await self.choose()(scope)(scope, receive, send)
+        except Exception as exc:
+            await self.fail(exc, scope, receive, send)
 
 
 class InnerGuard:
@@ -129,6 +133,21 @@ class OuterGuard:
             await self._app(scope, receive, watch)
         except Exception as exc:
             await self._registered.answer(exc, scope, receive, send, started=watch.started)
+
+
+def door_of(stack: ASGIApp) -> tuple[Choose, Fail]:
+    """Return what an application does with a request: choose who serves it, and answer an exception.
+
+    Without middleware the handler of the route is chosen, with nothing between it and the application.
+    """
+    if isinstance(stack, SoleGuard):
+        return stack.choose(), stack.fail
+    return lambda scope: stack, raise_again
+
+
+async def raise_again(exc: Exception, scope: Scope, receive: Receive, send: Send) -> None:
+    """Let an exception out."""
+    raise exc
 
 
 def build_stack(router: Any, middleware: Sequence[Middleware], handlers: Handlers, *, debug: bool) -> ASGIApp:

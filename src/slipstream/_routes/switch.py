@@ -7,7 +7,7 @@ from starlette import routing
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from slipstream._engine.entry.asgi import Target, make_dispatch
+from slipstream._engine.entry.asgi import Choose, Target, make_chooser
 from slipstream._engine.entry.guard import noting
 from slipstream._engine.router.pattern import Pattern, read_pattern
 from slipstream._engine.router.table import Entry, OpaqueEntry, Table
@@ -27,24 +27,24 @@ class Switch:
         self._seen = -1
         self._lock = Lock()
         self._table = Table(())
-        self._serve = make_dispatch(self._table, router.default)
+        self._choose = make_chooser(self._table, router)
 
     def table(self) -> Table:
         """Return the table of the routes as they are now."""
-        self.dispatch()
+        self.choose()
         return self._table
 
-    def dispatch(self) -> ASGIApp:
-        """Return the ASGI app for the routes as they are now."""
+    def choose(self) -> Choose:
+        """Return the function that looks requests up in the routes as they are now."""
         if self._seen != version.number:
             with self._lock:
                 seen = version.number
                 if self._seen != seen:
                     router = self._router
                     self._table = Table(_entries(router.routes), redirect_slashes=router.redirect_slashes)
-                    self._serve = make_dispatch(self._table, router.default)
+                    self._choose = make_chooser(self._table, router)
                     self._seen = seen
-        return self._serve
+        return self._choose
 
 
 def _entries(routes: Sequence[BaseRoute]) -> Iterator[Entry | OpaqueEntry]:

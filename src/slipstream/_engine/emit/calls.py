@@ -3,10 +3,10 @@
 from typing import Any
 
 from slipstream._engine.codegen.writer import literal
-from slipstream._engine.emit.draft import Draft, holds_scopes
+from slipstream._engine.emit.draft import Draft, holds_scopes, is_simple_generator, stays_open
 from slipstream._engine.plan.describe import name_of
 from slipstream._engine.plan.model import Again, Call, Solve
-from slipstream._engine.wire.cleanup import ShieldedGenerator, SlotExit
+from slipstream._engine.wire.cleanup import ShieldedGenerator, SlotExit, leave, not_stopped
 from slipstream._engine.wire.threads import ThreadGenerator, in_thread
 
 
@@ -113,6 +113,24 @@ def _emit_open(draft: Draft, call: Call, result: str | None, made: str) -> None:
     draft.text.line(f"opened = {made}")
     draft.text.line(_assigned(result, "await opened.__anext__()"))
     draft.text.line(f"{exits}.append(opened)")
+
+
+def emit_leave(draft: Draft, exits: str) -> None:
+    """Write the closing of what is open, last opened first, after a good end.
+
+    Args:
+        exits: The list that holds it: "exits", or "closing" for dependencies of scope "function".
+    """
+    is_early = exits == "closing"
+    opened = [step.call for step in draft.solves if stays_open(step.call) and (step.call.scope == "function") is is_early]
+    is_form = draft.plan.body is not None and draft.plan.body.kind == "form"
+    if (is_form and not is_early) or not all(is_simple_generator(call) for call in opened):
+        draft.text.line(f"await {draft.constant('leave', leave)}({exits})")
+        return
+    for call in reversed(opened):
+        draft.text.comment(f"close {name_of(call)}")
+        with draft.text.block(f"async for _ in {exits}.pop():"):
+            draft.text.line(f"raise {draft.constant('not_stopped', not_stopped)}()")
 
 
 def _assigned(result: str | None, expression: str) -> str:

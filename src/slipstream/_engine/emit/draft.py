@@ -5,12 +5,14 @@ A draft knows the plan, the text so far, and which variable holds what.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from slipstream._engine.abc import Face
 from slipstream._engine.codegen.writer import Writer
 from slipstream._engine.plan.describe import name_of
 from slipstream._engine.plan.fields import ModelField
+from slipstream._engine.plan.json_mode import is_json_safe
 from slipstream._engine.plan.model import Again, Call, Plan, Solve, Take
 from slipstream._engine.signature.kinds import may_hold_scopes
 from slipstream._engine.signature.model import Origin
@@ -22,7 +24,7 @@ RESERVED = frozenset(
         "scope", "receive", "send", "handle", "errors", "exits", "closing", "sent", "exc", "wrong", "given", "raw",
         "body", "content_type", "form", "query", "query_lists", "headers", "header_lists", "cookies", "path_params",
         "request", "websocket", "response", "background", "opened", "place", "shield", "result", "payload", "length",
-        "start", "end",
+        "start", "end", "_",
     }
 )  # fmt: skip
 """Locals of the handler's own; a user's parameter of such a name gets a number."""
@@ -45,8 +47,6 @@ class Draft:
     failures: dict[int, str] = field(default_factory=dict)
     prepared: set[str] = field(default_factory=set)
     is_request_given: bool = False
-    is_body_fast: bool = False
-    is_body_taken: bool = False
     decode: Callable[..., Any] | None = None
     dump: Callable[..., bytes] | None = None
 
@@ -107,10 +107,36 @@ class Draft:
         """Whether any call asks for one of these objects."""
         return any(kind in kinds for call in self.plan.calls for _, kind in call.contexts)
 
+    @cached_property
+    def fast_body(self) -> ModelField | None:
+        """The parameter that is the whole JSON body and may be validated straight from its bytes."""
+        body = self.plan.body
+        if body is None or self.plan.protocol == "websocket" or body.kind != "json" or body.embed:
+            return None
+        if len(body.fields) != 1 or not is_json_safe(body.fields[0].checker.core_schema):
+            return None
+        return body.fields[0]
+
+    @property
+    def is_body_first(self) -> bool:
+        """Whether nothing is read before the parameter that is the whole body, so that its errors come first."""
+        first = self.plan.steps[0]
+        return isinstance(first, Take) and first.field is self.fast_body
+
+    @property
+    def is_body_alone(self) -> bool:
+        """Whether nothing but the parameter that is the whole body can be wrong: its errors are raised at once."""
+        return self.is_body_first and len(self.fallible_steps) == 1
+
     @property
     def has_errors(self) -> bool:
-        """Whether reading the request can fail at all."""
-        return any(isinstance(step, Take) and self.can_fail(step) for step in self.plan.steps)
+        """Whether errors have to be gathered."""
+        return bool(self.fallible_steps) and not self.is_body_alone
+
+    @cached_property
+    def fallible_steps(self) -> list[Take]:
+        """Where a request can have an error."""
+        return [step for step in self.plan.steps if isinstance(step, Take) and self.can_fail(step)]
 
     def can_fail(self, step: Take) -> bool:
         """Whether a request can have an error there."""
@@ -186,6 +212,11 @@ def stays_open(call: Call) -> bool:
 def holds_scopes(call: Call) -> bool:
     """Whether a dependency may have a cancel scope of its own open where it yields; threads cannot have one."""
     return call.kind == "async_gen" and may_hold_scopes(call.call)
+
+
+def is_simple_generator(call: Call) -> bool:
+    """Whether an open dependency is an async generator and nothing more: no scope to shield, no place to give back."""
+    return call.kind == "async_gen" and call.limit is None and not holds_scopes(call)
 
 
 def is_plain_str(item: ModelField) -> bool:

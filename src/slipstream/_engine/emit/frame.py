@@ -13,13 +13,13 @@ from slipstream._engine.abc import Face
 from slipstream._engine.codegen.load import Source
 from slipstream._engine.codegen.writer import literal
 from slipstream._engine.emit.body import decoded, emit_absent_body, emit_read_body, emit_take_body, emit_take_form
-from slipstream._engine.emit.calls import arguments, emit_again, emit_solve, invocation, mark_before
+from slipstream._engine.emit.calls import arguments, emit_again, emit_leave, emit_solve, invocation, mark_before
 from slipstream._engine.emit.draft import Draft
 from slipstream._engine.emit.reply import emit_result, emit_send
 from slipstream._engine.emit.values import emit_take
 from slipstream._engine.plan.describe import name_of
 from slipstream._engine.plan.model import Again, Call, Plan, Solve, Take
-from slipstream._engine.wire.cleanup import inner_failure, leave, open_failure, open_shield
+from slipstream._engine.wire.cleanup import inner_failure, open_failure, open_shield
 from slipstream._engine.wire.reply import blank_response
 
 FUNCTION = "handle"
@@ -38,7 +38,7 @@ def emit_http(plan: Plan, face: Face) -> Source:
             _emit_closing(draft, lambda: _emit_core(draft))
             if draft.has_exits:
                 emit_send(draft, is_open=True)
-                text.line(f"await {draft.constant('leave', leave)}(exits)")
+                emit_leave(draft, "exits")
         _emit_except(draft)
         if not draft.has_exits:
             emit_send(draft, is_open=False)
@@ -82,7 +82,7 @@ def emit_websocket(plan: Plan, face: Face) -> Source:
             _emit_objects(draft)
             _emit_closing(draft, lambda: _emit_conversation(draft))
             if draft.has_exits:
-                text.line(f"await {draft.constant('leave', leave)}(exits)")
+                emit_leave(draft, "exits")
         _emit_except(draft)
     return _source(draft)
 
@@ -129,7 +129,7 @@ def _emit_closing(draft: Draft, emit: Callable[[], None]) -> None:
     text = draft.text
     with text.block("try:"):
         emit()
-        text.line(f"await {draft.constant('leave', leave)}(closing)")
+        emit_leave(draft, "closing")
     with text.block("except BaseException as exc:"):
         fail = draft.constant("fail_closing", inner_failure(draft.face.swallowed_error))
         text.line(f"raise await {fail}(closing, exc)")
@@ -174,9 +174,7 @@ def _body_again(draft: Draft) -> str:
     plan = draft.plan.body
     if plan is not None and plan.kind == "form":
         return "form"
-    takes = [step for step in draft.plan.steps if isinstance(step, Take) and draft.can_fail(step)]
-    is_parsed = draft.is_body_taken and len(takes) == 1
-    if plan is None or not draft.is_body_fast or is_parsed:
+    if plan is None or draft.fast_body is None:
         return "body"
     return decoded(draft, plan)
 

@@ -27,7 +27,7 @@ def is_plain(value: Any) -> bool:
     kind = type(value)
     if kind is dict:
         for key, item in value.items():
-            if type(key) is not str or key[:3] == "_sa":
+            if type(key) is not str or (key < "_sb" and key >= "_sa"):  # faster than to cut the beginning out
                 return False
             if type(item) not in _ATOMS and not is_plain(item):
                 return False
