@@ -1,8 +1,9 @@
 """What stands between the server and the routes: guards always, middleware where there is any.
 
-Without middleware one guard does it all, from one function. With middleware there are two: `InnerGuard`
-answers what comes out of the routes, so that middleware sees a response; `OuterGuard` answers what middleware
-itself raises, and is the last resort for both. Each middleware adds itself and nothing else.
+Without middleware the application does it all: it has the handler chosen, awaits it and answers exceptions. With
+middleware there are two: `InnerGuard` answers what comes out of the routes, so that middleware sees a response;
+`OuterGuard` answers what middleware itself raises, and is the last resort for both. Each middleware adds itself and
+nothing else.
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -122,7 +122,9 @@ def emit_leave(draft: Draft, exits: str) -> None:
         exits: The list that holds it: "exits", or "closing" for dependencies of scope "function".
     """
     is_early = exits == "closing"
-    opened = [step.call for step in draft.solves if stays_open(step.call) and (step.call.scope == "function") is is_early]
+    opened = [
+        step.call for step in draft.solves if stays_open(step.call) and (step.call.scope == "function") is is_early
+    ]
     is_form = draft.plan.body is not None and draft.plan.body.kind == "form"
     if (is_form and not is_early) or not all(is_simple_generator(call) for call in opened):
         draft.text.line(f"await {draft.constant('leave', leave)}({exits})")

@@ -49,7 +49,7 @@ def make_chooser(table: Table, router: Any, handlers: HandlerPair | None = None)
         handlers: The registered exception handlers, as foreign routes look for them in the scope; None leaves
             those that are there.
     """
-    match, match_websocket = table.match, table.match_websocket
+    finders, find_any, match_websocket = table.finders, table.find_any, table.match_websocket
     miss = make_miss(table, router.default)
 
     def choose(scope: Scope) -> ASGIApp:
@@ -61,7 +61,7 @@ def make_chooser(table: Table, router: Any, handlers: HandlerPair | None = None)
         if handlers is not None:
             scope[HANDLERS] = handlers
         path = get_route_path(scope) if scope.get("root_path") else scope["path"]
-        found = match(scope["method"], path) if kind == "http" else match_websocket(path)
+        found = finders.get(scope["method"], find_any)(path) if kind == "http" else match_websocket(path)
         if found is None:
             return miss
         target, params = found
