@@ -14,6 +14,7 @@ from starlette.responses import HTMLResponse, JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 from typing_extensions import deprecated
 
+from slipstream._engine.types import Reply
 from slipstream._options.app import AppDefaults, AppOptions
 from slipstream._options.route import RouteDefaults, RouteOptions, VerbDefaults, VerbOptions
 from slipstream._options.router import InclusionDefaults, InclusionOptions
@@ -140,7 +141,29 @@ class FastAPI(Starlette):
         if self._seen != version.number or self._serving is not self.middleware_stack:
             self._refresh()
         try:
-            await self._choose(scope)(scope, receive, send)
+            await self._choose(scope).handler(scope, receive, send)
+        except Exception as exc:
+            await self._fail(exc, scope, receive, send)
+
+    async def serve_direct(self, scope: Scope, receive: Receive, send: Send, raw: bytes, reply: Reply) -> None:
+        """Serve an HTTP request whose body is there, for a server that also takes a response in one piece.
+
+        Does what calling the application does, without messages where that is possible; `slipstream.server` calls it.
+
+        Args:
+            scope: As ASGI has it, of type "http".
+            receive: Gives the body, for whoever reads it himself.
+            send: Takes responses that are not in one piece.
+            raw: The whole body.
+            reply: Takes the others, as `reply(status, headers, content)`.
+        """
+        scope["app"] = self
+        if self.root_path:
+            scope["root_path"] = self.root_path
+        if self._seen != version.number or self._serving is not self.middleware_stack:
+            self._refresh()
+        try:
+            await self._choose(scope).direct(scope, receive, send, raw, reply)
         except Exception as exc:
             await self._fail(exc, scope, receive, send)
 

@@ -12,7 +12,7 @@ from typing import Any
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from slipstream._engine.entry.asgi import Choose, Fail, make_chooser
+from slipstream._engine.entry.asgi import Choose, Fail, Target, make_chooser
 from slipstream._engine.entry.guard import HANDLERS, Guard, answer, crash
 from slipstream._engine.wire.watch import Watch
 from slipstream._routes.changes import version
@@ -81,7 +81,7 @@ class SoleGuard:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve; answer every exception, raise again those that nobody handles."""
         try:
-            await self.choose()(scope)(scope, receive, send)
+            await self.choose()(scope).handler(scope, receive, send)
         except Exception as exc:
             await self.fail(exc, scope, receive, send)
 
@@ -143,7 +143,8 @@ def door_of(stack: ASGIApp) -> tuple[Choose, Fail]:
     """
     if isinstance(stack, SoleGuard):
         return stack.choose(), stack.fail
-    return lambda scope: stack, raise_again
+    whole = Target(None, None, stack)
+    return lambda scope: whole, raise_again
 
 
 async def raise_again(exc: Exception, scope: Scope, receive: Receive, send: Send) -> None:

@@ -5,12 +5,12 @@ from typing import Any
 
 from starlette import routing
 from starlette.routing import BaseRoute
-from starlette.types import Receive, Scope, Send
 
 from slipstream._engine.entry.asgi import Choose, Target, make_chooser
 from slipstream._engine.entry.guard import noting
 from slipstream._engine.router.pattern import Pattern, read_pattern
 from slipstream._engine.router.table import Entry, OpaqueEntry, Table
+from slipstream._engine.types import Receive, Reply, Scope, Send
 from slipstream._routes.changes import Lock, version
 from slipstream._routes.inclusion import effective
 
@@ -90,9 +90,14 @@ class _Compiling:
     """The handler of a route until its first request: compiles, steps aside, serves."""
 
     def __init__(self, route: Any) -> None:
-        self.target = Target(route, route.endpoint, self)
+        self.target = Target(route, route.endpoint, self, self.serve_direct)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve the first request."""
         self.target.handler = self.target.route.handler()
         await self.target.handler(scope, receive, send)
+
+    async def serve_direct(self, scope: Scope, receive: Receive, send: Send, raw: bytes, reply: Reply) -> None:
+        """Serve the first request that comes in the direct dialect."""
+        self.target.direct = self.target.route.direct_handler()
+        await self.target.direct(scope, receive, send, raw, reply)

@@ -88,7 +88,7 @@ class Router:
 
 def app_of(choose: Any) -> Any:
     async def app(scope: Any, receive: Any, send: Any) -> None:
-        await choose(scope)(scope, receive, send)
+        await choose(scope).handler(scope, receive, send)
 
     return app
 

@@ -32,7 +32,7 @@ def emit_read_body(draft: Draft, body: BodyPlan) -> None:
     if draft.has_request:
         read = draft.constant("read_request_body", body_reader(draft.face.body_error, from_request=True))
         text.line(f"raw = await {read}(request)")
-    else:
+    elif not draft.is_direct:
         read = draft.constant("read_body", body_reader(draft.face.body_error))
         text.line(f"raw = await {read}(receive)")
     text.line(f"content_type = {_content_type(draft)}")

@@ -24,7 +24,7 @@ RESERVED = frozenset(
         "scope", "receive", "send", "handle", "errors", "exits", "closing", "sent", "exc", "wrong", "given", "raw",
         "body", "content_type", "form", "query", "query_lists", "headers", "header_lists", "cookies", "path_params",
         "request", "websocket", "response", "background", "opened", "place", "shield", "result", "payload", "length",
-        "start", "end", "_",
+        "start", "end", "reply", "_",
     }
 )  # fmt: skip
 """Locals of the handler's own; a user's parameter of such a name gets a number."""
@@ -35,6 +35,7 @@ class Draft:
     """One handler in the making.
 
     `fallible` says that an error may already have been noted where the text has come to;
+    `is_direct` says that the server hands over the whole body and takes whole responses;
     `variables` maps (call, parameter) and `results` a call to the local that holds it.
     """
 
@@ -47,6 +48,7 @@ class Draft:
     failures: dict[int, str] = field(default_factory=dict)
     prepared: set[str] = field(default_factory=set)
     is_request_given: bool = False
+    is_direct: bool = False
     decode: Callable[..., Any] | None = None
     dump: Callable[..., bytes] | None = None
 

@@ -25,11 +25,17 @@ from slipstream._engine.wire.reply import blank_response
 FUNCTION = "handle"
 
 
-def emit_http(plan: Plan, face: Face) -> Source:
-    """Write the ASGI handler of a path operation: `await handle(scope, receive, send)`."""
-    draft = Draft(plan, face)
+def emit_http(plan: Plan, face: Face, *, is_direct: bool = False) -> Source:
+    """Write the ASGI handler of a path operation: `await handle(scope, receive, send)`.
+
+    Args:
+        is_direct: Make it `await handle(scope, receive, send, raw, reply)`, for a server that hands over the body, in
+            bytes, and a function `reply(status, headers, content)` that sends a whole response.
+    """
+    draft = Draft(plan, face, is_direct=is_direct)
     text = draft.text
-    with text.block(f"async def {FUNCTION}(scope, receive, send):"):
+    more = ", raw, reply" if is_direct else ""
+    with text.block(f"async def {FUNCTION}(scope, receive, send{more}):"):
         _emit_lists(draft)
         if draft.has_exits:
             text.line("sent = False")
@@ -104,7 +110,7 @@ def _emit_lists(draft: Draft) -> None:
         draft.text.line("exits = []")
     if draft.has_closing:
         draft.text.line("closing = []")
-    if draft.keeps_raw:
+    if draft.keeps_raw and not draft.is_direct:
         draft.text.line("raw = None")
     if draft.makes_request:
         draft.text.line(f"request = {draft.constant('Request', Request)}(scope, receive, send)")

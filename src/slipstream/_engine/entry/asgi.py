@@ -13,24 +13,38 @@ from starlette.responses import PlainTextResponse, RedirectResponse
 
 from slipstream._engine.entry.guard import HANDLERS, HandlerPair
 from slipstream._engine.router.table import Found, Miss, Table
-from slipstream._engine.types import ASGIApp, Receive, Scope, Send
+from slipstream._engine.types import ASGIApp, DirectApp, Receive, Reply, Scope, Send
 
 
 class Target:
-    """What the table returns for one route: the route, its endpoint, and the handler of the moment.
+    """What serves a request: the route, its endpoint, and the handlers of the moment.
 
-    `handler` may be replaced while the application runs: a route starts with one that compiles.
+    Handlers may be replaced while the application runs: a route starts with ones that compile.
+
+    Args:
+        handler: The handler, as an ASGI app.
+        direct: The handler in the direct dialect; by default the ASGI app stands in its place.
     """
 
-    __slots__ = ("endpoint", "handler", "route")
+    __slots__ = ("direct", "endpoint", "handler", "route")
 
-    def __init__(self, route: Any, endpoint: Any, handler: ASGIApp) -> None:
+    def __init__(self, route: Any, endpoint: Any, handler: ASGIApp, direct: DirectApp | None = None) -> None:
         self.route = route
         self.endpoint = endpoint
         self.handler = handler
+        self.direct = direct or as_direct(handler)
 
 
-Choose: TypeAlias = Callable[[Scope], ASGIApp]
+def as_direct(app: ASGIApp) -> DirectApp:
+    """Make an ASGI app fit for the direct dialect: it reads and sends for itself."""
+
+    async def serve(scope: Scope, receive: Receive, send: Send, raw: bytes, reply: Reply) -> None:
+        await app(scope, receive, send)
+
+    return serve
+
+
+Choose: TypeAlias = Callable[[Scope], Target]
 """Says who serves a scope, having noted in it what that one may look for."""
 
 Fail: TypeAlias = Callable[[Exception, Scope, Receive, Send], Awaitable[None]]
@@ -38,10 +52,9 @@ Fail: TypeAlias = Callable[[Exception, Scope, Receive, Send], Awaitable[None]]
 
 
 def make_chooser(table: Table, router: Any, handlers: HandlerPair | None = None) -> Choose:
-    """Make the function that looks a request up and says which app serves it.
+    """Make the function that looks a request up and says who serves it.
 
-    It is no coroutine, and calls nobody's code but `matches` of foreign routes: whoever awaits what it returns is one
-    call away from the handler.
+    It is no coroutine: whoever awaits the handler that it names has one call less between itself and the endpoint.
 
     Args:
         table: The routes.
@@ -50,12 +63,13 @@ def make_chooser(table: Table, router: Any, handlers: HandlerPair | None = None)
             those that are there.
     """
     finders, find_any, match_websocket = table.finders, table.find_any, table.match_websocket
-    miss = make_miss(table, router.default)
+    lifespans = Target(router, None, router)
+    miss = Target(None, None, make_miss(table, router.default))
 
-    def choose(scope: Scope) -> ASGIApp:
+    def choose(scope: Scope) -> Target:
         kind = scope["type"]
         if kind == "lifespan":
-            return router  # type: ignore[no-any-return]  # a router is an ASGI app
+            return lifespans
         if "router" not in scope:
             scope["router"] = router
         if handlers is not None:
@@ -64,15 +78,16 @@ def make_chooser(table: Table, router: Any, handlers: HandlerPair | None = None)
         found = finders.get(scope["method"], find_any)(path) if kind == "http" else match_websocket(path)
         if found is None:
             return miss
+        target: Target
         target, params = found
         scope["path_params"] = {**scope["path_params"], **params} if "path_params" in scope else params
         scope["endpoint"] = target.endpoint
         scope["route"] = target.route
-        return target.handler  # type: ignore[no-any-return]  # values of a table are not typed
+        return target
 
-    def choose_mixed(scope: Scope) -> ASGIApp:
+    def choose_mixed(scope: Scope) -> Target:
         if scope["type"] == "lifespan":
-            return router  # type: ignore[no-any-return]  # a router is an ASGI app
+            return lifespans
         if "router" not in scope:
             scope["router"] = router
         if handlers is not None:
@@ -83,7 +98,7 @@ def make_chooser(table: Table, router: Any, handlers: HandlerPair | None = None)
     return choose_mixed if table.is_mixed else choose
 
 
-def enter(found: Found, scope: Scope) -> ASGIApp:
+def enter(found: Found, scope: Scope) -> Target:
     """Note in the scope what a route adds to it; one that decides by itself says what that is."""
     target: Target = found.value
     if found.child_scope is not None:
@@ -92,7 +107,7 @@ def enter(found: Found, scope: Scope) -> ASGIApp:
         scope["path_params"] = {**scope.get("path_params", {}), **found.params}
         scope["endpoint"] = target.endpoint
         scope["route"] = target.route
-    return target.handler
+    return target
 
 
 def make_miss(table: Table, default: ASGIApp) -> ASGIApp:
@@ -120,7 +135,7 @@ async def refuse_method(miss: Miss, scope: Scope, receive: Receive, send: Send) 
     """Answer 405, and which methods are allowed."""
     assert miss.partial is not None, "the caller looked"
     if not miss.allowed:
-        await enter(miss.partial, scope)(scope, receive, send)
+        await enter(miss.partial, scope).handler(scope, receive, send)
         return
     headers = {"Allow": ", ".join(miss.allowed)}
     if "app" in scope:
