@@ -11,11 +11,11 @@ async def handle(scope, receive, send):
             connection = await opened.__anext__()
             exits.append(opened)
             # dependency transaction (function_scope.py:15)
-            opened = call_transaction(connection=connection)
+            opened = call_transaction(connection)
             transaction = await opened.__anext__()
             closing.append(opened)
             # endpoint add_row (function_scope.py:19)
-            result = await add_row(transaction=transaction)
+            result = await add_row(transaction)
             payload = None if isinstance(result, Response) else encode(result)
             # close transaction
             async for _ in closing.pop():

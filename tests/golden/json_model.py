@@ -18,7 +18,7 @@ async def handle(scope, receive, send):
             if wrong:
                 raise request_error(wrong, body, scope)
         # endpoint create_item (json_model.py:15)
-        result = await create_item(item=item)
+        result = await create_item(item)
         if type(result) is Item:
             payload = dump_result(result, by_alias=True)
         elif isinstance(result, Response):

@@ -2,7 +2,6 @@
 
 async def handle(request):
     scope = request.scope
-    errors = []
     exits = scope["slipstream.exits"]
     # body, as JSON (route_class.py:28)
     raw = await read_request_body(request)
@@ -22,10 +21,9 @@ async def handle(request):
     # body item: Item (route_class.py:28)
     if item is UNSET:
         item, wrong = take_item(body)
-        errors += wrong
-    if errors:
-        raise request_error(errors, decode_body(raw, content_type, scope), scope)
+        if wrong:
+            raise request_error(wrong, body, scope)
     # endpoint create_item (route_class.py:28)
-    result = await create_item(item=item, connection=connection)
+    result = await create_item(item, connection)
     result = to_response(result)
     return result

@@ -9,7 +9,7 @@ async def handle(scope, receive, send):
         channel = await opened.__anext__()
         exits.append(opened)
         # endpoint stream_events (stream_sse.py:16)
-        result = stream(stream_events(channel=channel))
+        result = stream(stream_events(channel))
         # reply
         await respond_open(result, scope, receive, send)
         sent = True

@@ -94,7 +94,7 @@ def emit_take_body(draft: Draft, step: Take) -> None:
     """Write how a parameter gets its part of a JSON body."""
     body = draft.plan.body
     assert body is not None, "a body parameter needs a body"
-    draft.fallible = not draft.is_body_alone
+    draft.fallible = True
     text, item = draft.text, step.field
     make = key_taker if body.embed else whole_taker
     known = draft.variables.get((id(step.call), item.name))
@@ -113,11 +113,7 @@ def _emit_taken(draft: Draft, item: ModelField, variable: str, make: Callable[[I
     """Write the validation of a parameter's part of the parsed body."""
     take = draft.constant(f"take_{item.name}", make(item_of(item)))
     draft.text.line(f"{variable}, wrong = {take}(body)")
-    if draft.is_body_alone:
-        with draft.text.block("if wrong:"):
-            draft.text.line(f"raise {draft.constant('request_error', draft.request_error())}(wrong, body, scope)")
-    else:
-        draft.text.line("errors += wrong")
+    draft.perhaps_wrong()
 
 
 def emit_absent_body(draft: Draft, step: Take) -> None:
@@ -129,7 +125,7 @@ def emit_absent_body(draft: Draft, step: Take) -> None:
     loc: Location = ("body", item.alias) if should_embed(flat_body_params(draft.plan.root)) else ("body",)
     take = draft.constant(f"take_{item.name}", partial(item_of(item).settle, loc=loc))
     text.line(f"{variable}, wrong = {take}({draft.constant('UNSET', UNSET)})")
-    text.line("errors += wrong")
+    draft.perhaps_wrong()
 
 
 def _emit_read_form(draft: Draft, body: BodyPlan) -> None:
@@ -151,4 +147,4 @@ def emit_take_form(draft: Draft, call: Call, embed: bool) -> None:
     draft.note("form " + ", ".join(map(described, call.body_params)), call.origin)
     values = ", ".join(names) + ("," if len(names) == 1 else "")
     text.line(f"({values}), wrong = await {take}(form)")
-    text.line("errors += wrong")
+    draft.perhaps_wrong()

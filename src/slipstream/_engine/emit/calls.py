@@ -1,5 +1,6 @@
 """The text that calls dependencies and the endpoint."""
 
+from types import FunctionType
 from typing import Any
 
 from slipstream._engine.codegen.writer import literal
@@ -16,7 +17,7 @@ def mark_before(draft: Draft, call: Call) -> str | None:
     Returns:
         The condition under which the dependency may be called; None if it always may.
     """
-    if not draft.subtree_can_fail(call):
+    if not draft.has_errors or not draft.subtree_can_fail(call):
         return None
     if not draft.fallible:
         return "not errors"
@@ -53,8 +54,8 @@ def emit_again(draft: Draft, step: Again) -> None:
 
 
 def arguments(draft: Draft, call: Call) -> str:
-    """Write the keyword arguments of a call."""
-    parts = []
+    """Write the arguments of a call: by keyword, unless the function itself says that position means the same."""
+    parts: dict[str, str] = {}
     results = {dependency.name: dependency for dependency in call.dependencies if dependency.name is not None}
     for slot in call.signature.slots:
         if slot.source == "dependency":
@@ -64,8 +65,18 @@ def arguments(draft: Draft, call: Call) -> str:
         else:
             value = draft.variables[id(call), slot.name]
         if value is not None:
-            parts.append(f"{slot.name}={value}")
-    return ", ".join(parts)
+            parts[slot.name] = value
+    if takes_by_position(call.call, list(parts)):
+        return ", ".join(parts.values())
+    return ", ".join(f"{name}={value}" for name, value in parts.items())
+
+
+def takes_by_position(function: Any, names: list[str]) -> bool:
+    """Whether a function has just these parameters first, in this order; decorated ones may expect keywords."""
+    if type(function) is not FunctionType or hasattr(function, "__wrapped__") or hasattr(function, "__signature__"):
+        return False
+    code = function.__code__
+    return list(code.co_varnames[: code.co_argcount][: len(names)]) == names
 
 
 def context(draft: Draft, call: Call, kind: Any, annotation: Any) -> str | None:

@@ -89,16 +89,18 @@ class Draft:
             "path": f"{verb} {mount}{root.path}",
         }
 
+    @cached_property
     def request_error(self) -> Callable[[list[Any], Any, Scope], Exception]:
-        """Make the function that raises what a request had wrong."""
+        """The function that makes the exception of a request with errors."""
 
         def refuse(errors: list[Any], body: Any, scope: Scope) -> Exception:
             return self.face.request_error(errors, None if body is UNSET else body, self.where(scope))
 
         return refuse
 
+    @cached_property
     def websocket_error(self) -> Callable[[list[Any], Scope], Exception]:
-        """Make the function that raises what a handshake had wrong."""
+        """The function that makes the exception of a handshake with errors."""
 
         def refuse(errors: list[Any], scope: Scope) -> Exception:
             return self.face.websocket_error(errors, self.where(scope))
@@ -126,14 +128,23 @@ class Draft:
         return isinstance(first, Take) and first.field is self.fast_body
 
     @property
-    def is_body_alone(self) -> bool:
-        """Whether nothing but the parameter that is the whole body can be wrong: its errors are raised at once."""
-        return self.is_body_first and len(self.fallible_steps) == 1
-
-    @property
     def has_errors(self) -> bool:
-        """Whether errors have to be gathered."""
-        return bool(self.fallible_steps) and not self.is_body_alone
+        """Whether errors have to be gathered, or can be raised where they are found."""
+        return bool(self.fallible_steps) and not self._raises_at_once
+
+    @cached_property
+    def _raises_at_once(self) -> bool:
+        """Whether one step alone can be wrong, is told of once, and nothing that does without it is called after it."""
+        if len(self.fallible_steps) != 1:
+            return False
+        is_after = False
+        for step in self.plan.steps:
+            if isinstance(step, Again) and self.subtree_can_fail(step.first):
+                return False
+            if isinstance(step, Solve) and is_after and not self.subtree_can_fail(step.call):
+                return False
+            is_after = is_after or step is self.fallible_steps[0]
+        return True
 
     @cached_property
     def fallible_steps(self) -> list[Take]:
@@ -176,6 +187,35 @@ class Draft:
     def constant(self, wish: str, value: Any) -> str:
         """Name an object for the text."""
         return self.text.constant(wish, value)
+
+    def wrong(self, errors: str) -> None:
+        """Write what is done about errors: they join the others, or are raised where there are no others.
+
+        Args:
+            errors: Expression of the list of them, which is not empty.
+        """
+        if self.has_errors:
+            self.text.line(f"errors += {errors}")
+        elif self.plan.protocol == "websocket":
+            self.text.line(f"raise {self.constant('websocket_error', self.websocket_error)}({errors}, scope)")
+        else:
+            refuse = self.constant("request_error", self.request_error)
+            self.text.line(f"raise {refuse}({errors}, {self.body_told}, scope)")
+
+    def perhaps_wrong(self) -> None:
+        """Write what is done about the list `wrong`, which may be empty."""
+        if self.has_errors:
+            self.text.line("errors += wrong")
+        else:
+            with self.text.block("if wrong:"):
+                self.wrong("wrong")
+
+    @property
+    def body_told(self) -> str:
+        """The local with the body as it was sent, for errors to show."""
+        if self.plan.body is None:
+            return "None"
+        return "form" if self.plan.body.kind == "form" else "body"
 
     def function(self, call: Call) -> str:
         """Name a user's callable: as it is called, unless a parameter took the name."""

@@ -168,8 +168,8 @@ def _emit_core(draft: Draft, *, as_object: bool = False) -> None:
         emit_read_body(draft, draft.plan.body)
     _emit_steps(draft)
     if draft.has_errors:
-        refuse = draft.constant("request_error", draft.request_error())
-        body = "None" if draft.plan.body is None else _body_again(draft)
+        refuse = draft.constant("request_error", draft.request_error)
+        body = _body_again(draft)
         with draft.text.block("if errors:"):
             draft.text.line(f"raise {refuse}(errors, {body}, scope)")
     emit_result(draft, as_object=as_object)
@@ -177,19 +177,16 @@ def _emit_core(draft: Draft, *, as_object: bool = False) -> None:
 
 def _body_again(draft: Draft) -> str:
     """The parsed body, for the exception to show; parsed now if its model was made from bytes."""
-    plan = draft.plan.body
-    if plan is not None and plan.kind == "form":
-        return "form"
-    if plan is None or draft.fast_body is None:
-        return "body"
-    return decoded(draft, plan)
+    if draft.plan.body is None or draft.fast_body is None:
+        return draft.body_told
+    return decoded(draft, draft.plan.body)
 
 
 def _emit_conversation(draft: Draft) -> None:
     _emit_steps(draft)
     text, root = draft.text, draft.plan.root
     if draft.has_errors:
-        refuse = draft.constant("websocket_error", draft.websocket_error())
+        refuse = draft.constant("websocket_error", draft.websocket_error)
         with text.block("if errors:"):
             text.line(f"raise {refuse}(errors, scope)")
     draft.note(f"endpoint {name_of(root)}", root.origin)
