@@ -19,7 +19,7 @@ from slipstream._options.app import AppDefaults, AppOptions
 from slipstream._options.route import RouteDefaults, RouteOptions, VerbDefaults, VerbOptions
 from slipstream._options.router import InclusionDefaults, InclusionOptions
 from slipstream._options.unpack import completed, unpacks
-from slipstream._routes.changes import WatchedDict, version
+from slipstream._routes.changes import Watched, WatchedDict, version
 from slipstream._routes.frontend import Directory, Fallback, checks_directory
 from slipstream._routes.limits import limited
 from slipstream._routes.stack import build_stack, door_of
@@ -47,6 +47,12 @@ class FastAPI(Starlette):
     Args:
         options: See `AppOptions`.
     """
+
+    root_path: Any = Watched()
+    """Prefix, a string, that every URL has before what the routes match; it overrules what the server says."""
+
+    middleware_stack: Any = Watched()
+    """What serves the requests, an ASGI app; None until the first request, or to have it built again."""
 
     links: Any = None
     """The `slipstream.links.Links` that is attached, if one is: connections that the application dials."""
@@ -112,8 +118,7 @@ class FastAPI(Starlette):
             }
         )
         self.user_middleware: list[Middleware] = list(given.middleware or [])
-        self.middleware_stack: ASGIApp | None = None
-        self._serving: ASGIApp | None = None
+        self.middleware_stack = None
         self._choose, self._fail = door_of(self.router)
         self._seen = -1
         self.setup()
@@ -136,9 +141,7 @@ class FastAPI(Starlette):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve as an ASGI app."""
         scope["app"] = self
-        if self.root_path:
-            scope["root_path"] = self.root_path
-        if self._seen != version.number or self._serving is not self.middleware_stack:
+        if self._seen != version.number:
             self._refresh()
         try:
             await self._choose(scope).handler(scope, receive, send)
@@ -158,9 +161,7 @@ class FastAPI(Starlette):
             reply: Takes the others, as `reply(status, headers, content)`.
         """
         scope["app"] = self
-        if self.root_path:
-            scope["root_path"] = self.root_path
-        if self._seen != version.number or self._serving is not self.middleware_stack:
+        if self._seen != version.number:
             self._refresh()
         try:
             await self._choose(scope).direct(scope, receive, send, raw, reply)
@@ -169,13 +170,12 @@ class FastAPI(Starlette):
 
     def _refresh(self) -> None:
         """Look at what has changed: routes, handlers, the stack, around which packages put their own layers."""
-        seen = version.number
         if self.middleware_stack is None:
-            self.middleware_stack = self.build_middleware_stack()
-        stack = self._serving = self.middleware_stack
+            vars(self)["middleware_stack"] = self.build_middleware_stack()  # no change that anybody must hear of
+        seen, stack = version.number, self.middleware_stack
         if Starlette.__call__ is not _STARLETTES_OWN:
             stack = partial(Starlette.__call__, self)
-        self._choose, self._fail = door_of(stack)
+        self._choose, self._fail = door_of(stack, self.root_path)
         self._seen = seen
 
     def openapi(self) -> dict[str, Any]:

@@ -136,15 +136,32 @@ class OuterGuard:
             await self._registered.answer(exc, scope, receive, send, started=watch.started)
 
 
-def door_of(stack: ASGIApp) -> tuple[Choose, Fail]:
+def door_of(stack: ASGIApp, root_path: str = "") -> tuple[Choose, Fail]:
     """Return what an application does with a request: choose who serves it, and answer an exception.
 
     Without middleware the handler of the route is chosen, with nothing between it and the application.
+
+    Args:
+        root_path: What every scope gets in place of the server's root path; "" leaves that.
     """
-    if isinstance(stack, SoleGuard):
-        return stack.choose(), stack.fail
-    whole = Target(None, None, stack)
-    return lambda scope: whole, raise_again
+    choose, fail = (stack.choose(), stack.fail) if isinstance(stack, SoleGuard) else (always(stack), raise_again)
+    return rooted(choose, root_path) if root_path else choose, fail
+
+
+def always(app: ASGIApp) -> Choose:
+    """Choose one app for every scope."""
+    target = Target(None, None, app)
+    return lambda scope: target
+
+
+def rooted(choose: Choose, root_path: str) -> Choose:
+    """Note a root path in the scope before choosing."""
+
+    def note_and_choose(scope: Scope) -> Target:
+        scope["root_path"] = root_path
+        return choose(scope)
+
+    return note_and_choose
 
 
 async def raise_again(exc: Exception, scope: Scope, receive: Receive, send: Send) -> None:

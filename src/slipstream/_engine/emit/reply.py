@@ -215,7 +215,8 @@ def _emit_messages(draft: Draft, is_open: bool) -> None:
             headers = f"length, {json_type}"
             if draft.is_direct:
                 text.line(f"reply({status}, [{headers}], payload)")
-                return _emit_background(draft)
+                _emit_background(draft)
+                return
         text.line(f'await send({{"type": "http.response.start", "status": {status}, "headers": [{headers}]}})')
         content = "payload" if has_body(status) else 'b""'
         text.line(f'await send({{"type": "http.response.body", "body": {content}}})')
