@@ -88,8 +88,8 @@ WORK = [
     ),
     Work(
         "post",
-        "a model of 250 bytes in, and out through a response model",
-        {"post": Call("POST", "/items", body=POSTED)},
+        "a model of 250 bytes in and out; with a response model, and without one",
+        {"post": Call("POST", "/items", body=POSTED), "post, no model": Call("POST", "/unnamed", body=POSTED)},
         (
             Call("POST", "/items", body=b'{"sku": 3}', status=422),
             Call("POST", "/items", body=b"{", status=422),

@@ -173,7 +173,7 @@ def build(work: str) -> Any:
     return {
         "plain": App({"/plain": {"GET": read_plain}}, {}),
         "item": App({}, {"/items": {"GET": read_item}}),
-        "post": App({"/items": {"POST": create_item}}, {}),
+        "post": App({"/items": {"POST": create_item}, "/unnamed": {"POST": create_item}}, {}),
         "deps": App({"/deps": {"GET": read_deps}}, {}),
         "list": App({"/items": {"GET": read_items}}, {}),
         "route500": App({}, {f"/shop/part{n}": {"GET": part(n)} for n in range(ROUTES)}),

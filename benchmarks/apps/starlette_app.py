@@ -107,7 +107,7 @@ async def add_header(request: Request, call_next: Any) -> Response:
 ROUTES_OF: dict[str, Any] = {
     "plain": lambda: [Route("/plain", read_plain)],
     "item": lambda: [Route("/items/{item_id}", read_item)],
-    "post": lambda: [Route("/items", create_item, methods=["POST"])],
+    "post": lambda: [Route(path, create_item, methods=["POST"]) for path in ("/items", "/unnamed")],
     "deps": lambda: [Route("/deps", read_deps)],
     "list": lambda: [Route("/items", read_items)],
     "route500": lambda: [part(n) for n in range(ROUTES)],

@@ -14,15 +14,16 @@ from starlette.responses import HTMLResponse, JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 from typing_extensions import deprecated
 
+from slipstream._engine.types import Reply
 from slipstream._options.app import AppDefaults, AppOptions
 from slipstream._options.route import RouteDefaults, RouteOptions, VerbDefaults, VerbOptions
 from slipstream._options.router import InclusionDefaults, InclusionOptions
 from slipstream._options.unpack import completed, unpacks
-from slipstream._routes.changes import WatchedDict, version
+from slipstream._routes.changes import Watched, WatchedDict, version
 from slipstream._routes.frontend import Directory, Fallback, checks_directory
 from slipstream._routes.limits import limited
 from slipstream._routes.observing import Observer
-from slipstream._routes.stack import SoleGuard, build_stack
+from slipstream._routes.stack import build_stack, door_of
 from slipstream.exception_handlers import (
     http_exception_handler,
     request_validation_exception_handler,
@@ -48,6 +49,12 @@ class FastAPI(Starlette):
     Args:
         options: See `AppOptions`.
     """
+
+    root_path: Any = Watched()
+    """Prefix, a string, that every URL has before what the routes match; it overrules what the server says."""
+
+    middleware_stack: Any = Watched()
+    """What serves the requests, an ASGI app; None until the first request, or to have it built again."""
 
     links: Any = None
     """The `slipstream.links.Links` that is attached, if one is: connections that the application dials."""
@@ -114,9 +121,8 @@ class FastAPI(Starlette):
             }
         )
         self.user_middleware: list[Middleware] = list(given.middleware or [])
-        self.middleware_stack: ASGIApp | None = None
-        self._serving: ASGIApp | None = None
-        self._serve: ASGIApp = self.router
+        self.middleware_stack = None
+        self._choose, self._fail = door_of(self.router)
         self._seen = -1
         self.setup()
 
@@ -138,24 +144,42 @@ class FastAPI(Starlette):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve as an ASGI app."""
         scope["app"] = self
-        if self.root_path:
-            scope["root_path"] = self.root_path
-        if self._seen != version.number or self._serving is not self.middleware_stack:
+        if self._seen != version.number:
             self._refresh()
-        await self._serve(scope, receive, send)
+        try:
+            await self._choose(scope).handler(scope, receive, send)
+        except Exception as exc:
+            await self._fail(exc, scope, receive, send)
+
+    async def serve_direct(self, scope: Scope, receive: Receive, send: Send, raw: bytes, reply: Reply) -> None:
+        """Serve an HTTP request whose body is there, for a server that also takes a response in one piece.
+
+        Does what calling the application does, without messages where that is possible; `slipstream.server` calls it.
+
+        Args:
+            scope: As ASGI has it, of type "http".
+            receive: Gives the body, for whoever reads it himself.
+            send: Takes responses that are not in one piece.
+            raw: The whole body.
+            reply: Takes the others, as `reply(status, headers, content)`.
+        """
+        scope["app"] = self
+        if self._seen != version.number:
+            self._refresh()
+        try:
+            await self._choose(scope).direct(scope, receive, send, raw, reply)
+        except Exception as exc:
+            await self._fail(exc, scope, receive, send)
 
     def _refresh(self) -> None:
         """Look at what has changed: routes, handlers, the stack, around which packages put their own layers."""
         self.observer.decide()
-        seen = version.number
         if self.middleware_stack is None:
-            self.middleware_stack = self.build_middleware_stack()
-        stack = self._serving = self.middleware_stack
-        # Without middleware the routes are served straight from here, one call less.
-        self._serve = stack.entry() if isinstance(stack, SoleGuard) else stack
+            vars(self)["middleware_stack"] = self.build_middleware_stack()  # no change that anybody must hear of
+        seen, stack = version.number, self.middleware_stack
         if Starlette.__call__ is not _STARLETTES_OWN:
-            self._serve = partial(Starlette.__call__, self)
-        self._serve = self.observer.around(self._serve)
+            stack = partial(Starlette.__call__, self)
+        self._choose, self._fail = door_of(self.observer.around(stack), self.root_path)
         self._seen = seen
 
     def openapi(self) -> dict[str, Any]:

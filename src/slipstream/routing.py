@@ -20,11 +20,13 @@ from starlette.types import ASGIApp, Lifespan, Receive, Scope, Send
 from typing_extensions import deprecated
 
 from slipstream._engine.compile import Compiled, Dialect
+from slipstream._engine.entry.asgi import as_direct
 from slipstream._engine.entry.lifespan import Context, as_context, from_events, lifespan, merge
 from slipstream._engine.errors import InvalidPath
 from slipstream._engine.plan.fields import ModelField
 from slipstream._engine.plan.model import Call, Plan
 from slipstream._engine.router.pattern import Pattern, read_pattern
+from slipstream._engine.types import DirectApp
 from slipstream._options.route import RouteDefaults, RouteOptions, VerbDefaults, VerbOptions
 from slipstream._options.router import InclusionDefaults, InclusionOptions, RouterDefaults, RouterOptions
 from slipstream._options.unpack import as_options, completed, unpacks
@@ -143,6 +145,10 @@ class PlannedRoute(BaseRoute):
         if not is_observing():
             return handler
         return choosing(self, handler, lambda: self._compiler.compiled(overrides, is_observed=True).handler)
+
+    def direct_handler(self) -> DirectApp:
+        """Return what serves the route now in the direct dialect: for servers that have the whole body at hand."""
+        return as_direct(self.handler())
 
     @by_pattern
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
@@ -291,6 +297,12 @@ class APIRoute(PlannedRoute, routing.Route):  # type: ignore[override]  # path_r
             return telling(self, self._wrapped) if is_observing() else self._wrapped
         return limited(super()._own_handler(provider), self.max_body_size)
 
+    def direct_handler(self) -> DirectApp:
+        """Return what serves the route now in the direct dialect; with a function around it, that is the ASGI app."""
+        if self._app is not None or self._dialect == "request" or self.max_body_size is not None:
+            return super().direct_handler()
+        return self._compiler.compiled(overrides_of(self.dependency_overrides_provider), "direct").handler
+
     @cached_property
     def _wrapped(self) -> ASGIApp:
         function = self.get_route_handler()
@@ -411,7 +423,7 @@ class APIRouter(routing.Router):
             return
         if "router" not in scope:
             scope["router"] = self
-        await self.switch.dispatch()(scope, receive, send)
+        await self.switch.choose()(scope).handler(scope, receive, send)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve as an ASGI app."""

@@ -1,18 +1,15 @@
 # <slipstream POST /messages>
 
 async def handle(scope, receive, send):
-    errors = []
     try:
         background = background_tasks()
         # query message: str (background_tasks.py:11)
         query = read_query(scope["query_string"])
         message = query.get("message")
         if message is None:
-            errors.append(missing(("query", "message")))
-        if errors:
-            raise request_error(errors, None, scope)
+            raise request_error([missing(("query", "message"))], None, scope)
         # endpoint send_message (background_tasks.py:11)
-        result = await send_message(message=message, tasks=background)
+        result = await send_message(message, background)
         payload = None if isinstance(result, Response) else encode(result)
     except Exception as exc:
         return await fail(exc, scope, receive, send, started=False)

@@ -9,7 +9,7 @@ async def handle(scope, receive, send):
         headers = read_headers(scope)
         content_type = headers.get(b"content-type")
         item = UNSET
-        if raw and is_json(content_type, True):
+        if content_type == b"application/json" or is_json(content_type, True):
             try:
                 item = parse_item(raw)
             except ValidationError:
@@ -19,12 +19,12 @@ async def handle(scope, receive, send):
         # header x_token: str (body_with_dependencies.py:16)
         x_token = find_header(scope, b"x-token")
         if x_token is None:
-            errors.append(missing(("header", "x-token")))
+            errors += [missing(("header", "x-token"))]
         else:
             x_token = x_token.decode("latin-1")
         # dependency current_user (body_with_dependencies.py:16)
         if not errors:
-            user = await current_user(x_token=x_token)
+            user = await current_user(x_token)
         # body item: Item (body_with_dependencies.py:20)
         if item is UNSET:
             item, wrong = take_item(body)
@@ -32,7 +32,7 @@ async def handle(scope, receive, send):
         if errors:
             raise request_error(errors, decode_body(raw, content_type, scope), scope)
         # endpoint create_item (body_with_dependencies.py:20)
-        result = await create_item(item=item, user=user)
+        result = await create_item(item, user)
         if type(result) is Item:
             payload = dump_result(result, by_alias=True)
         elif isinstance(result, Response):

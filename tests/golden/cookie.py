@@ -1,19 +1,16 @@
 # <slipstream GET /items>
 
 async def handle(scope, receive, send):
-    errors = []
     try:
         # cookie session: str (cookie.py:10)
         cookies = read_cookies(scope)
         session = cookies.get("session")
         if session is None:
-            errors.append(missing(("cookie", "session")))
+            raise request_error([missing(("cookie", "session"))], None, scope)
         # cookie theme: str | None = None (cookie.py:10)
         theme = cookies.get("theme")
-        if errors:
-            raise request_error(errors, None, scope)
         # endpoint list_items (cookie.py:10)
-        result = await list_items(session=session, theme=theme)
+        result = await list_items(session, theme)
         payload = None if isinstance(result, Response) else encode(result)
     except Exception as exc:
         return await fail(exc, scope, receive, send, started=False)

@@ -4,7 +4,7 @@ async def handle(scope, receive, send):
     request = Request(scope, receive, send)
     try:
         # endpoint who_am_i (direct_response.py:9)
-        result = await who_am_i(request=request)
+        result = await who_am_i(request)
         payload = None if isinstance(result, Response) else encode(result)
     except Exception as exc:
         return await fail(exc, scope, receive, send, started=False, connection=request)

@@ -20,7 +20,7 @@ async def handle(scope, receive, send):
         if errors:
             raise request_error(errors, body, scope)
         # endpoint make_offer (embedded_bodies.py:20)
-        result = await make_offer(item=item, user=user, urgency=urgency)
+        result = await make_offer(item, user, urgency)
         payload = None if isinstance(result, Response) else encode(result)
     except Exception as exc:
         return await fail(exc, scope, receive, send, started=False, body=raw)

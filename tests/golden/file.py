@@ -1,7 +1,6 @@
 # <slipstream POST /photos>
 
 async def handle(scope, receive, send):
-    errors = []
     exits = []
     request = Request(scope, receive, send)
     sent = False
@@ -11,11 +10,10 @@ async def handle(scope, receive, send):
         exits.append(FormExit(form))
         # form photo: UploadFile (file.py:8)
         (photo,), wrong = await take_form(form)
-        errors += wrong
-        if errors:
-            raise request_error(errors, form, scope)
+        if wrong:
+            raise request_error(wrong, form, scope)
         # endpoint upload_photo (file.py:8)
-        result = await upload_photo(photo=photo)
+        result = await upload_photo(photo)
         payload = None if isinstance(result, Response) else encode(result)
         # reply
         if payload is None:

@@ -25,7 +25,7 @@ async def handle(scope, receive, send):
         if errors:
             raise request_error(errors, form, scope)
         # endpoint log_in (form.py:10)
-        result = await log_in(username=username, password=password, remember=remember)
+        result = await log_in(username, password, remember)
         payload = None if isinstance(result, Response) else encode(result)
         # reply
         if payload is None:

@@ -1,7 +1,6 @@
 # <slipstream POST /login>
 
 async def handle(scope, receive, send):
-    errors = []
     exits = []
     request = Request(scope, receive, send)
     sent = False
@@ -11,11 +10,10 @@ async def handle(scope, receive, send):
         exits.append(FormExit(form))
         # form credentials: Credentials (form_model.py:17)
         (credentials,), wrong = await take_form(form)
-        errors += wrong
-        if errors:
-            raise request_error(errors, form, scope)
+        if wrong:
+            raise request_error(wrong, form, scope)
         # endpoint log_in (form_model.py:17)
-        result = await log_in(credentials=credentials)
+        result = await log_in(credentials)
         payload = None if isinstance(result, Response) else encode(result)
         # reply
         if payload is None:

@@ -11,13 +11,15 @@ async def handle(scope, receive, send):
             connection = await opened.__anext__()
             exits.append(opened)
             # dependency transaction (function_scope.py:15)
-            opened = call_transaction(connection=connection)
+            opened = call_transaction(connection)
             transaction = await opened.__anext__()
             closing.append(opened)
             # endpoint add_row (function_scope.py:19)
-            result = await add_row(transaction=transaction)
+            result = await add_row(transaction)
             payload = None if isinstance(result, Response) else encode(result)
-            await leave(closing)
+            # close transaction
+            async for _ in closing.pop():
+                raise not_stopped()
         except BaseException as exc:
             raise await fail_closing(closing, exc)
         # reply
@@ -29,6 +31,8 @@ async def handle(scope, receive, send):
             length = (b"content-length", b"%d" % len(payload))
             await send({"type": "http.response.start", "status": 200, "headers": [length, JSON_TYPE]})
             await send({"type": "http.response.body", "body": payload})
-        await leave(exits)
+        # close connection
+        async for _ in exits.pop():
+            raise not_stopped()
     except BaseException as exc:
         return await fail_open(exits, exc, sent, scope, receive, send)

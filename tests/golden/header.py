@@ -7,7 +7,7 @@ async def handle(scope, receive, send):
         headers = read_headers(scope)
         x_token = headers.get(b"x-token")
         if x_token is None:
-            errors.append(missing(("header", "x-token")))
+            errors += [missing(("header", "x-token"))]
         else:
             x_token = x_token.decode("latin-1")
         # header user_agent: str | None = None (header.py:10)
@@ -28,7 +28,7 @@ async def handle(scope, receive, send):
         if errors:
             raise request_error(errors, None, scope)
         # endpoint list_items (header.py:10)
-        result = await list_items(x_token=x_token, user_agent=user_agent, x_limit=x_limit)
+        result = await list_items(x_token, user_agent, x_limit)
         payload = None if isinstance(result, Response) else encode(result)
     except Exception as exc:
         return await fail(exc, scope, receive, send, started=False)

@@ -7,7 +7,7 @@ async def handle(scope, receive, send):
         path_params = scope["path_params"]
         item_id = path_params["item_id"]
         # endpoint put_item (injected_response.py:8)
-        result = await put_item(item_id=item_id, response=response)
+        result = await put_item(item_id, response)
         payload = None if isinstance(result, Response) else encode(result)
     except Exception as exc:
         return await fail(exc, scope, receive, send, started=False)

@@ -1,14 +1,13 @@
 # <slipstream POST /items>
 
 async def handle(scope, receive, send):
-    errors = []
     raw = None
     try:
         # body item: Item (json_model.py:15)
         raw = await read_body(receive)
         content_type = find_header(scope, b"content-type")
         item = UNSET
-        if raw and is_json(content_type, True):
+        if content_type == b"application/json" or is_json(content_type, True):
             try:
                 item = parse_item(raw)
             except ValidationError:
@@ -16,11 +15,10 @@ async def handle(scope, receive, send):
         if item is UNSET:
             body = decode_body(raw, content_type, scope)
             item, wrong = take_item(body)
-            errors += wrong
-        if errors:
-            raise request_error(errors, body, scope)
+            if wrong:
+                raise request_error(wrong, body, scope)
         # endpoint create_item (json_model.py:15)
-        result = await create_item(item=item)
+        result = await create_item(item)
         if type(result) is Item:
             payload = dump_result(result, by_alias=True)
         elif isinstance(result, Response):

@@ -8,7 +8,7 @@ async def handle(scope, receive, send):
         raw = await read_body(receive)
         content_type = find_header(scope, b"content-type")
         item = UNSET
-        if raw and is_json(content_type, True):
+        if content_type == b"application/json" or is_json(content_type, True):
             try:
                 item = parse_item(raw)
             except ValidationError:
@@ -38,7 +38,7 @@ async def handle(scope, receive, send):
         if errors:
             raise request_error(errors, decode_body(raw, content_type, scope), scope)
         # endpoint update_item (json_model_and_path.py:15)
-        result = await update_item(item_id=item_id, item=item, notify=notify)
+        result = await update_item(item_id, item, notify)
         payload = None if isinstance(result, Response) else encode(result)
     except Exception as exc:
         return await fail(exc, scope, receive, send, started=False, body=raw)

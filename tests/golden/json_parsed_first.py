@@ -1,7 +1,6 @@
 # <slipstream POST /timers>
 
 async def handle(scope, receive, send):
-    errors = []
     raw = None
     try:
         # body, as JSON (json_parsed_first.py:16)
@@ -10,11 +9,10 @@ async def handle(scope, receive, send):
         body = decode_body(raw, content_type, scope)
         # body timer: golden_json_parsed_first.Timer | None = None (json_parsed_first.py:16)
         timer, wrong = take_timer(body)
-        errors += wrong
-        if errors:
-            raise request_error(errors, body, scope)
+        if wrong:
+            raise request_error(wrong, body, scope)
         # endpoint start_timer (json_parsed_first.py:16)
-        result = await start_timer(timer=timer)
+        result = await start_timer(timer)
         payload = None if isinstance(result, Response) else encode(result)
     except Exception as exc:
         return await fail(exc, scope, receive, send, started=False, body=raw)

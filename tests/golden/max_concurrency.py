@@ -9,11 +9,11 @@ async def handle(scope, receive, send):
         query = read_query(scope["query_string"])
         key = query.get("key")
         if key is None:
-            errors.append(missing(("query", "key")))
+            errors += [missing(("query", "key"))]
         # dependency lookup (max_concurrency.py:11)
         if not errors:
             async with limit_lookup.get_semaphore():
-                found = await lookup(key=key)
+                found = await lookup(key)
         # dependency connection (max_concurrency.py:15)
         place = limit_connection.get_semaphore()
         await place.acquire()
@@ -24,7 +24,7 @@ async def handle(scope, receive, send):
         if errors:
             raise request_error(errors, None, scope)
         # endpoint list_rows (max_concurrency.py:19)
-        result = await list_rows(found=found, connection=connection)
+        result = await list_rows(found, connection)
         payload = None if isinstance(result, Response) else encode(result)
         # reply
         if payload is None:

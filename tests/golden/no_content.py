@@ -6,7 +6,7 @@ async def handle(scope, receive, send):
         path_params = scope["path_params"]
         item_id = path_params["item_id"]
         # endpoint delete_item (no_content.py:8)
-        result = await delete_item(item_id=item_id)
+        result = await delete_item(item_id)
         payload = None if isinstance(result, Response) else encode(result)
     except Exception as exc:
         return await fail(exc, scope, receive, send, started=False)

@@ -22,7 +22,7 @@ async def handle(scope, receive, send):
             observed.solved(dict(name=name, age=age))
         # endpoint login (observed_form.py:10)
         with observed.operation("fastapi.endpoint"):
-            result = await login(name=name, age=age)
+            result = await login(name, age)
         if isinstance(result, Response):
             payload = None
         else:

@@ -34,7 +34,7 @@ async def handle(scope, receive, send):
             observed.solved(dict(item_id=item_id, item=item, session=session, tasks=background))
         # endpoint update_item (observed_model_and_dependency.py:20)
         with observed.operation("fastapi.endpoint"):
-            result = await update_item(item_id=item_id, item=item, session=session, tasks=background)
+            result = await update_item(item_id, item, session, background)
         if isinstance(result, Response):
             payload = None
         else:
@@ -50,6 +50,8 @@ async def handle(scope, receive, send):
             await send({"type": "http.response.start", "status": 200, "headers": [length, JSON_TYPE]})
             await send({"type": "http.response.body", "body": payload})
             await background()
-        await leave(exits)
+        # close session
+        async for _ in exits.pop():
+            raise not_stopped()
     except BaseException as exc:
         return await fail_open(exits, exc, sent, scope, receive, send, connection=request)

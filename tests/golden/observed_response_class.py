@@ -12,7 +12,7 @@ async def handle(scope, receive, send):
             observed.solved(dict(observed=observed_2))
         # endpoint hello (observed_response_class.py:9)
         with observed.operation("fastapi.endpoint"):
-            result = await in_thread(hello, observed=observed_2)
+            result = await in_thread(hello, observed_2)
         if isinstance(result, Response):
             result = to_response(result)
         else:

@@ -18,7 +18,7 @@ async def handle(request):
         observed.solved(dict(item_id=item_id))
     # endpoint read_item (observed_route_class.py:20)
     with observed.operation("fastapi.endpoint"):
-        result = await read_item(item_id=item_id)
+        result = await read_item(item_id)
     if isinstance(result, Response):
         result = to_response(result)
     else:

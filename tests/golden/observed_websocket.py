@@ -19,6 +19,6 @@ async def handle(scope, receive, send):
             observed.solved(dict(websocket=websocket, room=room))
         # endpoint talk (observed_websocket.py:8)
         with observed.operation("fastapi.endpoint"):
-            await talk(websocket=websocket, room=room)
+            await talk(websocket, room)
     except Exception as exc:
         return await fail(exc, scope, receive, send, started=False, connection=websocket)

@@ -6,9 +6,9 @@ async def handle(scope, receive, send):
         query = read_query(scope["query_string"])
         name = query.get("name", "Alice")
         # dependency fake_user (overrides.py:14)
-        user = await fake_user(name=name)
+        user = await fake_user(name)
         # endpoint read_me (overrides.py:18)
-        result = await read_me(user=user)
+        result = await read_me(user)
         payload = None if isinstance(result, Response) else encode(result)
     except Exception as exc:
         return await fail(exc, scope, receive, send, started=False)

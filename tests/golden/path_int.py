@@ -1,7 +1,6 @@
 # <slipstream GET /users/{user_name}/items/{item_id}>
 
 async def handle(scope, receive, send):
-    errors = []
     try:
         # path user_name: str (path_int.py:8)
         path_params = scope["path_params"]
@@ -10,11 +9,9 @@ async def handle(scope, receive, send):
         try:
             item_id = check_item_id(path_params["item_id"])
         except ValidationError as wrong:
-            errors += located(wrong, ("path", "item_id"))
-        if errors:
-            raise request_error(errors, None, scope)
+            raise request_error(located(wrong, ("path", "item_id")), None, scope)
         # endpoint read_item (path_int.py:8)
-        result = await read_item(user_name=user_name, item_id=item_id)
+        result = await read_item(user_name, item_id)
         payload = None if isinstance(result, Response) else encode(result)
     except Exception as exc:
         return await fail(exc, scope, receive, send, started=False)

@@ -1,19 +1,17 @@
 # <slipstream GET /items>
 
 async def handle(scope, receive, send):
-    errors = []
     try:
         # query tags: list[str] = [] (query_list.py:10)
         query_lists = QueryParams(scope["query_string"])
         tags, wrong = take_tags(query_lists)
-        errors += wrong
+        if wrong:
+            raise request_error(wrong, None, scope)
         # query item_query: str | None = None (query_list.py:10)
         query = read_query(scope["query_string"])
         item_query = query.get("item-query")
-        if errors:
-            raise request_error(errors, None, scope)
         # endpoint list_items (query_list.py:10)
-        result = await list_items(tags=tags, item_query=item_query)
+        result = await list_items(tags, item_query)
         payload = None if isinstance(result, Response) else encode(result)
     except Exception as exc:
         return await fail(exc, scope, receive, send, started=False)

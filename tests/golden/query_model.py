@@ -1,16 +1,14 @@
 # <slipstream GET /items>
 
 async def handle(scope, receive, send):
-    errors = []
     try:
         # query paging: Paging (query_model.py:17)
         query_lists = QueryParams(scope["query_string"])
         paging, wrong = take_paging(query_lists)
-        errors += wrong
-        if errors:
-            raise request_error(errors, None, scope)
+        if wrong:
+            raise request_error(wrong, None, scope)
         # endpoint list_items (query_model.py:17)
-        result = await list_items(paging=paging)
+        result = await list_items(paging)
         payload = None if isinstance(result, Response) else encode(result)
     except Exception as exc:
         return await fail(exc, scope, receive, send, started=False)

@@ -7,7 +7,7 @@ async def handle(scope, receive, send):
         query = read_query(scope["query_string"])
         owner = query.get("owner")
         if owner is None:
-            errors.append(missing(("query", "owner")))
+            errors += [missing(("query", "owner"))]
         # query limit: int = 10 (query_scalars.py:16)
         given = query.get("limit")
         if given is None:
@@ -42,7 +42,7 @@ async def handle(scope, receive, send):
         if errors:
             raise request_error(errors, None, scope)
         # endpoint list_items (query_scalars.py:16)
-        result = await list_items(owner=owner, limit=limit, after=after, order=order, color=color, price=price)
+        result = await list_items(owner, limit, after, order, color, price)
         payload = None if isinstance(result, Response) else encode(result)
     except Exception as exc:
         return await fail(exc, scope, receive, send, started=False)

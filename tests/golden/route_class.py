@@ -2,13 +2,12 @@
 
 async def handle(request):
     scope = request.scope
-    errors = []
     exits = scope["slipstream.exits"]
     # body, as JSON (route_class.py:28)
     raw = await read_request_body(request)
     content_type = find_header(scope, b"content-type")
     item = UNSET
-    if raw and is_json(content_type, True):
+    if content_type == b"application/json" or is_json(content_type, True):
         try:
             item = parse_item(raw)
         except ValidationError:
@@ -22,10 +21,9 @@ async def handle(request):
     # body item: Item (route_class.py:28)
     if item is UNSET:
         item, wrong = take_item(body)
-        errors += wrong
-    if errors:
-        raise request_error(errors, decode_body(raw, content_type, scope), scope)
+        if wrong:
+            raise request_error(wrong, body, scope)
     # endpoint create_item (route_class.py:28)
-    result = await create_item(item=item, connection=connection)
+    result = await create_item(item, connection)
     result = to_response(result)
     return result

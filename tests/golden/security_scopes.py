@@ -6,9 +6,9 @@ async def handle(scope, receive, send):
         # dependency oauth2_password_bearer (oauth2.py:126)
         token = await oauth2_password_bearer(request=request)
         # dependency current_user (security_scopes.py:12)
-        user = await current_user(scopes=SecurityScopes(scopes=["me", "items"]), token=token)
+        user = await current_user(SecurityScopes(scopes=["me", "items"]), token)
         # endpoint read_own_items (security_scopes.py:16)
-        result = await read_own_items(user=user)
+        result = await read_own_items(user)
         payload = None if isinstance(result, Response) else encode(result)
     except Exception as exc:
         return await fail(exc, scope, receive, send, started=False, connection=request)

@@ -6,7 +6,7 @@ async def handle(scope, receive, send):
         query = read_query(scope["query_string"])
         prefix = query.get("prefix", "")
         # endpoint stream_items (stream_jsonl.py:16)
-        result = stream(stream_items(prefix=prefix))
+        result = stream(stream_items(prefix))
     except Exception as exc:
         return await fail(exc, scope, receive, send, started=False)
     # reply

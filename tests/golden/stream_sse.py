@@ -9,10 +9,12 @@ async def handle(scope, receive, send):
         channel = await opened.__anext__()
         exits.append(opened)
         # endpoint stream_events (stream_sse.py:16)
-        result = stream(stream_events(channel=channel))
+        result = stream(stream_events(channel))
         # reply
         await respond_open(result, scope, receive, send)
         sent = True
-        await leave(exits)
+        # close channel
+        async for _ in exits.pop():
+            raise not_stopped()
     except BaseException as exc:
         return await fail_open(exits, exc, sent, scope, receive, send)

@@ -1,7 +1,6 @@
 # <slipstream GET /items/{item_id}>
 
 async def handle(scope, receive, send):
-    errors = []
     try:
         # dependency settings (sync_endpoint.py:10)
         settings = await in_thread(call_settings)
@@ -10,11 +9,9 @@ async def handle(scope, receive, send):
         try:
             item_id = check_item_id(path_params["item_id"])
         except ValidationError as wrong:
-            errors += located(wrong, ("path", "item_id"))
-        if errors:
-            raise request_error(errors, None, scope)
+            raise request_error(located(wrong, ("path", "item_id")), None, scope)
         # endpoint read_item (sync_endpoint.py:14)
-        result = await in_thread(read_item, item_id=item_id, settings=settings)
+        result = await in_thread(read_item, item_id, settings)
         payload = None if isinstance(result, Response) else encode(result)
     except Exception as exc:
         return await fail(exc, scope, receive, send, started=False)

@@ -1,7 +1,6 @@
 # <slipstream GET /{errors}>
 
 async def handle(scope, receive, send):
-    errors = []
     try:
         # query scope: str = "all" (taken_names.py:10)
         query = read_query(scope["query_string"])
@@ -9,19 +8,17 @@ async def handle(scope, receive, send):
         # query list: str = "none" (taken_names.py:10)
         list_2 = query.get("list", "none")
         # dependency send (taken_names.py:10)
-        result_2 = await call_send(scope=scope_2, list=list_2)
+        result_2 = await call_send(scope_2, list_2)
         # path errors: int (taken_names.py:14)
         path_params = scope["path_params"]
         try:
             errors_2 = check_errors(path_params["errors"])
         except ValidationError as wrong:
-            errors += located(wrong, ("path", "errors"))
+            raise request_error(located(wrong, ("path", "errors")), None, scope)
         # query payload: str | None = None (taken_names.py:14)
         payload_2 = query.get("payload")
-        if errors:
-            raise request_error(errors, None, scope)
         # endpoint query (taken_names.py:14)
-        result = await call_query(errors=errors_2, result=result_2, payload=payload_2)
+        result = await call_query(errors_2, result_2, payload_2)
         payload = None if isinstance(result, Response) else encode(result)
     except Exception as exc:
         return await fail(exc, scope, receive, send, started=False)

@@ -7,7 +7,7 @@ async def handle(scope, receive, send):
         # dependency draw (use_cache_false.py:10)
         second = await draw()
         # endpoint roll (use_cache_false.py:14)
-        result = await roll(first=first, second=second)
+        result = await roll(first, second)
         payload = None if isinstance(result, Response) else encode(result)
     except Exception as exc:
         return await fail(exc, scope, receive, send, started=False)

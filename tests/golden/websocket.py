@@ -9,10 +9,10 @@ async def handle(scope, receive, send):
         query = read_query(scope["query_string"])
         token = query.get("token")
         if token is None:
-            errors.append(missing(("query", "token")))
+            errors += [missing(("query", "token"))]
         # dependency user (websocket.py:11)
         if not errors:
-            opened = call_user(token=token)
+            opened = call_user(token)
             user = await opened.__anext__()
             exits.append(opened)
         # path room_id: int (websocket.py:15)
@@ -24,7 +24,9 @@ async def handle(scope, receive, send):
         if errors:
             raise websocket_error(errors, scope)
         # endpoint chat (websocket.py:15)
-        await chat(websocket=websocket, room_id=room_id, user=user)
-        await leave(exits)
+        await chat(websocket, room_id, user)
+        # close user
+        async for _ in exits.pop():
+            raise not_stopped()
     except BaseException as exc:
         return await fail_open(exits, exc, False, scope, receive, send, connection=websocket)

@@ -9,7 +9,7 @@ async def handle(scope, receive, send):
         connection = await opened.__anext__()
         exits.append(opened)
         # endpoint list_rows (yield_async.py:15)
-        result = await list_rows(connection=connection)
+        result = await list_rows(connection)
         payload = None if isinstance(result, Response) else encode(result)
         # reply
         if payload is None:
@@ -20,6 +20,8 @@ async def handle(scope, receive, send):
             length = (b"content-length", b"%d" % len(payload))
             await send({"type": "http.response.start", "status": 200, "headers": [length, JSON_TYPE]})
             await send({"type": "http.response.body", "body": payload})
-        await leave(exits)
+        # close connection
+        async for _ in exits.pop():
+            raise not_stopped()
     except BaseException as exc:
         return await fail_open(exits, exc, sent, scope, receive, send)

@@ -10,7 +10,7 @@ async def handle(scope, receive, send):
         group = await opened.__anext__()
         exits.append(opened)
         # endpoint list_rows (yield_scope.py:19)
-        result = await list_rows(group=group)
+        result = await list_rows(group)
         payload = None if isinstance(result, Response) else dump_result(check_result(result), by_alias=True)
         # reply
         if payload is None:

@@ -9,7 +9,7 @@ async def handle(scope, receive, send):
         connection = await opened.__anext__()
         exits.append(opened)
         # endpoint list_rows (yield_sync.py:15)
-        result = await in_thread(list_rows, connection=connection)
+        result = await in_thread(list_rows, connection)
         payload = None if isinstance(result, Response) else encode(result)
         # reply
         if payload is None:

@@ -99,7 +99,8 @@ def test_where_nobody_observes_a_request_goes_the_way_it_would_go_without_teleme
         serve(each)
 
         route: Any = each.routes[-1]
-        assert each._serve is each.middleware_stack.entry()  # type: ignore[union-attr]  # a SoleGuard
+        assert each._choose is each.middleware_stack.choose()
+        assert each._fail == each.middleware_stack.fail
         assert handler_of(each) is route._compiler.compiled({}).handler
         assert "observed" not in route.source
     assert BackgroundTasks.__call__ is observing._run_alone
@@ -241,7 +242,7 @@ def test_the_layer_stands_outside_of_middleware(recorder: Recorder) -> None:
 
     serve(app)
 
-    assert isinstance(app._serve, TelemetryLayer)
+    assert isinstance(app._choose({"type": "http"}).handler, TelemetryLayer)
     assert [span.name for span in current] == ["GET /items/{item_id}"]
 
 

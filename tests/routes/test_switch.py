@@ -35,13 +35,13 @@ def test_a_table_is_kept_until_something_changes() -> None:
     """A request pays for one comparison."""
     router = APIRouter()
     switch = Switch(router)
-    table, dispatch = switch.table(), switch.dispatch()
-    assert (switch.table(), switch.dispatch()) == (table, dispatch)
+    table, choose = switch.table(), switch.choose()
+    assert (switch.table(), switch.choose()) == (table, choose)
 
     router.get("/x")(answer)
 
     assert switch.table() is not table
-    assert switch.dispatch() is not dispatch
+    assert switch.choose() is not choose
 
 
 class HandlesItself(Route):

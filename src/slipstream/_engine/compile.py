@@ -13,8 +13,12 @@ from slipstream._engine.codegen.load import Source, load
 from slipstream._engine.emit.frame import emit_http, emit_request, emit_websocket
 from slipstream._engine.plan.model import Plan
 
-Dialect = Literal["asgi", "request"]
-"""How a handler is called: with ASGI's three arguments, or with a Request (it then returns a Response)."""
+Dialect = Literal["asgi", "direct", "request"]
+"""How a handler is called.
+
+"asgi": with ASGI's three arguments. "direct": with these, the request's whole body and a function that takes a whole
+response; servers that have both at hand call it so. "request": with a Request, and it returns a Response.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,5 +42,5 @@ def compile_plan(plan: Plan, face: Face, dialect: Dialect = "asgi", *, is_observ
     elif dialect == "request":
         source = emit_request(plan, face, is_observed)
     else:
-        source = emit_http(plan, face, is_observed)
+        source = emit_http(plan, face, is_observed, is_direct=dialect == "direct")
     return Compiled(load(source), source, plan, dialect)

@@ -12,6 +12,15 @@ ASGIApp: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 Handler: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 """What generated source defines: serves one request (or one WebSocket) that the table matched."""
 
+Reply: TypeAlias = Callable[[int, list[tuple[bytes, bytes]], bytes], None]
+"""Sends a whole response at once: status, headers (a true content-length among them), content."""
+
+DirectApp: TypeAlias = Callable[[Scope, Receive, Send, bytes, Reply], Awaitable[None]]
+"""Serves one request whose whole body is there; answers by `reply`, or by `send` as an ASGI app does.
+
+`receive` gives the body as well, to whoever asks.
+"""
+
 Location: TypeAlias = tuple[str | int, ...]
 """Where in a request an error is: `("query", "limit")`, `("body", "items", 0, "price")`."""
 

@@ -47,6 +47,20 @@ version = Version()
 """The number of changes to routes, overrides and exception handlers in this process."""
 
 
+class Watched:
+    """An attribute that says when it is set."""
+
+    def __set_name__(self, owner: type[Any], name: str) -> None:
+        self._name = name
+
+    def __get__(self, instance: Any, owner: type[Any] | None = None) -> Any:
+        return self if instance is None else instance.__dict__[self._name]
+
+    def __set__(self, instance: Any, value: Any) -> None:
+        instance.__dict__[self._name] = value
+        version.bump()
+
+
 class WatchedList(list[V]):
     """A list that says when it changes."""
 

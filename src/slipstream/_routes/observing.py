@@ -41,7 +41,7 @@ class Observer:
     """The telemetry of one application.
 
     Args:
-        app: The application; it has `router`, `user_middleware` and `_serve`.
+        app: The application; it has `user_middleware`, `_refresh`, and then `_choose`.
         settings: What is to be recorded.
     """
 
@@ -83,7 +83,8 @@ class Observer:
             return
         self._has_served = True
         self._app._refresh()
-        await self._app._serve(scope, receive, send)
+        # An exception goes on to the application, which answers it in the way that holds from now on.
+        await self._app._choose(scope).handler(scope, receive, send)
 
     async def _serve_configured(self, serve: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve where start-up and shut-down are our business too."""

@@ -1,8 +1,9 @@
 """What stands between the server and the routes: guards always, middleware where there is any.
 
-Without middleware one guard does it all, from one function. With middleware there are two: `InnerGuard`
-answers what comes out of the routes, so that middleware sees a response; `OuterGuard` answers what middleware
-itself raises, and is the last resort for both. Each middleware adds itself and nothing else.
+Without middleware the application does it all: it has the handler chosen, awaits it and answers exceptions. With
+middleware there are two: `InnerGuard` answers what comes out of the routes, so that middleware sees a response;
+`OuterGuard` answers what middleware itself raises, and is the last resort for both. Each middleware adds itself and
+nothing else.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -12,7 +13,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from slipstream._engine.entry.asgi import make_entry
+from slipstream._engine.entry.asgi import Choose, Fail, Target, make_chooser
 from slipstream._engine.entry.guard import HANDLERS, Guard, answer, crash
 from slipstream._engine.wire.watch import Watch
 from slipstream._routes.changes import version
@@ -84,19 +85,24 @@ class SoleGuard(Outermost):
         super().__init__(InnerGuard(router, registered), registered)
         self._router = router
         self._made_for: tuple[Any, ...] = ()
-        self._entry: ASGIApp
+        self._choose: Choose
+        self.fail = registered.answer
+        self._registered = registered
 
-    def entry(self) -> ASGIApp:
-        """Return one function that serves the routes as they are now, and answers every exception."""
+    def choose(self) -> Choose:
+        """Return the function that looks requests up in the routes as they are now."""
         table, guard = self._router.switch.table(), self._registered.guard
         if self._made_for != (table, guard):
-            self._entry = make_entry(table, self._router, guard.pair, self._registered.answer)
+            self._choose = make_chooser(table, self._router, guard.pair)
             self._made_for = table, guard
-        return self._entry
+        return self._choose
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve; answer every exception, raise again those that nobody handles."""
-        await self.entry()(scope, receive, send)
+        try:
+            await self.choose()(scope).handler(scope, receive, send)
+        except Exception as exc:
+            await self.fail(exc, scope, receive, send)
 
 
 class InnerGuard:
@@ -143,6 +149,39 @@ class OuterGuard(Outermost):
             await self.app(scope, receive, watch)
         except Exception as exc:
             await self._registered.answer(exc, scope, receive, send, started=watch.started)
+
+
+def door_of(stack: ASGIApp, root_path: str = "") -> tuple[Choose, Fail]:
+    """Return what an application does with a request: choose who serves it, and answer an exception.
+
+    Without middleware the handler of the route is chosen, with nothing between it and the application.
+
+    Args:
+        root_path: What every scope gets in place of the server's root path; "" leaves that.
+    """
+    choose, fail = (stack.choose(), stack.fail) if isinstance(stack, SoleGuard) else (always(stack), raise_again)
+    return rooted(choose, root_path) if root_path else choose, fail
+
+
+def always(app: ASGIApp) -> Choose:
+    """Choose one app for every scope."""
+    target = Target(None, None, app)
+    return lambda scope: target
+
+
+def rooted(choose: Choose, root_path: str) -> Choose:
+    """Note a root path in the scope before choosing."""
+
+    def note_and_choose(scope: Scope) -> Target:
+        scope["root_path"] = root_path
+        return choose(scope)
+
+    return note_and_choose
+
+
+async def raise_again(exc: Exception, scope: Scope, receive: Receive, send: Send) -> None:
+    """Let an exception out."""
+    raise exc
 
 
 def build_stack(router: Any, middleware: Sequence[Middleware], handlers: Handlers, *, debug: bool) -> ASGIApp:

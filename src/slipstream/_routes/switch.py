@@ -5,12 +5,12 @@ from typing import Any
 
 from starlette import routing
 from starlette.routing import BaseRoute
-from starlette.types import ASGIApp, Receive, Scope, Send
 
-from slipstream._engine.entry.asgi import Target, make_dispatch
+from slipstream._engine.entry.asgi import Choose, Target, make_chooser
 from slipstream._engine.entry.guard import noting
 from slipstream._engine.router.pattern import Pattern, read_pattern
 from slipstream._engine.router.table import Entry, OpaqueEntry, Table
+from slipstream._engine.types import ASGIApp, Receive, Reply, Scope, Send
 from slipstream._routes.changes import Lock, version
 from slipstream._routes.inclusion import effective
 from slipstream._routes.observing import TellingTable, is_observing, telling
@@ -28,15 +28,15 @@ class Switch:
         self._seen = -1
         self._lock = Lock()
         self._table = Table(())
-        self._serve = make_dispatch(self._table, router.default)
+        self._choose = make_chooser(self._table, router)
 
     def table(self) -> Table:
         """Return the table of the routes as they are now."""
-        self.dispatch()
+        self.choose()
         return self._table
 
-    def dispatch(self) -> ASGIApp:
-        """Return the ASGI app for the routes as they are now."""
+    def choose(self) -> Choose:
+        """Return the function that looks requests up in the routes as they are now."""
         if self._seen != version.number:
             with self._lock:
                 seen = version.number
@@ -44,9 +44,9 @@ class Switch:
                     router = self._router
                     make = TellingTable if is_observing() else Table
                     self._table = make(_entries(router.routes), redirect_slashes=router.redirect_slashes)
-                    self._serve = make_dispatch(self._table, router.default)
+                    self._choose = make_chooser(self._table, router)
                     self._seen = seen
-        return self._serve
+        return self._choose
 
 
 def _entries(routes: Sequence[BaseRoute]) -> Iterator[Entry | OpaqueEntry]:
@@ -98,9 +98,14 @@ class _Compiling:
     """The handler of a route until its first request: compiles, steps aside, serves."""
 
     def __init__(self, route: Any) -> None:
-        self.target = Target(route, route.endpoint, self)
+        self.target = Target(route, route.endpoint, self, self.serve_direct)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve the first request."""
         self.target.handler = self.target.route.handler()
         await self.target.handler(scope, receive, send)
+
+    async def serve_direct(self, scope: Scope, receive: Receive, send: Send, raw: bytes, reply: Reply) -> None:
+        """Serve the first request that comes in the direct dialect."""
+        self.target.direct = self.target.route.direct_handler()
+        await self.target.direct(scope, receive, send, raw, reply)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from starlette.exceptions import HTTPException
 
-from slipstream._engine.entry.asgi import Target, make_dispatch, make_entry
+from slipstream._engine.entry.asgi import Target, make_chooser
 from slipstream._engine.entry.guard import HANDLERS
 from slipstream._engine.router.pattern import read_pattern
 from slipstream._engine.router.table import Entry, OpaqueEntry, Table
@@ -86,19 +86,22 @@ class Router:
         await self.lifespans(scope, receive, send)
 
 
-async def reraise(exc: Exception, scope: Any, receive: Any, send: Any) -> None:
-    raise exc
+def app_of(choose: Any) -> Any:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await choose(scope).handler(scope, receive, send)
+
+    return app
 
 
-def dispatch_of(table: Table, router: Router) -> Any:
-    return make_dispatch(table, router.default)
+def door_of_a_router(table: Table, router: Router) -> Any:
+    return app_of(make_chooser(table, router))
 
 
-def entry_of(table: Table, router: Router) -> Any:
-    return make_entry(table, router, HANDLERS_OF_THE_APP, reraise)
+def door_of_an_app(table: Table, router: Router) -> Any:
+    return app_of(make_chooser(table, router, HANDLERS_OF_THE_APP))
 
 
-doors = pytest.mark.parametrize("door", [dispatch_of, entry_of])
+doors = pytest.mark.parametrize("door", [door_of_a_router, door_of_an_app])
 both_kinds = pytest.mark.parametrize("mixed", [False, True])
 Door = Callable[[Table, Router], Any]
 
@@ -212,7 +215,7 @@ async def test_a_handler_may_be_replaced_while_the_application_runs() -> None:
     old, new = Seen(), Seen()
     target = Target("route", "endpoint", old)
     entries = [Entry(rank=0, pattern=read_pattern("/x"), value=target, methods=frozenset({"GET"}))]
-    app = entry_of(Table(entries), Router())
+    app = door_of_an_app(Table(entries), Router())
     await app(http("/x"), receive, Answer().send)
 
     target.handler = new
@@ -222,42 +225,23 @@ async def test_a_handler_may_be_replaced_while_the_application_runs() -> None:
 
 
 @both_kinds
-async def test_an_entry_hands_lifespans_to_the_router(mixed: bool) -> None:
+async def test_a_chooser_hands_lifespans_to_the_router(mixed: bool) -> None:
     """They have no path."""
     router = Router()
 
-    await entry_of(table(Seen(), mixed=mixed), router)({"type": "lifespan"}, receive, Answer().send)
+    await door_of_an_app(table(Seen(), mixed=mixed), router)({"type": "lifespan"}, receive, Answer().send)
 
     assert router.lifespans.scopes == [{"type": "lifespan"}]
 
 
 @both_kinds
-async def test_an_entry_leaves_handlers_and_the_outermost_router_in_the_scope(mixed: bool) -> None:
+async def test_a_chooser_leaves_handlers_and_the_outermost_router_in_the_scope(mixed: bool) -> None:
     """Foreign routes look for the handlers, `url_for` for the router; a mounted application is not the outermost."""
     handler, router = Seen(), Router()
-    app = entry_of(table(handler, mixed=mixed), router)
+    app = door_of_an_app(table(handler, mixed=mixed), router)
 
     await app(http("/items/3"), receive, Answer().send)
     await app(http("/items/3", router="outer"), receive, Answer().send)
 
     assert [scope["router"] for scope in handler.scopes] == [router, "outer"]
     assert all(scope[HANDLERS] is HANDLERS_OF_THE_APP for scope in handler.scopes)
-
-
-@both_kinds
-@pytest.mark.parametrize("path", ["/items/3", "/nothing"])
-async def test_an_entry_has_exceptions_answered(mixed: bool, path: str) -> None:
-    """Those of handlers and of the default alike."""
-    trouble = LookupError("trouble")
-    router = Router()
-    router.default = Seen(trouble)
-    failed: list[Any] = []
-
-    async def fail(exc: Exception, scope: Any, receive: Any, send: Any) -> None:
-        failed.append((exc, scope["path"]))
-
-    await make_entry(table(Seen(trouble), mixed=mixed), router, HANDLERS_OF_THE_APP, fail)(
-        http(path), receive, Answer().send
-    )
-
-    assert failed == [(trouble, path)]

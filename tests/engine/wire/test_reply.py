@@ -2,7 +2,6 @@
 
 import json
 import math
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -16,7 +15,6 @@ from slipstream._engine.wire.reply import (
     dump,
     finite,
     has_body,
-    is_plain,
     json_messages,
     json_response,
     plain_encoder,
@@ -43,10 +41,6 @@ jsonable = st.recursive(
 encode = plain_encoder(jsonable_encoder)
 
 
-class Name(str):
-    pass
-
-
 def their_bytes(value: Any) -> bytes:
     """What FastAPI sends for a result without a response model."""
     return bytes(JSONResponse(their_encoder(value)).body)
@@ -68,30 +62,6 @@ def test_plain_values_are_written_as_fastapi_writes_them(value: Any) -> None:
 def test_other_values_are_written_as_fastapi_writes_them(value: Any) -> None:
     """Floats and tuples go the longer way, since Pydantic's writer would write some otherwise."""
     assert encode(value) == their_bytes(value)
-
-
-@given(plain)
-def test_plain_values_are_known(value: Any) -> None:
-    """A plain value that went the longer way would be slow and nobody would notice."""
-    has_orm_key = any(key.startswith("_sa") for key in keys(value))
-
-    assert is_plain(value) is not has_orm_key
-
-
-def keys(value: Any) -> Iterator[str]:
-    if isinstance(value, dict):
-        for key, item in value.items():
-            yield key
-            yield from keys(item)
-    elif isinstance(value, list):
-        for item in value:
-            yield from keys(item)
-
-
-@pytest.mark.parametrize("value", [1.0, (1,), {1: "a"}, [Name("a")], {Name("a"): 1}, {"a": {2}}, b"a", object()])
-def test_what_may_be_written_otherwise_is_not_plain(value: Any) -> None:
-    """Subclasses may have ways of their own; keys that are no strings are converted."""
-    assert not is_plain(value)
 
 
 @pytest.mark.parametrize(

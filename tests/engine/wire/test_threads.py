@@ -130,4 +130,36 @@ async def test_clean_up_never_waits_for_the_threads_that_wait_for_it() -> None:
 
 async def test_items_of_a_blocking_generator_come_one_by_one() -> None:
     """None among them too: it is a value, not the end."""
-    assert [item async for item in iterate(iter([1, None, 2]))] == [1, None, 2]  # type: ignore[arg-type]
+    assert [item async for item in iterate(iter([1, None, 2]))] == [1, None, 2]
+
+
+def noting(log: list[Any]) -> Iterator[int]:
+    try:
+        yield 1
+        yield 2
+    finally:
+        log.append(threading.get_ident())
+
+
+async def test_a_blocking_generator_that_is_left_is_closed_at_once() -> None:
+    """Where it blocks, in a worker; not when the garbage collector comes by."""
+    log: list[Any] = []
+    items = iterate(noting(log))
+
+    assert await anext(items) == 1
+    await items.aclose()
+
+    assert log != []
+    assert threading.get_ident() not in log
+
+
+async def test_a_blocking_generator_is_closed_though_its_request_is_cancelled() -> None:
+    """The client has left; what the generator holds is given back all the same."""
+    log: list[Any] = []
+    held = iterate(noting(log))
+    with anyio.CancelScope() as scope:
+        await anext(held)
+        scope.cancel()
+        await anext(held)
+
+    assert len(log) == 1

@@ -13,7 +13,6 @@ from slipstream._engine.plan.body import form_models, should_embed
 from slipstream._engine.plan.fields import ModelField
 from slipstream._engine.plan.flatten import flat_body_params
 from slipstream._engine.plan.items import form_item, item_of
-from slipstream._engine.plan.json_mode import is_json_safe
 from slipstream._engine.plan.model import BodyPlan, Call, Take
 from slipstream._engine.types import Location
 from slipstream._engine.wire.body import body_decoder, body_reader, is_json, key_taker, whole_taker
@@ -29,13 +28,12 @@ def emit_read_body(draft: Draft, body: BodyPlan) -> None:
         _emit_read_form(draft, body)
         return
     text = draft.text
-    # Observers see the body as values, so it is parsed as such.
-    fast = fast_field(body) if draft.observation is None else None
-    _note_body(draft, fast)
+    fast = draft.fast_body
+    _note_body(draft)
     if draft.has_request:
         read = draft.constant("read_request_body", body_reader(draft.face.body_error, from_request=True))
         text.line(f"raw = await {read}(request)")
-    else:
+    elif not draft.is_direct:
         read = draft.constant("read_body", body_reader(draft.face.body_error))
         text.line(f"raw = await {read}(receive)")
     text.line(f"content_type = {_content_type(draft)}")
@@ -43,33 +41,25 @@ def emit_read_body(draft: Draft, body: BodyPlan) -> None:
         text.line(f"body = {decoded(draft, body)}")
         emit_body_noted(draft, "body")
         return
-    draft.is_body_fast = True
     variable = _fast_variable(draft, fast)
     unset = draft.constant("UNSET", UNSET)
     text.line(f"{variable} = {unset}")
     parse = draft.constant(f"parse_{fast.name}", fast.checker.validator.validate_json)
-    with text.block(f"if raw and {draft.constant('is_json', is_json)}(content_type, {body.strict}):"):
+    is_json_type = f"{draft.constant('is_json', is_json)}(content_type, {body.strict})"
+    with text.block(f'if content_type == b"application/json" or {is_json_type}:'):
         with text.block("try:"):
             text.line(f"{variable} = {parse}(raw)")
         with text.block(f"except {draft.constant('ValidationError', ValidationError)}:"):
             text.line("pass  # told in full below")
     with text.block(f"if {variable} is {unset}:"):
         text.line(f"body = {decoded(draft, body)}")
-        if _is_taken_at_once(draft, fast):
-            draft.is_body_taken = True
+        if draft.is_body_first:
             _emit_taken(draft, fast, variable, whole_taker)
 
 
-def _is_taken_at_once(draft: Draft, fast: ModelField) -> bool:
-    """Whether nothing is read before the body's parameter, so that its errors come first."""
-    first = draft.plan.steps[0]
-    return isinstance(first, Take) and first.field is fast
-
-
-def _note_body(draft: Draft, fast: ModelField | None) -> None:
-    first = draft.plan.steps[0]
-    if fast is not None and _is_taken_at_once(draft, fast):
-        draft.note(f"body {described(fast)}", first.call.origin)
+def _note_body(draft: Draft) -> None:
+    if draft.fast_body is not None and draft.is_body_first:
+        draft.note(f"body {described(draft.fast_body)}", draft.plan.steps[0].call.origin)
     else:
         draft.note("body, as JSON", draft.plan.root.origin)
 
@@ -93,14 +83,6 @@ def decoded(draft: Draft, body: BodyPlan) -> str:
     return f"{decode}(raw, content_type, scope)"
 
 
-def fast_field(body: BodyPlan) -> ModelField | None:
-    """The parameter that is the whole JSON body and may be validated straight from its bytes."""
-    if body.kind != "json" or body.embed or len(body.fields) != 1:
-        return None
-    only = body.fields[0]
-    return only if is_json_safe(only.checker.core_schema) else None
-
-
 def _fast_variable(draft: Draft, fast: ModelField) -> str:
     """Reserve the local of the parameter that is the whole body: it is filled before its step comes."""
     for step in draft.plan.steps:
@@ -119,7 +101,7 @@ def emit_take_body(draft: Draft, step: Take) -> None:
     text, item = draft.text, step.field
     make = key_taker if body.embed else whole_taker
     known = draft.variables.get((id(step.call), item.name))
-    if known is not None and draft.is_body_taken:
+    if known is not None and draft.is_body_first:
         return
     draft.note(f"body {described(item)}", step.call.origin)
     if known is not None:
@@ -134,7 +116,7 @@ def _emit_taken(draft: Draft, item: ModelField, variable: str, make: Callable[[I
     """Write the validation of a parameter's part of the parsed body."""
     take = draft.constant(f"take_{item.name}", make(item_of(item)))
     draft.text.line(f"{variable}, wrong = {take}(body)")
-    draft.text.line("errors += wrong")
+    draft.perhaps_wrong()
 
 
 def emit_absent_body(draft: Draft, step: Take) -> None:
@@ -146,7 +128,7 @@ def emit_absent_body(draft: Draft, step: Take) -> None:
     loc: Location = ("body", item.alias) if should_embed(flat_body_params(draft.plan.root)) else ("body",)
     take = draft.constant(f"take_{item.name}", partial(item_of(item).settle, loc=loc))
     text.line(f"{variable}, wrong = {take}({draft.constant('UNSET', UNSET)})")
-    text.line("errors += wrong")
+    draft.perhaps_wrong()
 
 
 def _emit_read_form(draft: Draft, body: BodyPlan) -> None:
@@ -169,4 +151,4 @@ def emit_take_form(draft: Draft, call: Call, embed: bool) -> None:
     draft.note("form " + ", ".join(map(described, call.body_params)), call.origin)
     values = ", ".join(names) + ("," if len(names) == 1 else "")
     text.line(f"({values}), wrong = await {take}(form)")
-    text.line("errors += wrong")
+    draft.perhaps_wrong()

@@ -1,12 +1,13 @@
 """The text that calls dependencies and the endpoint."""
 
+from types import FunctionType
 from typing import Any
 
 from slipstream._engine.codegen.writer import literal
-from slipstream._engine.emit.draft import Draft, holds_scopes
+from slipstream._engine.emit.draft import Draft, holds_scopes, is_simple_generator, stays_open
 from slipstream._engine.plan.describe import name_of
 from slipstream._engine.plan.model import Again, Call, Solve
-from slipstream._engine.wire.cleanup import ShieldedGenerator, SlotExit
+from slipstream._engine.wire.cleanup import ShieldedGenerator, SlotExit, leave, not_stopped
 from slipstream._engine.wire.threads import ThreadGenerator, in_thread
 
 
@@ -16,7 +17,7 @@ def mark_before(draft: Draft, call: Call) -> str | None:
     Returns:
         The condition under which the dependency may be called; None if it always may.
     """
-    if not draft.subtree_can_fail(call):
+    if not draft.has_errors or not draft.subtree_can_fail(call):
         return None
     if not draft.fallible:
         return "not errors"
@@ -53,8 +54,21 @@ def emit_again(draft: Draft, step: Again) -> None:
 
 
 def arguments(draft: Draft, call: Call) -> str:
-    """Write the keyword arguments of a call."""
-    parts = []
+    """Write the arguments of a call: by keyword, unless the function itself says that position means the same."""
+    parts = named_arguments(draft, call)
+    if takes_by_position(call.call, list(parts)):
+        return ", ".join(parts.values())
+    return by_keyword(parts)
+
+
+def by_keyword(parts: dict[str, str]) -> str:
+    """Write arguments by keyword."""
+    return ", ".join(f"{name}={value}" for name, value in parts.items())
+
+
+def named_arguments(draft: Draft, call: Call) -> dict[str, str]:
+    """Write the values that a call is given, by parameter."""
+    parts: dict[str, str] = {}
     results = {dependency.name: dependency for dependency in call.dependencies if dependency.name is not None}
     for slot in call.signature.slots:
         if slot.source == "dependency":
@@ -64,8 +78,16 @@ def arguments(draft: Draft, call: Call) -> str:
         else:
             value = draft.variables[id(call), slot.name]
         if value is not None:
-            parts.append(f"{slot.name}={value}")
-    return ", ".join(parts)
+            parts[slot.name] = value
+    return parts
+
+
+def takes_by_position(function: Any, names: list[str]) -> bool:
+    """Whether a function has just these parameters first, in this order; decorated ones may expect keywords."""
+    if type(function) is not FunctionType or hasattr(function, "__wrapped__") or hasattr(function, "__signature__"):
+        return False
+    code = function.__code__
+    return list(code.co_varnames[: code.co_argcount][: len(names)]) == names
 
 
 def context(draft: Draft, call: Call, kind: Any, annotation: Any) -> str | None:
@@ -113,6 +135,26 @@ def _emit_open(draft: Draft, call: Call, result: str | None, made: str) -> None:
     draft.text.line(f"opened = {made}")
     draft.text.line(_assigned(result, "await opened.__anext__()"))
     draft.text.line(f"{exits}.append(opened)")
+
+
+def emit_leave(draft: Draft, exits: str) -> None:
+    """Write the closing of what is open, last opened first, after a good end.
+
+    Args:
+        exits: The list that holds it: "exits", or "closing" for dependencies of scope "function".
+    """
+    is_early = exits == "closing"
+    opened = [
+        step.call for step in draft.solves if stays_open(step.call) and (step.call.scope == "function") is is_early
+    ]
+    is_form = draft.plan.body is not None and draft.plan.body.kind == "form"
+    if (is_form and not is_early) or not all(is_simple_generator(call) for call in opened):
+        draft.text.line(f"await {draft.constant('leave', leave)}({exits})")
+        return
+    for call in reversed(opened):
+        draft.text.comment(f"close {name_of(call)}")
+        with draft.text.block(f"async for _ in {exits}.pop():"):
+            draft.text.line(f"raise {draft.constant('not_stopped', not_stopped)}()")
 
 
 def _assigned(result: str | None, expression: str) -> str:

@@ -5,12 +5,14 @@ A draft knows the plan, the text so far, and which variable holds what.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from slipstream._engine.abc import Face
 from slipstream._engine.codegen.writer import Writer
 from slipstream._engine.plan.describe import name_of
 from slipstream._engine.plan.fields import ModelField
+from slipstream._engine.plan.json_mode import is_json_safe
 from slipstream._engine.plan.model import Again, Call, Plan, Solve, Take
 from slipstream._engine.signature.kinds import may_hold_scopes
 from slipstream._engine.signature.model import Origin
@@ -22,7 +24,7 @@ RESERVED = frozenset(
         "scope", "receive", "send", "handle", "errors", "exits", "closing", "sent", "exc", "wrong", "given", "raw",
         "body", "content_type", "form", "query", "query_lists", "headers", "header_lists", "cookies", "path_params",
         "request", "websocket", "response", "background", "opened", "place", "shield", "result", "payload", "length",
-        "start", "end",
+        "start", "end", "reply", "_",
     }
 )  # fmt: skip
 """Locals of the handler's own; a user's parameter of such a name gets a number."""
@@ -33,6 +35,7 @@ class Draft:
     """One handler in the making.
 
     `fallible` says that an error may already have been noted where the text has come to;
+    `is_direct` says that the server hands over the whole body and takes whole responses;
     `variables` maps (call, parameter) and `results` a call to the local that holds it.
     """
 
@@ -45,8 +48,7 @@ class Draft:
     failures: dict[int, str] = field(default_factory=dict)
     prepared: set[str] = field(default_factory=set)
     is_request_given: bool = False
-    is_body_fast: bool = False
-    is_body_taken: bool = False
+    is_direct: bool = False
     decode: Callable[..., Any] | None = None
     dump: Callable[..., bytes] | None = None
     observation: str | None = None
@@ -89,16 +91,18 @@ class Draft:
             "path": f"{verb} {mount}{root.path}",
         }
 
+    @cached_property
     def request_error(self) -> Callable[[list[Any], Any, Scope], Exception]:
-        """Make the function that raises what a request had wrong."""
+        """The function that makes the exception of a request with errors."""
 
         def refuse(errors: list[Any], body: Any, scope: Scope) -> Exception:
             return self.face.request_error(errors, None if body is UNSET else body, self.where(scope))
 
         return refuse
 
+    @cached_property
     def websocket_error(self) -> Callable[[list[Any], Scope], Exception]:
-        """Make the function that raises what a handshake had wrong."""
+        """The function that makes the exception of a handshake with errors."""
 
         def refuse(errors: list[Any], scope: Scope) -> Exception:
             return self.face.websocket_error(errors, self.where(scope))
@@ -109,10 +113,47 @@ class Draft:
         """Whether any call asks for one of these objects."""
         return any(kind in kinds for call in self.plan.calls for _, kind in call.contexts)
 
+    @cached_property
+    def fast_body(self) -> ModelField | None:
+        """The parameter that is the whole JSON body and may be validated straight from its bytes."""
+        body = self.plan.body
+        if self.observation is not None:
+            return None  # observers see the body as values, so it is parsed as such
+        if body is None or self.plan.protocol == "websocket" or body.kind != "json" or body.embed:
+            return None
+        if len(body.fields) != 1 or not is_json_safe(body.fields[0].checker.core_schema):
+            return None
+        return body.fields[0]
+
+    @property
+    def is_body_first(self) -> bool:
+        """Whether nothing is read before the parameter that is the whole body, so that its errors come first."""
+        first = self.plan.steps[0]
+        return isinstance(first, Take) and first.field is self.fast_body
+
     @property
     def has_errors(self) -> bool:
-        """Whether reading the request can fail at all."""
-        return any(isinstance(step, Take) and self.can_fail(step) for step in self.plan.steps)
+        """Whether errors have to be gathered, or can be raised where they are found."""
+        return bool(self.fallible_steps) and not self._raises_at_once
+
+    @cached_property
+    def _raises_at_once(self) -> bool:
+        """Whether one step alone can be wrong, is told of once, and nothing that does without it is called after it."""
+        if len(self.fallible_steps) != 1 or self.observation is not None:
+            return False
+        is_after = False
+        for step in self.plan.steps:
+            if isinstance(step, Again) and self.subtree_can_fail(step.first):
+                return False
+            if isinstance(step, Solve) and is_after and not self.subtree_can_fail(step.call):
+                return False
+            is_after = is_after or step is self.fallible_steps[0]
+        return True
+
+    @cached_property
+    def fallible_steps(self) -> list[Take]:
+        """Where a request can have an error."""
+        return [step for step in self.plan.steps if isinstance(step, Take) and self.can_fail(step)]
 
     def can_fail(self, step: Take) -> bool:
         """Whether a request can have an error there."""
@@ -151,6 +192,35 @@ class Draft:
         """Name an object for the text."""
         return self.text.constant(wish, value)
 
+    def wrong(self, errors: str) -> None:
+        """Write what is done about errors: they join the others, or are raised where there are no others.
+
+        Args:
+            errors: Expression of the list of them, which is not empty.
+        """
+        if self.has_errors:
+            self.text.line(f"errors += {errors}")
+        elif self.plan.protocol == "websocket":
+            self.text.line(f"raise {self.constant('websocket_error', self.websocket_error)}({errors}, scope)")
+        else:
+            refuse = self.constant("request_error", self.request_error)
+            self.text.line(f"raise {refuse}({errors}, {self.body_told}, scope)")
+
+    def perhaps_wrong(self) -> None:
+        """Write what is done about the list `wrong`, which may be empty."""
+        if self.has_errors:
+            self.text.line("errors += wrong")
+        else:
+            with self.text.block("if wrong:"):
+                self.wrong("wrong")
+
+    @property
+    def body_told(self) -> str:
+        """The local with the body as it was sent, for errors to show."""
+        if self.plan.body is None:
+            return "None"
+        return "form" if self.plan.body.kind == "form" else "body"
+
     def function(self, call: Call) -> str:
         """Name a user's callable: as it is called, unless a parameter took the name."""
         name = name_of(call)
@@ -188,6 +258,11 @@ def stays_open(call: Call) -> bool:
 def holds_scopes(call: Call) -> bool:
     """Whether a dependency may have a cancel scope of its own open where it yields; threads cannot have one."""
     return call.kind == "async_gen" and may_hold_scopes(call.call)
+
+
+def is_simple_generator(call: Call) -> bool:
+    """Whether an open dependency is an async generator and nothing more: no scope to shield, no place to give back."""
+    return call.kind == "async_gen" and call.limit is None and not holds_scopes(call)
 
 
 def is_plain_str(item: ModelField) -> bool:

@@ -13,7 +13,7 @@ from slipstream._engine.abc import Face
 from slipstream._engine.codegen.load import Source
 from slipstream._engine.codegen.writer import literal
 from slipstream._engine.emit.body import decoded, emit_absent_body, emit_read_body, emit_take_body, emit_take_form
-from slipstream._engine.emit.calls import arguments, emit_again, emit_solve, invocation, mark_before
+from slipstream._engine.emit.calls import arguments, emit_again, emit_leave, emit_solve, invocation, mark_before
 from slipstream._engine.emit.draft import Draft
 from slipstream._engine.emit.observed import (
     DEPENDENCIES,
@@ -28,17 +28,24 @@ from slipstream._engine.emit.reply import emit_result, emit_send
 from slipstream._engine.emit.values import emit_take
 from slipstream._engine.plan.describe import name_of
 from slipstream._engine.plan.model import Again, Call, Plan, Solve, Take
-from slipstream._engine.wire.cleanup import inner_failure, leave, open_failure, open_shield
+from slipstream._engine.wire.cleanup import inner_failure, open_failure, open_shield
 from slipstream._engine.wire.reply import blank_response
 
 FUNCTION = "handle"
 
 
-def emit_http(plan: Plan, face: Face, is_observed: bool = False) -> Source:
-    """Write the ASGI handler of a path operation: `await handle(scope, receive, send)`."""
-    draft = observed_draft(plan, face) if is_observed else Draft(plan, face)
+def emit_http(plan: Plan, face: Face, is_observed: bool = False, *, is_direct: bool = False) -> Source:
+    """Write the ASGI handler of a path operation: `await handle(scope, receive, send)`.
+
+    Args:
+        is_observed: Have it tell an `Observation` what it does.
+        is_direct: Make it `await handle(scope, receive, send, raw, reply)`, for a server that hands over the body, in
+            bytes, and a function `reply(status, headers, content)` that sends a whole response.
+    """
+    draft = observed_draft(plan, face) if is_observed else Draft(plan, face, is_direct=is_direct)
     text = draft.text
-    with text.block(f"async def {FUNCTION}(scope, receive, send):"):
+    more = ", raw, reply" if is_direct else ""
+    with text.block(f"async def {FUNCTION}(scope, receive, send{more}):"):
         _emit_lists(draft)
         if draft.has_exits:
             text.line("sent = False")
@@ -47,7 +54,7 @@ def emit_http(plan: Plan, face: Face, is_observed: bool = False) -> Source:
             _emit_closing(draft, lambda: _emit_core(draft))
             if draft.has_exits:
                 emit_send(draft, is_open=True)
-                text.line(f"await {draft.constant('leave', leave)}(exits)")
+                emit_leave(draft, "exits")
         _emit_except(draft)
         if not draft.has_exits:
             emit_send(draft, is_open=False)
@@ -93,7 +100,7 @@ def emit_websocket(plan: Plan, face: Face, is_observed: bool = False) -> Source:
             _emit_objects(draft)
             _emit_closing(draft, lambda: _emit_conversation(draft))
             if draft.has_exits:
-                text.line(f"await {draft.constant('leave', leave)}(exits)")
+                emit_leave(draft, "exits")
         _emit_except(draft)
     return _source(draft)
 
@@ -115,7 +122,7 @@ def _emit_lists(draft: Draft) -> None:
         draft.text.line("exits = []")
     if draft.has_closing:
         draft.text.line("closing = []")
-    if draft.keeps_raw:
+    if draft.keeps_raw and not draft.is_direct:
         draft.text.line("raw = None")
     if draft.makes_request:
         draft.text.line(f"request = {draft.constant('Request', Request)}(scope, receive, send)")
@@ -141,7 +148,7 @@ def _emit_closing(draft: Draft, emit: Callable[[], None]) -> None:
     text = draft.text
     with text.block("try:"):
         emit()
-        text.line(f"await {draft.constant('leave', leave)}(closing)")
+        emit_leave(draft, "closing")
     with text.block("except BaseException as exc:"):
         fail = draft.constant("fail_closing", inner_failure(draft.face.swallowed_error))
         text.line(f"raise await {fail}(closing, exc)")
@@ -175,8 +182,8 @@ def _emit_core(draft: Draft, *, as_object: bool = False) -> None:
     with operation(draft, DEPENDENCIES):
         _emit_steps(draft)
         if draft.has_errors:
-            refuse = draft.constant("request_error", draft.request_error())
-            body = "None" if draft.plan.body is None else _body_again(draft)
+            refuse = draft.constant("request_error", draft.request_error)
+            body = _body_again(draft)
             with draft.text.block("if errors:"):
                 emit_refused(draft)
                 draft.text.line(f"raise {refuse}(errors, {body}, scope)")
@@ -186,14 +193,9 @@ def _emit_core(draft: Draft, *, as_object: bool = False) -> None:
 
 def _body_again(draft: Draft) -> str:
     """The parsed body, for the exception to show; parsed now if its model was made from bytes."""
-    plan = draft.plan.body
-    if plan is not None and plan.kind == "form":
-        return "form"
-    takes = [step for step in draft.plan.steps if isinstance(step, Take) and draft.can_fail(step)]
-    is_parsed = draft.is_body_taken and len(takes) == 1
-    if plan is None or not draft.is_body_fast or is_parsed:
-        return "body"
-    return decoded(draft, plan)
+    if draft.plan.body is None or draft.fast_body is None:
+        return draft.body_told
+    return decoded(draft, draft.plan.body)
 
 
 def _emit_conversation(draft: Draft) -> None:
@@ -201,7 +203,7 @@ def _emit_conversation(draft: Draft) -> None:
     with operation(draft, DEPENDENCIES):
         _emit_steps(draft)
         if draft.has_errors:
-            refuse = draft.constant("websocket_error", draft.websocket_error())
+            refuse = draft.constant("websocket_error", draft.websocket_error)
             with text.block("if errors:"):
                 emit_refused(draft)
                 text.line(f"raise {refuse}(errors, scope)")

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, nullcontext
 
 from slipstream._engine.abc import Face, Observation
 from slipstream._engine.codegen.writer import literal
-from slipstream._engine.emit.calls import arguments
+from slipstream._engine.emit.calls import by_keyword, named_arguments
 from slipstream._engine.emit.draft import Draft
 from slipstream._engine.plan.body import form_models
 from slipstream._engine.plan.flatten import param_model, request_names
@@ -74,7 +74,8 @@ def emit_refused(draft: Draft) -> None:
 def emit_solved(draft: Draft) -> None:
     """Write the endpoint's arguments."""
     if draft.observation is not None:
-        draft.text.line(f"{draft.observation}.solved(dict({arguments(draft, draft.plan.root)}))")
+        given = by_keyword(named_arguments(draft, draft.plan.root))
+        draft.text.line(f"{draft.observation}.solved(dict({given}))")
 
 
 def _arguments(draft: Draft) -> list[Argument]:

@@ -228,8 +228,16 @@ def _emit_messages(draft: Draft, is_open: bool) -> None:
         if has_body(status):
             text.line('length = (b"content-length", b"%d" % len(payload))')
             headers = f"length, {json_type}"
+            if draft.is_direct:
+                text.line(f"reply({status}, [{headers}], payload)")
+                _emit_background(draft)
+                return
         text.line(f'await send({{"type": "http.response.start", "status": {status}, "headers": [{headers}]}})')
         content = "payload" if has_body(status) else 'b""'
         text.line(f'await send({{"type": "http.response.body", "body": {content}}})')
+    _emit_background(draft)
+
+
+def _emit_background(draft: Draft) -> None:
     if draft.uses("background"):
-        text.line("await background()")
+        draft.text.line("await background()")

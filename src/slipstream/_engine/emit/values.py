@@ -83,7 +83,7 @@ def _emit_simple(draft: Draft, step: Take, variable: str) -> None:
     with text.block(f"if {target} is None:"):
         if default is None:
             draft.fallible = True
-            text.line(f"errors.append({draft.constant('missing', missing)}({literal((step.source, key))}))")
+            draft.wrong(f"[{draft.constant('missing', missing)}({literal((step.source, key))})]")
         elif default != "None" or not is_str:
             text.line(f"{variable} = {default}")
     decoded = f'{target}.decode("latin-1")' if step.source == "header" else target
@@ -102,7 +102,7 @@ def _emit_check(draft: Draft, step: Take, variable: str, found: str, key: str) -
     with text.block("try:"):
         text.line(f"{variable} = {check}({found})")
     with text.block(f"except {draft.constant('ValidationError', ValidationError)} as wrong:"):
-        text.line(f"errors += {draft.constant('located', located)}(wrong, {literal((step.source, key))})")
+        draft.wrong(f"{draft.constant('located', located)}(wrong, {literal((step.source, key))})")
 
 
 def _key(source: str, key: str) -> str:
@@ -149,7 +149,7 @@ def _emit_taker(draft: Draft, step: Take, variable: str) -> None:
     take = draft.constant(f"take_{step.field.name}", make_taker(step.field, step.source))
     place = _place(draft, step.source, rich=True)
     draft.text.line(f"{variable}, wrong = {take}({place})")
-    draft.text.line("errors += wrong")
+    draft.perhaps_wrong()
 
 
 def make_taker(item: ModelField, source: str) -> Any:

@@ -13,108 +13,93 @@ from starlette.responses import PlainTextResponse, RedirectResponse
 
 from slipstream._engine.entry.guard import HANDLERS, HandlerPair
 from slipstream._engine.router.table import Found, Miss, Table
-from slipstream._engine.types import ASGIApp, Receive, Scope, Send
+from slipstream._engine.types import ASGIApp, DirectApp, Receive, Reply, Scope, Send
 
 
 class Target:
-    """What the table returns for one route: the route, its endpoint, and the handler of the moment.
+    """What serves a request: the route, its endpoint, and the handlers of the moment.
 
-    `handler` may be replaced while the application runs: a route starts with one that compiles.
+    Handlers may be replaced while the application runs: a route starts with ones that compile.
+
+    Args:
+        handler: The handler, as an ASGI app.
+        direct: The handler in the direct dialect; by default the ASGI app stands in its place.
     """
 
-    __slots__ = ("endpoint", "handler", "route")
+    __slots__ = ("direct", "endpoint", "handler", "route")
 
-    def __init__(self, route: Any, endpoint: Any, handler: ASGIApp) -> None:
+    def __init__(self, route: Any, endpoint: Any, handler: ASGIApp, direct: DirectApp | None = None) -> None:
         self.route = route
         self.endpoint = endpoint
         self.handler = handler
+        self.direct = direct or as_direct(handler)
 
+
+def as_direct(app: ASGIApp) -> DirectApp:
+    """Make an ASGI app fit for the direct dialect: it reads and sends for itself."""
+
+    async def serve(scope: Scope, receive: Receive, send: Send, raw: bytes, reply: Reply) -> None:
+        await app(scope, receive, send)
+
+    return serve
+
+
+Choose: TypeAlias = Callable[[Scope], Target]
+"""Says who serves a scope, having noted in it what that one may look for."""
 
 Fail: TypeAlias = Callable[[Exception, Scope, Receive, Send], Awaitable[None]]
 """Answers an exception that came out of the routes."""
 
 
-def make_dispatch(table: Table, default: ASGIApp) -> ASGIApp:
-    """Make the ASGI app that looks requests up and serves them.
+def make_chooser(table: Table, router: Any, handlers: HandlerPair | None = None) -> Choose:
+    """Make the function that looks a request up and says who serves it.
 
-    Args:
-        table: The routes.
-        default: Serves what no route does.
-    """
-    match, match_websocket = table.match, table.match_websocket
-
-    async def dispatch(scope: Scope, receive: Receive, send: Send) -> None:
-        path = get_route_path(scope) if scope.get("root_path") else scope["path"]
-        found = match(scope["method"], path) if scope["type"] == "http" else match_websocket(path)
-        if found is None:
-            await dispatch_miss(table, path, default, scope, receive, send)
-        else:
-            await enter(Found(*found), scope, receive, send)
-
-    async def dispatch_mixed(scope: Scope, receive: Receive, send: Send) -> None:
-        path = get_route_path(scope)
-        found = table.match_mixed(scope, path)
-        if found is None:
-            await dispatch_miss(table, path, default, scope, receive, send)
-        else:
-            await enter(found, scope, receive, send)
-
-    return dispatch_mixed if table.is_mixed else dispatch
-
-
-def make_entry(table: Table, router: Any, handlers: HandlerPair, fail: Fail) -> ASGIApp:
-    """Make the door of an application without middleware: `make_dispatch` and its guard in one function.
+    It is no coroutine: whoever awaits the handler that it names has one call less between itself and the endpoint.
 
     Args:
         table: The routes.
         router: Serves lifespans; its `default` serves what no route does.
-        handlers: The registered exception handlers, as foreign routes look for them in the scope.
-        fail: Answers exceptions.
+        handlers: The registered exception handlers, as foreign routes look for them in the scope; None leaves
+            those that are there.
     """
-    match, match_websocket = table.match, table.match_websocket
-    default = router.default
-    dispatch = make_dispatch(table, default)
+    finders, find_any, match_websocket = table.finders, table.find_any, table.match_websocket
+    lifespans = Target(router, None, router)
+    miss = Target(None, None, make_miss(table, router.default))
 
-    async def enter_directly(scope: Scope, receive: Receive, send: Send) -> None:
+    def choose(scope: Scope) -> Target:
         kind = scope["type"]
         if kind == "lifespan":
-            await router(scope, receive, send)
-            return
+            return lifespans
         if "router" not in scope:
             scope["router"] = router
-        scope[HANDLERS] = handlers
-        try:
-            path = get_route_path(scope) if scope.get("root_path") else scope["path"]
-            found = match(scope["method"], path) if kind == "http" else match_websocket(path)
-            if found is None:
-                await dispatch_miss(table, path, default, scope, receive, send)
-                return
-            target, params = found
-            outer = scope.get("path_params")
-            scope["path_params"] = {**outer, **params} if outer else params
-            scope["endpoint"] = target.endpoint
-            scope["route"] = target.route
-            await target.handler(scope, receive, send)
-        except Exception as exc:
-            await fail(exc, scope, receive, send)
+        if handlers is not None:
+            scope[HANDLERS] = handlers
+        path = get_route_path(scope) if scope.get("root_path") else scope["path"]
+        found = finders.get(scope["method"], find_any)(path) if kind == "http" else match_websocket(path)
+        if found is None:
+            return miss
+        target: Target
+        target, params = found
+        scope["path_params"] = {**scope["path_params"], **params} if "path_params" in scope else params
+        scope["endpoint"] = target.endpoint
+        scope["route"] = target.route
+        return target
 
-    async def enter_mixed(scope: Scope, receive: Receive, send: Send) -> None:
+    def choose_mixed(scope: Scope) -> Target:
         if scope["type"] == "lifespan":
-            await router(scope, receive, send)
-            return
+            return lifespans
         if "router" not in scope:
             scope["router"] = router
-        scope[HANDLERS] = handlers
-        try:
-            await dispatch(scope, receive, send)
-        except Exception as exc:
-            await fail(exc, scope, receive, send)
+        if handlers is not None:
+            scope[HANDLERS] = handlers
+        found = table.match_mixed(scope, get_route_path(scope))
+        return miss if found is None else enter(found, scope)
 
-    return enter_mixed if table.is_mixed else enter_directly
+    return choose_mixed if table.is_mixed else choose
 
 
-async def enter(found: Found, scope: Scope, receive: Receive, send: Send) -> None:
-    """Serve with a route that was found; one that decides by itself also says what it adds to the scope."""
+def enter(found: Found, scope: Scope) -> Target:
+    """Note in the scope what a route adds to it; one that decides by itself says what that is."""
     target: Target = found.value
     if found.child_scope is not None:
         scope.update(found.child_scope)
@@ -122,26 +107,35 @@ async def enter(found: Found, scope: Scope, receive: Receive, send: Send) -> Non
         scope["path_params"] = {**scope.get("path_params", {}), **found.params}
         scope["endpoint"] = target.endpoint
         scope["route"] = target.route
-    await target.handler(scope, receive, send)
+    return target
 
 
-async def dispatch_miss(table: Table, path: str, default: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer what no route serves in full."""
-    miss = table.miss(scope, path)
-    if miss.partial is not None:
-        await refuse_method(miss, scope, receive, send)
-    elif miss.redirect_path is not None:
-        url = URL(scope={**scope, "path": miss.redirect_path})
-        await RedirectResponse(url=str(url))(scope, receive, send)
-    else:
-        await default(scope, receive, send)
+def make_miss(table: Table, default: ASGIApp) -> ASGIApp:
+    """Make the ASGI app that answers what no route serves in full.
+
+    Args:
+        table: The routes.
+        default: Serves what no route fits at all.
+    """
+
+    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+        miss = table.miss(scope, get_route_path(scope))
+        if miss.partial is not None:
+            await refuse_method(miss, scope, receive, send)
+        elif miss.redirect_path is not None:
+            url = URL(scope={**scope, "path": miss.redirect_path})
+            await RedirectResponse(url=str(url))(scope, receive, send)
+        else:
+            await default(scope, receive, send)
+
+    return serve
 
 
 async def refuse_method(miss: Miss, scope: Scope, receive: Receive, send: Send) -> None:
     """Answer 405, and which methods are allowed."""
     assert miss.partial is not None, "the caller looked"
     if not miss.allowed:
-        await enter(miss.partial, scope, receive, send)
+        await enter(miss.partial, scope).handler(scope, receive, send)
         return
     headers = {"Allow": ", ".join(miss.allowed)}
     if "app" in scope:

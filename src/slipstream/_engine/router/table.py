@@ -8,13 +8,16 @@ Sends no answer and changes no scope.
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from operator import attrgetter, itemgetter
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 from slipstream._engine.router.pattern import Pattern
 from slipstream._engine.router.tree import NEVER, Leaf, Tree
 from slipstream._engine.types import Scope
 
 Protocol = Literal["http", "websocket"]
+
+Find: TypeAlias = Callable[[str], tuple[Any, dict[str, Any]] | None]
+"""From a path to the value and the converted parameters of the route that serves it."""
 
 FULL = 2
 """The number of Starlette's `Match.FULL`."""
@@ -104,6 +107,9 @@ class Table:
             method: Tree(leaves[entry.rank] for entry in http if not entry.methods or method in entry.methods)
             for method in methods
         }
+        self.finders: dict[str, Find] = {method: tree.find for method, tree in self._by_method.items()}
+        """What `match` does, by method; for methods that are not there, `find_any`."""
+        self.find_any: Find = self._any_method.find
 
     @property
     def is_mixed(self) -> bool:
@@ -115,7 +121,7 @@ class Table:
 
         `path` is what follows the root path, decoded; `method` is in capitals. The parameters are a new dict.
         """
-        return self._by_method.get(method, self._any_method).find(path)
+        return self.finders.get(method, self.find_any)(path)
 
     def match_websocket(self, path: str) -> tuple[Any, dict[str, Any]] | None:
         """Return value and converted parameters of the route that serves a WebSocket; as `match` does."""

@@ -90,7 +90,7 @@ class ShieldedGenerator:
         except StopAsyncIteration:
             pass
         else:
-            raise RuntimeError("generator didn't stop")
+            raise not_stopped()
         finally:
             self.scope.shield = was
         await checkpoint_if_cancelled()
@@ -125,7 +125,12 @@ async def leave(exits: list[Any]) -> None:
             await opened.__anext__()
         except StopAsyncIteration:
             continue
-        raise RuntimeError("generator didn't stop")
+        raise not_stopped()
+
+
+def not_stopped() -> RuntimeError:
+    """Make the exception for a generator that yields a second time."""
+    return RuntimeError("generator didn't stop")
 
 
 async def unwind(exits: list[Any], exc: BaseException) -> BaseException | None:

@@ -11,30 +11,11 @@ from starlette.responses import Response
 
 from slipstream._engine.types import ErrorDetail, Message, Receive, Scope, Send
 from slipstream._engine.wire.errors import located
+from slipstream._engine.wire.plain import is_plain
 from slipstream._engine.wire.watch import RESPONSE_STARTED, Watch
 
 _text = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 _ascii_text = json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators=(",", ":")).encode
-_ATOMS = frozenset({str, int, bool, type(None)})
-
-
-def is_plain(value: Any) -> bool:
-    """Whether a value is made of str, int, bool, None and exact dicts and lists of them.
-
-    For these, Pydantic's writer and `json` give the same bytes and `jsonable_encoder` changes nothing
-    (it drops keys that begin with "_sa", so they are not plain; floats are written differently).
-    """
-    kind = type(value)
-    if kind is dict:
-        for key, item in value.items():
-            if type(key) is not str or key[:3] == "_sa":
-                return False
-            if type(item) not in _ATOMS and not is_plain(item):
-                return False
-        return True
-    if kind is list:
-        return _ATOMS.issuperset(map(type, value)) or all(map(is_plain, value))
-    return kind in _ATOMS
 
 
 def plain_encoder(jsonable: Callable[[Any], Any]) -> Callable[[Any], bytes]:
@@ -45,11 +26,11 @@ def plain_encoder(jsonable: Callable[[Any], Any]) -> Callable[[Any], bytes]:
     """
 
     def encode(value: Any) -> bytes:
-        if is_plain(value):
-            try:
+        try:
+            if is_plain(value):
                 return to_json(value)
-            except Exception:
-                pass
+        except Exception:
+            pass  # whatever is wrong with the value, the longer way tells it as FastAPI does
         return dump(jsonable(value))
 
     return encode

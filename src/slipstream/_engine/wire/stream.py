@@ -41,8 +41,9 @@ def item_dumper(
 async def each(generator: Any) -> AsyncGenerator[Any]:
     """Step through a generator of either kind, and close it; between steps, cancellation may strike."""
     if not hasattr(generator, "__anext__"):
-        async for item in iterate(generator):
-            yield item
+        async with aclosing(iterate(generator)) as items:
+            async for item in items:
+                yield item
         return
     try:
         async for item in generator:

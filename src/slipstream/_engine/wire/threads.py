@@ -1,6 +1,6 @@
 """Running what blocks in worker threads: calls, and generators that are `yield` dependencies."""
 
-from collections.abc import AsyncIterator, Callable, Generator
+from collections.abc import AsyncGenerator, Callable, Generator, Iterator
 from functools import partial
 from typing import Any, TypeVar
 
@@ -55,7 +55,13 @@ class ThreadGenerator:
             raise RuntimeError("generator didn't stop")
 
 
-async def iterate(generator: Generator[Any, Any, Any]) -> AsyncIterator[Any]:
-    """Step through a blocking generator from async code."""
-    while (value := await anyio.to_thread.run_sync(next, generator, _END)) is not _END:
-        yield value
+async def iterate(generator: Iterator[Any]) -> AsyncGenerator[Any]:
+    """Step through a blocking generator from async code, and close it if it is left before its end."""
+    try:
+        while (value := await anyio.to_thread.run_sync(next, generator, _END)) is not _END:
+            yield value
+    except BaseException:
+        if hasattr(generator, "close"):
+            with anyio.CancelScope(shield=True):
+                await anyio.to_thread.run_sync(generator.close)
+        raise
