@@ -30,7 +30,7 @@ def emit_http(plan: Plan, face: Face, *, is_direct: bool = False) -> Source:
 
     Args:
         is_direct: Make it `await handle(scope, receive, send, raw, reply)`, for a server that hands over the body, in
-            bytes, and a function `reply(status, headers, content)` that sends a whole response.
+            bytes, and a function `reply(status, headers, content)` that sends a whole response, its length with it.
     """
     draft = Draft(plan, face, is_direct=is_direct)
     text = draft.text
