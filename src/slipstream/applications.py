@@ -161,7 +161,7 @@ class FastAPI(Starlette):
             receive: Gives the body, for whoever reads it himself.
             send: Takes responses that are not in one piece.
             raw: The whole body.
-            reply: Takes the others, as `reply(status, headers, content)`.
+            reply: Takes the others, as `reply(status, headers, content)`; it adds the content-length.
         """
         scope["app"] = self
         if self._seen != version.number:

@@ -20,11 +20,11 @@ async def handle(scope, receive, send):
         # endpoint create_item (json_model.py:15)
         result = await create_item(item)
         if type(result) is Item:
-            payload = dump_result(result, by_alias=True)
+            payload = dump_result(result)
         elif isinstance(result, Response):
             payload = None
         else:
-            payload = dump_result(check_result(result), by_alias=True)
+            payload = dump_result(check_result(result))
     except Exception as exc:
         return await fail(exc, scope, receive, send, started=False, body=raw)
     # reply

@@ -7,7 +7,7 @@ async def handle(scope, receive, send):
         if isinstance(result, Response):
             payload = None
         else:
-            payload = dump_result(check_result(result), exclude=exclude, by_alias=False, exclude_unset=True)
+            payload = dump_result(check_result(result), exclude=exclude, exclude_unset=True)
     except Exception as exc:
         return await fail(exc, scope, receive, send, started=False)
     # reply

@@ -11,7 +11,7 @@ async def handle(scope, receive, send):
         exits.append(opened)
         # endpoint list_rows (yield_scope.py:19)
         result = await list_rows(group)
-        payload = None if isinstance(result, Response) else dump_result(check_result(result), by_alias=True)
+        payload = None if isinstance(result, Response) else dump_result(check_result(result))
         # reply
         if payload is None:
             await respond_open(result, scope, receive, send)

@@ -1,6 +1,6 @@
 """The engine's vocabulary: names for shapes that several floors share."""
 
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any, Literal, TypeAlias
 
 Scope: TypeAlias = MutableMapping[str, Any]
@@ -12,8 +12,8 @@ ASGIApp: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 Handler: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 """What generated source defines: serves one request (or one WebSocket) that the table matched."""
 
-Reply: TypeAlias = Callable[[int, list[tuple[bytes, bytes]], bytes], None]
-"""Sends a whole response at once: status, headers (a true content-length among them), content."""
+Reply: TypeAlias = Callable[[int, Sequence[tuple[bytes, bytes]], bytes], None]
+"""Sends a whole response at once: status, headers, content. It adds the content-length; it may trust the headers."""
 
 DirectApp: TypeAlias = Callable[[Scope, Receive, Send, bytes, Reply], Awaitable[None]]
 """Serves one request whose whole body is there; answers by `reply`, or by `send` as an ASGI app does.

@@ -51,6 +51,10 @@ class Observer:
         self._signals: Any = None
         self._has_served = False
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Observer":
+        """A copy of an application is observed by the same providers, which cannot be copied."""
+        return Observer(memo.get(id(self._app), self._app), self.settings)
+
     @property
     def is_heard(self) -> bool:
         """Whether the application was observed when that was last decided."""
@@ -109,7 +113,7 @@ class Observer:
         return self.settings.may_be_heard and not self._is_observed_by_others()
 
     def _are_signals_heard(self) -> bool:
-        # Imported when somebody may listen: OpenTelemetry takes as long as half of all else at an application's start.
+        # Imported when somebody may listen: OpenTelemetry takes tens of milliseconds.
         from slipstream.telemetry._signals import Signals  # noqa: PLC0415 - see above
 
         if self._signals is None:

@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import socket
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +93,7 @@ def command(
         port=port,
         reload=reload,
         workers=workers,
+        http=http_protocol(),
         ssl_certfile=ssl_certfile,
         ssl_keyfile=ssl_keyfile,
         **options,
@@ -127,6 +129,11 @@ def address_complaint(host: str, port: int) -> str | None:
     if problem.errno == errno.EADDRNOTAVAIL:
         return f"{host} is no address of this machine\n  write --host 127.0.0.1, or --host 0.0.0.0 for all"
     return f"cannot listen on {host}, port {port}: {problem}"
+
+
+def http_protocol() -> str:
+    """Name the protocol class for uvicorn: ours, which has a short cut to compiled handlers, where httptools is there."""
+    return "slipstream.server:HTTPProtocol" if find_spec("httptools") else "auto"
 
 
 def _watched(target: str | None, name: str | None) -> list[str]:

@@ -40,7 +40,7 @@ def emit_http(plan: Plan, face: Face, is_observed: bool = False, *, is_direct: b
     Args:
         is_observed: Have it tell an `Observation` what it does.
         is_direct: Make it `await handle(scope, receive, send, raw, reply)`, for a server that hands over the body, in
-            bytes, and a function `reply(status, headers, content)` that sends a whole response.
+            bytes, and a function `reply(status, headers, content)` that sends a whole response, its length with it.
     """
     draft = observed_draft(plan, face) if is_observed else Draft(plan, face, is_direct=is_direct)
     text = draft.text

@@ -13,6 +13,7 @@ from starlette.responses import Response
 from slipstream._engine.emit.calls import arguments, invocation
 from slipstream._engine.emit.draft import Draft
 from slipstream._engine.emit.observed import ENDPOINT, SERIALIZATION, operation
+from slipstream._engine.plan.aliases import has_aliases
 from slipstream._engine.plan.describe import name_of
 from slipstream._engine.plan.fields import ModelField
 from slipstream._engine.wire.reply import (
@@ -136,10 +137,13 @@ def _dump(draft: Draft) -> tuple[str, str]:
 
 
 def _said(draft: Draft) -> dict[str, Any]:
-    """The options of dumping that differ from Pydantic's own defaults."""
-    options = draft.plan.reply.dump_options
+    """The options of dumping that make a difference; aliases do where there are any."""
+    item, options = draft.plan.reply.field, draft.plan.reply.dump_options
+    is_named = item is not None and not has_aliases(item.checker.core_schema)
     return {
-        key: value for key, value in options.items() if (value is not None and value is not False) or key == "by_alias"
+        key: value
+        for key, value in options.items()
+        if (not is_named if key == "by_alias" else value is not None and value is not False)
     }
 
 
@@ -225,13 +229,13 @@ def _emit_messages(draft: Draft, is_open: bool) -> None:
     else:
         json_type = draft.constant("JSON_TYPE", JSON_TYPE)
         headers = json_type
+        if has_body(status) and draft.is_direct:
+            text.line(f"reply({status}, ({json_type},), payload)")
+            _emit_background(draft)
+            return
         if has_body(status):
             text.line('length = (b"content-length", b"%d" % len(payload))')
             headers = f"length, {json_type}"
-            if draft.is_direct:
-                text.line(f"reply({status}, [{headers}], payload)")
-                _emit_background(draft)
-                return
         text.line(f'await send({{"type": "http.response.start", "status": {status}, "headers": [{headers}]}})')
         content = "payload" if has_body(status) else 'b""'
         text.line(f'await send({{"type": "http.response.body", "body": {content}}})')

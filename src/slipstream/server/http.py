@@ -1,0 +1,106 @@
+"""uvicorn's HTTP protocol, with requests and responses in one piece handed over as such.
+
+Most requests have come as a whole by the time their task starts, and most responses are made as a whole. Such a pair
+goes through without ASGI's messages: the application gets the body, and what it replies is written at once, head and
+content together. Everything else (a body that is still coming, streams, middleware, applications of other kinds)
+takes uvicorn's own way. Parsing, time-outs, flow control, pipelining and shutdown are uvicorn's throughout.
+"""
+
+from collections.abc import Sequence
+from copy import copy
+from functools import partial
+from typing import Any
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.utils import get_client_addr, get_path_with_query_string
+
+from slipstream.applications import FastAPI
+
+Headers = Sequence[tuple[bytes, bytes]]
+
+_MOST_JOINED = 65536
+"""Longest content, in bytes, that is copied to stand behind its head."""
+
+_FRAMING = frozenset({b"connection", b"content-length", b"transfer-encoding"})
+"""Headers that say where a response ends; who sets one for all responses has uvicorn read it."""
+
+
+class HTTPProtocol(HttpToolsProtocol):
+    """The protocol class to give to uvicorn: `uvicorn.run(app, http=HTTPProtocol)`."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not any(name.lower() in _FRAMING for name, _ in self.server_state.default_headers):
+            self.app = shortened(self.app)
+
+
+def shortened(app: Any) -> Any:
+    """Put the short cut into an application that has one; any other comes back as it is."""
+    if type(app) is ProxyHeadersMiddleware:  # it changes the scope and hands on the rest
+        inner = shortened(app.app)
+        if inner is not app.app:
+            app = copy(app)
+            app.app = inner
+    elif isinstance(app, FastAPI) and type(app).__call__ is FastAPI.__call__:
+        return ShortCut(app)
+    return app
+
+
+class ShortCut:
+    """An ASGI app that serves a request in one piece, where it has come in one piece.
+
+    Args:
+        app: The application.
+    """
+
+    def __init__(self, app: FastAPI) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request of uvicorn's."""
+        cycle: RequestResponseCycle = receive.__self__  # type: ignore[attr-defined]  # it is a method of the cycle
+        if cycle.more_body or cycle.flow.write_paused:
+            await self.app(scope, receive, send)
+        else:
+            await self.app.serve_direct(scope, receive, send, bytes(cycle.body), partial(reply, cycle))
+
+
+def reply(cycle: RequestResponseCycle, status: int, headers: Headers, content: bytes) -> None:
+    """Write a whole response, as `cycle.send` would with two messages.
+
+    Args:
+        cycle: The request that is answered.
+        status: One that has content: not 1xx, 204, 304.
+        headers: Trusted headers, none about framing.
+        content: The whole content.
+    """
+    if cycle.disconnected:
+        return
+    scope = cycle.scope
+    cycle.response_started = True
+    if cycle.access_log:
+        where, version = get_path_with_query_string(scope), scope["http_version"]
+        cycle.access_logger.info(
+            '%s - "%s %s HTTP/%s" %d', get_client_addr(scope), scope["method"], where, version, status
+        )
+    parts = [STATUS_LINE[status]]
+    for name, value in (*cycle.default_headers, *headers):
+        parts += (name, b": ", value, b"\r\n")
+    if not cycle.keep_alive:
+        parts.append(b"connection: close\r\n")
+    parts.append(b"content-length: %d\r\n\r\n" % len(content))
+    if scope["method"] == "HEAD":
+        content = b""
+    if len(content) <= _MOST_JOINED:
+        parts.append(content)
+        cycle.transport.write(b"".join(parts))
+    else:
+        cycle.transport.write(b"".join(parts))
+        cycle.transport.write(content)
+    cycle.response_complete = True
+    cycle.message_event.set()
+    if not cycle.keep_alive:
+        cycle.transport.close()
+    cycle.on_response()
