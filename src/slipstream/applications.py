@@ -179,7 +179,8 @@ class FastAPI(Starlette):
         seen, stack = version.number, self.middleware_stack
         if Starlette.__call__ is not _STARLETTES_OWN:
             stack = partial(Starlette.__call__, self)
-        self._choose, self._fail = door_of(self.observer.around(stack), self.root_path)
+        choose, self._fail = door_of(self.observer.around(stack), self.root_path)
+        self._choose = self.observer.door(choose)
         self._seen = seen
 
     def openapi(self) -> dict[str, Any]:

@@ -39,7 +39,7 @@ async def handle(scope, receive, send):
             payload = None
         else:
             with observed.operation("fastapi.serialization"):
-                payload = dump_result(check_result(result), by_alias=True)
+                payload = dump_result(check_result(result))
         # reply
         if payload is None:
             await respond_open(result, scope, receive, send, background)

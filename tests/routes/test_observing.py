@@ -1,7 +1,6 @@
 """When it is decided whether anybody observes, and that it costs nothing where nobody does."""
 
 import asyncio
-import copy
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -262,15 +261,6 @@ def test_routes_and_overrides_may_change_while_observed(recorder: Recorder) -> N
     assert TestClient(app).post("/late").status_code == 405
     assert TestClient(app).get("/late/", follow_redirects=False).status_code == 307
     assert recorder.names[-2:] == ["POST /late", "GET /late"]
-
-
-def test_a_copy_of_an_application_is_observed_by_the_same_providers(recorder: Recorder) -> None:
-    """Tests copy applications before they change them; providers hold locks and threads."""
-    app = shop(telemetry={"tracer_provider": recorder.provider})
-
-    serve(copy.deepcopy(app))
-
-    assert recorder.names[-1] == "GET /items/{item_id}"
 
 
 def test_a_server_that_hands_over_whole_requests_is_observed_too(recorder: Recorder) -> None:

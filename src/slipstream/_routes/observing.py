@@ -14,6 +14,7 @@ from weakref import WeakSet
 from starlette._utils import get_route_path
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from slipstream._engine.entry.asgi import Choose, Target
 from slipstream._engine.router.table import Miss, Table
 from slipstream._routes.changes import version
 from slipstream.background import BackgroundTasks
@@ -51,10 +52,6 @@ class Observer:
         self._signals: Any = None
         self._has_served = False
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> "Observer":
-        """A copy of an application is observed by the same providers, which cannot be copied."""
-        return Observer(memo.get(id(self._app), self._app), self.settings)
-
     @property
     def is_heard(self) -> bool:
         """Whether the application was observed when that was last decided."""
@@ -65,37 +62,33 @@ class Observer:
         """Whether requests are, or are going to be, observed, as far as one can tell before the first of them."""
         return self.is_heard or (self.settings.names_provider and not self._is_observed_by_others())
 
-    def around(self, serve: ASGIApp) -> ASGIApp:
-        """Put the telemetry around what serves; nothing where nobody listens.
+    def around(self, stack: ASGIApp) -> ASGIApp:
+        """Put the telemetry around what serves; nothing where nobody listens."""
+        if not self.is_heard:
+            return stack
+        from slipstream.telemetry._layer import TelemetryLayer  # noqa: PLC0415 - imports OpenTelemetry
+
+        return TelemetryLayer(stack, self._signals)
+
+    def door(self, choose: Choose) -> Choose:
+        """Return what chooses who serves a scope: `choose` itself, as soon as it is known whether anybody listens.
 
         Until the first request, nobody can know: start-up may set providers.
         """
-        if self.settings.is_silent:
-            return serve
-        if not self._has_served:
-            return partial(self._serve_first, serve)
-        if self.is_heard:
-            from slipstream.telemetry._layer import TelemetryLayer  # noqa: PLC0415 - imports OpenTelemetry
+        if self.settings.is_silent or (self._has_served and not self.settings.auto_configure):
+            return choose
 
-            serve = TelemetryLayer(serve, self._signals)
-        return partial(self._serve_configured, serve) if self.settings.auto_configure else serve
+        def decide_and_choose(scope: Scope) -> Target:
+            if scope["type"] == "lifespan":
+                return Target(None, None, partial(self._serve_lifespan, choose(scope).handler))
+            if self._has_served:
+                return choose(scope)
+            self._has_served = True
+            self._app._refresh()
+            chosen: Target = self._app._choose(scope)
+            return chosen
 
-    async def _serve_first(self, serve: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve start-up and shut-down; decide when the first request comes, and step aside."""
-        if scope["type"] == "lifespan":
-            await self._serve_lifespan(serve, scope, receive, send)
-            return
-        self._has_served = True
-        self._app._refresh()
-        # An exception goes on to the application, which answers it in the way that holds from now on.
-        await self._app._choose(scope).handler(scope, receive, send)
-
-    async def _serve_configured(self, serve: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve where start-up and shut-down are our business too."""
-        if scope["type"] == "lifespan":
-            await self._serve_lifespan(serve, scope, receive, send)
-        else:
-            await serve(scope, receive, send)
+        return decide_and_choose
 
     async def _serve_lifespan(self, serve: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
         await _runtime.lifespan(config=self.settings, app=serve, scope=scope, receive=receive, send=send)

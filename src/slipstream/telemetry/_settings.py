@@ -53,10 +53,6 @@ class Settings:
             )
         return cls(**given)
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> "Settings":
-        """Copies of an application share its providers."""
-        return self
-
     @property
     def is_silent(self) -> bool:
         """Whether nothing at all is to be recorded."""
