@@ -368,3 +368,83 @@ def test_the_scope_is_left_as_it_was(heard: Heard) -> None:
     client(app).get("/")
 
     assert not [key for key in kept[0] if "telemetry" in key]
+
+
+class Flaky:
+    """A tracer of the SDK, but for the spans of one operation.
+
+    Args:
+        tracer: The tracer.
+        operation: Name of the operation.
+        fails: What raises: "start" or "end" of its span.
+    """
+
+    def __init__(self, tracer: Any, operation: str, fails: str) -> None:
+        self.tracer, self.operation, self.fails = tracer, operation, fails
+
+    def start_span(self, name: str, *args: Any, **more: Any) -> Any:
+        if name == self.operation and self.fails == "start":
+            raise RuntimeError("start")
+        span = self.tracer.start_span(name, *args, **more)
+        if name == self.operation:
+            span.end = self.refuse
+        return span
+
+    def refuse(self) -> None:
+        raise RuntimeError("end")
+
+
+@pytest.mark.parametrize("fails", ["start", "end"])
+@pytest.mark.parametrize("operation", ["fastapi.dependencies", "fastapi.endpoint", "fastapi.serialization"])
+def test_an_operation_that_cannot_be_recorded_is_done_all_the_same(
+    heard: Heard, monkeypatch: pytest.MonkeyPatch, operation: str, fails: str
+) -> None:
+    """And what comes after it is recorded in its place below the request."""
+    get_tracer = heard.tracer_provider.get_tracer
+    monkeypatch.setattr(
+        heard.tracer_provider, "get_tracer", lambda *args, **more: Flaky(get_tracer(*args, **more), operation, fails)
+    )
+
+    assert client(shop(heard)).get("/items/3").json() == {"item_id": 3}
+
+    expected = {"fastapi.dependencies", "fastapi.endpoint", "fastapi.serialization", "GET /items/{item_id}"}
+    assert set(heard.names) == expected - {operation}
+    assert {span.parent.span_id for span in heard.spans if span.parent} == {heard.spans[-1].context.span_id}
+
+
+def test_an_operation_that_fails_says_with_what(heard: Heard) -> None:
+    """Which of them it was is the question that operations answer."""
+    client(shop(heard)).get("/crash")
+
+    failed = [span for span in heard.spans if span.status.status_code == StatusCode.ERROR]
+    assert [span.name for span in failed] == ["fastapi.endpoint", "GET /crash"]
+    assert [span.attributes["error.type"] for span in failed if span.attributes] == ["ValueError", "ValueError"]
+
+
+def test_a_task_that_outlives_its_request_changes_nothing(heard: Heard) -> None:
+    """It still has the request's context, in which nothing is known any more."""
+    app = FastAPI(telemetry=heard.config())
+    released = asyncio.Event()
+    late: list[Any] = []
+
+    async def linger() -> None:
+        await released.wait()
+        late.append(get_telemetry_data())
+
+    tasks: list[Any] = []
+
+    @app.get("/")
+    async def endpoint() -> None:
+        tasks.append(asyncio.create_task(linger()))
+
+    async def nothing(*args: Any) -> Any:
+        return {"type": "http.request"}
+
+    async def outlive() -> None:
+        await app({"type": "http", "method": "GET", "path": "/", "query_string": b"", "headers": []}, nothing, nothing)
+        released.set()
+        await tasks[0]
+
+    asyncio.run(outlive())
+
+    assert late == [None]
