@@ -103,7 +103,7 @@ _ALWAYS: frozenset[tuple[str, ...]] = frozenset()
 
 
 def _places(draft: Draft, step: Take) -> frozenset[tuple[str, ...]]:
-    """How a `loc` of a parameter's errors may begin; nothing for the one that is the whole body, None where it is wrong."""
+    """How a `loc` of a parameter's errors may begin; nothing for one that is the whole body: it is told as None."""
     body = draft.plan.body
     if step.source == "body" and body is not None and not body.embed and len(body.fields) == 1:
         return _ALWAYS if body.kind == "json" or form_models(step.field) else frozenset({("body", step.field.alias)})
