@@ -122,7 +122,7 @@ class FastAPI(Starlette):
         )
         self.user_middleware: list[Middleware] = list(given.middleware or [])
         self.middleware_stack = None
-        self._choose, self._fail = door_of(self.router)
+        self._choose, self._choose_direct, self._fail = door_of(self.router)
         self._seen = -1
         self.setup()
 
@@ -167,9 +167,15 @@ class FastAPI(Starlette):
         if self._seen != version.number:
             self._refresh()
         try:
-            await self._choose(scope).direct(scope, receive, send, raw, reply)
+            await self._choose_direct(scope).direct(scope, receive, send, raw, reply)
         except Exception as exc:
+            self.complete_scope(scope)
             await self._fail(exc, scope, receive, send)
+
+    def complete_scope(self, scope: Scope) -> None:
+        """Note in a scope that came by `serve_direct` what any other has: route, endpoint, router, handlers."""
+        if "route" not in scope:
+            self._choose(scope)
 
     def _refresh(self) -> None:
         """Look at what has changed: routes, handlers, the stack, around which packages put their own layers."""
@@ -179,8 +185,8 @@ class FastAPI(Starlette):
         seen, stack = version.number, self.middleware_stack
         if Starlette.__call__ is not _STARLETTES_OWN:
             stack = partial(Starlette.__call__, self)
-        choose, self._fail = door_of(self.observer.around(stack), self.root_path)
-        self._choose = self.observer.door(choose)
+        door = self.observer.door(door_of(self.observer.around(stack), self.root_path))
+        self._choose, self._choose_direct, self._fail = door
         self._seen = seen
 
     def openapi(self) -> dict[str, Any]:

@@ -146,9 +146,9 @@ class PlannedRoute(BaseRoute):
             return handler
         return choosing(self, handler, lambda: self._compiler.compiled(overrides, is_observed=True).handler)
 
-    def direct_handler(self) -> DirectApp:
-        """Return what serves the route now in the direct dialect: for servers that have the whole body at hand."""
-        return as_direct(self.handler())
+    def direct_handler(self) -> tuple[DirectApp, bool]:
+        """Return what serves the route now in the direct dialect, and whether it shows the scope to anybody."""
+        return as_direct(self.handler()), True
 
     @by_pattern
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
@@ -297,11 +297,12 @@ class APIRoute(PlannedRoute, routing.Route):  # type: ignore[override]  # path_r
             return telling(self, self._wrapped) if is_observing() else self._wrapped
         return limited(super()._own_handler(provider), self.max_body_size)
 
-    def direct_handler(self) -> DirectApp:
-        """Return what serves the route now in the direct dialect; with a function around it, that is the ASGI app."""
+    def direct_handler(self) -> tuple[DirectApp, bool]:
+        """Do as `PlannedRoute.direct_handler`; with a function of the user's around it, it is the ASGI app."""
         if self._app is not None or self._dialect == "request" or self.max_body_size is not None:
             return super().direct_handler()
-        return self._compiler.compiled(overrides_of(self.dependency_overrides_provider), "direct").handler
+        compiled = self._compiler.compiled(overrides_of(self.dependency_overrides_provider), "direct")
+        return compiled.handler, compiled.plan.shows_scope
 
     @cached_property
     def _wrapped(self) -> ASGIApp:

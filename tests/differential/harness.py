@@ -107,6 +107,8 @@ class Side:
     module: ModuleType
     error: Exception | None = None
     host: bytes = b"testserver"
+    is_direct: bool = False
+    """Whether requests in one piece come by the direct door."""
 
     @property
     def app(self) -> Any:
@@ -140,9 +142,18 @@ class Side:
             if message["type"] == "http.response.body" and not message.get("more_body", False):
                 done.set()
 
+        def reply(status: int, headers: Any, content: bytes) -> None:
+            length = (b"content-length", b"%d" % len(content))
+            messages.append({"type": "http.response.start", "status": status, "headers": [length, *headers]})
+            messages.append({"type": "http.response.body", "body": content})
+            done.set()
+
         raised = None
         try:
-            await self.app(scope_of(sent, self.host), receive, send)
+            if self.is_direct and len(sent.chunks) == 1 and not sent.leaves and hasattr(self.app, "serve_direct"):
+                await self.app.serve_direct(scope_of(sent, self.host), receive, send, sent.chunks[0], reply)
+            else:
+                await self.app(scope_of(sent, self.host), receive, send)
         except Exception as exc:
             raised = told(exc)
         done.set()
@@ -319,7 +330,7 @@ def load(source: str, framework: str) -> Side:
 
 @dataclass
 class Pair:
-    """One source under both frameworks.
+    """One source under both frameworks, under slipstream by either door.
 
     Args:
         source: Python that says `from fastapi import …` and makes `app`.
@@ -330,11 +341,18 @@ class Pair:
     differences: tuple[Difference, ...] = ()
     theirs: Side = field(init=False)
     ours: Side = field(init=False)
+    direct: Side = field(init=False)
 
     def __post_init__(self) -> None:
+        self.direct = replace(load(self.source, FRAMEWORKS[1]), is_direct=True)
         self.theirs, self.ours = (load(self.source, framework) for framework in FRAMEWORKS)
         if (self.theirs.error is None) != (self.ours.error is None):
             self._differ("definition", self.theirs.error or "works", self.ours.error or "works")
+
+    @property
+    def sides(self) -> tuple[Side, Side, Side]:
+        """Every application made of the source."""
+        return self.theirs, self.ours, self.direct
 
     @property
     def shown(self) -> str:
@@ -359,6 +377,9 @@ class Pair:
         theirs, ours = self.theirs.request(sent), self.ours.request(sent)
         if theirs != ours and not self._settled(theirs, ours):
             self._differ(sent, theirs, ours)
+        direct = self.direct.request(sent)
+        if direct != ours and not self._settled(ours, direct):
+            raise AssertionError(f"\n{self.shown}\n--- {sent}\n--- asgi\n{ours!r}\n--- direct\n{direct!r}\n")
         return ours
 
     def get(self, path: str, query: bytes = b"", *headers: tuple[bytes, bytes]) -> Outcome:
@@ -378,7 +399,7 @@ class Pair:
 
     def openapi(self) -> dict[str, Any]:
         """Compare the documents as text: what moves in them is a diff in somebody's repository."""
-        theirs, ours = (document(side) for side in (self.theirs, self.ours))
+        theirs, ours, _ = map(document, self.sides)
         if theirs != ours:
             self._differ("openapi.json", theirs, ours)
         found: dict[str, Any] = json.loads(ours) if ours.startswith("{") else {}

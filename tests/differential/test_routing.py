@@ -306,7 +306,7 @@ def test_classes_of_routes_that_wrap_or_choose_are_honoured() -> None:
 def test_hosts_are_routes_in_their_order(host: bytes) -> None:
     """A host route stands among the others and takes what comes before them."""
     pair = Pair(PREAMBLE + ROUTERS)
-    for side in (pair.theirs, pair.ours):
+    for side in pair.sides:
         side.host = host
 
     pair.get("/h")
@@ -320,7 +320,7 @@ def test_routes_that_are_added_while_it_runs_are_served_and_documented() -> None
     pair.get("/new/1")
     before = pair.openapi()
 
-    for side in (pair.theirs, pair.ours):
+    for side in pair.sides:
         added = (
             "@late.get('/x')\ndef late_x(q: int = 1):\n    return q\n"
             "@app.get('/new/{n}')\ndef new(n: int, d: Annotated[str, Depends(yielding)]):\n    return n\n"

@@ -100,7 +100,7 @@ def test_where_nobody_observes_a_request_goes_the_way_it_would_go_without_teleme
         serve(each)
 
         route: Any = each.routes[-1]
-        assert each._choose is each.middleware_stack.choose()
+        assert (each._choose, each._choose_direct) == each.middleware_stack.choosers()
         assert each._fail == each.middleware_stack.fail
         assert handler_of(each) is route._compiler.compiled({}).handler
         assert "observed" not in route.source

@@ -6,7 +6,7 @@ from typing import Any, Protocol, TypeGuard
 
 from pydantic.fields import FieldInfo
 
-from slipstream._engine.types import DependencyScope, ErrorDetail, SlotSource
+from slipstream._engine.types import DependencyScope, ErrorDetail, Scope, SlotSource
 
 
 class Limit(Protocol):
@@ -100,6 +100,10 @@ class Face(Protocol):
     @property
     def fail(self) -> Callable[..., Awaitable[None]]:
         """Answers an exception with the handler registered for it, or raises it again (entry/guard.py)."""
+        ...
+
+    def complete_scope(self, scope: Scope) -> None:
+        """Note in a scope that came by the direct door what ASGI handlers find in theirs."""
         ...
 
     def swallowed_error(self) -> Exception:

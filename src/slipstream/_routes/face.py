@@ -8,7 +8,7 @@ from pydantic.fields import FieldInfo
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from slipstream._engine.entry.guard import answer
-from slipstream._engine.types import ErrorDetail, SlotSource
+from slipstream._engine.types import ErrorDetail, Scope, SlotSource
 from slipstream._engine.wire.reply import finite
 from slipstream.background import BackgroundTasks
 from slipstream.encoders import jsonable_encoder
@@ -50,6 +50,10 @@ class PublicFace:
     def body_error(self, cause: Exception) -> Exception:
         """Make the 400 for a body that cannot be read."""
         return StarletteHTTPException(status_code=400, detail="There was an error parsing the body")
+
+    def complete_scope(self, scope: Scope) -> None:
+        """Have the application look the request up again."""
+        scope["app"].complete_scope(scope)
 
     def swallowed_error(self) -> Exception:
         """Say that a dependency kept an exception to itself, so that there is nothing to answer with."""

@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from slipstream._engine.entry.asgi import Choose, Target
 from slipstream._engine.router.table import Miss, Table
 from slipstream._routes.changes import version
+from slipstream._routes.stack import Door
 from slipstream.background import BackgroundTasks
 from slipstream.telemetry import _runtime
 from slipstream.telemetry._data import SCOPE_KEY
@@ -42,7 +43,7 @@ class Observer:
     """The telemetry of one application.
 
     Args:
-        app: The application; it has `user_middleware`, `_refresh`, and then `_choose`.
+        app: The application; it has `user_middleware`, `_refresh`, and then `_choose` and `_choose_direct`.
         settings: What is to be recorded.
     """
 
@@ -70,13 +71,25 @@ class Observer:
 
         return TelemetryLayer(stack, self._signals)
 
-    def door(self, choose: Choose) -> Choose:
-        """Return what chooses who serves a scope: `choose` itself, as soon as it is known whether anybody listens.
+    def door(self, known: Door) -> Door:
+        """Return the way into the application: `known` itself, as soon as it is known whether anybody listens.
 
         Until the first request, nobody can know: start-up may set providers.
         """
         if self.settings.is_silent or (self._has_served and not self.settings.auto_configure):
-            return choose
+            return known
+        return known._replace(
+            choose=self._deciding(known.choose, lambda app: app._choose),
+            choose_direct=self._deciding(known.choose_direct, lambda app: app._choose_direct),
+        )
+
+    def _deciding(self, choose: Choose, decided: Callable[[Any], Choose]) -> Choose:
+        """Look after start-up and shut-down, and decide when the first request comes.
+
+        Args:
+            choose: What chooses until then.
+            decided: Reads from the application what chooses from then on.
+        """
 
         def decide_and_choose(scope: Scope) -> Target:
             if scope["type"] == "lifespan":
@@ -85,8 +98,7 @@ class Observer:
                 return choose(scope)
             self._has_served = True
             self._app._refresh()
-            chosen: Target = self._app._choose(scope)
-            return chosen
+            return decided(self._app)(scope)
 
         return decide_and_choose
 

@@ -7,13 +7,13 @@ nothing else.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from starlette.middleware import Middleware
 from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from slipstream._engine.entry.asgi import Choose, Fail, Target, make_chooser
+from slipstream._engine.entry.asgi import Choose, Fail, Target, make_chooser, make_direct_chooser
 from slipstream._engine.entry.guard import HANDLERS, Guard, answer, crash
 from slipstream._engine.wire.watch import Watch
 from slipstream._routes.changes import version
@@ -85,22 +85,23 @@ class SoleGuard(Outermost):
         super().__init__(InnerGuard(router, registered), registered)
         self._router = router
         self._made_for: tuple[Any, ...] = ()
-        self._choose: Choose
-        self.fail = registered.answer
+        self._choosers: tuple[Choose, Choose]
+        self.fail: Fail = registered.answer
         self._registered = registered
 
-    def choose(self) -> Choose:
-        """Return the function that looks requests up in the routes as they are now."""
+    def choosers(self) -> tuple[Choose, Choose]:
+        """Return the functions that look requests up in the routes as they are now: by ASGI, by the direct door."""
         table, guard = self._router.switch.table(), self._registered.guard
         if self._made_for != (table, guard):
-            self._choose = make_chooser(table, self._router, guard.pair)
+            choose = make_chooser(table, self._router, guard.pair)
+            self._choosers = choose, make_direct_chooser(table, choose)
             self._made_for = table, guard
-        return self._choose
+        return self._choosers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve; answer every exception, raise again those that nobody handles."""
         try:
-            await self.choose()(scope).handler(scope, receive, send)
+            await self.choosers()[0](scope).handler(scope, receive, send)
         except Exception as exc:
             await self.fail(exc, scope, receive, send)
 
@@ -151,16 +152,34 @@ class OuterGuard(Outermost):
             await self._registered.answer(exc, scope, receive, send, started=watch.started)
 
 
-def door_of(stack: ASGIApp, root_path: str = "") -> tuple[Choose, Fail]:
-    """Return what an application does with a request: choose who serves it, and answer an exception.
+class Door(NamedTuple):
+    """What an application does with a request.
 
-    Without middleware the handler of the route is chosen, with nothing between it and the application.
+    Args:
+        choose: Says who serves it, and completes its scope.
+        choose_direct: Says who serves it when it comes by the direct door.
+        fail: Answers an exception.
+    """
+
+    choose: Choose
+    choose_direct: Choose
+    fail: Fail
+
+
+def door_of(stack: ASGIApp, root_path: str = "") -> Door:
+    """Return what an application does; without middleware, nothing stands between it and the handler of a route.
 
     Args:
         root_path: What every scope gets in place of the server's root path; "" leaves that.
     """
-    choose, fail = (stack.choose(), stack.fail) if isinstance(stack, SoleGuard) else (always(stack), raise_again)
-    return rooted(choose, root_path) if root_path else choose, fail
+    if isinstance(stack, SoleGuard):
+        (choose, choose_direct), fail = stack.choosers(), stack.fail
+    else:
+        choose = choose_direct = always(stack)
+        fail = raise_again
+    if root_path:
+        choose = choose_direct = rooted(choose, root_path)
+    return Door(choose, choose_direct, fail)
 
 
 def always(app: ASGIApp) -> Choose:

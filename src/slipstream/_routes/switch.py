@@ -107,5 +107,6 @@ class _Compiling:
 
     async def serve_direct(self, scope: Scope, receive: Receive, send: Send, raw: bytes, reply: Reply) -> None:
         """Serve the first request that comes in the direct dialect."""
-        self.target.direct = self.target.route.direct_handler()
-        await self.target.direct(scope, receive, send, raw, reply)
+        target = self.target
+        target.direct, target.shows_scope = target.route.direct_handler()
+        await target.direct(scope, receive, send, raw, reply)

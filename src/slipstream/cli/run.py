@@ -132,7 +132,7 @@ def address_complaint(host: str, port: int) -> str | None:
 
 
 def http_protocol() -> str:
-    """Name the protocol class for uvicorn: ours, which has a short cut to compiled handlers, where httptools is there."""
+    """Name the protocol class for uvicorn: ours, with its short cut to compiled handlers, where httptools is there."""
     return "slipstream.server:HTTPProtocol" if find_spec("httptools") else "auto"
 
 

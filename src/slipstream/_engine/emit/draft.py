@@ -221,6 +221,15 @@ class Draft:
             return "None"
         return "form" if self.plan.body.kind == "form" else "body"
 
+    def complete_scope(self) -> None:
+        """Write, where the scope is about to be shown for the first time, that it be completed."""
+        if self.is_direct and not self.plan.shows_scope:
+            self.text.line(f"{self.constant('complete_scope', self._completing)}(scope)")
+
+    @cached_property
+    def _completing(self) -> Callable[[Scope], None]:
+        return self.face.complete_scope
+
     def function(self, call: Call) -> str:
         """Name a user's callable: as it is called, unless a parameter took the name."""
         name = name_of(call)

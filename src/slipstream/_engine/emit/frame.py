@@ -166,11 +166,13 @@ def _emit_except(draft: Draft) -> None:
         known = ", body=raw"
     if draft.has_exits:
         with text.block("except BaseException as exc:"):
+            draft.complete_scope()
             fail = draft.constant("fail_open", open_failure(draft.face.fail, draft.face.swallowed_error))
             sent = "sent" if draft.plan.protocol == "http" else "False"
             text.line(f"return await {fail}(exits, exc, {sent}, scope, receive, send{known})")
     else:
         with text.block("except Exception as exc:"):
+            draft.complete_scope()
             fail = draft.constant("fail", draft.face.fail)
             text.line(f"return await {fail}(exc, scope, receive, send, started=False{known})")
 

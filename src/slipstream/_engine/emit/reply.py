@@ -212,6 +212,7 @@ def _emit_respond(draft: Draft, is_open: bool) -> None:
     background = ", background" if draft.uses("background") else ""
     call = draft.constant("respond_open", respond_open) if is_open else draft.constant("respond", respond)
     fail = "" if is_open else f", {draft.constant('fail', draft.face.fail)}"
+    draft.complete_scope()
     draft.text.line(f"await {call}(result, scope, receive, send{fail}{background})")
     if is_open:
         draft.text.line("sent = True")

@@ -26,13 +26,15 @@ class Target:
         direct: The handler in the direct dialect; by default the ASGI app stands in its place.
     """
 
-    __slots__ = ("direct", "endpoint", "handler", "route")
+    __slots__ = ("direct", "endpoint", "handler", "route", "shows_scope")
 
     def __init__(self, route: Any, endpoint: Any, handler: ASGIApp, direct: DirectApp | None = None) -> None:
         self.route = route
         self.endpoint = endpoint
         self.handler = handler
         self.direct = direct or as_direct(handler)
+        self.shows_scope = True
+        """Whether `direct` shows the scope to anybody; where it does not, it need not be complete."""
 
 
 def as_direct(app: ASGIApp) -> DirectApp:
@@ -62,20 +64,23 @@ def make_chooser(table: Table, router: Any, handlers: HandlerPair | None = None)
         handlers: The registered exception handlers, as foreign routes look for them in the scope; None leaves
             those that are there.
     """
-    finders, find_any, match_websocket = table.finders, table.find_any, table.match_websocket
+    finders, find_any, find_websocket = table.finders, table.find_any, table.match_websocket
     lifespans = Target(router, None, router)
     miss = Target(None, None, make_miss(table, router.default))
 
     def choose(scope: Scope) -> Target:
         kind = scope["type"]
-        if kind == "lifespan":
+        if kind == "http":
+            find = finders.get(scope["method"], find_any)
+        elif kind == "websocket":
+            find = find_websocket
+        else:
             return lifespans
         if "router" not in scope:
             scope["router"] = router
         if handlers is not None:
             scope[HANDLERS] = handlers
-        path = get_route_path(scope) if scope.get("root_path") else scope["path"]
-        found = finders.get(scope["method"], find_any)(path) if kind == "http" else match_websocket(path)
+        found = find(get_route_path(scope) if scope.get("root_path") else scope["path"])
         if found is None:
             return miss
         target: Target
@@ -96,6 +101,31 @@ def make_chooser(table: Table, router: Any, handlers: HandlerPair | None = None)
         return miss if found is None else enter(found, scope)
 
     return choose_mixed if table.is_mixed else choose
+
+
+def make_direct_chooser(table: Table, choose: Choose) -> Choose:
+    """Make the function that looks up a request that comes by the direct door, in a scope of its own.
+
+    Handlers that show the scope to nobody get one with no more than the path parameters. Whoever has to show it all
+    the same, after something went wrong, has it completed by `choose` first.
+
+    Args:
+        table: The routes.
+        choose: Completes the scope, too.
+    """
+    finders, find_any = table.finders, table.find_any
+
+    def choose_direct(scope: Scope) -> Target:
+        if scope["root_path"]:
+            return choose(scope)
+        found = finders.get(scope["method"], find_any)(scope["path"])
+        if found is None or found[0].shows_scope:
+            return choose(scope)
+        target: Target
+        target, scope["path_params"] = found
+        return target
+
+    return choose if table.is_mixed else choose_direct
 
 
 def enter(found: Found, scope: Scope) -> Target:

@@ -185,3 +185,9 @@ class Plan:
             if isinstance(step, Solve):
                 yield step.call
         yield self.root
+
+    @property
+    def shows_scope(self) -> bool:
+        """Whether anybody is handed an object with the scope in it while all goes well."""
+        asks = any(kind in ("request", "connection", "websocket") for call in self.calls for _, kind in call.contexts)
+        return asks or (self.body is not None and self.body.kind == "form")

@@ -1,0 +1,27 @@
+# <slipstream GET /rows>
+
+async def handle(scope, receive, send, raw, reply):
+    exits = []
+    sent = False
+    try:
+        # dependency connection (direct_door_yield_async.py:11)
+        opened = call_connection()
+        connection = await opened.__anext__()
+        exits.append(opened)
+        # endpoint list_rows (direct_door_yield_async.py:15)
+        result = await list_rows(connection)
+        payload = None if isinstance(result, Response) else encode(result)
+        # reply
+        if payload is None:
+            complete_scope(scope)
+            await respond_open(result, scope, receive, send)
+            sent = True
+        else:
+            sent = True
+            reply(200, (JSON_TYPE,), payload)
+        # close connection
+        async for _ in exits.pop():
+            raise not_stopped()
+    except BaseException as exc:
+        complete_scope(scope)
+        return await fail_open(exits, exc, sent, scope, receive, send)
