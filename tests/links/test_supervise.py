@@ -139,6 +139,28 @@ async def test_a_task_that_raises_is_logged_and_ends_nobody_else(caplog: pytest.
         supervisor.spawn(fail(), "too late")
 
 
+async def test_what_the_program_raises_is_not_wrapped_into_a_group() -> None:
+    """`except ConfigError` around a program's start means what it says."""
+    clock = HandMovedClock()
+
+    async def attempt(link: Link, number: int) -> Failure:
+        return await asyncio.Event().wait()  # type: ignore[return-value]  # it never comes back
+
+    links, link = scripted(clock, Scripted(attempt))
+
+    async def begin() -> None:
+        async with links.running():
+            await link.wait_for(LinkState.CONNECTING)
+            raise ValueError("a wrong start")
+
+    with pytest.raises(ValueError, match="a wrong start"):
+        await begin()
+    assert link.state is LinkState.CLOSED
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0), links.running():
+            await asyncio.Event().wait()
+
+
 async def test_the_first_to_end_counts_and_the_others_are_waited_for() -> None:
     """Nothing of a connection goes on after its end."""
     ended = []
