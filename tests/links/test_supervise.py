@@ -5,6 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable
 
 import pytest
+from anyio import CancelScope
 
 from slipstream.links import Backoff, Fatal, Link, Links, LinkState
 from slipstream.links.link import Runner
@@ -175,4 +176,67 @@ async def test_the_first_to_end_counts_and_the_others_are_waited_for() -> None:
         return "short"
 
     assert await first_of(lasting(), short()) == "short"
+    assert ended == ["lasting"]
+
+
+@pytest.mark.parametrize("turns", range(12))
+async def test_a_cancel_scope_around_it_knows_its_own_cancellation(turns: int) -> None:
+    """At whatever moment it comes: while all run, as the first ends, and while the others are being ended.
+
+    The scope says it again in each turn of the loop; the others are told once, and end in their own time.
+    """
+    begun, ended, first_ends = [], [], asyncio.Event()
+
+    async def lasting() -> None:
+        begun.append("lasting")
+        try:
+            await asyncio.Event().wait()
+        finally:
+            for _ in range(4):
+                await asyncio.sleep(0)
+            ended.append("lasting")
+
+    async def short() -> None:
+        await first_ends.wait()
+
+    async def cancelling() -> None:
+        for turn in range(turns):
+            if turn == 2:
+                first_ends.set()
+            await asyncio.sleep(0)
+        scope.cancel()
+
+    cancelled = asyncio.ensure_future(cancelling())
+    with CancelScope() as scope:
+        await first_of(lasting(), short())
+        await asyncio.Event().wait()
+
+    await cancelled
+    assert scope.cancelled_caught
+    assert ended == begun
+
+
+async def test_a_task_that_is_cancelled_while_the_others_end_is_cancelled() -> None:
+    """The first result is then not taken for an answer."""
+    ending, go_on, ended = asyncio.Event(), asyncio.Event(), []
+
+    async def lasting() -> str:
+        try:
+            return await asyncio.Event().wait()  # type: ignore[return-value]  # it never comes back
+        finally:
+            ending.set()
+            await go_on.wait()
+            ended.append("lasting")
+
+    async def short() -> str:
+        return "short"
+
+    task = asyncio.ensure_future(first_of(lasting(), short()))
+    await ending.wait()
+    task.cancel("for a reason")
+    await asyncio.sleep(0)
+    go_on.set()
+
+    with pytest.raises(asyncio.CancelledError, match="for a reason"):
+        await task
     assert ended == ["lasting"]

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
 from slipstream.links import state
@@ -113,14 +113,30 @@ async def _rest(link: Link, seconds: float) -> None:
 async def first_of(*works: Coroutine[Any, Any, T]) -> T:
     """Run coroutines together until the first ends; cancel the others, wait for them, return what the first said.
 
-    Of several that end at once, the one that is named first counts.
+    Of several that end at once, the one that is named first counts. If we are cancelled, it is by the exception that
+    came: a cancel scope of anyio knows its own by what they say, and takes no other for its end.
     """
     tasks = [asyncio.ensure_future(work) for work in works]
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         first = next(task for task in tasks if task.done())
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await _end(tasks)
     return first.result()
+
+
+async def _end(tasks: Sequence[asyncio.Task[Any]]) -> None:
+    """Cancel tasks, once, and wait until all of them have ended, though we be cancelled meanwhile."""
+    cancelled: asyncio.CancelledError | None = None
+    for task in tasks:
+        task.cancel()
+    while running := [task for task in tasks if not task.done()]:
+        try:
+            await asyncio.wait(running)
+        except asyncio.CancelledError as error:
+            cancelled = error
+    for task in tasks:
+        if not task.cancelled():
+            task.exception()  # seen: what the others raise at their end is nobody's
+    if cancelled is not None:
+        raise cancelled
