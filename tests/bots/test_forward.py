@@ -275,6 +275,35 @@ async def test_a_function_is_asked_for_the_setup_at_each_connection(script: Scri
     assert [first.request.headers["X-Token"], second.request.headers["X-Token"]] == ["a", "b"]
 
 
+@pytest.mark.parametrize("kind", ["websocket", "polling"])
+async def test_the_interval_of_a_functions_setup_is_the_one_that_counts(script: Script, kind: str) -> None:
+    """It was asked for at each attempt, and then passed over for three seconds."""
+    driver, waits = make_driver(script), []
+    async with FakePlatform() as platform:
+        platform.refuse(503, times=3)
+        for _ in range(3):
+            platform.answer(b"", 503)
+
+        async def dialled() -> WebSocketSetup:
+            return dialling(platform.ws_url)
+
+        async def polled() -> HTTPPollingSetup:
+            return polling(platform.http_url)
+
+        link = driver.setup_websocket(dialled) if kind == "websocket" else driver.setup_http_polling(polled)
+
+        @link.on_change
+        def note(link: Any, old: Any, new: Any) -> None:
+            if new.retry_at is not None:
+                waits.append(new.retry_at.monotonic - new.since.monotonic)
+
+        async with served(driver):
+            await link.wait_for(LinkState.UP)
+
+    assert len(waits) == 3
+    assert all(wait < bound for wait, bound in zip(waits, (0.011, 0.021, 0.041), strict=True))
+
+
 async def test_a_function_that_fails_is_asked_again(script: Script) -> None:
     """The link's status says so meanwhile."""
     driver, tries = make_driver(script), []

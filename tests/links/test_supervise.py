@@ -9,7 +9,7 @@ from anyio import CancelScope
 
 from slipstream.links import Backoff, Fatal, Link, Links, LinkState
 from slipstream.links.link import Runner
-from slipstream.links.rules import Failure, Turnstile
+from slipstream.links.rules import Failure, Schedule, Turnstile
 from slipstream.links.setup import LinkKind, Options
 from slipstream.links.supervise import Supervisor, first_of, keep_up
 
@@ -27,13 +27,15 @@ class Scripted:
 
     def __init__(self, attempts: Callable[[Link, int], Awaitable[Failure]], links: int = 1) -> None:
         self._attempts, self._links = attempts, links
+        self.backoff: Backoff | None = None
 
     async def run(self, link: Link) -> None:
         number = 0
 
-        async def attempt() -> Failure:
+        async def attempt(schedule: Schedule) -> Failure:
             nonlocal number
             number += 1
+            schedule.adopt(self.backoff)
             return await self._attempts(link, number)
 
         await keep_up(link, attempt, lambda: ABOUT_ONE, Turnstile(), lambda: self._links)
@@ -68,6 +70,25 @@ async def test_waits_grow_and_begin_anew_after_a_stable_minute() -> None:
         await until(lambda: len(clock.waits) == 5)
 
     assert list(clock.waits) == pytest.approx([1, 2, 4, 1, 2])
+
+
+async def test_a_setup_may_ask_for_its_own_waits() -> None:
+    """From the attempt on for which it was asked, and for as long as it says so; the link's hold otherwise."""
+    clock = HandMovedClock()
+
+    async def attempt(link: Link, number: int) -> Failure:
+        if number == 4:
+            await asyncio.Event().wait()
+        runner.backoff = Backoff(first=8, factor=3) if number == 1 else None
+        return Failure("refused", "nobody is there")
+
+    runner = Scripted(attempt)
+    links, _ = scripted(clock, runner)
+
+    async with links.running():
+        await until(lambda: len(clock.waits) == 3)
+
+    assert [round(wait) for wait in clock.waits] == [1, 24, 4]
 
 
 async def test_an_attempt_that_fails_in_an_unforeseen_way_is_one_more_reason_to_wait(

@@ -17,6 +17,7 @@ from websockets.http11 import Request, Response
 from benchmarks.links_peers import reset
 from slipstream.links import (
     TLS,
+    Backoff,
     CallTimeout,
     CannotSend,
     Connection,
@@ -27,6 +28,7 @@ from slipstream.links import (
     Links,
     LinkState,
     OutboxFull,
+    Status,
     Timeouts,
     WebSocketSetup,
 )
@@ -314,6 +316,23 @@ async def test_redirects_that_lead_nowhere_are_not_followed(location: str, reaso
 
     with pytest.raises(DialFailed, match=reason):
         await dial(WebSocketSetup(server.url, max_redirects=2))
+
+
+async def test_a_function_may_say_how_long_to_wait_after_its_attempt(peer: Start) -> None:
+    """Whoever gives the address also knows how impatient to be with it."""
+    server, waits = await peer(listen, process_request=refusing(*[(503, {})] * 3)), []
+    links = Links(random=lambda: 0.5)
+    link = links.websocket(lambda: WebSocketSetup(server.url, backoff=Backoff(first=0.004, limit=0.008)))
+
+    @link.on_change
+    def note(link: Link, old: Status, new: Status) -> None:
+        if new.retry_at is not None:
+            waits.append(round(new.retry_at.monotonic - new.since.monotonic, 4))
+
+    async with links.running():
+        await link.wait_for(LinkState.UP)
+
+    assert waits == [0.002, 0.004, 0.004]
 
 
 async def test_certificates_are_verified_and_ours_is_shown(peer: Start, certificate: Path) -> None:

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import httpx2
@@ -23,6 +24,7 @@ from slipstream.links.rules import (
     REDIRECTS,
     Failure,
     Random,
+    Schedule,
     Turnstile,
     headers_for,
     origin,
@@ -299,7 +301,7 @@ class PollingRunner:
     async def run(self, link: Link) -> None:
         """Keep asking until the link is told to stop."""
         self._batches.clear()
-        await keep_up(link, lambda: self._attempt(link), self._random, self._turnstile, self._links)
+        await keep_up(link, partial(self._attempt, link), self._random, self._turnstile, self._links)
 
     def drain(self, link: Link) -> None:
         """Ask no more; the loop is cancelled, and an answer under way comes again from the same cursor."""
@@ -309,7 +311,7 @@ class PollingRunner:
         self._commit(link)
         await self._poller.aclose()
 
-    async def _attempt(self, link: Link) -> Failure:
+    async def _attempt(self, link: Link, schedule: Schedule) -> Failure:
         """Ask until something goes wrong; an attempt is as long as the link stays up."""
         first = True
         while True:
@@ -323,6 +325,7 @@ class PollingRunner:
             except Exception as error:
                 return Failure("setup", f"the setup could not be made: {type(error).__name__}")
             self.target = shown_url(setup.url)
+            schedule.adopt(setup.backoff)
             params = {}
             if self._reading.cursor_param is not None and link.cursor is not None:
                 params[self._reading.cursor_param] = link.cursor

@@ -88,6 +88,7 @@ class _Peer:
     timeouts: Timeouts = field(default_factory=Timeouts)
     max_message: int = 4 * MiB
     max_redirects: int = 5
+    backoff: Backoff | None = None
 
     def _secrets(self, url: str) -> list[str]:
         words = [*self.headers.values(), *self.cookies.values()]
@@ -132,6 +133,7 @@ class WebSocketSetup(_Shown, _Peer):
         max_message: Most bytes of one message, decompressed; the connection ends with 1009 at more. Default: 4 MiB.
         max_redirects: How many redirects of the handshake to follow. To another host, headers, cookies and the
             client certificate do not go along. Default: 5.
+        backoff: How long to wait after this connection, or this attempt. Default: as the link's option says.
 
     Raises:
         WrongSetup: The address is none, or a number is out of its range.
@@ -177,6 +179,7 @@ class PollingSetup(_Shown, _Peer):
         max_message: Most bytes of one answer, decompressed. Default: 4 MiB.
         max_redirects: How many redirects to follow. To another host, headers, cookies, body and query parameters
             of this setup do not go along. Default: 5.
+        backoff: How long to wait if this request fails. Default: as the link's option says.
 
     Raises:
         WrongSetup: The address is none, or a number is out of its range.
@@ -245,7 +248,7 @@ class LinkOptions(TypedDict, total=False):
     """What to do when the outbox is full. Default: "drop_oldest"."""
 
     backoff: Backoff
-    """How long to wait between attempts."""
+    """How long to wait between attempts, where the setup does not say."""
 
     fatal: Fatal
     """Which ends mean that trying again is useless."""

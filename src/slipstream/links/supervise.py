@@ -61,7 +61,7 @@ async def _guarded(work: Coroutine[Any, Any, T], name: str) -> T | None:
 
 async def keep_up(
     link: Link,
-    attempt: Callable[[], Awaitable[Failure]],
+    attempt: Callable[[Schedule], Awaitable[Failure]],
     random: Random,
     turnstile: Turnstile,
     links: Callable[[], int],
@@ -70,7 +70,8 @@ async def keep_up(
 
     Args:
         link: The link.
-        attempt: Connects, brings the link up, works until the connection ends, and tells why.
+        attempt: Connects, brings the link up, works until the connection ends, and tells why; tells the schedule
+            which back-off its setup asks for.
         random: Draws evenly from [0, 1).
         turnstile: Keeps links from returning all at once.
         links: Tells how many links share the turnstile.
@@ -82,7 +83,7 @@ async def keep_up(
         link.move(state.connecting(link.status, clock.now()))
         link.counters.attempts += 1
         try:
-            failure = await attempt()
+            failure = await attempt(schedule)
         except Exception as error:
             logger.exception("link %s: an attempt failed in a way nobody foresaw", link.name)
             failure = Failure("error", printable(f"{type(error).__name__}: {error}"))

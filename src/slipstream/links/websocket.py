@@ -5,6 +5,7 @@ import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from socket import gaierror
 from typing import Any
 from urllib.parse import urlsplit
@@ -32,6 +33,7 @@ from slipstream.links.rules import (
     REDIRECTS,
     Failure,
     Random,
+    Schedule,
     Turnstile,
     headers_for,
     origin,
@@ -261,7 +263,7 @@ class WebSocketRunner:
 
     async def run(self, link: Link) -> None:
         """Keep the link up until it is told to stop."""
-        await keep_up(link, lambda: self._attempt(link), self._random, self._turnstile, self._links)
+        await keep_up(link, partial(self._attempt, link), self._random, self._turnstile, self._links)
 
     def drain(self, link: Link) -> None:
         """Let no new events in: replies to calls still come."""
@@ -270,13 +272,14 @@ class WebSocketRunner:
         """End the connection with 1001 (going away)."""
         await asyncio.gather(*(each.close(1001, "shutting down") for each in link), return_exceptions=True)
 
-    async def _attempt(self, link: Link) -> Failure:
+    async def _attempt(self, link: Link, schedule: Schedule) -> Failure:
         try:
             setup = await asked(self._source)
         except Exception as error:
             link_failed = f"the setup could not be made: {type(error).__name__}"
             return Failure("setup", link_failed)
         self.target = shown_url(setup.url)
+        schedule.adopt(setup.backoff)
         try:
             socket = await dial(setup, link.name)
         except DialFailed as failed:

@@ -32,6 +32,9 @@ logger = logging.getLogger("slipstream.bots")
 _LEAST = 0.001
 """Seconds; what an interval of 0 becomes."""
 
+_UNTOLD = 3.0
+"""Seconds; the interval before a function has given a setup."""
+
 
 class DialOptions(TypedDict, total=False):
     """How to dial, beside what the setup says."""
@@ -59,7 +62,7 @@ class DialOptions(TypedDict, total=False):
 
     backoff: Backoff
     """How long to wait between attempts. Default: at first less than the setup's interval, at last less than 60
-    seconds. For a setup that is a function: at first less than 3 seconds."""
+    seconds. Where a function has not given a setup yet: at first less than 3 seconds."""
 
     fatal: Fatal
     """Which ends mean that trying again is useless; the link is then `failed`, and says why. Default: 401, 403 or
@@ -140,19 +143,18 @@ class Forward:
             "headers": {},
             **given,
         }
-        dialled = _Dialled(self._driver, setup, lambda each: _as_socket(each, given))
-        interval = 3.0
+        chosen = options.get("backoff")
+        dialled = _Dialled(self._driver, setup, lambda each: _as_socket(each, chosen, given))
         if isinstance(setup, WebSocketSetup):
             dialled.convert(setup)
             self._fixed.append(setup)
-            interval = setup.reconnect_interval
         link = self._driver.links.websocket(
             dialled.ask,
             name=self._name(setup, options, "websocket"),
             queue=16,
             outbox=0,
             dedupe=0,
-            backoff=options.get("backoff") or _backoff(interval),
+            backoff=chosen or _backoff(_UNTOLD),
             fatal=options.get("fatal") or Fatal(),
         )
         dialled.opened_on(link)
@@ -164,12 +166,11 @@ class Forward:
         apart = ("name", "backoff", "fatal", "cursor", "cursor_param", "start", "on_cursor")
         given = {key: value for key, value in options.items() if key not in apart}
         given = {"max_message": self._driver.hub.options.ws_max_size, "conditional": False, **given}
-        polled = _Polled(self._driver, setup, lambda each: _as_poll(each, given), "cursor" in options)
-        interval = 3.0
+        chosen = options.get("backoff")
+        polled = _Polled(self._driver, setup, lambda each: _as_poll(each, chosen, given), "cursor" in options)
         if isinstance(setup, HTTPPollingSetup):
             polled.convert(setup)
             self._fixed.append(setup)
-            interval = setup.poll_interval
         link = self._driver.links.poll(
             polled.ask,
             name=self._name(setup, options, "polling"),
@@ -180,7 +181,7 @@ class Forward:
             queue=16,
             outbox=0,
             dedupe=0,
-            backoff=options.get("backoff") or _backoff(interval),
+            backoff=chosen or _backoff(_UNTOLD),
             fatal=options.get("fatal") or Fatal(),
         )
         polled.begun_on(link)
@@ -340,11 +341,12 @@ def _backoff(interval: float) -> Backoff:
     return Backoff(first=first, limit=max(60.0, first))
 
 
-def _as_socket(setup: WebSocketSetup, given: Mapping[str, Any]) -> links.WebSocketSetup:
-    return links.WebSocketSetup(setup.url, **{**given, "headers": setup.headers})
+def _as_socket(setup: WebSocketSetup, chosen: Backoff | None, given: Mapping[str, Any]) -> links.WebSocketSetup:
+    waits = chosen or _backoff(setup.reconnect_interval)
+    return links.WebSocketSetup(setup.url, **{**given, "headers": setup.headers, "backoff": waits})
 
 
-def _as_poll(setup: HTTPPollingSetup, given: Mapping[str, Any]) -> links.PollingSetup:
+def _as_poll(setup: HTTPPollingSetup, chosen: Backoff | None, given: Mapping[str, Any]) -> links.PollingSetup:
     if setup.http_version not in ("1.0", "1.1", "2"):
         raise WrongSetup("http_version", setup.http_version, '"1.0", "1.1" or "2"')
     more: dict[str, Any] = {}
@@ -360,6 +362,7 @@ def _as_poll(setup: HTTPPollingSetup, given: Mapping[str, Any]) -> links.Polling
         content=setup.body or None,
         headers=setup.headers,
         interval=max(setup.poll_interval, _LEAST),
+        backoff=chosen or _backoff(setup.poll_interval),
         **more,
         **given,
     )
