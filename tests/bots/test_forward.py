@@ -2,7 +2,10 @@
 
 import asyncio
 import ssl
+import sys
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -13,6 +16,7 @@ from slipstream.bots.exception import CallInterrupted, UnknownAdapter
 from slipstream.bots.testing import Answer, FakePlatform, Refused
 from slipstream.links import TLS, Backoff, Fatal, LinkState, Timeouts
 from slipstream.links.errors import MissingLibrary, WrongSetup
+from tests.servers import HTTPProxy, Proxy, Socks5, http2_server
 
 from .support import KNOWN, Script, make_driver, served
 
@@ -734,15 +738,78 @@ async def test_http_1_0_survives_answers_that_are_cut_short_and_servers_that_are
     assert away.reason
 
 
-async def test_http_2_is_offered_where_the_setup_says_so(script: Script, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Servers that speak 1.1 alone are polled all the same, by what the library negotiates."""
+async def test_http_2_is_spoken_where_the_setup_says_so(script: Script, certificate: Path) -> None:
+    """With a server that agrees to it, which takes TLS."""
+    versions: list[str] = []
+
+    async def platform(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http":
+            versions.append(scope["http_version"])
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.body", "body": str(len(versions)).encode()})
+
     driver = make_driver(script)
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: object())
-    link = driver.setup_http_polling(polling("https://127.0.0.1:9/", http_version="2"))
+    async with http2_server(platform, certificate) as port:
+        setup = polling(f"https://localhost:{port}/", http_version="2")
+        driver.setup_http_polling(setup, tls=TLS(ca_file=str(certificate)))
+        async with served(driver):
+            assert await script.messages(2) == [b"1", b"2"]
 
-    setup = await link.runner._source()  # type: ignore[attr-defined]
+    assert set(versions) == {"2"}
 
-    assert setup.http2
+
+async def test_http_2_without_its_library_is_an_error_where_it_is_asked_for(
+    script: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which says what to install; a function's setup is a link that has failed, and says so too."""
+    driver = make_driver(script)
+    monkeypatch.setitem(sys.modules, "h2", None)
+
+    async def setup() -> HTTPPollingSetup:
+        return polling("https://localhost:9/", http_version="2")
+
+    with pytest.raises(MissingLibrary, match=r"pip install 'slipstream\[http2\]'"):
+        driver.setup_http_polling(await setup())
+    link = driver.setup_http_polling(setup)
+    async with served(driver):
+        status = await link.wait_for(LinkState.FAILED)
+
+    assert status.reason == "polling by HTTP/2 needs the package 'h2': pip install 'slipstream[http2]'"
+
+
+@pytest.mark.parametrize("kind", [Socks5, HTTPProxy])
+async def test_a_platform_is_dialled_through_the_proxy_that_the_driver_is_told(
+    script: Script, kind: type[Proxy]
+) -> None:
+    """With its login; and the platform is resolved by the proxy."""
+    driver = make_driver(script)
+    async with FakePlatform() as platform, kind(("me", "s3cr3t")) as proxy:
+        url = platform.ws_url.replace("127.0.0.1", "platform.test")
+        driver.setup_websocket(dialling(url), proxy=proxy.url("me", "s3cr3t"))
+        async with served(driver):
+            peer = await platform.connected()
+            await peer.send("hello")
+
+            assert await script.messages(1) == [b"hello"]
+            assert "s3cr3t" not in str(driver.links.health())
+    assert proxy.asked[0] == ("platform.test", urlsplit(url).port)
+
+
+@pytest.mark.parametrize("kind", [Socks5, HTTPProxy])
+@pytest.mark.parametrize("version", ["1.0", "1.1"])
+async def test_a_platform_is_polled_through_the_proxy_that_the_driver_is_told(
+    script: Script, kind: type[Proxy], version: str
+) -> None:
+    """In every version of HTTP: HTTP/1.0 used to pass the proxy by."""
+    driver = make_driver(script)
+    async with FakePlatform() as platform, kind(("me", "s3cr3t")) as proxy:
+        platform.always = Answer(200, b"hello")
+        url = platform.http_url.replace("127.0.0.1", "platform.test")
+        driver.setup_http_polling(polling(url, http_version=version), proxy=proxy.url("me", "s3cr3t"))
+        async with served(driver):
+            assert await script.messages(1) == [b"hello"]
+    assert set(proxy.asked) == {("platform.test", urlsplit(url).port)}
+    assert platform.asked[0].version == version
 
 
 async def test_an_http_version_that_is_none_is_an_error(script: Script, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,6 @@ import asyncio
 import json
 import logging
 import ssl
-import subprocess
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from pathlib import Path
@@ -350,45 +349,6 @@ async def test_certificates_are_verified_and_ours_is_shown(peer: Start, certific
     tls = TLS(ca_file=str(certificate), certificate=str(certificate))
     socket = await dial(WebSocketSetup(url, tls=tls))
     await socket.close()
-
-
-@pytest.mark.parametrize("status", [200, 407])
-async def test_a_proxy_is_used_and_its_refusal_told(status: int, peer: Start) -> None:
-    """Without the environment's say, unless asked; the proxy's password is shown nowhere."""
-    server = await peer(listen)
-    heads: list[str] = []
-
-    async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            while data := await reader.read(65536):
-                writer.write(data)
-        finally:
-            writer.close()
-
-    async def proxy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        heads.append((await reader.readuntil(b"\r\n\r\n")).decode())
-        writer.write(f"HTTP/1.1 {status} X\r\n\r\n".encode())
-        if status != 200:
-            writer.close()
-            return
-        onward = await asyncio.open_connection("127.0.0.1", server.port)
-        await asyncio.gather(relay(reader, onward[1]), relay(onward[0], writer))
-
-    listening = await asyncio.start_server(proxy, "127.0.0.1", 0)
-    port = listening.sockets[0].getsockname()[1]
-    setup = WebSocketSetup(server.url, proxy=f"http://me:s3cr3t@127.0.0.1:{port}")
-
-    if status == 200:
-        socket = await dial(setup)
-        await socket.close()
-    else:
-        with pytest.raises(DialFailed, match="the proxy answered 407") as refused:
-            await dial(setup)
-        assert "s3cr3t" not in str(refused.value)
-    listening.close()
-
-    assert heads[0].startswith(f"CONNECT 127.0.0.1:{server.port} HTTP/1.1")
-    assert "Proxy-Authorization: Basic" in heads[0]
 
 
 async def test_events_can_be_handled_side_by_side(peer: Start, links: Links) -> None:
@@ -876,18 +836,3 @@ async def silent_port() -> Any:
         each.transport.abort()
     server.close()
     await server.wait_closed()
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A self-signed certificate for localhost, and its key."""
-    folder = tmp_path_factory.mktemp("tls")
-    both, key = folder / "both.pem", folder / "key.pem"
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
-         "-keyout", str(key), "-out", str(both), "-days", "2", "-subj", "/CN=localhost",
-         "-addext", "subjectAltName=DNS:localhost"],
-        check=True, capture_output=True,
-    )  # fmt: skip
-    both.write_text(key.read_text() + both.read_text())
-    return both

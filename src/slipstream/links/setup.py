@@ -127,7 +127,8 @@ class WebSocketSetup(_Shown, _Peer):
         headers: Headers of the handshake; a `Host` replaces the address's.
         cookies: Cookies of the handshake.
         tls: Verification and client certificate.
-        proxy: Address of a proxy: `http://`, `https://`, or, with python-socks installed, `socks5h://` and its like.
+        proxy: Address of a proxy: `http://`, `https://`, or, with `slipstream[socks]`, `socks5h://` (it resolves the
+            names), `socks5://`, `socks4a://`, `socks4://`.
         trust_env: Whether to take a proxy from the environment where none is given. Default: no.
         timeouts: Time-outs.
         max_message: Most bytes of one message, decompressed; the connection ends with 1009 at more. Default: 4 MiB.
@@ -147,6 +148,8 @@ class WebSocketSetup(_Shown, _Peer):
 
     def __post_init__(self) -> None:
         _check_url(self.url, ("ws", "wss"))
+        if self.proxy is not None:
+            _check_url(self.proxy, ("http", "https", "socks5h", "socks5", "socks4a", "socks4"), "proxy")
         _check_positive(self, "ping_interval", "ping_timeout", "max_message")
 
     def secrets(self) -> list[str]:
@@ -167,13 +170,15 @@ class PollingSetup(_Shown, _Peer):
         json: Body of the request as a value; not together with `content`.
         long_poll: Whether the peer holds a request until it has something to tell. The next request then follows
             at once; give `Timeouts.read` more than the peer's own limit. Default: no.
-        http2: Whether to offer HTTP/2; needs the package h2. Default: no.
+        http2: Whether to offer HTTP/2 to servers that speak TLS; needs `slipstream[http2]`. Default: no.
         conditional: Whether to send `If-None-Match` and `If-Modified-Since` from the last answer. Default: yes.
-        transport: Makes the httpx2 transport to use; for tests and for protocols of one's own.
+        transport: Makes the httpx2 transport to use; for tests and for protocols of one's own. It has to see to
+            TLS and proxy itself.
         headers: Headers of the request.
         cookies: Cookies of the request, beside those that the peer sets.
         tls: Verification and client certificate.
-        proxy: Address of a proxy.
+        proxy: Address of a proxy: `http://`, `https://`, or, with `slipstream[socks]`, `socks5h://`, which resolves
+            the names, as `socks5://` does.
         trust_env: Whether to take a proxy from the environment where none is given. Default: no.
         timeouts: Time-outs.
         max_message: Most bytes of one answer, decompressed. Default: 4 MiB.
@@ -198,6 +203,8 @@ class PollingSetup(_Shown, _Peer):
 
     def __post_init__(self) -> None:
         _check_url(self.url, ("http", "https"))
+        if self.proxy is not None:
+            _check_url(self.proxy, ("http", "https", "socks5h", "socks5"), "proxy")
         _check_positive(self, "interval", "max_message")
         if self.content is not None and self.json is not None:
             raise WrongSetup("json", HIDDEN, "no json= beside content=")
@@ -299,14 +306,14 @@ LinkKind = Literal["websocket", "polling", "accepted", "webhook"]
 """Who dials, and how: "websocket" and "polling" are ours, "accepted" (a WebSocket) and "webhook" the peer's."""
 
 
-def _check_url(url: str, schemes: tuple[str, ...]) -> None:
+def _check_url(url: str, schemes: tuple[str, ...], setting: str = "url") -> None:
     try:
         parts = urlsplit(url)
         is_fine = parts.scheme in schemes and bool(parts.hostname) and (parts.port is None or parts.port > 0)
     except ValueError:
         is_fine = False
     if not is_fine or any(ord(sign) <= 32 for sign in url):
-        raise WrongSetup("url", shown_url(url), " or ".join(f"{scheme}://host[:port]/path" for scheme in schemes))
+        raise WrongSetup(setting, shown_url(url), " or ".join(f"{scheme}://host[:port]/path" for scheme in schemes))
 
 
 def _check_positive(owner: object, *names: str) -> None:

@@ -111,6 +111,12 @@ async def _rest(link: Link, seconds: float) -> None:
     await first_of(link.clock.sleep(seconds), link.revival.wait())
 
 
+async def asked(source: Any) -> Any:
+    """Give a setup, or ask the function that stands in its place."""
+    setup = source() if callable(source) else source
+    return await setup if isinstance(setup, Awaitable) else setup
+
+
 async def first_of(*works: Coroutine[Any, Any, T]) -> T:
     """Run coroutines together until the first ends; cancel the others, wait for them, return what the first said.
 

@@ -1,6 +1,7 @@
 """WebSocket servers that we dial: the handshake, the reader, the heartbeat."""
 
 import asyncio
+import logging
 import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from websockets.exceptions import (
     InvalidProxyStatus,
     InvalidStatus,
     InvalidURI,
+    ProxyError,
     WebSocketException,
 )
 from websockets.protocol import State
@@ -26,6 +28,7 @@ from websockets.typing import Subprotocol
 
 from slipstream.links.connection import Connection, Data
 from slipstream.links.errors import LinkDown
+from slipstream.links.libraries import check, missing
 from slipstream.links.link import Link
 from slipstream.links.queue import QueueFull
 from slipstream.links.redact import printable, shown_url, without_secrets
@@ -43,12 +46,16 @@ from slipstream.links.rules import (
 from slipstream.links.serving import last_words, serve
 from slipstream.links.session import Session
 from slipstream.links.setup import LinkKind, WebSocketSetup
-from slipstream.links.supervise import first_of, keep_up
+from slipstream.links.supervise import asked, first_of, keep_up
 
 WebSocketSource = WebSocketSetup | Callable[[], Awaitable[WebSocketSetup] | WebSocketSetup]
 """A setup, or what is asked for one at each attempt."""
 
 _OURS = frozenset({"host", "cookie", "connection", "upgrade", "content-length", "transfer-encoding"})
+
+
+_wire_logger = logging.getLogger("slipstream.links.websockets")
+_wire_logger.setLevel(logging.INFO)  # beneath it the library shows every header, and every message
 
 
 class _OneHop(connect):
@@ -81,6 +88,7 @@ async def dial(setup: WebSocketSetup, link: str = "") -> ClientConnection:
     """
     url = setup.url
     try:
+        check(setup)
         for _ in range(setup.max_redirects + 1):
             try:
                 return await _OneHop(**_arguments(setup, url))
@@ -122,6 +130,7 @@ def _arguments(setup: WebSocketSetup, url: str) -> dict[str, Any]:
         "close_timeout": setup.timeouts.close,
         "ping_interval": None,
         "max_size": setup.max_message,
+        "logger": _wire_logger,
     }
     if parts.scheme == "wss":
         tls = setup.tls
@@ -147,11 +156,16 @@ def _failure_of(error: Exception, setup: WebSocketSetup) -> Failure:
         return Failure("status", f"the server answered {response.status_code}", response.status_code, None, wait)
     if isinstance(error, InvalidProxyStatus):
         return Failure("refused", f"the proxy answered {error.response.status_code}")
+    if isinstance(error, ImportError):
+        return missing(error, "python-socks")
     if isinstance(error, TimeoutError):
         return Failure("timeout", f"no connection within {setup.timeouts.connect} seconds")
     if isinstance(error, InvalidURI | InvalidProxy):
         return Failure("setup", f"{shown_url(setup.url)} or its proxy is no address", is_final=True)
-    text = without_secrets(str(error) or type(error).__name__, setup.secrets())
+    cause = error.__cause__ if isinstance(error, ProxyError) else None
+    text = without_secrets(str(cause or error) or type(error).__name__, setup.secrets())
+    if isinstance(error, ProxyError):
+        return Failure("refused", f"no way through the proxy: {text}")
     if isinstance(error, ssl.SSLError):
         return Failure("tls", f"TLS failed: {text}")
     if isinstance(error, gaierror):
@@ -343,14 +357,6 @@ class WebSocketRunner:
 def _headers_of(socket: ClientConnection) -> Headers:
     found = socket.response.headers.raw_items() if socket.response else ()
     return Headers(raw=[(name.lower().encode(), text.encode("latin-1", "replace")) for name, text in found])
-
-
-async def asked(source: Any) -> Any:
-    """Give the setup, or ask for it."""
-    if not callable(source):
-        return source
-    setup = source()
-    return await setup if isinstance(setup, Awaitable) else setup
 
 
 async def _hang_up(wire: SocketWire) -> None:

@@ -149,7 +149,7 @@ class Driver(ReverseDriver, ForwardDriver):
 
         Raises:
             WrongSetup: The address is none, or the HTTP version is not known.
-            MissingLibrary: The package httpx2 is not installed, or h2 for HTTP/2.
+            MissingLibrary: The package httpx2 is not installed, or h2 for HTTP/2, or socksio for a SOCKS proxy.
         """
         return self._forward.poll(setup, options)
 
@@ -168,7 +168,7 @@ class Driver(ReverseDriver, ForwardDriver):
 
         Raises:
             WrongSetup: The address is none.
-            MissingLibrary: The package websockets is not installed.
+            MissingLibrary: The package websockets is not installed, or python-socks for a SOCKS proxy.
         """
         return self._forward.websocket(setup, options)
 

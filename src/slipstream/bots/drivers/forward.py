@@ -2,10 +2,8 @@
 
 import asyncio
 import importlib
-import importlib.util
 import inspect
 import logging
-import ssl
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Protocol, TypedDict
@@ -25,7 +23,8 @@ from slipstream.bots.drivers.socket import WebSocket
 from slipstream.bots.exception import BotExists, UnknownAdapter, WebSocketClosed
 from slipstream.bots.hub import Hub, Presence
 from slipstream.links import TLS, Backoff, Connection, Fatal, Link, Links, LinkState, Status, Timeouts
-from slipstream.links.errors import MissingLibrary, WrongSetup
+from slipstream.links.errors import WrongSetup
+from slipstream.links.libraries import check
 
 logger = logging.getLogger("slipstream.bots")
 
@@ -46,7 +45,7 @@ class DialOptions(TypedDict, total=False):
     """Verification and client certificate."""
 
     proxy: str | None
-    """Address of a proxy."""
+    """Address of a proxy: `http://`, `https://`, or, with `slipstream[socks]`, `socks5h://` and its like."""
 
     trust_env: bool
     """Whether to take a proxy from the environment where none is given. Default: no."""
@@ -146,7 +145,7 @@ class Forward:
         chosen = options.get("backoff")
         dialled = _Dialled(self._driver, setup, lambda each: _as_socket(each, chosen, given))
         if isinstance(setup, WebSocketSetup):
-            dialled.convert(setup)
+            check(dialled.convert(setup))
             self._fixed.append(setup)
         link = self._driver.links.websocket(
             dialled.ask,
@@ -169,7 +168,7 @@ class Forward:
         chosen = options.get("backoff")
         polled = _Polled(self._driver, setup, lambda each: _as_poll(each, chosen, given), "cursor" in options)
         if isinstance(setup, HTTPPollingSetup):
-            polled.convert(setup)
+            check(polled.convert(setup))
             self._fixed.append(setup)
         link = self._driver.links.poll(
             polled.ask,
@@ -351,10 +350,8 @@ def _as_poll(setup: HTTPPollingSetup, chosen: Backoff | None, given: Mapping[str
         raise WrongSetup("http_version", setup.http_version, '"1.0", "1.1" or "2"')
     more: dict[str, Any] = {}
     if setup.http_version == "1.0":
-        more["transport"] = partial(_old_transport, given.get("tls", TLS()))
+        more["transport"] = partial(_old_transport, given.get("tls", TLS()), given.get("proxy"))
     elif setup.http_version == "2":
-        if importlib.util.find_spec("h2") is None:
-            raise MissingLibrary("h2", "polling by HTTP/2")
         more["http2"] = True
     return links.PollingSetup(
         setup.url,
@@ -368,9 +365,8 @@ def _as_poll(setup: HTTPPollingSetup, chosen: Backoff | None, given: Mapping[str
     )
 
 
-def _old_transport(tls: TLS) -> Any:
-    context: ssl.SSLContext = tls.build()
-    return importlib.import_module("slipstream.links.http10").OldTransport(context)
+def _old_transport(tls: TLS, proxy: str | None) -> Any:
+    return importlib.import_module("slipstream.links.http10").OldTransport(tls.build(), proxy)
 
 
 def _check(options: Mapping[str, Any], known: Any, function: str) -> None:
