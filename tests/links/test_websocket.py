@@ -146,7 +146,7 @@ async def test_a_slow_handler_does_not_look_like_a_dead_peer(peer: Start, links:
         await connection.wait_closed()
 
     server = await peer(talk)
-    setup = WebSocketSetup(server.url, ping_interval=0.01, ping_timeout=0.01, compression=False)
+    setup = WebSocketSetup(server.url, ping_interval=0.03, ping_timeout=0.01, compression=False)
     link, seen, go = links.websocket(setup, backoff=QUICK, queue=1), list[int](), asyncio.Event()
 
     @link
@@ -692,15 +692,17 @@ async def test_a_full_queue_follows_its_policy(policy: Any, lost: bool, peer: St
         while number < 20:
             number += 1
             await connection.send(json.dumps({"id": number}))
+            await begun.wait()
         await connection.wait_closed()
         codes.append(connection.close_code)
 
     server = await peer(talk)
     link = links.websocket(server.url, backoff=QUICK, queue=4, policy=policy, event_id="id")
-    seen, go = list[int](), asyncio.Event()
+    seen, begun, go = list[int](), asyncio.Event(), asyncio.Event()
 
     @link
     async def handle(event: Event) -> None:
+        begun.set()
         await go.wait()
         seen.append(event.id)
 
