@@ -433,6 +433,78 @@ async def test_whoever_waits_in_receive_gets_the_next_frame(script: Script) -> N
             assert await got == "Ada"
 
 
+@pytest.mark.parametrize("way", ["raises", "hangs"])
+async def test_a_connect_hook_that_fails_is_logged_and_the_platform_sees_nothing_of_it(
+    script: Script, way: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As with platforms that call us: after the time that hooks have, frames are handled."""
+    driver = make_driver(script, slipstream_hook_timeout=0.01)
+
+    @driver.on_bot_connect
+    async def fails(bot: Bot) -> None:
+        if way == "raises":
+            raise RuntimeError("on purpose")
+        await asyncio.Event().wait()
+
+    async with FakePlatform() as platform:
+        driver.setup_websocket(dialling(platform.ws_url))
+        async with served(driver):
+            peer = await platform.connected()
+            await peer.send("hello")
+
+            assert await script.messages(1) == [b"hello"]
+            assert peer.is_open
+    assert ("fails failed" if way == "raises" else "fails took more than 0.01 seconds") in caplog.text
+
+
+async def test_a_handler_that_raises_is_logged_and_the_platform_sees_nothing_of_it(
+    script: Script, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Dialled or polled: the next frame, the next answer, is handled."""
+
+    async def handle(bot: Bot, message: bytes) -> None:
+        if message == b"bad":
+            raise RuntimeError("on purpose")
+
+    script.handle = handle
+    driver = make_driver(script)
+    async with FakePlatform() as platform:
+        platform.answer(b"bad")
+        platform.answer(b"good poll")
+        driver.setup_websocket(dialling(platform.ws_url))
+        driver.setup_http_polling(polling(platform.http_url, self_id="2"))
+        async with served(driver):
+            peer = await platform.connected()
+            await peer.send("bad")
+            await peer.send("good frame")
+
+            assert {*await script.messages(2)} == {b"good poll", b"good frame"}
+            assert peer.is_open
+    assert caplog.text.count("handle_message failed") == 2
+
+
+async def test_by_choice_an_answer_that_finds_no_room_is_dropped_and_said(
+    script: Script, caplog: pytest.LogCaptureFixture
+) -> None:
+    """There is nobody to close; whoever wants every answer gives a cursor, or lets the next request wait."""
+    go_on = asyncio.Event()
+
+    async def handle(bot: Bot, message: bytes) -> None:
+        await go_on.wait()
+
+    script.handle = handle
+    driver = make_driver(script, slipstream_queue=1, slipstream_queue_policy="close")
+    async with FakePlatform() as platform:
+        platform.always = Answer(200, b"an answer")
+        driver.setup_http_polling(polling(platform.http_url))
+        async with served(driver):
+            for _ in range(4):
+                await platform.polled()
+            go_on.set()
+            await script.messages(2)
+    assert "the queue is full, an answer is dropped" in caplog.text
+
+
 async def test_by_choice_a_platform_that_is_faster_than_the_handler_is_closed_with_1013(script: Script) -> None:
     """And dialled again; a polled answer is dropped."""
     go_on, begun = asyncio.Event(), asyncio.Event()

@@ -82,7 +82,7 @@ async def test_events_are_validated_and_handled_in_order(peer: Start, links: Lin
     assert link.state is LinkState.CLOSED
 
 
-@pytest.mark.parametrize("way", ["close", "FIN", "RST", "half-open", "garbage", "too big"])
+@pytest.mark.parametrize("way", ["close", "FIN", "RST", "half-open", "garbage", "no UTF-8", "too big", "20 MiB"])
 async def test_whatever_ends_a_connection_the_link_dials_again(way: str, peer: Start, links: Links) -> None:
     """And says why it was away."""
     held = []
@@ -103,6 +103,12 @@ async def test_whatever_ends_a_connection_the_link_dials_again(way: str, peer: S
             await connection.wait_closed()
         elif way == "garbage":
             connection.transport.write(b"\xff\xff garbage")
+            await connection.wait_closed()
+        elif way == "no UTF-8":
+            connection.transport.write(b"\x81\x01\xff")
+            await connection.wait_closed()
+        elif way == "20 MiB":
+            connection.transport.write(b"\x82\x7f" + (20 * 2**20).to_bytes(8, "big"))
             await connection.wait_closed()
         else:
             await connection.send("x" * 2000)
@@ -132,6 +138,8 @@ async def test_whatever_ends_a_connection_the_link_dials_again(way: str, peer: S
         "RST": "the connection was lost",
         "half-open": "no answer to a ping within 0.03 seconds",
         "garbage": "we closed with 1002",
+        "no UTF-8": "we closed with 1007",
+        "20 MiB": "we closed with 1009",
         "too big": "we closed with 1009",
     }
     assert reasons[0].startswith(expected[way])
@@ -656,7 +664,8 @@ async def test_a_conversation_ends_with_its_connection(peer: Start, links: Links
     assert talks[0] == ["one"]
 
 
-async def test_a_hook_that_raises_is_one_more_reason_to_dial_again(peer: Start, links: Links) -> None:
+@pytest.mark.parametrize("way", ["raises", "hangs"])
+async def test_a_hook_that_fails_is_one_more_reason_to_dial_again(way: str, peer: Start, links: Links) -> None:
     """The link is not up before its hook has succeeded; the peer is told by 1011."""
     codes: list[int | None] = []
 
@@ -665,13 +674,15 @@ async def test_a_hook_that_raises_is_one_more_reason_to_dial_again(peer: Start, 
         codes.append(connection.close_code)
 
     server = await peer(talk)
-    link, tries = links.websocket(server.url, backoff=QUICK), list[int]()
+    link, tries = links.websocket(server.url, backoff=QUICK, opened_timeout=0.05), list[int]()
 
     @link.opened
-    def login(connection: Connection) -> None:
+    async def login(connection: Connection) -> None:
         tries.append(1)
-        if len(tries) < 3:
+        if len(tries) < 3 and way == "raises":
             raise RuntimeError("not yet")
+        if len(tries) < 3:
+            await asyncio.Event().wait()
 
     async with links.running():
         await link.wait_for(LinkState.UP)

@@ -242,6 +242,9 @@ class LinkOptions(TypedDict, total=False):
     call_timeout: float
     """Seconds that `call` waits for its reply. Default: 30."""
 
+    opened_timeout: float | None
+    """Seconds that the `opened` hooks have, all together; then the connection ends with 1011. Default: 30."""
+
     outbox: int
     """Most messages kept while the link is down; 0 keeps none. Default: 256."""
 
@@ -272,6 +275,7 @@ class Options:
     dedupe: int = 4096
     reply_id: str | None = None
     call_timeout: float = 30.0
+    opened_timeout: float | None = 30.0
     outbox: int = 256
     outbox_bytes: int = 4 * MiB
     outbox_ttl: float | None = None
@@ -280,7 +284,7 @@ class Options:
     fatal: Fatal = Fatal()
 
     def __post_init__(self) -> None:
-        _check_positive(self, "queue", "concurrency", "call_timeout", "outbox_ttl")
+        _check_positive(self, "queue", "concurrency", "call_timeout", "opened_timeout", "outbox_ttl")
         for name in ("dedupe", "outbox", "outbox_bytes"):
             if getattr(self, name) < 0:
                 raise WrongSetup(name, getattr(self, name), "0 or more")
