@@ -14,6 +14,7 @@ from websockets.asyncio.server import ServerConnection
 
 from slipstream.links import TLS, Link, Links, LinkState, PollingSetup, Timeouts, WebSocketSetup, WrongSetup
 from slipstream.links.http10 import OldTransport
+from slipstream.links.websocket import dial
 from tests.servers import HTTPProxy, Proxy, Socks5, http2_server
 
 from .support import QUICK, Peer, until
@@ -71,6 +72,24 @@ async def test_a_websocket_goes_through_a_proxy(
         link = links.websocket(WebSocketSetup(url, proxy=through(proxy, login), tls=tls))
 
         assert await first_event(links, link) == {"id": 1}
+    assert proxy.asked == [("feed.test", server.port)]
+
+
+@KINDS
+async def test_another_host_header_changes_no_address(kind: type[Proxy], peer: Start) -> None:
+    """The proxy is asked for the server that the address names; that one is asked for the host of the header."""
+    server = await peer(greet)
+
+    async with kind() as proxy:
+        setup = WebSocketSetup(
+            f"ws://feed.test:{server.port}/", proxy=proxy.url(), headers={"host": "virtual.test", "X-Token": "t"}
+        )
+        socket = await dial(setup)
+        (connection,) = server.server.connections
+        await socket.close()
+
+    assert connection.request is not None
+    assert connection.request.headers.get_all("Host") == ["virtual.test"]
     assert proxy.asked == [("feed.test", server.port)]
 
 

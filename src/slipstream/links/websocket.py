@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.client import ClientProtocol
 from websockets.exceptions import (
     ConnectionClosed,
     InvalidHandshake,
@@ -23,6 +24,7 @@ from websockets.exceptions import (
     ProxyError,
     WebSocketException,
 )
+from websockets.http11 import Request
 from websockets.protocol import State
 from websockets.typing import Subprotocol
 
@@ -63,6 +65,22 @@ class _OneHop(connect):
 
     def process_redirect(self, exc: Exception) -> Exception | str:
         return exc
+
+
+class _Hosted(ClientConnection):
+    """A connection that asks for another host than that of its address."""
+
+    def __init__(self, host: str, protocol: ClientProtocol, **options: Any) -> None:
+        super().__init__(protocol, **options)
+        connect = protocol.connect
+
+        def asking() -> Request:
+            request = connect()
+            del request.headers["Host"]
+            request.headers["Host"] = host
+            return request
+
+        protocol.connect = asking  # type: ignore[method-assign]  # the library has no setting for it
 
 
 class DialFailed(LinkDown):
@@ -139,12 +157,8 @@ def _arguments(setup: WebSocketSetup, url: str) -> dict[str, Any]:
         arguments["ssl"] = tls.build()
         if tls.server_name is not None:
             arguments["server_hostname"] = tls.server_name
-    if host is not None and host != parts.netloc:
-        # The library makes the Host header from the address: let it see the wished one, and connect to the real one.
-        arguments["uri"] = url.replace(parts.netloc, host, 1)
-        arguments["host"], arguments["port"] = parts.hostname, parts.port or (443 if parts.scheme == "wss" else 80)
-        if parts.scheme == "wss":
-            arguments.setdefault("server_hostname", parts.hostname)
+    if host is not None:
+        arguments["create_connection"] = partial(_Hosted, host)
     return arguments
 
 
