@@ -17,7 +17,7 @@ from slipstream.bots.testing import Answer, FakePlatform, Refused
 from slipstream.links import TLS, Backoff, Fatal, Link, LinkState, Status, Timeouts
 from slipstream.links.errors import MissingLibrary, WrongSetup
 from tests.links.support import SteppedClock, most_within
-from tests.servers import HTTPProxy, Proxy, Socks5, http2_server
+from tests.peers import HTTPProxy, Proxy, Socks5, http2_server
 
 from .support import KNOWN, Script, make_driver, served
 

@@ -9,7 +9,7 @@ import pytest
 
 from slipstream.links import TLS, Links, LinkState, PollingSetup
 from slipstream.links.polling import Poller, PollFailed
-from tests.servers import HTTPProxy, http2_server
+from tests.peers import HTTPProxy, http2_server
 
 from .support import QUICK, Event, until
 

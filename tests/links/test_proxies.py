@@ -15,7 +15,7 @@ from websockets.asyncio.server import ServerConnection
 from slipstream.links import TLS, Link, Links, LinkState, PollingSetup, Timeouts, WebSocketSetup, WrongSetup
 from slipstream.links.http10 import OldTransport
 from slipstream.links.websocket import dial
-from tests.servers import HTTPProxy, Proxy, Socks5, http2_server
+from tests.peers import HTTPProxy, Proxy, Socks5, http2_server
 
 from .support import QUICK, Peer, until
 

@@ -20,7 +20,7 @@ from starlette.routing import Route
 from slipstream.bots.nonebot import Driver
 from slipstream.bots.nonebot.http_client import _tls, completed
 from slipstream.links import MissingLibrary
-from tests.servers import HTTPProxy, Proxy, Socks5, http2_server
+from tests.peers import HTTPProxy, Proxy, Socks5, http2_server
 
 from .conftest import started
 from .support import run, served
