@@ -1,6 +1,8 @@
 """What every test shares. Warnings are errors (pyproject.toml); fixtures of one folder live in that folder."""
 
 import os
+import subprocess
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -21,3 +23,18 @@ def anyio_backend() -> str:
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Offer to write the files in `golden/` anew, for a reviewer to read the diff."""
     parser.addoption("--update-golden", action="store_true", help="write the generated sources in tests/golden anew")
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A self-signed certificate for localhost, and its key."""
+    folder = tmp_path_factory.mktemp("tls")
+    both, key = folder / "both.pem", folder / "key.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+         "-keyout", str(key), "-out", str(both), "-days", "2", "-subj", "/CN=localhost",
+         "-addext", "subjectAltName=DNS:localhost"],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    both.write_text(key.read_text() + both.read_text())
+    return both

@@ -488,6 +488,24 @@ async def test_a_handler_that_raises_is_logged_and_the_connection_lives(
     assert "Broken: on purpose" in caplog.text
 
 
+async def test_a_handler_of_a_post_that_raises_is_logged_and_the_answer_was_200(
+    script: Script, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The peer has its answer by then, and would only send the same again."""
+
+    async def handle(bot: Any, message: bytes) -> None:
+        if message == b"bad":
+            raise Broken("on purpose")
+
+    script.handle = handle
+    async with served(make_driver(script)) as server, FakePlatform() as platform:
+        answers = [await platform.post(server.http + "/scripted/", body, KNOWN) for body in (b"bad", b"good")]
+
+        assert await script.messages(1) == [b"good"]
+    assert [answer.status for answer in answers] == [200, 200]
+    assert "handle_message failed" in caplog.text
+
+
 async def test_frames_are_handled_in_order_though_the_first_handler_is_slow(script: Script) -> None:
     """The original started all at once; the peer can send on meanwhile."""
     go_on = asyncio.Event()

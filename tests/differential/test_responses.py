@@ -177,7 +177,7 @@ def _begun_early(theirs: Outcome, ours: Outcome) -> bool:
 
 
 EARLY = Difference(
-    "an event stream begins when the dependencies of scope 'function' are closed; FastAPI's generator is started beside "
+    "an event stream begins when the dependencies of scope 'function' are closed; FastAPI starts the generator beside "
     "their closing, and which of the two comes first is chance",
     _begun_early,
 )

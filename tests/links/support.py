@@ -2,8 +2,9 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from heapq import heappop, heappush
 
 from pydantic import BaseModel
 from websockets.asyncio.server import Server
@@ -12,7 +13,7 @@ from slipstream.links import Backoff
 from slipstream.links.state import Moment
 
 QUICK = Backoff(first=0.001, limit=0.01, reset_after=0.0)
-PATIENCE = 10
+PATIENCE = 60
 """Seconds after which something that should happen at once is taken for lost."""
 
 
@@ -47,6 +48,44 @@ class HandMovedClock:
         self.waits.append(seconds)
         self.seconds += seconds
         await asyncio.sleep(0)
+
+
+class SteppedClock:
+    """A clock that stands still until it is told to go, from the end of one wait to that of the next.
+
+    However slow the machine, who waits for the same moment wakes in it, and who waits for a later one does not.
+    """
+
+    def __init__(self) -> None:
+        self.seconds = 1000.0
+        self._waits: list[tuple[float, int, asyncio.Future[None]]] = []
+        self._number = 0
+
+    def now(self) -> Moment:
+        return Moment(self.seconds, 1_700_000_000 + self.seconds)
+
+    async def sleep(self, seconds: float) -> None:
+        end: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._number += 1
+        heappush(self._waits, (self.seconds + seconds, self._number, end))
+        await end
+
+    async def go_until(self, claim: Callable[[], object]) -> None:
+        """Go until a claim holds; after each wait, let whoever wakes take all the turns that it needs."""
+        async with asyncio.timeout(PATIENCE):
+            while not claim():
+                for _ in range(20):
+                    await asyncio.sleep(0)
+                if self._waits:
+                    self.seconds, _, end = heappop(self._waits)
+                    if not end.done():
+                        end.set_result(None)
+
+
+def most_within(seconds: float, moments: Iterable[float]) -> int:
+    """Count the moments in the fullest window of so many seconds."""
+    known = sorted(moments)
+    return max(sum(start <= each < start + seconds for each in known) for start in known)
 
 
 async def until(claim: Callable[[], object]) -> None:

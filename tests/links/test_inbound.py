@@ -12,7 +12,10 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from benchmarks.links_peers import Served, reset
 from slipstream import Depends, FastAPI, HTTPException, WebSocketException
-from slipstream.links import Connection, Dropped, Link, Links, LinkState, NotRunning
+from slipstream.bots.testing import FakePlatform, Peer as FakePeer
+from slipstream.links import Connection, Dropped, Link, LinkDown, Links, LinkState, NotRunning, inbound
+from slipstream.links.setup import MiB
+from slipstream.requests import Request
 from slipstream.testclient import TestClient
 
 from .support import Event, until
@@ -189,6 +192,110 @@ async def test_bounds_of_a_connection(spoil: Callable[[ClientConnection], Any], 
     assert closed.value.rcvd.code == code
 
 
+@pytest.mark.parametrize(
+    ("spoil", "code"),
+    [
+        (lambda peer: peer.bad_text(), 1007),
+        (lambda peer: peer.unmasked(), 1002),
+        (lambda peer: peer.garbage(b"\xb3\x80\x00\x00\x00\x00"), 1002),
+        (lambda peer: peer.garbage(b"\x82\xff" + (20 * MiB).to_bytes(8, "big") + b"\x00\x00\x00\x00"), 1009),
+    ],
+    ids=["no UTF-8", "no mask", "no frame", "20 MiB"],
+)
+async def test_a_malformed_frame_closes_the_connection_with_its_code(
+    spoil: Callable[[FakePeer], None], code: int
+) -> None:
+    """The next connection is welcome. (uvicorn forgets what came in one packet with the broken frame.)"""
+    app = FastAPI()
+    link, seen = Links(app).accept("/ws"), list[int]()
+
+    @link
+    async def handle(event: Event) -> None:
+        seen.append(event.id)
+
+    async with Served(app) as served, FakePlatform() as platform:
+        url = f"ws://127.0.0.1:{served.port}/ws"
+        peer = await platform.dial(url)
+        await peer.send_json({"id": 1})
+        await until(lambda: seen == [1])
+        spoil(peer)
+        assert (await peer.ended()).code == code
+        await (await platform.dial(url)).send_json({"id": 2})
+        await until(lambda: len(seen) == 2)
+
+    assert seen == [1, 2]
+
+
+async def test_a_peer_sees_nothing_of_a_handler_that_raises_or_is_slow() -> None:
+    """Its next events are handled after that, in order."""
+    app = FastAPI()
+    link, seen, go = Links(app).accept("/ws", queue=1), list[int](), asyncio.Event()
+
+    @link
+    async def handle(connection: Connection, event: Event) -> None:
+        seen.append(event.id)
+        if event.id == 1:
+            raise RuntimeError("secret")
+        await go.wait()
+        await connection.send(f"{event.id}")
+
+    async with Served(app) as served, dial(served, "/ws") as socket:
+        for number in range(1, 6):
+            await socket.send(json.dumps({"id": number}))
+        await until(lambda: len(seen) == 2)
+        go.set()
+        answers = [await socket.recv() for _ in range(4)]
+
+    assert answers == ["2", "3", "4", "5"]
+    assert (link.counters.failed, link.counters.handled) == (1, 4)
+
+
+@pytest.mark.parametrize("way", ["raises", "hangs"])
+async def test_a_peer_is_closed_with_1011_when_an_opened_hook_fails(way: str) -> None:
+    """As the one is that we dial; the next one may find the hook well."""
+    app, tries = FastAPI(), list[int]()
+    link = Links(app).accept("/ws", opened_timeout=0.05)
+
+    @link.opened
+    async def login(connection: Connection) -> None:
+        tries.append(1)
+        if len(tries) > 1:
+            await connection.send("welcome")
+        elif way == "raises":
+            raise RuntimeError("secret")
+        else:
+            await asyncio.Event().wait()
+
+    async with Served(app) as served:
+        async with dial(served, "/ws") as socket:
+            with pytest.raises(ConnectionClosed) as closed:
+                await socket.recv()
+        async with dial(served, "/ws") as socket:
+            assert await socket.recv() == "welcome"
+
+    assert closed.value.rcvd is not None
+    assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (1011, "")
+
+
+async def test_a_peer_that_takes_nothing_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A send fails in its time, and the peer's place is free."""
+    monkeypatch.setattr(inbound, "_WRITE_TIMEOUT", 0.05)
+    app = FastAPI()
+    link = Links(app).accept("/ws/{id}", key="id")
+
+    async with Served(app) as served, FakePlatform() as platform:
+        peer = await platform.dial(f"ws://127.0.0.1:{served.port}/ws/a")
+        await until(lambda: link.connections)
+        (connection,) = link.connections
+        peer.half_open()
+        with pytest.raises(LinkDown, match="takes nothing"):
+            await asyncio.gather(*(connection.send("x" * MiB) for _ in range(64)))
+        await until(lambda: not link.connections)
+        peer.drop()
+        await platform.dial(f"ws://127.0.0.1:{served.port}/ws/a")
+        await until(lambda: link.connections)
+
+
 async def test_a_full_queue_closes_with_1013() -> None:
     """Try again later: a peer that resumes loses nothing."""
     app = FastAPI()
@@ -275,6 +382,58 @@ def test_a_webhook_answers_what_its_handler_says() -> None:
 
     assert link.counters.handled == 3
     assert link.counters.failed == 2
+
+
+async def test_what_is_wrong_with_a_webhook_is_its_answer() -> None:
+    """A wrong token, a body that is no event or too long, a handler that raises: each has its status."""
+    app = FastAPI()
+
+    async def check(request: Request) -> None:
+        if request.headers.get("x-token") != "right":
+            raise HTTPException(401, "who are you?")
+
+    link = Links(app).webhook("/hook", dependencies=[Depends(check)])
+
+    @link
+    async def handle(event: Event) -> None:
+        raise RuntimeError("secret")
+
+    async with Served(app) as served, FakePlatform() as platform:
+        url, known = f"http://127.0.0.1:{served.port}/hook", {"X-Token": "right"}
+        wrong = await platform.post(url, {"id": 1})
+        garbage = await platform.post(url, b"\x00", known)
+        raising = await platform.post(url, {"id": 1}, known)
+        unknown = await platform.post(url + "/nowhere", {"id": 1}, known)
+        async with httpx2.AsyncClient(trust_env=False) as client:
+            long = await client.post(url, content=b"x" * 20 * MiB, headers=known)
+
+    statuses = [answer.status for answer in (wrong, garbage, raising, unknown)]
+    assert (*statuses, long.status_code) == (401, 422, 500, 404, 413)
+    assert b"secret" not in raising.body
+
+
+async def test_an_event_that_is_dropped_for_a_newer_one_is_a_503() -> None:
+    """Its sender hears that nobody has handled it, and may send it again."""
+    app = FastAPI()
+    link, began, go = Links(app).webhook("/hook", queue=1, policy="drop_oldest"), asyncio.Event(), asyncio.Event()
+
+    @link
+    async def handle(event: Event) -> None:
+        began.set()
+        await go.wait()
+
+    async with Served(app) as served, FakePlatform() as platform:
+        url = f"http://127.0.0.1:{served.port}/hook"
+        first = asyncio.ensure_future(platform.post(url, {"id": 1}))
+        await began.wait()
+        second = asyncio.ensure_future(platform.post(url, {"id": 2}))
+        await until(lambda: link.waiting == 2)
+        third = asyncio.ensure_future(platform.post(url, {"id": 3}))
+        dropped = await second
+        go.set()
+        answers = [(await each).status for each in (first, third)]
+
+    assert (dropped.status, dropped.headers["retry-after"], answers) == (503, "1", [204, 204])
 
 
 async def test_a_webhook_that_does_not_wait_answers_at_once() -> None:

@@ -1,5 +1,8 @@
 """Calls that wait for their replies."""
 
+import asyncio
+import gc
+
 import pytest
 
 from slipstream.links.pending import PendingCalls
@@ -30,6 +33,19 @@ async def test_every_call_fails_at_once_when_the_link_goes_down() -> None:
         with pytest.raises(ConnectionError):
             await future
     assert len(calls) == 0
+
+
+async def test_a_call_that_nobody_waits_for_any_more_fails_in_silence() -> None:
+    """Whoever called may have failed by what it sent, at the same moment; the log is not to complain of that."""
+    complaints: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: complaints.append(context))
+    calls = PendingCalls()
+    calls.open("1")
+
+    calls.fail(ConnectionError("down"))
+    gc.collect()
+
+    assert complaints == []
 
 
 async def test_a_late_reply_is_known_as_one() -> None:

@@ -1,9 +1,11 @@
 """What may be shown of addresses and of a peer's words."""
 
+import logging
+
 import pytest
 from hypothesis import given, strategies as st
 
-from slipstream.links.redact import printable, secrets_in, shown_url, without_secrets
+from slipstream.links.redact import printable, secrets_in, shown_url, unlogged, without_secrets
 
 
 @pytest.mark.parametrize(
@@ -42,3 +44,23 @@ def test_known_secrets_are_hidden_wherever_they_stand() -> None:
 def test_an_unreadable_address_is_one_secret() -> None:
     """Where its parts cannot be told, all of it is hidden."""
     assert secrets_in("http://[") == ["http://["]
+
+
+def test_a_login_is_hidden_as_it_is_written_and_as_it_is_meant() -> None:
+    """Errors of proxies quote either."""
+    secrets = secrets_in("socks5h://me%40home:p%40ss%20word@proxy.example:1080")
+
+    assert without_secrets("p@ss word of me@home, or p%40ss%20word", secrets) == "[hidden] of [hidden], or [hidden]"
+
+
+def test_the_http_client_is_silent_about_our_requests_and_no_others(caplog: pytest.LogCaptureFixture) -> None:
+    """It logs whole addresses, and at DEBUG the logins of proxies; a program's own requests are its own matter."""
+    caplog.set_level(logging.DEBUG)
+
+    with unlogged():
+        logging.getLogger("httpx2").info("GET https://h.example/bot-token")
+        logging.getLogger("httpcore2.socks").debug("auth")
+        logging.getLogger("slipstream.links").info("ours")
+    logging.getLogger("httpx2").info("theirs")
+
+    assert [record.getMessage() for record in caplog.records] == ["ours", "theirs"]

@@ -89,6 +89,25 @@ def test_a_short_connection_does_not_reset_the_waits(failures: int, up_for: floa
     assert verdict.wait > 16
 
 
+def test_another_rule_goes_on_where_the_waits_have_grown_to() -> None:
+    """A function that gives another interval at each attempt does not dial at its shortest for ever."""
+    schedule = Schedule(Backoff(first=1, limit=16), Fatal(), always(ABOUT_ONE))
+    waits = []
+    for rule in (None, None, Backoff(first=0.5, limit=3), Backoff(first=0.75, limit=3), None, None):
+        schedule.adopt(rule)
+        verdict = schedule.after(LOST, None)
+        assert isinstance(verdict, Retry)
+        waits.append(round(verdict.wait, 6))
+
+    assert waits == [1, 2, 2, 3, 16, 16]
+
+
+def test_a_bound_has_no_end_of_its_range() -> None:
+    """A link may be away for years."""
+    assert Backoff(factor=1e9).bound(10**9) == 60
+    assert Backoff(factor=1).bound(10**9) == 1
+
+
 @pytest.mark.parametrize("status", [401, 403, 404])
 def test_refusals_in_a_row_are_final(status: int) -> None:
     """A wrong token does not get right by being sent a thousand times; a few tries ride out a deployment."""

@@ -5,10 +5,11 @@ import logging
 from collections.abc import Awaitable, Callable
 
 import pytest
+from anyio import CancelScope
 
 from slipstream.links import Backoff, Fatal, Link, Links, LinkState
 from slipstream.links.link import Runner
-from slipstream.links.rules import Failure, Turnstile
+from slipstream.links.rules import Failure, Schedule, Turnstile
 from slipstream.links.setup import LinkKind, Options
 from slipstream.links.supervise import Supervisor, first_of, keep_up
 
@@ -26,13 +27,15 @@ class Scripted:
 
     def __init__(self, attempts: Callable[[Link, int], Awaitable[Failure]], links: int = 1) -> None:
         self._attempts, self._links = attempts, links
+        self.backoff: Backoff | None = None
 
     async def run(self, link: Link) -> None:
         number = 0
 
-        async def attempt() -> Failure:
+        async def attempt(schedule: Schedule) -> Failure:
             nonlocal number
             number += 1
+            schedule.adopt(self.backoff)
             return await self._attempts(link, number)
 
         await keep_up(link, attempt, lambda: ABOUT_ONE, Turnstile(), lambda: self._links)
@@ -67,6 +70,25 @@ async def test_waits_grow_and_begin_anew_after_a_stable_minute() -> None:
         await until(lambda: len(clock.waits) == 5)
 
     assert list(clock.waits) == pytest.approx([1, 2, 4, 1, 2])
+
+
+async def test_a_setup_may_ask_for_its_own_waits() -> None:
+    """From the attempt on for which it was asked, and for as long as it says so; the link's hold otherwise."""
+    clock = HandMovedClock()
+
+    async def attempt(link: Link, number: int) -> Failure:
+        if number == 4:
+            await asyncio.Event().wait()
+        runner.backoff = Backoff(first=8, factor=3) if number == 1 else None
+        return Failure("refused", "nobody is there")
+
+    runner = Scripted(attempt)
+    links, _ = scripted(clock, runner)
+
+    async with links.running():
+        await until(lambda: len(clock.waits) == 3)
+
+    assert [round(wait) for wait in clock.waits] == [1, 24, 4]
 
 
 async def test_an_attempt_that_fails_in_an_unforeseen_way_is_one_more_reason_to_wait(
@@ -139,6 +161,28 @@ async def test_a_task_that_raises_is_logged_and_ends_nobody_else(caplog: pytest.
         supervisor.spawn(fail(), "too late")
 
 
+async def test_what_the_program_raises_is_not_wrapped_into_a_group() -> None:
+    """`except ConfigError` around a program's start means what it says."""
+    clock = HandMovedClock()
+
+    async def attempt(link: Link, number: int) -> Failure:
+        return await asyncio.Event().wait()  # type: ignore[return-value]  # it never comes back
+
+    links, link = scripted(clock, Scripted(attempt))
+
+    async def begin() -> None:
+        async with links.running():
+            await link.wait_for(LinkState.CONNECTING)
+            raise ValueError("a wrong start")
+
+    with pytest.raises(ValueError, match="a wrong start"):
+        await begin()
+    assert link.state is LinkState.CLOSED
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0), links.running():
+            await asyncio.Event().wait()
+
+
 async def test_the_first_to_end_counts_and_the_others_are_waited_for() -> None:
     """Nothing of a connection goes on after its end."""
     ended = []
@@ -153,4 +197,67 @@ async def test_the_first_to_end_counts_and_the_others_are_waited_for() -> None:
         return "short"
 
     assert await first_of(lasting(), short()) == "short"
+    assert ended == ["lasting"]
+
+
+@pytest.mark.parametrize("turns", range(12))
+async def test_a_cancel_scope_around_it_knows_its_own_cancellation(turns: int) -> None:
+    """At whatever moment it comes: while all run, as the first ends, and while the others are being ended.
+
+    The scope says it again in each turn of the loop; the others are told once, and end in their own time.
+    """
+    begun, ended, first_ends = [], [], asyncio.Event()
+
+    async def lasting() -> None:
+        begun.append("lasting")
+        try:
+            await asyncio.Event().wait()
+        finally:
+            for _ in range(4):
+                await asyncio.sleep(0)
+            ended.append("lasting")
+
+    async def short() -> None:
+        await first_ends.wait()
+
+    async def cancelling() -> None:
+        for turn in range(turns):
+            if turn == 2:
+                first_ends.set()
+            await asyncio.sleep(0)
+        scope.cancel()
+
+    cancelled = asyncio.ensure_future(cancelling())
+    with CancelScope() as scope:
+        await first_of(lasting(), short())
+        await asyncio.Event().wait()
+
+    await cancelled
+    assert scope.cancelled_caught
+    assert ended == begun
+
+
+async def test_a_task_that_is_cancelled_while_the_others_end_is_cancelled() -> None:
+    """The first result is then not taken for an answer."""
+    ending, go_on, ended = asyncio.Event(), asyncio.Event(), []
+
+    async def lasting() -> str:
+        try:
+            return await asyncio.Event().wait()  # type: ignore[return-value]  # it never comes back
+        finally:
+            ending.set()
+            await go_on.wait()
+            ended.append("lasting")
+
+    async def short() -> str:
+        return "short"
+
+    task = asyncio.ensure_future(first_of(lasting(), short()))
+    await ending.wait()
+    task.cancel("for a reason")
+    await asyncio.sleep(0)
+    go_on.set()
+
+    with pytest.raises(asyncio.CancelledError, match="for a reason"):
+        await task
     assert ended == ["lasting"]

@@ -4,7 +4,6 @@ import asyncio
 import json
 import logging
 import ssl
-import subprocess
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from pathlib import Path
@@ -17,6 +16,7 @@ from websockets.http11 import Request, Response
 from benchmarks.links_peers import reset
 from slipstream.links import (
     TLS,
+    Backoff,
     CallTimeout,
     CannotSend,
     Connection,
@@ -27,6 +27,7 @@ from slipstream.links import (
     Links,
     LinkState,
     OutboxFull,
+    Status,
     Timeouts,
     WebSocketSetup,
 )
@@ -81,7 +82,7 @@ async def test_events_are_validated_and_handled_in_order(peer: Start, links: Lin
     assert link.state is LinkState.CLOSED
 
 
-@pytest.mark.parametrize("way", ["close", "FIN", "RST", "half-open", "garbage", "too big"])
+@pytest.mark.parametrize("way", ["close", "FIN", "RST", "half-open", "garbage", "no UTF-8", "too big", "20 MiB"])
 async def test_whatever_ends_a_connection_the_link_dials_again(way: str, peer: Start, links: Links) -> None:
     """And says why it was away."""
     held = []
@@ -102,6 +103,12 @@ async def test_whatever_ends_a_connection_the_link_dials_again(way: str, peer: S
             await connection.wait_closed()
         elif way == "garbage":
             connection.transport.write(b"\xff\xff garbage")
+            await connection.wait_closed()
+        elif way == "no UTF-8":
+            connection.transport.write(b"\x81\x01\xff")
+            await connection.wait_closed()
+        elif way == "20 MiB":
+            connection.transport.write(b"\x82\x7f" + (20 * 2**20).to_bytes(8, "big"))
             await connection.wait_closed()
         else:
             await connection.send("x" * 2000)
@@ -131,6 +138,8 @@ async def test_whatever_ends_a_connection_the_link_dials_again(way: str, peer: S
         "RST": "the connection was lost",
         "half-open": "no answer to a ping within 0.03 seconds",
         "garbage": "we closed with 1002",
+        "no UTF-8": "we closed with 1007",
+        "20 MiB": "we closed with 1009",
         "too big": "we closed with 1009",
     }
     assert reasons[0].startswith(expected[way])
@@ -145,7 +154,7 @@ async def test_a_slow_handler_does_not_look_like_a_dead_peer(peer: Start, links:
         await connection.wait_closed()
 
     server = await peer(talk)
-    setup = WebSocketSetup(server.url, ping_interval=0.01, ping_timeout=0.01, compression=False)
+    setup = WebSocketSetup(server.url, ping_interval=0.03, ping_timeout=0.01, compression=False)
     link, seen, go = links.websocket(setup, backoff=QUICK, queue=1), list[int](), asyncio.Event()
 
     @link
@@ -316,6 +325,23 @@ async def test_redirects_that_lead_nowhere_are_not_followed(location: str, reaso
         await dial(WebSocketSetup(server.url, max_redirects=2))
 
 
+async def test_a_function_may_say_how_long_to_wait_after_its_attempt(peer: Start) -> None:
+    """Whoever gives the address also knows how impatient to be with it."""
+    server, waits = await peer(listen, process_request=refusing(*[(503, {})] * 3)), []
+    links = Links(random=lambda: 0.5)
+    link = links.websocket(lambda: WebSocketSetup(server.url, backoff=Backoff(first=0.004, limit=0.008)))
+
+    @link.on_change
+    def note(link: Link, old: Status, new: Status) -> None:
+        if new.retry_at is not None:
+            waits.append(round(new.retry_at.monotonic - new.since.monotonic, 4))
+
+    async with links.running():
+        await link.wait_for(LinkState.UP)
+
+    assert waits == [0.002, 0.004, 0.004]
+
+
 async def test_certificates_are_verified_and_ours_is_shown(peer: Start, certificate: Path) -> None:
     """An unknown authority is refused by default; a client certificate reaches a server that asks for one."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -331,45 +357,6 @@ async def test_certificates_are_verified_and_ours_is_shown(peer: Start, certific
     tls = TLS(ca_file=str(certificate), certificate=str(certificate))
     socket = await dial(WebSocketSetup(url, tls=tls))
     await socket.close()
-
-
-@pytest.mark.parametrize("status", [200, 407])
-async def test_a_proxy_is_used_and_its_refusal_told(status: int, peer: Start) -> None:
-    """Without the environment's say, unless asked; the proxy's password is shown nowhere."""
-    server = await peer(listen)
-    heads: list[str] = []
-
-    async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            while data := await reader.read(65536):
-                writer.write(data)
-        finally:
-            writer.close()
-
-    async def proxy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        heads.append((await reader.readuntil(b"\r\n\r\n")).decode())
-        writer.write(f"HTTP/1.1 {status} X\r\n\r\n".encode())
-        if status != 200:
-            writer.close()
-            return
-        onward = await asyncio.open_connection("127.0.0.1", server.port)
-        await asyncio.gather(relay(reader, onward[1]), relay(onward[0], writer))
-
-    listening = await asyncio.start_server(proxy, "127.0.0.1", 0)
-    port = listening.sockets[0].getsockname()[1]
-    setup = WebSocketSetup(server.url, proxy=f"http://me:s3cr3t@127.0.0.1:{port}")
-
-    if status == 200:
-        socket = await dial(setup)
-        await socket.close()
-    else:
-        with pytest.raises(DialFailed, match="the proxy answered 407") as refused:
-            await dial(setup)
-        assert "s3cr3t" not in str(refused.value)
-    listening.close()
-
-    assert heads[0].startswith(f"CONNECT 127.0.0.1:{server.port} HTTP/1.1")
-    assert "Proxy-Authorization: Basic" in heads[0]
 
 
 async def test_events_can_be_handled_side_by_side(peer: Start, links: Links) -> None:
@@ -677,7 +664,8 @@ async def test_a_conversation_ends_with_its_connection(peer: Start, links: Links
     assert talks[0] == ["one"]
 
 
-async def test_a_hook_that_raises_is_one_more_reason_to_dial_again(peer: Start, links: Links) -> None:
+@pytest.mark.parametrize("way", ["raises", "hangs"])
+async def test_a_hook_that_fails_is_one_more_reason_to_dial_again(way: str, peer: Start, links: Links) -> None:
     """The link is not up before its hook has succeeded; the peer is told by 1011."""
     codes: list[int | None] = []
 
@@ -686,13 +674,15 @@ async def test_a_hook_that_raises_is_one_more_reason_to_dial_again(peer: Start, 
         codes.append(connection.close_code)
 
     server = await peer(talk)
-    link, tries = links.websocket(server.url, backoff=QUICK), list[int]()
+    link, tries = links.websocket(server.url, backoff=QUICK, opened_timeout=0.05), list[int]()
 
     @link.opened
-    def login(connection: Connection) -> None:
+    async def login(connection: Connection) -> None:
         tries.append(1)
-        if len(tries) < 3:
+        if len(tries) < 3 and way == "raises":
             raise RuntimeError("not yet")
+        if len(tries) < 3:
+            await asyncio.Event().wait()
 
     async with links.running():
         await link.wait_for(LinkState.UP)
@@ -713,15 +703,17 @@ async def test_a_full_queue_follows_its_policy(policy: Any, lost: bool, peer: St
         while number < 20:
             number += 1
             await connection.send(json.dumps({"id": number}))
+            await begun.wait()
         await connection.wait_closed()
         codes.append(connection.close_code)
 
     server = await peer(talk)
     link = links.websocket(server.url, backoff=QUICK, queue=4, policy=policy, event_id="id")
-    seen, go = list[int](), asyncio.Event()
+    seen, begun, go = list[int](), asyncio.Event(), asyncio.Event()
 
     @link
     async def handle(event: Event) -> None:
+        begun.set()
         await go.wait()
         seen.append(event.id)
 
@@ -857,18 +849,3 @@ async def silent_port() -> Any:
         each.transport.abort()
     server.close()
     await server.wait_closed()
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A self-signed certificate for localhost, and its key."""
-    folder = tmp_path_factory.mktemp("tls")
-    both, key = folder / "both.pem", folder / "key.pem"
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
-         "-keyout", str(key), "-out", str(both), "-days", "2", "-subj", "/CN=localhost",
-         "-addext", "subjectAltName=DNS:localhost"],
-        check=True, capture_output=True,
-    )  # fmt: skip
-    both.write_text(key.read_text() + both.read_text())
-    return both

@@ -172,11 +172,11 @@ def door_of(stack: ASGIApp, root_path: str = "") -> Door:
     Args:
         root_path: What every scope gets in place of the server's root path; "" leaves that.
     """
+    fail: Fail = raise_again
     if isinstance(stack, SoleGuard):
         (choose, choose_direct), fail = stack.choosers(), stack.fail
     else:
         choose = choose_direct = always(stack)
-        fail = raise_again
     if root_path:
         choose = choose_direct = rooted(choose, root_path)
     return Door(choose, choose_direct, fail)

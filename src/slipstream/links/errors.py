@@ -11,13 +11,14 @@ class LinkError(SlipstreamError):
 
 @dataclass(eq=False)
 class MissingLibrary(LinkError, ImportError):
-    """The library that dials is not installed."""
+    """A library that dials, or helps to, is not installed; `extra` brings it."""
 
     library: str
     purpose: str
+    extra: str = "links"
 
     def __str__(self) -> str:
-        return f"{self.purpose} needs the package {self.library!r}\n  pip install 'slipstream[links]'"
+        return f"{self.purpose} needs the package {self.library!r}: pip install 'slipstream[{self.extra}]'"
 
 
 @dataclass(eq=False)

@@ -17,7 +17,7 @@ class OldTransport(httpx2.AsyncBaseTransport):
 
     Args:
         context: How to check certificates.
-        proxy: URL of an HTTP proxy.
+        proxy: URL of an HTTP or SOCKS5 proxy.
     """
 
     def __init__(self, context: ssl.SSLContext, proxy: str | None = None) -> None:
@@ -28,11 +28,7 @@ class OldTransport(httpx2.AsyncBaseTransport):
             "max_connections": None,
             "max_keepalive_connections": 0,
         }
-        self._pool = (
-            httpcore2.AsyncConnectionPool(**options)
-            if proxy is None
-            else httpcore2.AsyncHTTPProxy(proxy_url=proxy, **options)
-        )
+        self._pool = httpcore2.AsyncConnectionPool(**options) if proxy is None else _through(proxy, options)
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         """Send a request."""
@@ -61,6 +57,14 @@ class OldTransport(httpx2.AsyncBaseTransport):
     async def aclose(self) -> None:
         """Close what is open."""
         await self._pool.aclose()
+
+
+def _through(proxy: str, options: dict[str, Any]) -> httpcore2.AsyncConnectionPool:
+    told = httpx2.Proxy(proxy)
+    options |= {"proxy_url": str(told.url), "proxy_auth": told.raw_auth}
+    if told.url.scheme.startswith("socks"):
+        return httpcore2.AsyncSOCKSProxy(**options)
+    return httpcore2.AsyncHTTPProxy(**options)
 
 
 class _Body(httpx2.AsyncByteStream):
@@ -117,9 +121,9 @@ class _OldStream(httpcore2.AsyncNetworkStream):
         return await self._stream.read(max_bytes, timeout)
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109 - the signature of the interface
-        if self._is_fresh:
+        line, end, rest = bytes(buffer).partition(b"\r\n") if self._is_fresh else (b"", b"", b"")
+        if line.endswith(b" HTTP/1.1"):  # and no greeting of a proxy
             self._is_fresh = False
-            line, end, rest = bytes(buffer).partition(b"\r\n")
             buffer = line.removesuffix(b"HTTP/1.1") + b"HTTP/1.0" + end + rest
         await self._stream.write(buffer, timeout)
 

@@ -121,7 +121,8 @@ class Link:
     def opened(self, function: F) -> F:
         """Call a function of `(connection)` with each new connection: to log in, subscribe, resume.
 
-        The link is up when it returns. If it raises, the connection is closed, and dialled again later.
+        The link is up when it returns. If it raises, or takes longer than the option `opened_timeout` allows, the
+        connection is closed with 1011, and dialled again later.
         """
         self._opened.append(function)
         return function

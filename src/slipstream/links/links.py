@@ -1,7 +1,6 @@
 """The face: an application's links, declared by decorators and run under its lifespan."""
 
 import asyncio
-import importlib
 import logging
 import random as lots
 from collections.abc import AsyncGenerator, Callable, Hashable, Iterator, Mapping, Sequence
@@ -11,9 +10,10 @@ from typing import Any, TypeVar, Unpack, cast
 from slipstream.applications import FastAPI
 from slipstream.links import state
 from slipstream.links.clock import Clock, SystemClock
-from slipstream.links.errors import MissingLibrary, WrongSetup
+from slipstream.links.errors import WrongSetup
 from slipstream.links.health import LinkHealth, add_health_routes, exposition, health_of
 from slipstream.links.inbound import AcceptRunner, Duplicates, WebhookRunner
+from slipstream.links.libraries import check, load
 from slipstream.links.link import Changed, Link, Runner
 from slipstream.links.rules import Random, Turnstile
 from slipstream.links.setup import LinkOptions, MiB, Options, PollingSetup, WebSocketSetup
@@ -124,11 +124,13 @@ class Links:
             The link; use it as a decorator of the handler, or keep it.
 
         Raises:
-            MissingLibrary: The package websockets is not installed.
+            MissingLibrary: The package websockets is not installed, or python-socks for a SOCKS proxy.
             WrongSetup: The name is taken, or an option is wrong.
         """
-        module = _load("slipstream.links.websocket", "websockets", "a WebSocket link")
+        module = load("slipstream.links.websocket", "websockets", "a WebSocket link")
         source = WebSocketSetup(setup) if isinstance(setup, str) else setup
+        if isinstance(source, WebSocketSetup):
+            check(source)
         runner = module.WebSocketRunner(source, self._random, self._turnstile, self._dialling)
         return self._add(name, runner, options)
 
@@ -165,14 +167,16 @@ class Links:
             options: See `LinkOptions`.
 
         Raises:
-            MissingLibrary: The package httpx2 is not installed.
+            MissingLibrary: The package httpx2 is not installed, or socksio for a SOCKS proxy, or h2 for HTTP/2.
             WrongSetup: The name is taken, or an option is wrong.
         """
-        module = _load("slipstream.links.polling", "httpx2", "a polling link")
+        module = load("slipstream.links.polling", "httpx2", "a polling link")
         if isinstance(setup, str):
             setup = PollingSetup(setup) if interval is None else PollingSetup(setup, interval=interval)
         elif interval is not None:
             raise WrongSetup("interval", interval, "the interval in the setup itself, where that is no address")
+        if isinstance(setup, PollingSetup):
+            check(setup)
         if overlap < 0:
             raise WrongSetup("overlap", overlap, "0 or more")
         reading = module.Reading(events, cursor, cursor_param, on_cursor, overlap)
@@ -385,13 +389,3 @@ class Links:
                 lost,
                 link.counters.refused,
             )
-
-
-def _load(module: str, library: str, purpose: str) -> Any:
-    """Import a module that needs a library which only some programs have."""
-    try:
-        return importlib.import_module(module)
-    except ModuleNotFoundError as missing:
-        if missing.name is None or missing.name.partition(".")[0] != library:
-            raise
-        raise MissingLibrary(library, purpose) from missing

@@ -64,4 +64,5 @@ class PendingCalls:
         for future in waiting.values():
             if not future.done():
                 future.set_exception(error)
+                future.exception()  # seen: whoever called may have failed already, by what it sent
         return len(waiting)

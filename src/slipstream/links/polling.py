@@ -4,25 +4,28 @@ import asyncio
 import ssl
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import httpx2
 from starlette.datastructures import Headers
 
+from slipstream.links.answers import Answer as Answer, Reading as Reading
 from slipstream.links.connection import Connection, Data
 from slipstream.links.errors import CannotSend
-from slipstream.links.events import id_of
 from slipstream.links.handlers import parsed
+from slipstream.links.libraries import check, missing
 from slipstream.links.link import Link, logger
 from slipstream.links.queue import QueueFull
-from slipstream.links.redact import shown_url, without_secrets
+from slipstream.links.redact import shown_url, unlogged, without_secrets
 from slipstream.links.rules import (
     REDIRECTS,
     Failure,
     Random,
+    Schedule,
     Turnstile,
     headers_for,
     origin,
@@ -31,31 +34,11 @@ from slipstream.links.rules import (
     redirected,
 )
 from slipstream.links.setup import LinkKind, PollingSetup
-from slipstream.links.supervise import keep_up
+from slipstream.links.socks import Closing
+from slipstream.links.supervise import asked, keep_up
 
 PollingSource = PollingSetup | Callable[[], Awaitable[PollingSetup] | PollingSetup]
 """A setup, or what is asked for one at each request."""
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a poll brought.
-
-    Args:
-        status: HTTP status.
-        headers: Headers.
-        content: Body, decompressed.
-        took: Seconds from request to answer.
-        url: Where it came from, after redirects.
-        data: The body as JSON; None if it is none.
-    """
-
-    status: int
-    headers: httpx2.Headers
-    content: bytes
-    took: float
-    url: str
-    data: Any = None
 
 
 class PollFailed(Exception):
@@ -92,8 +75,9 @@ class Poller:
         try:
             url = httpx2.URL(setup.url).copy_merge_params({**setup.params, **(params or {})})
             client = await self._client_for(setup)
-            async with asyncio.timeout(_whole(setup)):
-                return await self._follow(client, setup, str(url), began)
+            with unlogged():
+                async with asyncio.timeout(_whole(setup)):
+                    return await self._follow(client, setup, str(url), began)
         except PollFailed:
             raise
         except Exception as error:
@@ -130,7 +114,7 @@ class Poller:
         body: dict[str, Any] = {}
         if method == setup.method.upper():
             body = {"content": setup.content} if setup.json is None else {"json": setup.json}
-        request = client.build_request(method, url, headers=headers, **body)
+        request = client.build_request(method, url, headers=headers, extensions={"trace": Closing()}, **body)
         if is_home and setup.cookies:
             own = "; ".join(f"{name}={value}" for name, value in setup.cookies.items())
             request.headers["cookie"] = "; ".join(filter(None, (request.headers.get("cookie"), own)))
@@ -164,12 +148,13 @@ class Poller:
     async def _client_for(self, setup: PollingSetup) -> httpx2.AsyncClient:
         made_for = (setup.tls, setup.proxy, setup.trust_env, setup.http2, setup.timeouts, setup.transport)
         if self._client is None or self._made_for != made_for:
+            check(setup)
             await self.aclose()
             limits = setup.timeouts
             timeout = httpx2.Timeout(limits.read, connect=limits.connect, write=limits.write, pool=limits.connect)
             self._client = httpx2.AsyncClient(
                 verify=setup.tls.build(),
-                proxy=setup.proxy,
+                proxy=setup.proxy if setup.transport is None else None,
                 trust_env=setup.trust_env,
                 http2=setup.http2,
                 timeout=timeout,
@@ -195,47 +180,21 @@ def _failure_of(error: Exception, setup: PollingSetup) -> Failure:
     """Tell as data why a request failed."""
     if isinstance(error, TimeoutError | httpx2.TimeoutException):
         return Failure("timeout", f"no answer in time ({type(error).__name__})")
+    if isinstance(error, ImportError):
+        return missing(error, "socksio")
     text = without_secrets(str(error) or type(error).__name__, setup.secrets())
     cause = error.__cause__
     if isinstance(error, ssl.SSLError) or isinstance(cause, ssl.SSLError) or "CERTIFICATE" in text:
         return Failure("tls", f"TLS failed: {text}")
-    if isinstance(error, httpx2.ConnectError | httpx2.ProxyError | OSError):
+    if isinstance(error, httpx2.ProxyError):
+        return Failure("refused", f"no way through the proxy: {text}")
+    if isinstance(error, httpx2.ConnectError | OSError):
         return Failure("refused", f"cannot connect: {text}")
     if isinstance(error, httpx2.InvalidURL | httpx2.UnsupportedProtocol):
         return Failure("setup", f"{shown_url(setup.url)} is no address", is_final=True)
     if isinstance(error, httpx2.TransportError | httpx2.DecodingError):
         return Failure("protocol", f"no usable answer: {text}")
     return Failure("error", f"{type(error).__name__}: {text}")
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """How answers are read; see `Links.poll`."""
-
-    events: str | Callable[[Answer], Any] | None = None
-    cursor: str | Callable[[Answer], Any] | None = None
-    cursor_param: str | None = None
-    on_cursor: Callable[[Any], Any] | None = None
-    overlap: int = 0
-
-    def events_in(self, answer: Answer) -> Sequence[Any]:
-        """List the events of an answer.
-
-        Raises:
-            ValueError: They are not where they should be.
-        """
-        if self.events is None:
-            return [answer.content] if answer.content else []
-        found = self.events(answer) if callable(self.events) else id_of(answer.data, self.events)
-        if found is None and answer.data is not None:
-            return []
-        if not isinstance(found, Iterable) or isinstance(found, str | bytes | dict):
-            raise ValueError("there is no list of events where it should be")
-        return list(found)
-
-    def cursor_in(self, answer: Answer) -> Any:
-        """Read the next cursor; None where there is none."""
-        return self.cursor(answer) if callable(self.cursor) else id_of(answer.data, self.cursor)
 
 
 class _NoWire:
@@ -299,7 +258,7 @@ class PollingRunner:
     async def run(self, link: Link) -> None:
         """Keep asking until the link is told to stop."""
         self._batches.clear()
-        await keep_up(link, lambda: self._attempt(link), self._random, self._turnstile, self._links)
+        await keep_up(link, partial(self._attempt, link), self._random, self._turnstile, self._links)
 
     def drain(self, link: Link) -> None:
         """Ask no more; the loop is cancelled, and an answer under way comes again from the same cursor."""
@@ -309,7 +268,7 @@ class PollingRunner:
         self._commit(link)
         await self._poller.aclose()
 
-    async def _attempt(self, link: Link) -> Failure:
+    async def _attempt(self, link: Link, schedule: Schedule) -> Failure:
         """Ask until something goes wrong; an attempt is as long as the link stays up."""
         first = True
         while True:
@@ -317,12 +276,11 @@ class PollingRunner:
                 link.counters.attempts += 1
             first = False
             try:
-                source = self._source
-                setup = source() if callable(source) else source
-                setup = await setup if isinstance(setup, Awaitable) else setup
+                setup = await asked(self._source)
             except Exception as error:
                 return Failure("setup", f"the setup could not be made: {type(error).__name__}")
             self.target = shown_url(setup.url)
+            schedule.adopt(setup.backoff)
             params = {}
             if self._reading.cursor_param is not None and link.cursor is not None:
                 params[self._reading.cursor_param] = link.cursor

@@ -1,12 +1,36 @@
 """What may be shown of addresses, headers and words of a peer: no tokens, no control characters."""
 
+import logging
 import re
-from collections.abc import Iterable
-from urllib.parse import SplitResult, parse_qsl, urlsplit
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 HIDDEN = "[hidden]"
 _TOKEN = re.compile(r"(?=[^/]*\d)[A-Za-z0-9_\-.:~%+=]{20,}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
+_HTTP_CLIENT = ("httpx2", *(f"httpcore2.{part}" for part in ("connection", "http11", "http2", "proxy", "socks")))
+_is_ours: ContextVar[bool] = ContextVar("_is_ours", default=False)
+
+
+@contextmanager
+def unlogged() -> Iterator[None]:
+    """Keep the HTTP client from logging a request of ours: it shows whole addresses, and logins of proxies."""
+    token = _is_ours.set(True)
+    try:
+        yield
+    finally:
+        _is_ours.reset(token)
+
+
+def _is_loggable(record: logging.LogRecord) -> bool:
+    return not _is_ours.get()
+
+
+for _name in _HTTP_CLIENT:
+    logging.getLogger(_name).addFilter(_is_loggable)
 
 
 def shown_url(url: str) -> str:
@@ -39,11 +63,12 @@ def without_secrets(text: str, secrets: Iterable[str]) -> str:
 
 
 def secrets_in(url: str) -> list[str]:
-    """List what in an address may be secret: password, values of the query, parts of the path like tokens."""
+    """List what in an address may be secret: user, password, values of the query, parts of the path like tokens."""
     try:
         parts = urlsplit(url)
     except ValueError:
         return [url]
     found = [value for _, value in parse_qsl(parts.query)]
     found += [part for part in parts.path.split("/") if _TOKEN.fullmatch(part)]
-    return [*found, *(each for each in (parts.username, parts.password) if each)]
+    login = [each for each in (parts.username, parts.password) if each]
+    return [*found, *login, *map(unquote, login)]

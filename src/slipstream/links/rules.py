@@ -7,6 +7,7 @@ from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from itertools import count
 from typing import Literal, TypeAlias
 from urllib.parse import urljoin, urlsplit
 
@@ -84,6 +85,13 @@ class Backoff:
         if not (self.reset_after >= 0 and self.retry_after_limit >= 0):
             raise ValueError("expected reset_after and retry_after_limit of 0 or more")
 
+    def bound(self, attempt: int) -> float:
+        """Tell the longest wait, in seconds, before an attempt; the first new one is number 0."""
+        try:
+            return min(self.limit, self.first * float(self.factor) ** attempt)
+        except OverflowError:
+            return self.limit
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Fatal:
@@ -121,34 +129,32 @@ def backoff(
     Source:
         Full jitter, as in Brooker, "Exponential Backoff and Jitter", AWS, 2015.
     """
-    bound = first
-    while True:
-        yield random() * bound
-        bound = min(limit, bound * factor)
+    rule = Backoff(first=first, limit=limit, factor=factor)
+    for attempt in count():
+        yield random() * rule.bound(attempt)
 
 
 class Schedule:
     """What follows each end of a connection: another attempt and when, or none.
 
     Args:
-        waits: How long to wait.
+        waits: How long to wait, where a setup does not say.
         fatal: When to give up.
         random: Draws evenly from [0, 1).
     """
 
     def __init__(self, waits: Backoff, fatal: Fatal, random: Random) -> None:
-        self._backoff, self._fatal, self._random = waits, fatal, random
-        self._refusals = 0
-        self._waits = self._fresh()
-
-    def _fresh(self) -> Generator[float, None, None]:
-        rule = self._backoff
-        return backoff(first=rule.first, limit=rule.limit, factor=rule.factor, random=self._random)
+        self._own = self._backoff = waits
+        self._fatal, self._random = fatal, random
+        self.reset()
 
     def reset(self) -> None:
         """Begin anew, as after a stable connection."""
-        self._refusals = 0
-        self._waits = self._fresh()
+        self._refusals = self._attempts = 0
+
+    def adopt(self, waits: Backoff | None) -> None:
+        """Wait from now on as a setup says; None: as the link does. How far the waits have grown stays."""
+        self._backoff = waits or self._own
 
     def after(self, failure: Failure, up_for: float | None) -> Retry | Stop:
         """Decide what follows.
@@ -177,7 +183,9 @@ class Schedule:
         else:
             self._refusals = 0
         asked = min(failure.retry_after or 0.0, self._backoff.retry_after_limit)
-        return Retry(asked + next(self._waits))
+        wait = self._random() * self._backoff.bound(self._attempts)
+        self._attempts += 1
+        return Retry(asked + wait)
 
 
 class Turnstile:

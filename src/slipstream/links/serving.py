@@ -41,7 +41,8 @@ async def serve(link: Link, session: Session, connection: Connection, reason: st
 
 async def _hold(link: Link, session: Session, connection: Connection, reason: str) -> Failure | None:
     try:
-        await link.open(connection)
+        async with asyncio.timeout(link.options.opened_timeout):
+            await link.open(connection)
     except LinkDown:
         return None
     except Exception as error:

@@ -88,6 +88,7 @@ class _Peer:
     timeouts: Timeouts = field(default_factory=Timeouts)
     max_message: int = 4 * MiB
     max_redirects: int = 5
+    backoff: Backoff | None = None
 
     def _secrets(self, url: str) -> list[str]:
         words = [*self.headers.values(), *self.cookies.values()]
@@ -126,12 +127,14 @@ class WebSocketSetup(_Shown, _Peer):
         headers: Headers of the handshake; a `Host` replaces the address's.
         cookies: Cookies of the handshake.
         tls: Verification and client certificate.
-        proxy: Address of a proxy: `http://`, `https://`, or, with python-socks installed, `socks5h://` and its like.
+        proxy: Address of a proxy: `http://`, `https://`, or, with `slipstream[socks]`, `socks5h://` (it resolves the
+            names), `socks5://`, `socks4a://`, `socks4://`.
         trust_env: Whether to take a proxy from the environment where none is given. Default: no.
         timeouts: Time-outs.
         max_message: Most bytes of one message, decompressed; the connection ends with 1009 at more. Default: 4 MiB.
         max_redirects: How many redirects of the handshake to follow. To another host, headers, cookies and the
             client certificate do not go along. Default: 5.
+        backoff: How long to wait after this connection, or this attempt. Default: as the link's option says.
 
     Raises:
         WrongSetup: The address is none, or a number is out of its range.
@@ -145,6 +148,8 @@ class WebSocketSetup(_Shown, _Peer):
 
     def __post_init__(self) -> None:
         _check_url(self.url, ("ws", "wss"))
+        if self.proxy is not None:
+            _check_url(self.proxy, ("http", "https", "socks5h", "socks5", "socks4a", "socks4"), "proxy")
         _check_positive(self, "ping_interval", "ping_timeout", "max_message")
 
     def secrets(self) -> list[str]:
@@ -165,18 +170,21 @@ class PollingSetup(_Shown, _Peer):
         json: Body of the request as a value; not together with `content`.
         long_poll: Whether the peer holds a request until it has something to tell. The next request then follows
             at once; give `Timeouts.read` more than the peer's own limit. Default: no.
-        http2: Whether to offer HTTP/2; needs the package h2. Default: no.
+        http2: Whether to offer HTTP/2 to servers that speak TLS; needs `slipstream[http2]`. Default: no.
         conditional: Whether to send `If-None-Match` and `If-Modified-Since` from the last answer. Default: yes.
-        transport: Makes the httpx2 transport to use; for tests and for protocols of one's own.
+        transport: Makes the httpx2 transport to use; for tests and for protocols of one's own. It has to see to
+            TLS and proxy itself.
         headers: Headers of the request.
         cookies: Cookies of the request, beside those that the peer sets.
         tls: Verification and client certificate.
-        proxy: Address of a proxy.
+        proxy: Address of a proxy: `http://`, `https://`, or, with `slipstream[socks]`, `socks5h://`, which resolves
+            the names, as `socks5://` does.
         trust_env: Whether to take a proxy from the environment where none is given. Default: no.
         timeouts: Time-outs.
         max_message: Most bytes of one answer, decompressed. Default: 4 MiB.
         max_redirects: How many redirects to follow. To another host, headers, cookies, body and query parameters
             of this setup do not go along. Default: 5.
+        backoff: How long to wait if this request fails. Default: as the link's option says.
 
     Raises:
         WrongSetup: The address is none, or a number is out of its range.
@@ -195,6 +203,8 @@ class PollingSetup(_Shown, _Peer):
 
     def __post_init__(self) -> None:
         _check_url(self.url, ("http", "https"))
+        if self.proxy is not None:
+            _check_url(self.proxy, ("http", "https", "socks5h", "socks5"), "proxy")
         _check_positive(self, "interval", "max_message")
         if self.content is not None and self.json is not None:
             raise WrongSetup("json", HIDDEN, "no json= beside content=")
@@ -232,6 +242,9 @@ class LinkOptions(TypedDict, total=False):
     call_timeout: float
     """Seconds that `call` waits for its reply. Default: 30."""
 
+    opened_timeout: float | None
+    """Seconds that the `opened` hooks have, all together; then the connection ends with 1011. Default: 30."""
+
     outbox: int
     """Most messages kept while the link is down; 0 keeps none. Default: 256."""
 
@@ -245,7 +258,7 @@ class LinkOptions(TypedDict, total=False):
     """What to do when the outbox is full. Default: "drop_oldest"."""
 
     backoff: Backoff
-    """How long to wait between attempts."""
+    """How long to wait between attempts, where the setup does not say."""
 
     fatal: Fatal
     """Which ends mean that trying again is useless."""
@@ -262,6 +275,7 @@ class Options:
     dedupe: int = 4096
     reply_id: str | None = None
     call_timeout: float = 30.0
+    opened_timeout: float | None = 30.0
     outbox: int = 256
     outbox_bytes: int = 4 * MiB
     outbox_ttl: float | None = None
@@ -270,7 +284,7 @@ class Options:
     fatal: Fatal = Fatal()
 
     def __post_init__(self) -> None:
-        _check_positive(self, "queue", "concurrency", "call_timeout", "outbox_ttl")
+        _check_positive(self, "queue", "concurrency", "call_timeout", "opened_timeout", "outbox_ttl")
         for name in ("dedupe", "outbox", "outbox_bytes"):
             if getattr(self, name) < 0:
                 raise WrongSetup(name, getattr(self, name), "0 or more")
@@ -296,14 +310,14 @@ LinkKind = Literal["websocket", "polling", "accepted", "webhook"]
 """Who dials, and how: "websocket" and "polling" are ours, "accepted" (a WebSocket) and "webhook" the peer's."""
 
 
-def _check_url(url: str, schemes: tuple[str, ...]) -> None:
+def _check_url(url: str, schemes: tuple[str, ...], setting: str = "url") -> None:
     try:
         parts = urlsplit(url)
         is_fine = parts.scheme in schemes and bool(parts.hostname) and (parts.port is None or parts.port > 0)
     except ValueError:
         is_fine = False
     if not is_fine or any(ord(sign) <= 32 for sign in url):
-        raise WrongSetup("url", shown_url(url), " or ".join(f"{scheme}://host[:port]/path" for scheme in schemes))
+        raise WrongSetup(setting, shown_url(url), " or ".join(f"{scheme}://host[:port]/path" for scheme in schemes))
 
 
 def _check_positive(owner: object, *names: str) -> None:

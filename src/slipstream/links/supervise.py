@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
 from slipstream.links import state
@@ -36,7 +36,8 @@ class Supervisor:
         assert group is not None
         for task in self._tasks:
             task.cancel()
-        await group.__aexit__(*exc_info)
+        # Not told what the body raises, the group does not wrap it: no task beneath has an exception to add.
+        await group.__aexit__(None, None, None)
 
     def spawn(self, work: Coroutine[Any, Any, Any], name: str) -> "asyncio.Task[Any]":
         """Run a coroutine; an exception of its is logged and reaches nobody else."""
@@ -60,7 +61,7 @@ async def _guarded(work: Coroutine[Any, Any, T], name: str) -> T | None:
 
 async def keep_up(
     link: Link,
-    attempt: Callable[[], Awaitable[Failure]],
+    attempt: Callable[[Schedule], Awaitable[Failure]],
     random: Random,
     turnstile: Turnstile,
     links: Callable[[], int],
@@ -69,7 +70,8 @@ async def keep_up(
 
     Args:
         link: The link.
-        attempt: Connects, brings the link up, works until the connection ends, and tells why.
+        attempt: Connects, brings the link up, works until the connection ends, and tells why; tells the schedule
+            which back-off its setup asks for.
         random: Draws evenly from [0, 1).
         turnstile: Keeps links from returning all at once.
         links: Tells how many links share the turnstile.
@@ -81,7 +83,7 @@ async def keep_up(
         link.move(state.connecting(link.status, clock.now()))
         link.counters.attempts += 1
         try:
-            failure = await attempt()
+            failure = await attempt(schedule)
         except Exception as error:
             logger.exception("link %s: an attempt failed in a way nobody foresaw", link.name)
             failure = Failure("error", printable(f"{type(error).__name__}: {error}"))
@@ -109,17 +111,39 @@ async def _rest(link: Link, seconds: float) -> None:
     await first_of(link.clock.sleep(seconds), link.revival.wait())
 
 
+async def asked(source: Any) -> Any:
+    """Give a setup, or ask the function that stands in its place."""
+    setup = source() if callable(source) else source
+    return await setup if isinstance(setup, Awaitable) else setup
+
+
 async def first_of(*works: Coroutine[Any, Any, T]) -> T:
     """Run coroutines together until the first ends; cancel the others, wait for them, return what the first said.
 
-    Of several that end at once, the one that is named first counts.
+    Of several that end at once, the one that is named first counts. If we are cancelled, it is by the exception that
+    came: a cancel scope of anyio knows its own by what they say, and takes no other for its end.
     """
     tasks = [asyncio.ensure_future(work) for work in works]
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         first = next(task for task in tasks if task.done())
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await _end(tasks)
     return first.result()
+
+
+async def _end(tasks: Sequence[asyncio.Task[Any]]) -> None:
+    """Cancel tasks, once, and wait until all of them have ended, though we be cancelled meanwhile."""
+    cancelled: asyncio.CancelledError | None = None
+    for task in tasks:
+        task.cancel()
+    while running := [task for task in tasks if not task.done()]:
+        try:
+            await asyncio.wait(running)
+        except asyncio.CancelledError as error:
+            cancelled = error
+    for task in tasks:
+        if not task.cancelled():
+            task.exception()  # seen: what the others raise at their end is nobody's
+    if cancelled is not None:
+        raise cancelled

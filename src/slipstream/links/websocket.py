@@ -1,16 +1,19 @@
 """WebSocket servers that we dial: the handshake, the reader, the heartbeat."""
 
 import asyncio
+import logging
 import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from socket import gaierror
 from typing import Any
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.client import ClientProtocol
 from websockets.exceptions import (
     ConnectionClosed,
     InvalidHandshake,
@@ -18,13 +21,16 @@ from websockets.exceptions import (
     InvalidProxyStatus,
     InvalidStatus,
     InvalidURI,
+    ProxyError,
     WebSocketException,
 )
+from websockets.http11 import Request
 from websockets.protocol import State
 from websockets.typing import Subprotocol
 
 from slipstream.links.connection import Connection, Data
 from slipstream.links.errors import LinkDown
+from slipstream.links.libraries import check, missing
 from slipstream.links.link import Link
 from slipstream.links.queue import QueueFull
 from slipstream.links.redact import printable, shown_url, without_secrets
@@ -32,6 +38,7 @@ from slipstream.links.rules import (
     REDIRECTS,
     Failure,
     Random,
+    Schedule,
     Turnstile,
     headers_for,
     origin,
@@ -41,7 +48,7 @@ from slipstream.links.rules import (
 from slipstream.links.serving import last_words, serve
 from slipstream.links.session import Session
 from slipstream.links.setup import LinkKind, WebSocketSetup
-from slipstream.links.supervise import first_of, keep_up
+from slipstream.links.supervise import asked, first_of, keep_up
 
 WebSocketSource = WebSocketSetup | Callable[[], Awaitable[WebSocketSetup] | WebSocketSetup]
 """A setup, or what is asked for one at each attempt."""
@@ -49,11 +56,31 @@ WebSocketSource = WebSocketSetup | Callable[[], Awaitable[WebSocketSetup] | WebS
 _OURS = frozenset({"host", "cookie", "connection", "upgrade", "content-length", "transfer-encoding"})
 
 
+_wire_logger = logging.getLogger("slipstream.links.websockets")
+_wire_logger.setLevel(logging.INFO)  # beneath it the library shows every header, and every message
+
+
 class _OneHop(connect):
     """The library's `connect`, which leaves redirects to us: it would carry headers such as X-Token elsewhere."""
 
     def process_redirect(self, exc: Exception) -> Exception | str:
         return exc
+
+
+class _Hosted(ClientConnection):
+    """A connection that asks for another host than that of its address."""
+
+    def __init__(self, host: str, protocol: ClientProtocol, **options: Any) -> None:
+        super().__init__(protocol, **options)
+        connect = protocol.connect
+
+        def asking() -> Request:
+            request = connect()
+            del request.headers["Host"]
+            request.headers["Host"] = host
+            return request
+
+        protocol.connect = asking  # type: ignore[method-assign]  # the library has no setting for it
 
 
 class DialFailed(LinkDown):
@@ -79,6 +106,7 @@ async def dial(setup: WebSocketSetup, link: str = "") -> ClientConnection:
     """
     url = setup.url
     try:
+        check(setup)
         for _ in range(setup.max_redirects + 1):
             try:
                 return await _OneHop(**_arguments(setup, url))
@@ -120,6 +148,7 @@ def _arguments(setup: WebSocketSetup, url: str) -> dict[str, Any]:
         "close_timeout": setup.timeouts.close,
         "ping_interval": None,
         "max_size": setup.max_message,
+        "logger": _wire_logger,
     }
     if parts.scheme == "wss":
         tls = setup.tls
@@ -128,12 +157,8 @@ def _arguments(setup: WebSocketSetup, url: str) -> dict[str, Any]:
         arguments["ssl"] = tls.build()
         if tls.server_name is not None:
             arguments["server_hostname"] = tls.server_name
-    if host is not None and host != parts.netloc:
-        # The library makes the Host header from the address: let it see the wished one, and connect to the real one.
-        arguments["uri"] = url.replace(parts.netloc, host, 1)
-        arguments["host"], arguments["port"] = parts.hostname, parts.port or (443 if parts.scheme == "wss" else 80)
-        if parts.scheme == "wss":
-            arguments.setdefault("server_hostname", parts.hostname)
+    if host is not None:
+        arguments["create_connection"] = partial(_Hosted, host)
     return arguments
 
 
@@ -145,11 +170,16 @@ def _failure_of(error: Exception, setup: WebSocketSetup) -> Failure:
         return Failure("status", f"the server answered {response.status_code}", response.status_code, None, wait)
     if isinstance(error, InvalidProxyStatus):
         return Failure("refused", f"the proxy answered {error.response.status_code}")
+    if isinstance(error, ImportError):
+        return missing(error, "python-socks")
     if isinstance(error, TimeoutError):
         return Failure("timeout", f"no connection within {setup.timeouts.connect} seconds")
     if isinstance(error, InvalidURI | InvalidProxy):
         return Failure("setup", f"{shown_url(setup.url)} or its proxy is no address", is_final=True)
-    text = without_secrets(str(error) or type(error).__name__, setup.secrets())
+    cause = error.__cause__ if isinstance(error, ProxyError) else None
+    text = without_secrets(str(cause or error) or type(error).__name__, setup.secrets())
+    if isinstance(error, ProxyError):
+        return Failure("refused", f"no way through the proxy: {text}")
     if isinstance(error, ssl.SSLError):
         return Failure("tls", f"TLS failed: {text}")
     if isinstance(error, gaierror):
@@ -261,7 +291,7 @@ class WebSocketRunner:
 
     async def run(self, link: Link) -> None:
         """Keep the link up until it is told to stop."""
-        await keep_up(link, lambda: self._attempt(link), self._random, self._turnstile, self._links)
+        await keep_up(link, partial(self._attempt, link), self._random, self._turnstile, self._links)
 
     def drain(self, link: Link) -> None:
         """Let no new events in: replies to calls still come."""
@@ -270,13 +300,14 @@ class WebSocketRunner:
         """End the connection with 1001 (going away)."""
         await asyncio.gather(*(each.close(1001, "shutting down") for each in link), return_exceptions=True)
 
-    async def _attempt(self, link: Link) -> Failure:
+    async def _attempt(self, link: Link, schedule: Schedule) -> Failure:
         try:
             setup = await asked(self._source)
         except Exception as error:
             link_failed = f"the setup could not be made: {type(error).__name__}"
             return Failure("setup", link_failed)
         self.target = shown_url(setup.url)
+        schedule.adopt(setup.backoff)
         try:
             socket = await dial(setup, link.name)
         except DialFailed as failed:
@@ -340,14 +371,6 @@ class WebSocketRunner:
 def _headers_of(socket: ClientConnection) -> Headers:
     found = socket.response.headers.raw_items() if socket.response else ()
     return Headers(raw=[(name.lower().encode(), text.encode("latin-1", "replace")) for name, text in found])
-
-
-async def asked(source: Any) -> Any:
-    """Give the setup, or ask for it."""
-    if not callable(source):
-        return source
-    setup = source()
-    return await setup if isinstance(setup, Awaitable) else setup
 
 
 async def _hang_up(wire: SocketWire) -> None:

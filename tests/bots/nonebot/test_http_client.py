@@ -4,7 +4,9 @@ import asyncio
 import contextlib
 import io
 import json
+import sys
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -16,7 +18,9 @@ from starlette.responses import JSONResponse, RedirectResponse, Response as Answ
 from starlette.routing import Route
 
 from slipstream.bots.nonebot import Driver
-from slipstream.bots.nonebot.http_client import completed
+from slipstream.bots.nonebot.http_client import _tls, completed
+from slipstream.links import MissingLibrary
+from tests.peers import HTTPProxy, Proxy, Socks5, http2_server
 
 from .conftest import started
 from .support import run, served
@@ -321,6 +325,66 @@ def test_a_request_goes_through_the_proxy_that_it_names(driver: Driver, version:
 
     run(scenario())
     assert lines == [f"GET http://platform.example/{path} HTTP/{version.value}" for path in "xy"]
+
+
+@pytest.mark.parametrize("kind", [Socks5, HTTPProxy])
+@VERSIONS
+def test_a_proxy_is_told_its_login(driver: Driver, version: HTTPVersion, kind: type[Proxy]) -> None:
+    """SOCKS and HTTP, in every version."""
+
+    async def scenario() -> None:
+        async with world() as address, kind(("me", "s3cr3t")) as proxy, started(driver):
+            url = address.replace("127.0.0.1", "platform.test") + "/echo"
+            request = Request("GET", url, proxy=proxy.url("me", "s3cr3t"), version=version)
+
+            assert (await told(driver, request))["method"] == "GET"
+            with pytest.raises(httpx2.ProxyError if kind is Socks5 else AssertionError):
+                await told(driver, Request("GET", url, proxy=proxy.url("me", "wrong"), version=version))
+        assert proxy.asked == [("platform.test", int(address.rpartition(":")[2]))]
+
+    run(scenario())
+
+
+def test_http_2_is_spoken_with_a_server_that_speaks_it(
+    driver: Driver, certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A request, a session, a stream; by one connection where they come at once."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+
+    async def scenario() -> None:
+        async with http2_server(WORLD, certificate) as port, started(driver):
+            address = f"https://localhost:{port}"
+            requests = [Request("POST", f"{address}/echo", content=b"x", version="2") for _ in range(5)]
+            saw = await asyncio.gather(*(told(driver, each) for each in requests))
+            async with driver.get_session(version="2") as session:
+                in_session = await told(session, Request("GET", f"{address}/echo", cookies={"k": "v"}))
+            streamed = Request("GET", f"{address}/pieces", version="2")
+            sizes = [len(piece.content or b"") async for piece in driver.stream_request(streamed, chunk_size=300)]
+            older = await told(driver, Request("GET", f"{address}/echo"))
+
+        assert {each["version"] for each in (*saw, in_session)} == {"2"}
+        assert {each["body"] for each in saw} == {"x"}
+        assert in_session["cookies"] == {"k": "v"}
+        assert len({each["peer"] for each in saw}) == 1
+        assert sizes == [300, 300, 300, 100]
+        assert older["version"] == "1.1"
+
+    _tls.cache_clear()
+    try:
+        run(scenario())
+    finally:
+        _tls.cache_clear()
+
+
+def test_what_a_request_wants_and_is_not_installed_is_named(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the command that brings it."""
+    monkeypatch.setitem(sys.modules, "h2", None)
+    monkeypatch.setitem(sys.modules, "socksio", None)
+
+    with pytest.raises(MissingLibrary, match=r"pip install 'slipstream\[http2\]'"):
+        run(told(driver, Request("GET", "https://h/", version="2")))
+    with pytest.raises(MissingLibrary, match=r"pip install 'slipstream\[socks\]'"):
+        run(told(driver, Request("GET", "https://h/", proxy="socks5://127.0.0.1:9")))
 
 
 def test_a_host_that_nobody_serves_is_a_connect_error(driver: Driver) -> None:

@@ -11,7 +11,7 @@ import inspect
 import logging
 import sys
 from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from ipaddress import ip_address
 from typing import Any, ClassVar, Unpack, cast
 
@@ -149,7 +149,7 @@ class Driver(ReverseDriver, ForwardDriver):
 
         Raises:
             WrongSetup: The address is none, or the HTTP version is not known.
-            MissingLibrary: The package httpx2 is not installed, or h2 for HTTP/2.
+            MissingLibrary: The package httpx2 is not installed, or h2 for HTTP/2, or socksio for a SOCKS proxy.
         """
         return self._forward.poll(setup, options)
 
@@ -168,7 +168,7 @@ class Driver(ReverseDriver, ForwardDriver):
 
         Raises:
             WrongSetup: The address is none.
-            MissingLibrary: The package websockets is not installed.
+            MissingLibrary: The package websockets is not installed, or python-socks for a SOCKS proxy.
         """
         return self._forward.websocket(setup, options)
 
@@ -264,37 +264,23 @@ class Driver(ReverseDriver, ForwardDriver):
         async def lifespan(asgi_app: Any) -> AsyncGenerator[Any, None]:
             self._forward.check()
             self.hub.start()
-            try:
-                async with outer(asgi_app) as left:
-                    # Raised later: a task group beneath would put it into a group.
-                    failure = await self._start_up()
-                    try:
-                        if failure is None:
-                            yield left
-                    finally:
-                        await self.say_goodbye()
-                await self.hub.settle()
-                if failure is not None:
-                    raise failure
-            finally:
-                for hook in self._shutdowns:
-                    await self._call_last(hook)
+            async with AsyncExitStack() as stack:
+                stack.push_async_callback(self._shut_down)
+                stack.push_async_callback(self.hub.settle)
+                left = await stack.enter_async_context(outer(asgi_app))
+                stack.push_async_callback(self.say_goodbye)
+                for hook in self._startups:
+                    await _call(hook)
+                yield left
 
         app.router.lifespan_context = cast(Any, lifespan)
 
-    async def _start_up(self) -> Exception | None:
-        try:
-            for hook in self._startups:
+    async def _shut_down(self) -> None:
+        for hook in self._shutdowns:
+            try:
                 await _call(hook)
-        except Exception as error:
-            return error
-        return None
-
-    async def _call_last(self, hook: Callable[..., Any]) -> None:
-        try:
-            await _call(hook)
-        except Exception:
-            logger.exception("a shutdown hook failed")
+            except Exception:
+                logger.exception("a shutdown hook failed")
 
 
 async def _call(hook: Callable[..., Any]) -> None:

@@ -2,10 +2,8 @@
 
 import asyncio
 import importlib
-import importlib.util
 import inspect
 import logging
-import ssl
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Protocol, TypedDict
@@ -25,12 +23,16 @@ from slipstream.bots.drivers.socket import WebSocket
 from slipstream.bots.exception import BotExists, UnknownAdapter, WebSocketClosed
 from slipstream.bots.hub import Hub, Presence
 from slipstream.links import TLS, Backoff, Connection, Fatal, Link, Links, LinkState, Status, Timeouts
-from slipstream.links.errors import MissingLibrary, WrongSetup
+from slipstream.links.errors import WrongSetup
+from slipstream.links.libraries import check
 
 logger = logging.getLogger("slipstream.bots")
 
 _LEAST = 0.001
 """Seconds; what an interval of 0 becomes."""
+
+_UNTOLD = 3.0
+"""Seconds; the interval before a function has given a setup."""
 
 
 class DialOptions(TypedDict, total=False):
@@ -43,7 +45,7 @@ class DialOptions(TypedDict, total=False):
     """Verification and client certificate."""
 
     proxy: str | None
-    """Address of a proxy."""
+    """Address of a proxy: `http://`, `https://`, or, with `slipstream[socks]`, `socks5h://` and its like."""
 
     trust_env: bool
     """Whether to take a proxy from the environment where none is given. Default: no."""
@@ -59,7 +61,7 @@ class DialOptions(TypedDict, total=False):
 
     backoff: Backoff
     """How long to wait between attempts. Default: at first less than the setup's interval, at last less than 60
-    seconds. For a setup that is a function: at first less than 3 seconds."""
+    seconds. Where a function has not given a setup yet: at first less than 3 seconds."""
 
     fatal: Fatal
     """Which ends mean that trying again is useless; the link is then `failed`, and says why. Default: 401, 403 or
@@ -140,19 +142,18 @@ class Forward:
             "headers": {},
             **given,
         }
-        dialled = _Dialled(self._driver, setup, lambda each: _as_socket(each, given))
-        interval = 3.0
+        chosen = options.get("backoff")
+        dialled = _Dialled(self._driver, setup, lambda each: _as_socket(each, chosen, given))
         if isinstance(setup, WebSocketSetup):
-            dialled.convert(setup)
+            check(dialled.convert(setup))
             self._fixed.append(setup)
-            interval = setup.reconnect_interval
         link = self._driver.links.websocket(
             dialled.ask,
             name=self._name(setup, options, "websocket"),
             queue=16,
             outbox=0,
             dedupe=0,
-            backoff=options.get("backoff") or _backoff(interval),
+            backoff=chosen or _backoff(_UNTOLD),
             fatal=options.get("fatal") or Fatal(),
         )
         dialled.opened_on(link)
@@ -164,12 +165,11 @@ class Forward:
         apart = ("name", "backoff", "fatal", "cursor", "cursor_param", "start", "on_cursor")
         given = {key: value for key, value in options.items() if key not in apart}
         given = {"max_message": self._driver.hub.options.ws_max_size, "conditional": False, **given}
-        polled = _Polled(self._driver, setup, lambda each: _as_poll(each, given), "cursor" in options)
-        interval = 3.0
+        chosen = options.get("backoff")
+        polled = _Polled(self._driver, setup, lambda each: _as_poll(each, chosen, given), "cursor" in options)
         if isinstance(setup, HTTPPollingSetup):
-            polled.convert(setup)
+            check(polled.convert(setup))
             self._fixed.append(setup)
-            interval = setup.poll_interval
         link = self._driver.links.poll(
             polled.ask,
             name=self._name(setup, options, "polling"),
@@ -180,7 +180,7 @@ class Forward:
             queue=16,
             outbox=0,
             dedupe=0,
-            backoff=options.get("backoff") or _backoff(interval),
+            backoff=chosen or _backoff(_UNTOLD),
             fatal=options.get("fatal") or Fatal(),
         )
         polled.begun_on(link)
@@ -340,19 +340,18 @@ def _backoff(interval: float) -> Backoff:
     return Backoff(first=first, limit=max(60.0, first))
 
 
-def _as_socket(setup: WebSocketSetup, given: Mapping[str, Any]) -> links.WebSocketSetup:
-    return links.WebSocketSetup(setup.url, **{**given, "headers": setup.headers})
+def _as_socket(setup: WebSocketSetup, chosen: Backoff | None, given: Mapping[str, Any]) -> links.WebSocketSetup:
+    waits = chosen or _backoff(setup.reconnect_interval)
+    return links.WebSocketSetup(setup.url, **{**given, "headers": setup.headers, "backoff": waits})
 
 
-def _as_poll(setup: HTTPPollingSetup, given: Mapping[str, Any]) -> links.PollingSetup:
+def _as_poll(setup: HTTPPollingSetup, chosen: Backoff | None, given: Mapping[str, Any]) -> links.PollingSetup:
     if setup.http_version not in ("1.0", "1.1", "2"):
         raise WrongSetup("http_version", setup.http_version, '"1.0", "1.1" or "2"')
     more: dict[str, Any] = {}
     if setup.http_version == "1.0":
-        more["transport"] = partial(_old_transport, given.get("tls", TLS()))
+        more["transport"] = partial(_old_transport, given.get("tls", TLS()), given.get("proxy"))
     elif setup.http_version == "2":
-        if importlib.util.find_spec("h2") is None:
-            raise MissingLibrary("h2", "polling by HTTP/2")
         more["http2"] = True
     return links.PollingSetup(
         setup.url,
@@ -360,14 +359,14 @@ def _as_poll(setup: HTTPPollingSetup, given: Mapping[str, Any]) -> links.Polling
         content=setup.body or None,
         headers=setup.headers,
         interval=max(setup.poll_interval, _LEAST),
+        backoff=chosen or _backoff(setup.poll_interval),
         **more,
         **given,
     )
 
 
-def _old_transport(tls: TLS) -> Any:
-    context: ssl.SSLContext = tls.build()
-    return importlib.import_module("slipstream.links.http10").OldTransport(context)
+def _old_transport(tls: TLS, proxy: str | None) -> Any:
+    return importlib.import_module("slipstream.links.http10").OldTransport(tls.build(), proxy)
 
 
 def _check(options: Mapping[str, Any], known: Any, function: str) -> None:

@@ -25,6 +25,8 @@ from nonebot.internal.driver import CookieTypes, HeaderTypes, QueryTypes, Timeou
 from nonebot.utils import UNSET, UnsetType
 
 from slipstream.links.http10 import OldTransport
+from slipstream.links.libraries import require
+from slipstream.links.socks import Closing
 
 _Kind = tuple[HTTPVersion, str | None]
 
@@ -94,6 +96,10 @@ class Clients:
         yield kept
 
     def _make(self, version: HTTPVersion, proxy: str | None) -> httpx2.AsyncClient:
+        if version is HTTPVersion.H2:
+            require("h2", "HTTP/2", "http2")
+        if proxy is not None and proxy.startswith("socks"):
+            require("socksio", "a SOCKS proxy", "socks")
         how: dict[str, Any] = {"proxy": proxy}
         if version is HTTPVersion.H10:
             how = {"transport": OldTransport(_tls(), proxy)}
@@ -243,6 +249,7 @@ def _build(client: httpx2.AsyncClient, setup: Request, bounds: Timeout) -> httpx
         files=setup.files and [(name, (file[0], _sized(file[1]), file[2])) for name, file in setup.files],
         json=setup.json,
         headers=headers,
+        extensions={"trace": Closing()},
         timeout=httpx2.Timeout(connect=connect, read=read, write=read, pool=connect),
     )
 

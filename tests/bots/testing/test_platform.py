@@ -3,46 +3,15 @@
 import asyncio
 import urllib.error
 import urllib.request
-from pathlib import Path
 
 import pytest
 from websockets.asyncio.client import connect
 from websockets.asyncio.server import ServerConnection, serve
-from websockets.exceptions import ConnectionClosed, ConnectionClosedError, InvalidMessage, InvalidStatus
+from websockets.exceptions import InvalidMessage, InvalidStatus
 
-from slipstream.bots.testing import Ended, FakePlatform, Line, Session
+from slipstream.bots.testing import FakePlatform
 
 pytestmark = pytest.mark.anyio
-
-
-async def test_a_session_is_recorded_and_replayed(tmp_path: Path) -> None:
-    """Both sides, both kinds, and the end; a file holds it."""
-    async with FakePlatform() as platform:
-        async with connect(platform.ws_url) as bot:
-            peer = await platform.connected()
-            await peer.send("ask")
-            await bot.recv()
-            await bot.send(b"\xffanswer")
-            await peer.receive()
-            await peer.close(4001, "enough")
-        peer.session.save(tmp_path / "session.jsonl")
-        session = Session.load(tmp_path / "session.jsonl")
-        async with connect(platform.ws_url) as bot:
-            replay = asyncio.create_task((await platform.connected()).replay(session))
-            heard = await bot.recv()
-            await bot.send("whatever")
-            with pytest.raises(ConnectionClosedError) as closed:
-                await bot.recv()
-            await replay
-
-    assert session.lines[:3] == [
-        Line("platform", "text", "ask"),
-        Line("bot", "binary", b"\xffanswer"),
-        Line("platform", "close", "4001 enough"),
-    ]
-    assert heard == "ask"
-    assert closed.value.rcvd is not None
-    assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (4001, "enough")
 
 
 async def test_it_refuses_handshakes_as_often_as_it_is_told() -> None:
@@ -81,36 +50,6 @@ async def test_it_waits_before_it_answers() -> None:
             pass
 
     assert waits == [3.5]
-
-
-async def test_a_dropped_connection_ends_without_a_close_frame() -> None:
-    """And one that is half-open does not end."""
-    async with FakePlatform() as platform:
-        async with connect(platform.ws_url) as bot:
-            (await platform.connected()).drop()
-            with pytest.raises(ConnectionClosed) as closed:
-                await bot.recv()
-        async with connect(platform.ws_url, ping_interval=0.02, ping_timeout=0.05, close_timeout=0.05) as bot:
-            peer = await platform.connected()
-            peer.half_open()
-            with pytest.raises(ConnectionClosed) as timed_out:
-                await bot.recv()
-
-    assert closed.value.rcvd is None
-    assert "ping timeout" in str(timed_out.value)
-
-
-async def test_the_end_of_a_connection_is_told_to_whoever_waits() -> None:
-    """With the bot's code and reason."""
-    async with FakePlatform() as platform:
-        async with connect(platform.ws_url) as bot:
-            peer = await platform.connected()
-            await bot.close(4002, "bye")
-            with pytest.raises(Ended) as ended:
-                await peer.receive()
-
-        assert (ended.value.code, ended.value.reason) == (4002, "bye")
-        assert not peer.is_open
 
 
 async def test_it_answers_http_from_its_list_and_then_always_the_same() -> None:

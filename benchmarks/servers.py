@@ -1,0 +1,232 @@
+"""What does a request cost a whole server? CPU time of the server's process, beside others on uvicorn, in turn.
+
+    python -m benchmarks.servers
+    python -m benchmarks.servers --only post deps --rounds 9
+
+Each candidate serves in a process of its own with one worker (uvloop, httptools, no access log) on a free port of this
+machine; 16 connections ask it, one request at a time each. Its process tells how much CPU time, user and system, the
+requests took. What asks runs on another core where there is one, and its own cost is not counted.
+"""
+
+import argparse
+import json
+import os
+import platform
+import selectors
+import socket
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks import report
+from benchmarks.work import WORK, Call
+
+CANDIDATES = {
+    "fastapi": ("benchmarks.apps.fastapi_app", "httptools"),
+    "starlette": ("benchmarks.apps.starlette_app", "httptools"),
+    "raw": ("benchmarks.apps.raw", "httptools"),
+    "slipstream": ("benchmarks.apps.slipstream_app", "httptools"),
+    "direct": ("benchmarks.apps.slipstream_app", "slipstream.server:HTTPProtocol"),
+}
+"""Module of the application, and uvicorn's protocol class. "direct" is what `slipstream run` serves with."""
+
+GOALS = {"plain": 3.2, "item": 4.0, "post": 3.8, "deps": 6.0, "list": 2.0, "sync": 7.0, "mw": 4.0, "route 500": 25.0}
+"""Times cheaper than FastAPI."""
+
+CONNECTIONS = 16
+RECORD = Path(__file__).parent / "results" / "servers.json"
+
+
+# --- the process that serves -----------------------------------------------------------------------------------------
+
+
+def serve(name: str, work: str) -> None:
+    """Serve one work until standard input ends; answer each line on it with the CPU seconds used so far."""
+    import importlib
+    import threading
+
+    import uvicorn
+
+    module, protocol = CANDIDATES[name]
+    app = importlib.import_module(module).build(work)
+    with socket.create_server(("127.0.0.1", 0), backlog=128) as listener:
+        config = uvicorn.Config(
+            app, http=protocol, loop="uvloop", lifespan="off", ws="none", log_level="warning", access_log=False
+        )
+        server = uvicorn.Server(config)
+
+        def tell() -> None:
+            for _ in sys.stdin:
+                print(time.process_time(), flush=True)
+            server.should_exit = True
+
+        threading.Thread(target=tell, daemon=True).start()
+        print(listener.getsockname()[1], flush=True)
+        server.run([listener])
+
+
+# --- the process that asks -------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Served:
+    """A candidate in its process."""
+
+    process: "subprocess.Popen[str]"
+    port: int
+
+    def cpu(self) -> float:
+        """CPU seconds that the process has used."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+        return float(self.process.stdout.readline())
+
+
+@contextmanager
+def started(name: str, work: str) -> Iterator[Served]:
+    """Start a candidate; end it."""
+    command = [sys.executable, "-m", "benchmarks.servers", "--serve", name, work]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            yield Served(process, int(process.stdout.readline()))
+        finally:
+            process.terminate()
+
+
+def written(call: Call) -> bytes:
+    """Write a request as a client does."""
+    scope = call.scope()
+    target = call.path + (f"?{call.query}" if call.query else "")
+    lines = [f"{call.method} {target} HTTP/1.1".encode(), *(name + b": " + value for name, value in scope["headers"])]
+    return b"\r\n".join(lines) + b"\r\n\r\n" + call.body
+
+
+def size_of(answer: bytes) -> int | None:
+    """Tell how long a whole answer is; None while its head is not there.
+
+    Raises:
+        RuntimeError: It is none with status 200 and a length.
+    """
+    head, end, _ = answer.partition(b"\r\n\r\n")
+    if not end:
+        return None
+    status, *lines = head.lower().split(b"\r\n")
+    lengths = [int(line.partition(b":")[2]) for line in lines if line.startswith(b"content-length:")]
+    if b" 200 " not in status + b" " or len(lengths) != 1:
+        raise RuntimeError(f"not an answer to count: {answer[:200]!r}")
+    return len(head) + 4 + lengths[0]
+
+
+def ask(port: int, request: bytes, count: int) -> None:
+    """Send a number of requests, and take the answer to each.
+
+    Raises:
+        RuntimeError: An answer is wrong, or the server closes.
+    """
+    left = count
+    with selectors.DefaultSelector() as selector:
+        for _ in range(min(CONNECTIONS, count)):
+            connection = socket.create_connection(("127.0.0.1", port), timeout=60)
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            selector.register(connection, selectors.EVENT_READ, bytearray())
+            connection.sendall(request)
+            left -= 1
+        size = None
+        while selector.get_map():
+            for key, _ in selector.select(60):
+                connection, answer = key.fileobj, key.data
+                assert isinstance(connection, socket.socket)
+                received = connection.recv(65536)
+                if not received:
+                    raise RuntimeError("the server has closed")
+                answer += received
+                size = size or size_of(bytes(answer))
+                if size is None or len(answer) < size:
+                    continue
+                if not answer.startswith(b"HTTP/1.1 200"):
+                    raise RuntimeError(f"not an answer to count: {bytes(answer[:200])!r}")
+                answer.clear()
+                if left:
+                    connection.sendall(request)
+                    left -= 1
+                else:
+                    selector.unregister(connection)
+                    connection.close()
+
+
+def measure(work: Any, names: Sequence[str], rounds: int, seconds: float) -> dict[str, dict[str, float]]:
+    """Measure one work: rows by name, candidates within; the median of the rounds, in µs of CPU a request."""
+    found: dict[str, dict[str, list[float]]] = {row: {name: [] for name in names} for row in work.timed}
+    for row, call in work.timed.items():
+        request = written(call)
+        with started_all(names, work.name) as served:
+            counts = {}
+            for name, server in served.items():
+                ask(server.port, request, 200)
+                before = time.perf_counter()
+                ask(server.port, request, 200)
+                counts[name] = max(200, int(200 * seconds / (time.perf_counter() - before)))
+            for _ in range(rounds):
+                for name, server in served.items():
+                    before = server.cpu()
+                    ask(server.port, request, counts[name])
+                    found[row][name].append((server.cpu() - before) / counts[name] * 1e6)
+    return {row: {name: statistics.median(times) for name, times in by_name.items()} for row, by_name in found.items()}
+
+
+@contextmanager
+def started_all(names: Sequence[str], work: str) -> Iterator[dict[str, Served]]:
+    """Start all candidates."""
+    with ExitStack() as stack:
+        yield {name: stack.enter_context(started(name, work)) for name in names}
+
+
+def goals(costs: report.Costs) -> list[report.Goal]:
+    """List the goals that this run can tell something about."""
+    return [
+        report.Goal(row, "times cheaper than FastAPI:", report.ratio(by.get("fastapi"), by.get("direct")), limit, True)
+        for row, limit in GOALS.items()
+        if (by := costs.get(row)) is not None
+    ]
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Measure, print the table, keep the record."""
+    names = [work.name for work in WORK]
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.servers", description=__doc__.partition("\n")[0])
+    parser.add_argument("--only", nargs="+", choices=names, default=names, metavar="WORK", help=", ".join(names))
+    parser.add_argument("--candidates", nargs="+", choices=list(CANDIDATES), default=list(CANDIDATES))
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=0.3, help="how long each candidate is asked in a round")
+    parser.add_argument("--json", type=Path, default=RECORD, metavar="PATH", help="where to write the record")
+    parser.add_argument("--serve", nargs=2, metavar=("CANDIDATE", "WORK"), help=argparse.SUPPRESS)
+    given = parser.parse_args(argv)
+    if given.serve:
+        serve(*given.serve)
+        return 0
+    costs: dict[str, dict[str, float]] = {}
+    for work in WORK:
+        if work.name in given.only:
+            print(f"measuring {work.name}: {work.title}", file=sys.stderr)
+            costs |= measure(work, given.candidates, given.rounds, given.seconds)
+    print(f"Python {platform.python_version()}, {os.cpu_count()} CPUs, uvicorn {report.installed('uvicorn')}")
+    print(report.table(costs, {row: work.title for work in WORK for row in work.timed}) + "\n")
+    for goal in goals(costs):
+        print(goal)
+    record = {**report.circumstances(), "uvicorn": report.installed("uvicorn"), "requests_us": costs}
+    given.json.parent.mkdir(parents=True, exist_ok=True)
+    given.json.write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
