@@ -12,8 +12,8 @@ def http_protocol() -> str:
     """Name the protocol class to give to uvicorn as `http`.
 
     Returns:
-        `slipstream.server.http:HTTPProtocol`; or "auto", which has uvicorn choose, where that cannot be imported: because
-        httptools is missing (`pip install "slipstream[standard]"`), or because this uvicorn is of another make inside.
+        `slipstream.server.http:HTTPProtocol`; or "auto", which has uvicorn choose, where that cannot be imported:
+        because httptools is missing (`pip install "slipstream[standard]"`), or because this uvicorn is another inside.
     """
     try:
         import_module("slipstream.server.http")
