@@ -32,7 +32,7 @@ CANDIDATES = {
     "starlette": ("benchmarks.apps.starlette_app", "httptools"),
     "raw": ("benchmarks.apps.raw", "httptools"),
     "slipstream": ("benchmarks.apps.slipstream_app", "httptools"),
-    "direct": ("benchmarks.apps.slipstream_app", "slipstream.server:HTTPProtocol"),
+    "direct": ("benchmarks.apps.slipstream_app", "slipstream.server.http:HTTPProtocol"),
 }
 """Module of the application, and uvicorn's protocol class. "direct" is what `slipstream run` serves with."""
 

@@ -15,8 +15,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from slipstream import BackgroundTasks, Body, Depends, FastAPI, Header, Request, Response
 from slipstream.responses import PlainTextResponse, StreamingResponse
-from slipstream.server import HTTPProtocol
-from slipstream.server.http import ShortCut, shortened
+from slipstream.server.http import HTTPProtocol, ShortCut, shortened
 
 pytestmark = pytest.mark.anyio
 

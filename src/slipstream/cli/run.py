@@ -4,7 +4,6 @@ import errno
 import json
 import os
 import socket
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import click
 from slipstream._engine.errors import SlipstreamError
 from slipstream.cli.find import read_target
 from slipstream.cli.options import fail, find_application, takes_application
+from slipstream.server import http_protocol
 
 LOG_LEVELS = ("critical", "error", "warning", "info", "debug", "trace")
 
@@ -129,11 +129,6 @@ def address_complaint(host: str, port: int) -> str | None:
     if problem.errno == errno.EADDRNOTAVAIL:
         return f"{host} is no address of this machine\n  write --host 127.0.0.1, or --host 0.0.0.0 for all"
     return f"cannot listen on {host}, port {port}: {problem}"
-
-
-def http_protocol() -> str:
-    """Name the protocol class for uvicorn: ours, with its short cut to compiled handlers, where httptools is there."""
-    return "slipstream.server:HTTPProtocol" if find_spec("httptools") else "auto"
 
 
 def _watched(target: str | None, name: str | None) -> list[str]:

@@ -31,6 +31,7 @@ from slipstream.bots.nonebot.server import WebSocketEndpoint, http_endpoint, is_
 from slipstream.bots.nonebot.uvicorn_protocol import WebSocketProtocol
 from slipstream.bots.nonebot.websocket_client import open_websocket
 from slipstream.logger import logger
+from slipstream.server import http_protocol
 
 _LOG_CONFIG: dict[str, Any] = {
     "version": 1,
@@ -202,6 +203,7 @@ class Driver(Mixin, BaseDriver, ASGIMixin):
             "reload_includes": given.fastapi_reload_includes,
             "reload_excludes": given.fastapi_reload_excludes,
             "log_config": _LOG_CONFIG,
+            "http": http_protocol(),
             "ws": WebSocketProtocol,
             "ws_max_size": given.slipstream_ws_max_size,
             "ws_ping_interval": given.slipstream_ws_ping_interval,
