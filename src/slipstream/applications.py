@@ -146,10 +146,11 @@ class FastAPI(Starlette):
         scope["app"] = self
         if self._seen != version.number:
             self._refresh()
+        fail = self._fail  # what was chosen with the handler: a change must not come between
         try:
             await self._choose(scope).handler(scope, receive, send)
         except Exception as exc:
-            await self._fail(exc, scope, receive, send)
+            await fail(exc, scope, receive, send)
 
     async def serve_direct(self, scope: Scope, receive: Receive, send: Send, raw: bytes, reply: Reply) -> None:
         """Serve an HTTP request whose body is there, for a server that also takes a response in one piece.
@@ -166,11 +167,12 @@ class FastAPI(Starlette):
         scope["app"] = self
         if self._seen != version.number:
             self._refresh()
+        fail = self._fail
         try:
             await self._choose_direct(scope).direct(scope, receive, send, raw, reply)
         except Exception as exc:
             self.complete_scope(scope)
-            await self._fail(exc, scope, receive, send)
+            await fail(exc, scope, receive, send)
 
     def complete_scope(self, scope: Scope) -> None:
         """Note in a scope that came by `serve_direct` what any other has: route, endpoint, router, handlers."""

@@ -189,10 +189,15 @@ async def test_a_task_of_a_cancelled_dependency_ends_before_its_clean_up(lifetim
 @settings(max_examples=60, deadline=None)
 @given(story=st.lists(st.sampled_from(sorted(KINDS)), min_size=1, max_size=5), lifetime=lifetimes)
 def test_a_request_that_is_not_cancelled_is_answered(story: list[str], lifetime: str) -> None:
-    """The scope that stands ready must not be felt."""
+    """The scope that stands ready must not be felt, nor be left open."""
     log: Log = []
+    app = application(story, lifetime, log, None)
 
-    assert anyio.run(request, application(story, lifetime, log, None)) == [200]
+    async def ask() -> list[int]:
+        with anyio.CancelScope():  # to leave it, everything within must have been left
+            return await request(app)
+
+    assert anyio.run(ask) == [200]
     assert log == [str(number) for number in reversed(range(len(story)))]
 
 

@@ -148,7 +148,8 @@ def emit_leave(draft: Draft, exits: str) -> None:
         step.call for step in draft.solves if stays_open(step.call) and (step.call.scope == "function") is is_early
     ]
     is_form = draft.plan.body is not None and draft.plan.body.kind == "form"
-    if (is_form and not is_early) or not all(is_simple_generator(call) for call in opened):
+    is_more = (is_form or draft.needs_shield) and not is_early
+    if is_more or not all(is_simple_generator(call) for call in opened):
         draft.text.line(f"await {draft.constant('leave', leave)}({exits})")
         return
     for call in reversed(opened):
