@@ -146,11 +146,12 @@ class FastAPI(Starlette):
         scope["app"] = self
         if self._seen != version.number:
             self._refresh()
-        fail = self._fail  # what was chosen with the handler: a change must not come between
+        fail = None
         try:
-            await self._choose(scope).handler(scope, receive, send)
+            target, fail = self._choose(scope), self._fail  # taken together: a change must not come between
+            await target.handler(scope, receive, send)
         except Exception as exc:
-            await fail(exc, scope, receive, send)
+            await (fail or self._fail)(exc, scope, receive, send)
 
     async def serve_direct(self, scope: Scope, receive: Receive, send: Send, raw: bytes, reply: Reply) -> None:
         """Serve an HTTP request whose body is there, for a server that also takes a response in one piece.
@@ -167,12 +168,13 @@ class FastAPI(Starlette):
         scope["app"] = self
         if self._seen != version.number:
             self._refresh()
-        fail = self._fail
+        fail = None
         try:
-            await self._choose_direct(scope).direct(scope, receive, send, raw, reply)
+            target, fail = self._choose_direct(scope), self._fail
+            await target.direct(scope, receive, send, raw, reply)
         except Exception as exc:
             self.complete_scope(scope)
-            await fail(exc, scope, receive, send)
+            await (fail or self._fail)(exc, scope, receive, send)
 
     def complete_scope(self, scope: Scope) -> None:
         """Note in a scope that came by `serve_direct` what any other has: route, endpoint, router, handlers."""
