@@ -298,7 +298,7 @@ def main() -> None:
         default=[2000.0, 50000.0],
         help="events a second, at most; a quarter of it with an adapter",
     )
-    parser.add_argument("--seconds", type=float, default=3.0, help="how long events are sent at each rate")
+    parser.add_argument("--seconds", type=float, default=2.0, help="how long events are sent at each rate")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", choices=MODES)
     parser.add_argument("--deflate", action="store_true", help="let the platform offer and accept compression")
