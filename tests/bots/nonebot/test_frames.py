@@ -9,26 +9,33 @@ from slipstream.bots.nonebot.frames import FrameCutter, mask, write_frame
 MESSAGES = st.lists(st.tuples(st.booleans(), st.binary(max_size=300)), max_size=8)
 
 
-def cut(stream: bytes, sizes: list[int], *, masked: bool, max_size: int = 2**20) -> list[tuple[str, object]]:
+class Cutter(FrameCutter):
+    """Keeps what comes out; one frame that is passed on may be the last."""
+
+    def __init__(self, *, masked: bool, max_size: int, goes_on: bool = True) -> None:
+        super().__init__(masked=masked, max_size=max_size)
+        self.out: list[tuple[str, bytes]] = []
+        self.goes_on = goes_on
+
+    def take(self, is_text: bool, payload: bytes) -> None:
+        """Keep a message."""
+        self.out.append(("text" if is_text else "binary", payload))
+
+    def pass_on(self, frame: bytes) -> bool:
+        """Keep a frame."""
+        self.out.append(("other", frame))
+        return self.goes_on
+
+
+def cut(stream: bytes, sizes: list[int], *, masked: bool, max_size: int = 2**20) -> list[tuple[str, bytes]]:
     """Feed a stream in pieces; return what came out."""
-    out: list[tuple[str, object]] = []
-
-    def other(frame: bytes) -> bool:
-        out.append(("other", frame))
-        return True
-
-    cutter = FrameCutter(
-        masked=masked,
-        max_size=max_size,
-        plain=lambda is_text, payload: out.append(("text" if is_text else "binary", payload)),
-        other=other,
-    )
+    cutter = Cutter(masked=masked, max_size=max_size)
     at = 0
     for size in sizes:
         cutter.feed(stream[at : at + size])
         at += size
     cutter.feed(stream[at:])
-    return out
+    return cutter.out
 
 
 @given(messages=MESSAGES, sizes=st.lists(st.integers(1, 80), max_size=30), masked=st.booleans())
@@ -103,20 +110,14 @@ def test_a_frame_that_is_too_long_is_passed_on_at_its_head() -> None:
 
 def test_nothing_is_cut_after_the_full_parser_has_ended() -> None:
     """After a close frame bytes mean nothing."""
-    seen: list[bytes] = []
-
-    def other(frame: bytes) -> bool:
-        seen.append(frame)
-        return False
-
     close = Frame(Opcode.CLOSE, b"\x03\xe8").serialize(mask=False)
     plain = Frame(Opcode.TEXT, b"late").serialize(mask=False)
-    cutter = FrameCutter(masked=False, max_size=100, plain=lambda *_: pytest.fail("cut after the end"), other=other)
+    cutter = Cutter(masked=False, max_size=100, goes_on=False)
 
     cutter.feed(close + plain)
     cutter.feed(plain)
 
-    assert seen == [close, plain, plain]
+    assert cutter.out == [("other", close), ("other", plain), ("other", plain)]
 
 
 @given(payload=st.binary(max_size=40), key=st.binary(min_size=4, max_size=4))

@@ -1,6 +1,7 @@
 """What handlers of NoneBot's are given by our server, and what becomes of their answers."""
 
 import asyncio
+import contextvars
 import json
 from typing import Any
 
@@ -13,6 +14,7 @@ from websockets.frames import Frame, Opcode
 from slipstream import Depends
 from slipstream.bots.nonebot import Driver
 from slipstream.bots.nonebot.uvicorn_protocol import WebSocketProtocol
+from slipstream.bots.nonebot.websocket_server import WebSocketEndpoint
 from slipstream.testclient import TestClient
 
 from .conftest import Make
@@ -397,6 +399,36 @@ def test_a_handler_that_fails_later_ends_with_1011_and_one_that_returns_with_100
     run(scenario())
 
 
+def test_a_handler_is_cancelled_with_its_connection_and_sees_its_context(driver: Driver) -> None:
+    """It has a task of its own, of which nobody else must know."""
+    variable: contextvars.ContextVar[str] = contextvars.ContextVar("variable")
+    seen: list[Any] = []
+
+    async def handler(link: Any) -> None:
+        seen.append(variable.get())
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            seen.append("cancelled")
+            raise
+
+    async def nothing(*_: Any) -> Any:
+        raise AssertionError("the handler neither accepts nor closes")
+
+    async def scenario() -> None:
+        variable.set("set by a middleware")
+        scope = {"type": "websocket", "path": "/ws", "query_string": b"", "headers": [(b"host", b"bot.example")]}
+        serving = asyncio.create_task(WebSocketEndpoint(handler)(scope, nothing, nothing))
+        while not seen:
+            await asyncio.sleep(0)
+        serving.cancel()
+        await asyncio.wait([serving])
+        assert serving.cancelled()
+
+    run(scenario())
+    assert seen == ["set by a middleware", "cancelled"]
+
+
 @pytest.mark.parametrize(
     ("frame", "code"),
     [
@@ -439,7 +471,7 @@ def test_a_flood_waits_in_the_socket_and_none_of_it_is_lost(driver: Driver) -> N
         await link.accept()
         await begin.wait()
         for number in range(2000):
-            most = max(most, len(link._protocol.queue))
+            most = max(most, len(link._wire.queue))
             assert json.loads(await link.receive())[0] == number
         await link.send("all")
 

@@ -27,9 +27,10 @@ from starlette.routing import WebSocketRoute
 from slipstream.applications import FastAPI
 from slipstream.bots.nonebot.config import Config
 from slipstream.bots.nonebot.http_client import Clients, Session, send, stream
-from slipstream.bots.nonebot.server import WebSocketEndpoint, http_endpoint, is_documentable
+from slipstream.bots.nonebot.http_server import http_endpoint, is_documentable
 from slipstream.bots.nonebot.uvicorn_protocol import WebSocketProtocol
 from slipstream.bots.nonebot.websocket_client import open_websocket
+from slipstream.bots.nonebot.websocket_server import WebSocketEndpoint
 from slipstream.logger import logger
 from slipstream.server import http_protocol
 

@@ -7,7 +7,12 @@ parser of the `websockets` library, which therefore always stands between two fr
 Source: RFC 6455, section 5.2.
 """
 
-from collections.abc import Callable
+import os
+
+try:
+    from websockets.speedups import apply_mask as mask
+except ImportError:  # no compiler where it was installed
+    from websockets.utils import apply_mask as mask
 
 _TEXT, _BINARY = 0x81, 0x82  # FIN, no reserved bit
 _PLAIN = frozenset({_TEXT, _BINARY})
@@ -16,45 +21,41 @@ _CONTROL = 0x08
 
 
 class FrameCutter:
-    """Cuts the stream that comes from one peer.
+    """Cuts the stream that comes from one peer; whoever derives from it says what becomes of the frames.
 
     Args:
         masked: Whether the peer must mask, as clients do.
         max_size: Longest frame, in bytes, that is gathered here; the full parser refuses longer ones.
-        plain: Called with whether a message is text, and its payload.
-        other: Called with the bytes of any other frame. When it returns `False`, the rest of the stream goes
-            to it as it comes.
     """
 
-    __slots__ = ("_fragmented", "_masked", "_max_size", "_needed", "_other", "_passing", "_plain", "_rest")
+    __slots__ = ("_fragmented", "_mask", "_max_size", "_needed", "_passing", "_rest")
 
-    def __init__(
-        self,
-        *,
-        masked: bool,
-        max_size: int,
-        plain: Callable[[bool, bytes], None],
-        other: Callable[[bytes], bool],
-    ) -> None:
-        self._masked = _MASKED if masked else 0
+    def __init__(self, *, masked: bool, max_size: int) -> None:
+        self._mask = _MASKED if masked else 0
         self._max_size = max_size
-        self._plain, self._other = plain, other
-        self._rest = bytearray()
+        self._rest: bytearray | None = None
         self._needed = 0
         self._fragmented = False
         self._passing = False
 
+    def take(self, is_text: bool, payload: bytes) -> None:
+        """Take a whole message."""
+        raise NotImplementedError
+
+    def pass_on(self, frame: bytes) -> bool:
+        """Take any other frame; return `False` for the rest of the stream to come here, as it comes."""
+        raise NotImplementedError
+
     def feed(self, data: bytes) -> None:
         """Take in bytes, and hand over each frame that they complete."""
         if self._passing:
-            self._other(data)
+            self.pass_on(data)
             return
-        if self._rest:
+        if self._rest is not None:
             self._rest += data
             if len(self._rest) < self._needed:
                 return
-            data = bytes(self._rest)
-            self._rest.clear()
+            data, self._rest = bytes(self._rest), None
         at, end = 0, len(data)
         while end - at >= 2:
             first, second = data[at], data[at + 1]
@@ -63,46 +64,34 @@ class FrameCutter:
                 start += 2 if length == 126 else 8
                 if start > end:
                     break
-                length = int.from_bytes(data[at + 2 : start])
+                length = data[at + 2] << 8 | data[at + 3] if length == 126 else int.from_bytes(data[at + 2 : start])
             if length > self._max_size:
                 self._pass(data[at:])
                 return
+            key = start
             start += 4 if second & _MASKED else 0
             stop = start + length
             if stop > end:
-                self._rest += data[at:]
-                self._needed = stop - at
+                self._rest, self._needed = bytearray(data[at:]), stop - at
                 return
-            if first in _PLAIN and second & _MASKED == self._masked and not self._fragmented:
+            if first in _PLAIN and second & _MASKED == self._mask and not self._fragmented:
                 payload = data[start:stop]
-                if second & _MASKED:
-                    payload = mask(payload, data[start - 4 : start])
-                self._plain(first == _TEXT, payload)
+                self.take(first == _TEXT, mask(payload, data[key:start]) if key < start else payload)
             else:
                 if not first & _CONTROL:
                     self._fragmented = not first & 0x80
-                if not self._other(data[at:stop]):
+                if not self.pass_on(data[at:stop]):
                     self._passing = True
                     if stop < end:
-                        self._other(data[stop:])
+                        self.pass_on(data[stop:])
                     return
             at = stop
         if at < end:
-            self._rest += data[at:]
-            self._needed = 0
+            self._rest, self._needed = bytearray(data[at:]), 0
 
     def _pass(self, data: bytes) -> None:
         self._passing = True
-        self._other(data)
-
-
-def mask(payload: bytes, key: bytes) -> bytes:
-    """Put the mask of a four-byte key on a payload, or take it off; time is linear in its size."""
-    size = len(payload)
-    if not size:
-        return payload
-    pattern = (key * (size // 4 + 1))[:size]
-    return (int.from_bytes(payload, "little") ^ int.from_bytes(pattern, "little")).to_bytes(size, "little")
+        self.pass_on(data)
 
 
 def write_frame(is_text: bool, payload: bytes, key: bytes = b"") -> bytes:
@@ -113,7 +102,10 @@ def write_frame(is_text: bool, payload: bytes, key: bytes = b"") -> bytes:
         payload: The message.
         key: Four unpredictable bytes to mask it with, as clients must; none for a server.
     """
-    first, size, masked = _TEXT if is_text else _BINARY, len(payload), _MASKED if key else 0
+    first, size = _TEXT if is_text else _BINARY, len(payload)
+    if size < 126 and not key:
+        return bytes((first, size)) + payload
+    masked = _MASKED if key else 0
     if size < 126:
         head = bytes((first, masked | size))
     elif size < 65536:
@@ -121,3 +113,17 @@ def write_frame(is_text: bool, payload: bytes, key: bytes = b"") -> bytes:
     else:
         head = bytes((first, masked | 127)) + size.to_bytes(8)
     return head + key + mask(payload, key) if key else head + payload
+
+
+_keys: list[bytes] = []
+os.register_at_fork(after_in_child=_keys.clear)
+
+
+def mask_key() -> bytes:
+    """Return four bytes that nobody can predict."""
+    try:
+        return _keys.pop()
+    except IndexError:
+        drawn = os.urandom(4 * 256)
+        _keys.extend(drawn[at : at + 4] for at in range(4, len(drawn), 4))
+        return drawn[:4]

@@ -10,8 +10,7 @@ from typing import Any
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.protocol import State
 
-from slipstream.bots.nonebot.frames import FrameCutter, write_frame
-from slipstream.bots.nonebot.mailbox import Mailbox
+from slipstream.bots.nonebot.wire import Wire
 
 _ABNORMAL, _INVALID = 1006, 1007
 
@@ -21,50 +20,47 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.queue: Any = Mailbox()
-        self._most_waiting = max(self.config.ws_max_queue, 1)
-        self._cutter: FrameCutter | None = None
+        self.wire = Wire(
+            self,
+            self.loop,
+            is_server=True,
+            max_size=self.config.ws_max_size,
+            high=max(self.config.ws_max_queue, 1),
+            low=0,
+        )
+        self.queue: Any = self.wire.queue
         self._is_plain = not self.config.ws_per_message_deflate
 
+    def connection_made(self, transport: Any) -> None:
+        """Note the transport."""
+        super().connection_made(transport)
+        self.wire.transport = transport
+
     def data_received(self, data: bytes) -> None:
-        """Take in bytes: the head of the request first, then frames."""
-        cutter = self._cutter
-        if cutter is not None:
-            cutter.feed(data)
+        """Take in bytes: the head of the request, then what comes up to the first frame."""
+        if self._is_plain and self.handshake_initiated and not self.close_sent:
+            self.transport.set_protocol(self.wire)
+            self.wire.data_received(data)
             return
         super().data_received(data)
-        if self._is_plain and self.handshake_initiated and not self.close_sent:
-            self._cutter = FrameCutter(
-                masked=True, max_size=self.config.ws_max_size, plain=self._take_message, other=self._take_frame
-            )
+        self.queue.wake()
 
-    def _take_message(self, is_text: bool, payload: bytes) -> None:
-        if self.close_sent:
-            return
-        if is_text:
-            try:
-                self.queue.put_nowait(payload.decode())
-            except UnicodeDecodeError:
-                self.conn.fail(_INVALID, "text that is not UTF-8")
-                self.handle_parser_exception()
-                return
-        else:
-            self.queue.put_nowait(payload)
-        if len(self.queue) >= self._most_waiting and not self.read_paused:
-            self.read_paused = True
-            self.transport.pause_reading()
-
-    def _take_frame(self, frame: bytes) -> bool:
+    def take_frame(self, frame: bytes) -> bool:
         """Let uvicorn take a frame; return whether there is a sense in more of them."""
         if self.conn.close_rcvd is not None or self.conn.state is State.CLOSED:
             return False
         super().data_received(frame)
         return self.conn.parser_exc is None and self.conn.close_rcvd is None
 
+    def refuse_text(self) -> None:
+        """End the connection: a text is not UTF-8."""
+        self.conn.fail(_INVALID, "text that is not UTF-8")
+        self.handle_parser_exception()
+
     def send_receive_event_to_app(self) -> None:
         """Hand over a message that came by uvicorn's parser."""
         whole, self.frames = b"".join(self.frames), []
-        self._take_message(self.curr_msg_data_type == "text", whole)
+        self.wire.take(self.curr_msg_data_type == "text", whole)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Note the end; without a close frame it is 1006."""
@@ -72,37 +68,53 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             self.queue.put_nowait({"type": "websocket.disconnect", "code": _ABNORMAL, "reason": ""})
         super().connection_lost(exc)
 
-    async def fetch(self) -> Any:
-        """Return the next message, or the ASGI event that is next."""
-        item = await self.queue.get()
-        if self.read_paused and self.queue.empty():
-            self.read_paused = False
-            if not self.transport.is_closing():
-                self.transport.resume_reading()
-        return item
+    def pause_writing(self) -> None:
+        """Note that the peer takes nothing."""
+        super().pause_writing()
+        self.wire.is_full = True
+
+    def resume_writing(self) -> None:
+        """Note that the peer takes again."""
+        super().resume_writing()
+        self.wire.is_full = False
 
     async def receive(self) -> Any:
         """Return what is next, as ASGI has it."""
-        item = await self.fetch()
+        item = await self.queue.get()
+        if self.wire.read_paused:
+            self.wire.resume()
         if isinstance(item, str):
             return {"type": "websocket.receive", "text": item}
         if isinstance(item, bytes):
             return {"type": "websocket.receive", "bytes": item}
         return item
 
-    async def put(self, is_text: bool, payload: bytes) -> bool:
-        """Send a message.
+    async def send(self, message: Any) -> None:
+        """Send an event of ASGI's."""
+        await super().send(message)
+        self._keep_wire()
+
+    def _keep_wire(self) -> None:
+        """Tell the wire what has become of the connection."""
+        wire = self.wire
+        wire.is_open = self._is_plain and self.handshake_complete and not self.close_sent
+        if self.close_sent and not wire.is_leaving:
+            wire.is_leaving = True
+            if wire.read_paused:  # the peer's answer is behind what nobody will fetch
+                wire.read_on()
+
+    async def put(self, data: str | bytes) -> bool:
+        """Send a message when the peer has taken in what was sent before.
 
         Returns:
             Whether the connection was there to send it.
         """
-        if not self.writable.is_set():
-            await self.writable.wait()
+        await self.writable.wait()
         if self.disconnected or self.close_sent or self.conn.state is not State.OPEN:
             return False
-        if self._is_plain:
-            self.transport.write(write_frame(is_text, payload))
+        if isinstance(data, str):
+            self.conn.send_text(data.encode())
         else:
-            (self.conn.send_text if is_text else self.conn.send_binary)(payload)
-            self.transport.write(b"".join(self.conn.data_to_send()))
+            self.conn.send_binary(data)
+        self.transport.write(b"".join(self.conn.data_to_send()))
         return True

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import functools
-import os
 from collections.abc import AsyncGenerator
 from typing import Any
 
@@ -17,9 +16,8 @@ from websockets.frames import CloseCode, Frame, Opcode
 from websockets.protocol import State
 
 from slipstream.bots.nonebot.config import Config
-from slipstream.bots.nonebot.frames import FrameCutter, write_frame
-from slipstream.bots.nonebot.mailbox import Mailbox
-from slipstream.bots.nonebot.typed_messages import TypedMessages
+from slipstream.bots.nonebot.messages import DirectMessages
+from slipstream.bots.nonebot.wire import Wire
 from slipstream.logger import logger
 
 _SCHEMES = {"http": "ws", "https": "wss"}
@@ -119,8 +117,8 @@ def _timeouts(setup: Request, config: Config) -> dict[str, Any]:
 class LeanConnection(ClientConnection):
     """A client connection whose plain messages go straight between the socket and whoever sends or waits.
 
-    `recv` of the library's class is not fed any more; `receive` stands in its place, and any number of tasks
-    may call it. With compression every frame goes through the library, which knows the extension.
+    `recv` of the library's class is not fed any more; the queue of `wire` stands in its place. With
+    compression every frame goes through the library, which knows the extension.
 
     Args:
         args: See `ClientConnection`.
@@ -131,49 +129,54 @@ class LeanConnection(ClientConnection):
 
     def __init__(self, *args: Any, max_size: int, is_plain: bool, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._mailbox = Mailbox()
+        self.wire = Wire(
+            self, self.loop, is_server=False, max_size=max_size, high=_MOST_WAITING, low=_MOST_WAITING // 4
+        )
+        self._is_plain = is_plain
         self._parts: list[bytes] = []
         self._is_text = False
-        self._head: bytearray | None = bytearray()
-        self._is_held = False
-        self._keys = b""
-        self._cutter = (
-            FrameCutter(masked=False, max_size=max_size, plain=self._take_message, other=self._take_frame)
-            if is_plain
-            else None
-        )
+        self._head = bytearray()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Note the transport."""
+        super().connection_made(transport)
+        self.wire.transport = self.transport
 
     def data_received(self, data: bytes) -> None:
-        """Take in bytes: the answer to the handshake, then frames."""
-        if self._cutter is None:
+        """Take in bytes: the answer to the handshake; and frames, if they may be compressed."""
+        if not self._is_plain:
             super().data_received(data)
-        elif self._head is None:
-            self._cutter.feed(data)
-        else:
-            self._read_head(self._head, data)
-
-    def _read_head(self, head: bytearray, data: bytes) -> None:
-        """Let the library read the answer, and not a byte beyond it."""
-        before = len(head)
-        head += data
-        end = head.find(_HEAD_END, max(before - 3, 0))
-        if end < 0:
-            super().data_received(data)
+            self.wire.queue.wake()
             return
-        stop = end + len(_HEAD_END) - before
-        self._head = None
+        before = len(self._head)
+        self._head += data
+        end = self._head.find(_HEAD_END, max(before - 3, 0))
+        # the library reads the answer, and not a byte beyond it
+        stop = len(data) if end < 0 else end + len(_HEAD_END) - before
         super().data_received(data[:stop])
+        if end < 0:
+            return
+        self._head.clear()
         if self.protocol.state is not State.OPEN:
-            self._cutter = None
-        if len(data) > stop:
-            self.data_received(data[stop:])
+            self._is_plain = False  # a refusal, whose body the library reads
+            if stop < len(data):
+                super().data_received(data[stop:])
+            return
+        self.transport.set_protocol(self.wire)
+        if stop < len(data):
+            self.wire.data_received(data[stop:])
 
-    def _take_frame(self, frame: bytes) -> bool:
+    def take_frame(self, frame: bytes) -> bool:
         """Let the library take a frame; return whether there is a sense in more of them."""
         if self.protocol.close_rcvd is not None or self.protocol.state is State.CLOSED:
             return False
         super().data_received(frame)
         return self.protocol.parser_exc is None and self.protocol.close_rcvd is None
+
+    def refuse_text(self) -> None:
+        """End the connection: a text is not UTF-8."""
+        self.protocol.fail(CloseCode.INVALID_DATA, "text that is not UTF-8")
+        self.send_data()
 
     def process_event(self, event: Any) -> None:
         """Take a frame from the library's parser; fragments come this way."""
@@ -185,74 +188,41 @@ class LeanConnection(ClientConnection):
         self._parts.append(bytes(event.data))
         if event.fin:
             whole, self._parts = b"".join(self._parts), []
-            self._take_message(self._is_text, whole)
+            self.wire.take(self._is_text, whole)
 
-    def _take_message(self, is_text: bool, payload: bytes) -> None:
-        if self.protocol.state is not State.OPEN:
-            return
-        if is_text:
-            try:
-                self._mailbox.put_nowait(payload.decode())
-            except UnicodeDecodeError:
-                self.protocol.fail(CloseCode.INVALID_DATA, "text that is not UTF-8")
-                self.send_data()
-                return
-        else:
-            self._mailbox.put_nowait(payload)
-        if len(self._mailbox) >= _MOST_WAITING and not self._is_held:
-            self._is_held = True
-            self.transport.pause_reading()
+    def send_data(self) -> None:
+        """Send what the library has to say; only then can its state have changed."""
+        super().send_data()
+        # while a message is sent in pieces, nothing may come between
+        is_free = self.protocol.state is State.OPEN and self.send_in_progress is None
+        self.wire.is_open = self._is_plain and is_free
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Note the end, and tell everyone who waits."""
+        self.wire.is_open = False
         super().connection_lost(exc)
-        self._mailbox.put_nowait(None)
+        self.wire.queue.put_nowait(None)
 
-    async def receive(self) -> str | bytes:
-        """Return the next message.
+    def pause_writing(self) -> None:
+        """Note that the peer takes nothing."""
+        super().pause_writing()
+        self.wire.is_full = True
 
-        Raises:
-            ConnectionClosed: The connection has ended, and every message was fetched.
-        """
-        message: str | bytes | None = await self._mailbox.get()
-        if message is None:
-            self._mailbox.put_back(None)  # for others who wait, and for the next time
-            raise self.protocol.close_exc
-        if self._is_held and len(self._mailbox) <= _MOST_WAITING // 4:
-            self._is_held = False
-            if not self.transport.is_closing():
-                self.transport.resume_reading()
-        return message
-
-    async def put(self, message: str | bytes) -> None:
-        """Send a message.
-
-        Raises:
-            ConnectionClosed: The connection has ended.
-        """
-        is_plain = self._cutter is not None and self.protocol.state is State.OPEN
-        if not is_plain or self.paused or self.send_in_progress is not None:
-            await self.send(message)
-            return
-        if len(self._keys) < 4:
-            self._keys = os.urandom(1024)
-        key, self._keys = self._keys[:4], self._keys[4:]
-        if isinstance(message, str):
-            self.transport.write(write_frame(True, message.encode(), key))
-        else:
-            self.transport.write(write_frame(False, message, key))
+    def resume_writing(self) -> None:
+        """Note that the peer takes again."""
+        super().resume_writing()
+        self.wire.is_full = False
 
     async def close(self, code: CloseCode | int = CloseCode.NORMAL_CLOSURE, reason: str = "") -> None:
         """Close, and wait for the peer's answer, `close_timeout` seconds at most."""
-        if self._is_held:  # the answer is behind what nobody will fetch
-            self._is_held = False
-            if not self.transport.is_closing():
-                self.transport.resume_reading()
+        self.wire.is_leaving = True
+        if self.wire.read_paused:  # the answer is behind what nobody will fetch
+            self.wire.read_on()
         await super().close(code, reason)
 
 
-class ClientWebSocket(TypedMessages, WebSocket):
-    """A peer that we dialled. Any task may use it.
+class ClientWebSocket(DirectMessages, WebSocket):
+    """A peer that we dialled.
 
     Args:
         request: The request that it was opened with.
@@ -262,6 +232,7 @@ class ClientWebSocket(TypedMessages, WebSocket):
     def __init__(self, *, request: Request, websocket: Any) -> None:
         super().__init__(request=request)
         self.websocket: LeanConnection = websocket
+        self._wire = self.websocket.wire
 
     @property
     def closed(self) -> bool:
@@ -276,41 +247,17 @@ class ClientWebSocket(TypedMessages, WebSocket):
         """Close; closing again does nothing."""
         await self.websocket.close(code, reason)
 
-    async def receive(self) -> str | bytes:
-        """Return the next message.
+    def _ended(self, end: None) -> Exception:
+        return _closed(self.websocket.protocol.close_exc)
 
-        Raises:
-            WebSocketClosed: The connection has ended; says with which code and reason.
-        """
+    async def _send_later(self, data: str | bytes) -> None:
         try:
-            return await self.websocket.receive()
+            await self.websocket.send(data)
         except ConnectionClosed as closed:
-            raise _ended(closed) from closed
-
-    async def send_text(self, data: str) -> None:
-        """Send a text message.
-
-        Raises:
-            WebSocketClosed: The connection has ended.
-        """
-        await self._send(data)
-
-    async def send_bytes(self, data: bytes) -> None:
-        """Send a binary message.
-
-        Raises:
-            WebSocketClosed: The connection has ended.
-        """
-        await self._send(data)
-
-    async def _send(self, data: str | bytes) -> None:
-        try:
-            await self.websocket.put(data)
-        except ConnectionClosed as closed:
-            raise _ended(closed) from closed
+            raise _closed(closed) from closed
 
 
-def _ended(closed: ConnectionClosed) -> WebSocketClosed:
+def _closed(closed: ConnectionClosed) -> WebSocketClosed:
     """Say how a connection ended: as the peer said, else as we said, else in silence."""
     frame = closed.rcvd or closed.sent
     return WebSocketClosed(CloseCode.ABNORMAL_CLOSURE) if frame is None else WebSocketClosed(frame.code, frame.reason)
