@@ -32,8 +32,8 @@ def requests(options: argparse.Namespace, builders: dict[str, harness.Build]) ->
     for work in WORK:
         if work.name in options.only:
             print(f"measuring {work.name}: {work.title}", file=sys.stderr)
-            rounds, batch_ms = (2, 1.0) if options.quick else (40, 10.0)
-            found |= harness.run(work, builders, rounds=rounds, batch_ms=batch_ms)
+            rounds, number = (2, 10) if options.quick else (60, 300)
+            found |= harness.run(work, builders, rounds=rounds, number=number)
     return found
 
 

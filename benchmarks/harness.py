@@ -130,7 +130,16 @@ async def verify(work: Work, apps: Mapping[str, Any]) -> None:
 
 
 async def batch(app: Any, call: Call, number: int) -> float:
-    """Serve `number` requests; give the µs of CPU time for one."""
+    """Serve `number` requests; give the µs of CPU time for one.
+
+    As many go before them and are not counted: the candidate whose turn it was has left its own things in the caches.
+    """
+    await serve(app, call, number)
+    return await serve(app, call, number) / number * 1e6
+
+
+async def serve(app: Any, call: Call, number: int) -> float:
+    """Serve `number` requests; give the seconds of CPU time for all."""
     receive = receiving(call)
     scopes = [call.scope() for _ in range(number)]
     direct, body = getattr(app, "direct", None), call.body
@@ -141,33 +150,27 @@ async def batch(app: Any, call: Call, number: int) -> float:
     else:
         for scope in scopes:
             await direct(scope, receive, send_nowhere, body, reply_nowhere)
-    return (time.process_time() - begin) / number * 1e6
+    return time.process_time() - begin
 
 
-async def measure(
-    work: Work, apps: Mapping[str, Any], *, rounds: int, batch_ms: float
-) -> dict[str, dict[str, Batches]]:
-    """Take times: each round one batch of every candidate in turn; rows by name, candidates within."""
+async def measure(work: Work, apps: Mapping[str, Any], *, rounds: int, number: int) -> dict[str, dict[str, Batches]]:
+    """Take times: each round one batch of every candidate in turn; rows by name, candidates within.
+
+    A batch is `number` requests, whatever a candidate needs for them: with more of them for a fast one, its requests
+    would lie further from the processor than those of a slow one.
+    """
     found: dict[str, dict[str, Batches]] = {row: {name: Batches() for name in apps} for row in work.timed}
-    numbers = {
-        (row, name): await fitting(app, call, batch_ms)
-        for row, call in work.timed.items()
-        for name, app in apps.items()
-    }
-    gc.collect()
-    gc.freeze()
+    for app in apps.values():
+        for call in work.timed.values():
+            await batch(app, call, 20)  # to warm up
+    gc.disable()  # as `timeit` does: with a fixed number of requests, it would come at the same one each time
     for _ in range(rounds):
+        gc.collect()
         for name, app in apps.items():
             for row, call in work.timed.items():
-                found[row][name].times.append(await batch(app, call, numbers[row, name]))
-    gc.unfreeze()
+                found[row][name].times.append(await batch(app, call, number))
+    gc.enable()
     return found
-
-
-async def fitting(app: Any, call: Call, batch_ms: float) -> int:
-    """Find how many requests make a batch of about `batch_ms`, warming up on the way."""
-    await batch(app, call, 3)
-    return max(3, int(batch_ms * 1000 / max(await batch(app, call, 10), 0.1)))
 
 
 def build_all(work: Work, builders: Mapping[str, Build]) -> dict[str, Any]:
@@ -181,11 +184,11 @@ def build_all(work: Work, builders: Mapping[str, Build]) -> dict[str, Any]:
     return apps
 
 
-def run(work: Work, builders: Mapping[str, Build], *, rounds: int, batch_ms: float) -> dict[str, dict[str, Batches]]:
+def run(work: Work, builders: Mapping[str, Build], *, rounds: int, number: int) -> dict[str, dict[str, Batches]]:
     """Build, verify and measure one work."""
 
     async def main() -> dict[str, dict[str, Batches]]:
         await verify(work, build_all(work, builders))
-        return await measure(work, build_all(work, builders), rounds=rounds, batch_ms=batch_ms)
+        return await measure(work, build_all(work, builders), rounds=rounds, number=number)
 
     return asyncio.run(main())

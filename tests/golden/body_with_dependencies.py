@@ -8,12 +8,10 @@ async def handle(scope, receive, send):
         raw = await read_body(receive)
         headers = read_headers(scope)
         content_type = headers.get(b"content-type")
-        item = UNSET
-        if content_type == b"application/json" or is_json(content_type, True):
-            try:
-                item = parse_item(raw)
-            except ValidationError:
-                pass  # told in full below
+        try:
+            item = parse_item(raw) if content_type == b"application/json" or is_json(content_type, True) else UNSET
+        except ValidationError:
+            item = UNSET  # told in full below
         if item is UNSET:
             body = decode_body(raw, content_type, scope)
         # header x_token: str (body_with_dependencies.py:16)

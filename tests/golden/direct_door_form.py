@@ -33,7 +33,7 @@ async def handle(scope, receive, send, raw, reply):
             sent = True
         else:
             sent = True
-            reply(200, (JSON_TYPE,), payload)
+            reply(200, JSON_HEADERS, payload)
         await leave(exits)
     except BaseException as exc:
         return await fail_open(exits, exc, sent, scope, receive, send, connection=request)

@@ -4,12 +4,10 @@ async def handle(scope, receive, send, raw, reply):
     try:
         # body item: Item (direct_door_json_model.py:15)
         content_type = find_header(scope, b"content-type")
-        item = UNSET
-        if content_type == b"application/json" or is_json(content_type, True):
-            try:
-                item = parse_item(raw)
-            except ValidationError:
-                pass  # told in full below
+        try:
+            item = parse_item(raw) if content_type == b"application/json" or is_json(content_type, True) else UNSET
+        except ValidationError:
+            item = UNSET  # told in full below
         if item is UNSET:
             body = decode_body(raw, content_type, scope)
             item, wrong = take_item(body)
@@ -31,4 +29,4 @@ async def handle(scope, receive, send, raw, reply):
         complete_scope(scope)
         await respond(result, scope, receive, send, fail)
     else:
-        reply(201, (JSON_TYPE,), payload)
+        reply(201, JSON_HEADERS, payload)

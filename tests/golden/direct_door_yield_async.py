@@ -18,7 +18,7 @@ async def handle(scope, receive, send, raw, reply):
             sent = True
         else:
             sent = True
-            reply(200, (JSON_TYPE,), payload)
+            reply(200, JSON_HEADERS, payload)
         # close connection
         async for _ in exits.pop():
             raise not_stopped()

@@ -6,12 +6,10 @@ async def handle(scope, receive, send):
         # body item: Item (json_model.py:15)
         raw = await read_body(receive)
         content_type = find_header(scope, b"content-type")
-        item = UNSET
-        if content_type == b"application/json" or is_json(content_type, True):
-            try:
-                item = parse_item(raw)
-            except ValidationError:
-                pass  # told in full below
+        try:
+            item = parse_item(raw) if content_type == b"application/json" or is_json(content_type, True) else UNSET
+        except ValidationError:
+            item = UNSET  # told in full below
         if item is UNSET:
             body = decode_body(raw, content_type, scope)
             item, wrong = take_item(body)

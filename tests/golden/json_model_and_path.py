@@ -7,12 +7,10 @@ async def handle(scope, receive, send):
         # body, as JSON (json_model_and_path.py:15)
         raw = await read_body(receive)
         content_type = find_header(scope, b"content-type")
-        item = UNSET
-        if content_type == b"application/json" or is_json(content_type, True):
-            try:
-                item = parse_item(raw)
-            except ValidationError:
-                pass  # told in full below
+        try:
+            item = parse_item(raw) if content_type == b"application/json" or is_json(content_type, True) else UNSET
+        except ValidationError:
+            item = UNSET  # told in full below
         if item is UNSET:
             body = decode_body(raw, content_type, scope)
         # path item_id: int (json_model_and_path.py:15)

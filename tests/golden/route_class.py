@@ -6,12 +6,10 @@ async def handle(request):
     # body, as JSON (route_class.py:28)
     raw = await read_request_body(request)
     content_type = find_header(scope, b"content-type")
-    item = UNSET
-    if content_type == b"application/json" or is_json(content_type, True):
-        try:
-            item = parse_item(raw)
-        except ValidationError:
-            pass  # told in full below
+    try:
+        item = parse_item(raw) if content_type == b"application/json" or is_json(content_type, True) else UNSET
+    except ValidationError:
+        item = UNSET  # told in full below
     if item is UNSET:
         body = decode_body(raw, content_type, scope)
     # dependency connection (route_class.py:21)

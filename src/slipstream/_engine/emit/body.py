@@ -43,14 +43,13 @@ def emit_read_body(draft: Draft, body: BodyPlan) -> None:
         return
     variable = _fast_variable(draft, fast)
     unset = draft.constant("UNSET", UNSET)
-    text.line(f"{variable} = {unset}")
     parse = draft.constant(f"parse_{fast.name}", fast.checker.validator.validate_json)
     is_json_type = f"{draft.constant('is_json', is_json)}(content_type, {body.strict})"
-    with text.block(f'if content_type == b"application/json" or {is_json_type}:'):
-        with text.block("try:"):
-            text.line(f"{variable} = {parse}(raw)")
-        with text.block(f"except {draft.constant('ValidationError', ValidationError)}:"):
-            text.line("pass  # told in full below")
+    with text.block("try:"):
+        is_json_body = f'content_type == b"application/json" or {is_json_type}'
+        text.line(f"{variable} = {parse}(raw) if {is_json_body} else {unset}")
+    with text.block(f"except {draft.constant('ValidationError', ValidationError)}:"):
+        text.line(f"{variable} = {unset}  # told in full below")
     with text.block(f"if {variable} is {unset}:"):
         text.line(f"body = {decoded(draft, body)}")
         if draft.is_body_first:

@@ -17,6 +17,7 @@ from slipstream._engine.plan.aliases import has_aliases
 from slipstream._engine.plan.describe import name_of
 from slipstream._engine.plan.fields import ModelField
 from slipstream._engine.wire.reply import (
+    JSON_HEADERS,
     JSON_TYPE,
     has_body,
     json_messages,
@@ -228,12 +229,11 @@ def _emit_messages(draft: Draft, is_open: bool) -> None:
         text.line("await send(start)")
         text.line("await send(end)")
     else:
-        json_type = draft.constant("JSON_TYPE", JSON_TYPE)
-        headers = json_type
         if has_body(status) and draft.is_direct:
-            text.line(f"reply({status}, ({json_type},), payload)")
+            text.line(f"reply({status}, {draft.constant('JSON_HEADERS', JSON_HEADERS)}, payload)")
             _emit_background(draft)
             return
+        json_type = headers = draft.constant("JSON_TYPE", JSON_TYPE)
         if has_body(status):
             text.line('length = (b"content-length", b"%d" % len(payload))')
             headers = f"length, {json_type}"

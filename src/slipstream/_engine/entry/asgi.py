@@ -106,8 +106,8 @@ def make_chooser(table: Table, router: Any, handlers: HandlerPair | None = None)
 def make_direct_chooser(table: Table, choose: Choose) -> Choose:
     """Make the function that looks up a request that comes by the direct door, in a scope of its own.
 
-    Handlers that show the scope to nobody get one with no more than the path parameters. Whoever has to show it all
-    the same, after something went wrong, has it completed by `choose` first.
+    Handlers that show the scope to nobody get one with no more than path parameters, if there are any. Whoever has to
+    show it all the same, after something went wrong, has it completed by `choose` first.
 
     Args:
         table: The routes.
@@ -122,7 +122,9 @@ def make_direct_chooser(table: Table, choose: Choose) -> Choose:
         if found is None or found[0].shows_scope:
             return choose(scope)
         target: Target
-        target, scope["path_params"] = found
+        target, params = found
+        if params:
+            scope["path_params"] = params
         return target
 
     return choose if table.is_mixed else choose_direct

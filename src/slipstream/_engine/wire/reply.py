@@ -118,6 +118,7 @@ def json_messages(payload: bytes, status: int, raw_headers: Sequence[tuple[bytes
 
 
 JSON_TYPE = (b"content-type", b"application/json")
+JSON_HEADERS = (JSON_TYPE,)
 
 
 def result_wrapper(
