@@ -307,3 +307,20 @@ def test_an_empty_table_misses() -> None:
     assert table.match_websocket("/") is None
     assert table.match_mixed(scope_for("/a"), "/a") is None
     assert table.miss(scope_for("/a"), "/a") == Miss()
+
+
+def test_static_paths_are_listed_with_what_a_match_finds() -> None:
+    """A short way for whoever needs no parameters; a pattern that was there earlier keeps its paths."""
+    table = Table(
+        [
+            Entry(rank=0, pattern=read_pattern("/a"), value="a", methods=frozenset({"GET"})),
+            Entry(rank=1, pattern=read_pattern("/{name}"), value="any", methods=frozenset({"GET"})),
+            Entry(rank=2, pattern=read_pattern("/b"), value="b", methods=frozenset({"GET", "PUT"})),
+            Entry(rank=3, pattern=read_pattern("/c"), value="c"),
+        ]
+    )
+
+    assert table.static == {"GET": {"/a": "a"}, "PUT": {"/b": "b", "/c": "c"}}
+    for method, paths in table.static.items():
+        for path, value in paths.items():
+            assert table.match(method, path) == (value, {})

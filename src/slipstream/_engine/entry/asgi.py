@@ -113,19 +113,20 @@ def make_direct_chooser(table: Table, choose: Choose) -> Choose:
         table: The routes.
         choose: Completes the scope, too.
     """
-    finders, find_any = table.finders, table.find_any
+    finders, find_any, static = table.finders, table.find_any, table.static
+    none: dict[str, Target] = {}
 
     def choose_direct(scope: Scope) -> Target:
         if scope["root_path"]:
             return choose(scope)
-        found = finders.get(scope["method"], find_any)(scope["path"])
-        if found is None or found[0].shows_scope:
-            return choose(scope)
-        target: Target
-        target, params = found
-        if params:
-            scope["path_params"] = params
-        return target
+        method, path = scope["method"], scope["path"]
+        target: Target | None = static.get(method, none).get(path)
+        if target is None:
+            found = finders.get(method, find_any)(path)
+            if found is None:
+                return choose(scope)
+            target, scope["path_params"] = found
+        return choose(scope) if target.shows_scope else target
 
     return choose if table.is_mixed else choose_direct
 

@@ -110,6 +110,8 @@ class Table:
         self.finders: dict[str, Find] = {method: tree.find for method, tree in self._by_method.items()}
         """What `match` does, by method; for methods that are not there, `find_any`."""
         self.find_any: Find = self._any_method.find
+        self.static: dict[str, dict[str, Any]] = {method: tree.static for method, tree in self._by_method.items()}
+        """By method and path, the values of routes without parameters: what `match` finds for these."""
 
     @property
     def is_mixed(self) -> bool:

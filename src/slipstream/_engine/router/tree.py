@@ -117,6 +117,11 @@ class Tree:
                 return leaf.value, params
         return None
 
+    @property
+    def static(self) -> dict[str, Any]:
+        """The values of the patterns without parameters that are the earliest for their path, by path."""
+        return {path: leaf.value for path, leaf in self._static.items()}
+
     def candidates(self, path: str) -> Iterator[tuple[Leaf, dict[str, Any]]]:
         """Yield every pattern that fits `path`, earliest first, with its converted parameters."""
         if path.endswith("\n"):
