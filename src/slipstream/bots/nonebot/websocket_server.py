@@ -39,8 +39,11 @@ class WebSocketEndpoint:
         )
         link = open_websocket(request, receive, send)
         try:
-            # A task of its own: a message then wakes the handler, and not the calls between the server and us as well.
-            await asyncio.ensure_future(self.handle(link))
+            if isinstance(link, DirectServerWebSocket):
+                # A task of its own: a message wakes the handler, and not the calls between the server and us as well.
+                await asyncio.ensure_future(self.handle(link))
+            else:  # perhaps not even asyncio
+                await self.handle(link)
         except WebSocketClosed:
             if not link.closed:  # the end of another connection, which the handler left to us
                 await link.close(FAILED)
