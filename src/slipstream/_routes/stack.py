@@ -94,7 +94,7 @@ class SoleGuard(Outermost):
         table, guard = self._router.switch.table(), self._registered.guard
         if self._made_for != (table, guard):
             choose = make_chooser(table, self._router, guard.pair)
-            self._choosers = choose, make_direct_chooser(table, choose)
+            self._choosers = choose, make_direct_chooser(table, self._router, guard.pair, choose)
             self._made_for = table, guard
         return self._choosers
 

@@ -103,7 +103,7 @@ def make_chooser(table: Table, router: Any, handlers: HandlerPair | None = None)
     return choose_mixed if table.is_mixed else choose
 
 
-def make_direct_chooser(table: Table, choose: Choose) -> Choose:
+def make_direct_chooser(table: Table, router: Any, handlers: HandlerPair, choose: Choose) -> Choose:
     """Make the function that looks up a request that comes by the direct door, in a scope of its own.
 
     Handlers that show the scope to nobody get one with no more than path parameters, if there are any. Whoever has to
@@ -111,7 +111,9 @@ def make_direct_chooser(table: Table, choose: Choose) -> Choose:
 
     Args:
         table: The routes.
-        choose: Completes the scope, too.
+        router: What the scope names as its router.
+        handlers: The registered exception handlers.
+        choose: What `make_chooser` made of the same; chooses where more than a look-up is needed.
     """
     finders, find_any, static = table.finders, table.find_any, table.static
     none: dict[str, Target] = {}
@@ -126,7 +128,13 @@ def make_direct_chooser(table: Table, choose: Choose) -> Choose:
             if found is None:
                 return choose(scope)
             target, scope["path_params"] = found
-        return choose(scope) if target.shows_scope else target
+        if target.shows_scope:
+            scope["router"] = router
+            scope[HANDLERS] = handlers
+            scope.setdefault("path_params", {})
+            scope["endpoint"] = target.endpoint
+            scope["route"] = target.route
+        return target
 
     return choose if table.is_mixed else choose_direct
 
