@@ -68,7 +68,7 @@ def look_of(kind: type[Any]) -> Look | None:
     try:
         schema: Any = kind.__pydantic_core_schema__
         fields = _fields(schema)
-    except (AttributeError, KeyError, LookupError):  # a class that is not complete yet
+    except (AttributeError, LookupError):  # a class that is not complete yet
         return None
     if fields is None:
         return None
