@@ -2,13 +2,13 @@
 
 Starts a bot process on each driver in turn (A B A B), dials half of its links and lets it dial the other
 half, sends events at each rate in turn, each answered, and reports the CPU time of the bot process per event,
-its memory per idle link, and the rate that was reached. The highest rate is more than this machine can send:
-there the caches are warm, and an event costs less than at a low one.
+its memory per idle link, and the rate that was reached. The highest rate is more than a bot process can answer: it
+shows what an event costs at full load.
 
     python -m benchmarks.bots                 # 500 links, driver alone, then with nonebot-adapter-onebot
-    python -m benchmarks.bots --rounds 5 --only driver --rate 2000 50000
+    python -m benchmarks.bots --rounds 5 --only driver --rate 2000 200000
 
-Needs nonebot2, nonebot-adapter-onebot, and for NoneBot's own drivers fastapi, httpx and websockets.
+Needs nonebot2, nonebot-adapter-onebot, picows, uvloop, and for NoneBot's own drivers fastapi, httpx and websockets.
 """
 
 import argparse
@@ -16,25 +16,26 @@ import asyncio
 import contextlib
 import gc
 import importlib.metadata
-import itertools
 import json
 import os
-import platform
 import resource
 import socket
 import statistics
 import subprocess
 import sys
-import time
 import urllib.request
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
+from platform import python_version
 from typing import Any
+
+import uvloop
+
+from benchmarks.bots_platform import Platform
 
 OURS = "slipstream.bots.nonebot"
 STOCK = "~fastapi+~httpx+~websockets"
 MODES = ("driver", "onebot")
-PAD = "x" * 80
 
 
 # --- the bot process -------------------------------------------------------------------------------------------------
@@ -105,119 +106,24 @@ def bot(driver_name: str, mode: str, fd: int, urls: list[str]) -> None:
     nonebot.run(fd=fd, access_log=False)
 
 
-# --- the platform ----------------------------------------------------------------------------------------------------
-
-
-class Link:
-    """One account's connection, from the platform's side."""
-
-    numbers = itertools.count(10_001)
-
-    def __init__(self, socket_: Any, mode: str) -> None:
-        self.socket, self.mode, self.id = socket_, mode, next(self.numbers)
-        self.tick = itertools.count(1)
-
-    async def greet(self) -> None:
-        """Say who this is."""
-        if self.mode == "onebot":
-            await self.socket.send(
-                json.dumps(
-                    {
-                        "time": 1,
-                        "self_id": self.id,
-                        "post_type": "meta_event",
-                        "meta_event_type": "lifecycle",
-                        "sub_type": "connect",
-                    }
-                )
-            )
-
-    async def event(self) -> None:
-        """Send one event and wait for what the bot makes of it."""
-        await self.socket.send(
-            json.dumps(
-                {
-                    "time": 1700000000,
-                    "self_id": self.id,
-                    "post_type": "message",
-                    "message_type": "private",
-                    "sub_type": "friend",
-                    "message_id": next(self.tick),
-                    "user_id": 42,
-                    "message": [{"type": "text", "data": {"text": "ping " + PAD}}],
-                    "raw_message": "ping " + PAD,
-                    "font": 0,
-                    "sender": {"user_id": 42, "nickname": "somebody", "sex": "unknown", "age": 0},
-                }
-            )
-        )
-        call = await self.socket.recv()
-        if self.mode == "onebot":
-            echo = json.loads(call)["echo"]
-            await self.socket.send(json.dumps({"status": "ok", "retcode": 0, "data": {"message_id": 1}, "echo": echo}))
+# --- the comparison --------------------------------------------------------------------------------------------------
 
 
 @contextlib.asynccontextmanager
-async def links(
-    driver_name: str, mode: str, count: int, compression: str | None
-) -> AsyncIterator[tuple[list[Link], str, int]]:
-    """Start a bot and connect it; yield its links, its address and its memory before they were there."""
-    from websockets.asyncio.client import connect
-    from websockets.asyncio.server import serve
-
-    held: list[Link] = []
-    complete, released = asyncio.Event(), asyncio.Event()
-
-    def hold(link: Link) -> None:
-        held.append(link)
-        if len(held) == count:
-            complete.set()
-
-    async def take(connection: Any) -> None:
-        hold(Link(connection, mode))
-        await released.wait()
-
-    async with contextlib.AsyncExitStack() as stack:
-        gate = await stack.enter_async_context(serve(take, "127.0.0.1", 0, ping_interval=None, compression=compression))
-        port = gate.sockets[0].getsockname()[1]
-        half = count // 2
-
-        async def start(urls: list[str]) -> tuple[Any, str]:
-            with socket.create_server(("127.0.0.1", 0), backlog=1024) as listening:
-                address = f"127.0.0.1:{listening.getsockname()[1]}"
-                arguments = ["--bot", driver_name, mode, str(listening.fileno()), *urls]
-                process = await asyncio.to_thread(
-                    subprocess.Popen,
-                    [sys.executable, "-m", "benchmarks.bots", *arguments],
-                    pass_fds=[listening.fileno()],
-                )
-            stack.push_async_callback(asyncio.to_thread, stop, process)
-            return process, address
-
-        _, empty_address = await start([])
-        empty = (await usage(empty_address))["rss"]
-        _, address = await start([f"ws://127.0.0.1:{port}/{n}" for n in range(half)])
-        await usage(address)
-        for _ in range(count - half):
-            link = Link(None, mode)
-            link.socket = await stack.enter_async_context(
-                connect(
-                    f"ws://{address}/onebot/v11/ws",
-                    additional_headers={"X-Self-ID": str(link.id)},
-                    ping_interval=None,
-                    proxy=None,
-                    compression=compression,
-                    open_timeout=60,
-                )
-            )
-            hold(link)
-        await complete.wait()
-        for link in held:
-            await link.greet()
-        try:
-            yield held, address, empty
-        finally:
-            released.set()
+async def bot_process(driver_name: str, mode: str, urls: list[str]) -> AsyncIterator[str]:
+    """Start a bot that dials some accounts; yield its address when it serves."""
+    with socket.create_server(("127.0.0.1", 0), backlog=1024) as listening:
+        address = f"127.0.0.1:{listening.getsockname()[1]}"
+        arguments = ["--bot", driver_name, mode, str(listening.fileno()), *urls]
+        process = await asyncio.to_thread(
+            subprocess.Popen,
+            [sys.executable, "-m", "benchmarks.bots", *arguments],
+            pass_fds=[listening.fileno()],
+        )
+    try:
+        yield address
+    finally:
+        await asyncio.to_thread(stop, process)
 
 
 def stop(process: Any) -> None:
@@ -241,36 +147,21 @@ async def usage(address: str) -> dict[str, Any]:
     return await asyncio.to_thread(ask)
 
 
-async def drive(held: list[Link], rate: float, seconds: float) -> tuple[int, float]:
-    """Send events over all links in turn, one at a time over each; return how many, and in how many seconds."""
-    busy: dict[int, asyncio.Task[None]] = {}
-    began = time.perf_counter()
-    async with asyncio.TaskGroup() as group:
-        for number in range(int(rate * seconds)):
-            late = began + number / rate - time.perf_counter()
-            if late > 0:
-                await asyncio.sleep(late)
-            elif time.perf_counter() - began > seconds:
-                break
-            at = number % len(held)
-            if at in busy:
-                await busy[at]
-            busy[at] = group.create_task(held[at].event())
-    return number + 1, time.perf_counter() - began
-
-
 async def measure(
-    driver_name: str, mode: str, count: int, rates: list[float], seconds: float, compression: str | None = None
+    driver_name: str, mode: str, count: int, rates: list[float], seconds: float, *, deflate: bool = False
 ) -> list[dict[str, float]]:
     """Measure one driver once, at each rate."""
     found = []
-    async with links(driver_name, mode, count, compression) as (held, address, empty):
-        for link in held:
-            await link.event()
+    async with bot_process(driver_name, mode, []) as address:
+        empty = (await usage(address))["rss"]
+    platform = Platform(count, asks_for_calls=mode == "onebot", deflate=deflate)
+    async with platform.listening() as urls, bot_process(driver_name, mode, urls) as address:
+        await usage(address)
+        await platform.connect(f"ws://{address}/onebot/v11/ws")
         idle = await usage(address)
         for rate in rates:
             before = await usage(address)
-            events, took = await drive(held, rate, seconds)
+            events, took = await platform.drive(rate, seconds=seconds)
             after = await usage(address)
             user, system = (
                 (then - now) / events * 1e6 for now, then in zip(before["cleared"], after["used"], strict=True)
@@ -287,7 +178,7 @@ async def measure(
     return found
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Measure, and print a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--links", type=int, default=500)
@@ -295,7 +186,7 @@ def main() -> None:
         "--rate",
         type=float,
         nargs="+",
-        default=[2000.0, 50000.0],
+        default=[500.0, 2000.0, 5000.0, 20000.0, 200000.0],
         help="events a second, at most; a quarter of it with an adapter",
     )
     parser.add_argument("--seconds", type=float, default=2.0, help="how long events are sent at each rate")
@@ -303,15 +194,15 @@ def main() -> None:
     parser.add_argument("--only", choices=MODES)
     parser.add_argument("--deflate", action="store_true", help="let the platform offer and accept compression")
     parser.add_argument("--bot", nargs="+", help=argparse.SUPPRESS)
-    given = parser.parse_args()
+    given = parser.parse_args(arguments)
     if given.bot:
         name, mode, fd, *urls = given.bot
         bot(name, mode, int(fd), urls)
         return
     versions = ", ".join(f"{each} {importlib.metadata.version(each)}" for each in ("nonebot2", "uvicorn", "websockets"))
-    print(f"Python {platform.python_version()}, {os.cpu_count()} CPUs, {versions}; {given.links} links")
+    print(f"Python {python_version()}, {os.cpu_count()} CPUs, {versions}; {given.links} links")
     print(
-        f"{'mode':8}{'driver':30}{'events/s':>10}{'CPU µs/event':>14}{'(min–max)':>14}"
+        f"{'mode':8}{'driver':30}{'events/s':>10}{'CPU µs/event':>14}{'(min–max)':>16}"
         f"{'user':>8}{'system':>8}{'of stock':>10}{'KiB/idle link':>15}"
     )
     for mode in [given.only] if given.only else MODES:
@@ -319,8 +210,8 @@ def main() -> None:
         found: dict[str, list[list[dict[str, float]]]] = {STOCK: [], OURS: []}
         for _ in range(given.rounds):
             for name, results in found.items():
-                compression = "deflate" if given.deflate else None
-                results.append(asyncio.run(measure(name, mode, given.links, rates, given.seconds, compression)))
+                measured = measure(name, mode, given.links, rates, given.seconds, deflate=given.deflate)
+                results.append(uvloop.run(measured))
         for at in range(len(rates)):
             stock = statistics.median(each[at]["cpu"] for each in found[STOCK])
             for name, results in found.items():
@@ -333,7 +224,7 @@ def row(mode: str, name: str, results: list[dict[str, float]], stock: float) -> 
     cpu = [each["cpu"] for each in results]
     spread = f"({min(cpu):.1f}–{max(cpu):.1f})"
     return (
-        f"{mode:8}{name:30}{middle['rate']:10.0f}{middle['cpu']:14.1f}{spread:>14}"
+        f"{mode:8}{name:30}{middle['rate']:10.0f}{middle['cpu']:14.1f} {spread:>15}"
         f"{middle['user']:8.1f}{middle['system']:8.1f}{middle['cpu'] / stock:10.2f}{middle['kib']:15.1f}"
     )
 

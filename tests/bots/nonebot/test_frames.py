@@ -9,6 +9,18 @@ from slipstream.bots.nonebot.frames import FrameCutter, mask, write_frame
 MESSAGES = st.lists(st.tuples(st.booleans(), st.binary(max_size=300)), max_size=8)
 
 
+@st.composite
+def frames_and_noise(draw: st.DrawFn) -> bytes:
+    """Draw a frame of any kind, perhaps damaged; or bytes that are none."""
+    frame = Frame(
+        draw(st.sampled_from([Opcode.TEXT, Opcode.BINARY, Opcode.CONT])),
+        draw(st.one_of(st.binary(max_size=140), st.text(max_size=140).map(str.encode), st.just(b"x" * 66_000))),
+        fin=draw(st.booleans()),
+    ).serialize(mask=draw(st.booleans()))
+    damaged = bytes([draw(st.integers(0, 255)), draw(st.integers(0, 255))]) + frame[2:]
+    return draw(st.one_of(st.just(frame), st.just(damaged), st.just(frame + frame), st.binary(max_size=200)))
+
+
 class Cutter(FrameCutter):
     """Keeps what comes out; one frame that is passed on may be the last."""
 
@@ -99,6 +111,41 @@ def test_a_message_within_a_fragmented_one_goes_to_the_full_parser() -> None:
     plain = Frame(Opcode.TEXT, b"plain").serialize(mask=False)
 
     assert cut(half + plain, [], masked=False) == [("other", half), ("other", plain)]
+
+
+@given(stream=frames_and_noise(), masked=st.booleans())
+def test_a_message_alone_is_what_feeding_it_gives(stream: bytes, masked: bool) -> None:
+    """The short way reads a message as the long way does, or leaves everything to it."""
+    cutter = Cutter(masked=masked, max_size=70_000)
+
+    message = cutter.only_message(stream)
+
+    assert cutter.out == []
+    if message is not None:
+        kind, payload = ("text", message.encode()) if isinstance(message, str) else ("binary", message)
+        assert cut(stream, [], masked=masked, max_size=70_000) == [(kind, payload)]
+
+
+@pytest.mark.parametrize("masked", [True, False])
+@pytest.mark.parametrize("size", [2, 125, 126, 127, 4000, 65535])
+def test_a_message_alone_is_taken(size: int, masked: bool) -> None:
+    """Whatever the form of its length, but for the longest."""
+    cutter = Cutter(masked=masked, max_size=70_000)
+
+    assert cutter.only_message(Frame(Opcode.TEXT, b"x" * size).serialize(mask=masked)) == "x" * size
+    assert cutter.only_message(Frame(Opcode.BINARY, b"x" * size).serialize(mask=masked)) == b"x" * size
+
+
+def test_a_message_alone_is_left_where_it_is_not_alone() -> None:
+    """After half of a frame, within a fragmented message, and when the full parser has taken over."""
+    plain = Frame(Opcode.TEXT, b"plain").serialize(mask=False)
+    half = Frame(Opcode.TEXT, b"half", fin=False).serialize(mask=False)
+    too_long = Frame(Opcode.TEXT, b"x" * 101).serialize(mask=False)
+    for before in (plain[:3], half, too_long):
+        cutter = Cutter(masked=False, max_size=100)
+        assert cutter.only_message(plain) == "plain"
+        cutter.feed(before)
+        assert cutter.only_message(plain) is None
 
 
 def test_a_frame_that_is_too_long_is_passed_on_at_its_head() -> None:

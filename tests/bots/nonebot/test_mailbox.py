@@ -84,6 +84,40 @@ def test_who_waits_runs_before_wake_returns(play: Callable[[Scenario], list[Any]
     assert play(scenario) == ["before", "1", "after"] * 2
 
 
+def test_a_message_alone_need_not_wait_in_the_queue(play: Callable[[Scenario], list[Any]]) -> None:
+    """It is given at once, or not at all; then nothing has happened."""
+
+    async def scenario(mailbox: Mailbox, log: list[Any]) -> None:
+        def come() -> None:
+            log.append((mailbox.give(1), list(mailbox.items)))
+
+        await outside(come)
+        log.append("nobody waits")
+        task = await waiting(mailbox, log)
+        await outside(come)
+        log.append("one waits")
+        come()
+        log.append("a task runs")
+        task.cancel()
+        await outside(come)
+        log.append("it is cancelled")
+        await asyncio.wait([task])
+        task = await waiting(mailbox, log)
+        mailbox.items.append(0)
+        await outside(come)
+        log.append("another came before")
+        task.cancel()
+
+    no, yes = (False, []), (True, [])
+    assert play(scenario) == [
+        *(no, "nobody waits"),
+        *("1", yes, "one waits"),
+        *(no, "a task runs"),
+        *(no, "it is cancelled"),
+        *((False, [0]), "another came before"),
+    ]
+
+
 def test_several_messages_wait_for_the_loop(play: Callable[[Scenario], list[Any]]) -> None:
     """A flood must not keep others from their turn; what has come meanwhile stays behind it."""
 
@@ -197,9 +231,17 @@ def test_a_time_out_leaves_nothing_behind(play: Callable[[Scenario], list[Any]])
             with pytest.raises(TimeoutError):
                 async with asyncio.timeout(0):
                     await mailbox.get()
-        log.append((mailbox._first, mailbox._others))
+        log.append(len(mailbox._others))
+        task = await waiting(mailbox, log)
+        for _ in range(3):
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0):
+                    await mailbox.get()
+        log.append(len(mailbox._others) <= 1)
+        await outside(lambda: mailbox.give("still in line"))
+        task.cancel()
 
-    assert play(scenario) == [(None, [])]
+    assert play(scenario) == [0, True, "still in line"]
 
 
 def test_a_failure_is_the_tasks_own(play: Callable[[Scenario], list[Any]]) -> None:
@@ -273,6 +315,7 @@ def test_a_context_that_is_in_use_puts_it_off(play: Callable[[Scenario], list[An
         task = await waiting(mailbox, log, context=shared)
 
         def come() -> None:
+            log.append(mailbox.give(1))
             mailbox.items.append(1)
             mailbox.wake()
             log.append("not yet")
@@ -281,4 +324,4 @@ def test_a_context_that_is_in_use_puts_it_off(play: Callable[[Scenario], list[An
         await asyncio.sleep(0)
         task.cancel()
 
-    assert play(scenario) == ["not yet", "1"]
+    assert play(scenario) == [False, "not yet", "1"]

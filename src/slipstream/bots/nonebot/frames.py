@@ -46,6 +46,31 @@ class FrameCutter:
         """Take any other frame; return `False` for the rest of the stream to come here, as it comes."""
         raise NotImplementedError
 
+    def only_message(self, data: bytes) -> str | bytes | None:
+        """Return the message if the bytes are one plain frame, from its beginning to its end; else take nothing in.
+
+        This is what nearly always comes. For anything less plain there is `feed`.
+        """
+        size = len(data)
+        if size < 4 or self._rest is not None or self._fragmented or self._passing:
+            return None
+        first, length, start = data[0], data[1] ^ self._mask, 2
+        if length >= 126:
+            if length > 126:  # very long, or not masked as it must be
+                return None
+            length, start = data[2] << 8 | data[3], 4
+        if self._mask:
+            start += 4
+        if first not in _PLAIN or start + length != size or length > self._max_size:
+            return None
+        payload = mask(data[start:], data[start - 4 : start]) if self._mask else data[start:]
+        if first == _BINARY:
+            return payload
+        try:
+            return payload.decode()
+        except UnicodeDecodeError:
+            return None
+
     def feed(self, data: bytes) -> None:
         """Take in bytes, and hand over each frame that they complete."""
         if self._passing:
@@ -103,15 +128,13 @@ def write_frame(is_text: bool, payload: bytes, key: bytes = b"") -> bytes:
         key: Four unpredictable bytes to mask it with, as clients must; none for a server.
     """
     first, size = _TEXT if is_text else _BINARY, len(payload)
-    if size < 126 and not key:
-        return bytes((first, size)) + payload
-    masked = _MASKED if key else 0
+    second = _MASKED if key else 0
     if size < 126:
-        head = bytes((first, masked | size))
+        head = (first << 8 | second | size).to_bytes(2)
     elif size < 65536:
-        head = bytes((first, masked | 126)) + size.to_bytes(2)
+        head = (first << 24 | (second | 126) << 16 | size).to_bytes(4)
     else:
-        head = bytes((first, masked | 127)) + size.to_bytes(8)
+        head = (first << 72 | (second | 127) << 64 | size).to_bytes(10)
     return head + key + mask(payload, key) if key else head + payload
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextvars
+from asyncio import current_task
 from collections import deque
 from collections.abc import Callable
 from typing import Any, NoReturn
@@ -22,8 +23,8 @@ class Mailbox:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.items: deque[Any] = deque()
         """What waits, the oldest first. Who adds to it must call `wake` before it returns to the loop."""
-        self._first: Turn | None = None  # who waits; nearly always there is one at most
-        self._others: list[Turn] = []
+        self._first: asyncio.Future[Any] | None = None  # who waits; nearly always there is one at most
+        self._others: list[asyncio.Future[Any]] = []
         self._loop = loop
 
     def __len__(self) -> int:
@@ -36,97 +37,102 @@ class Mailbox:
     def put_nowait(self, item: Any) -> None:
         """Put in an item; one who waits gets it in the next turn of the loop."""
         self.items.append(item)
-        self._loop.call_soon(self.wake, True)
+        self._loop.call_soon(self._serve)
 
     def put_back(self, item: Any) -> None:
         """Put in an item before all others: the end of a connection, which everyone is to see."""
         self.items.appendleft(item)
-        self._loop.call_soon(self.wake, True)
-
-    def wake(self, in_turn: bool = False) -> None:
-        """Give an item to the first who waits, and run its task until it waits again.
-
-        An item that has come alone is given at once. Several items, and one that comes while a task runs, wait for
-        the next turn of the loop, one task a turn: a flood must not keep other links from theirs. The task may write
-        to its connection and close it; a protocol therefore calls this as the last thing that it does with bytes.
-
-        Args:
-            in_turn: Whether the loop itself calls.
-        """
-        turn = self._first
-        if turn is None or not self.items:
-            return
-        if not in_turn and (len(self.items) > 1 or asyncio.current_task(self._loop) is not None):
-            self._loop.call_soon(self.wake, True)
-            return
-        self._first = self._others.pop(0) if self._others else None
-        item = self.items.popleft()
-        try:
-            turn.context.run(turn.come, item)
-        except (SystemExit, KeyboardInterrupt) as error:
-            self._loop.call_soon(_raise, error)  # a transport would take it for an error of the protocol
-        except RuntimeError:
-            if turn.done():
-                raise
-            # somebody runs a callback of the loop within the task's own context
-            self.items.appendleft(item)
-            if self._first is not None:
-                self._others.insert(0, self._first)
-            self._first = turn
-            self._loop.call_soon(self.wake, True, context=contextvars.Context())
-            return
-        if self.items and self._first is not None:
-            self._loop.call_soon(self.wake, True)
-
-    def turn(self) -> "Turn":
-        """Stand in line for an item; to be awaited at once, and only if there is none."""
-        turn = Turn(loop=self._loop)
-        turn.mailbox = self
-        if self._first is None:
-            self._first = turn
-        else:
-            self._others.append(turn)
-        return turn
-
-    def leave(self, turn: "Turn") -> None:
-        """Go from the line."""
-        if turn is self._first:
-            self._first = self._others.pop(0) if self._others else None
-        else:
-            self._others.remove(turn)
+        self._loop.call_soon(self._serve)
 
     async def get(self) -> Any:
         """Take out the oldest item; wait for one if there is none."""
         return self.items.popleft() if self.items else await self.turn()
 
+    def turn(self) -> asyncio.Future[Any]:
+        """Stand in line for an item; for a task to await at once, and only if there is none."""
+        turn: asyncio.Future[Any] = asyncio.Future(loop=self._loop)
+        if self._first is None or (self._first.done() and not self._others):
+            self._first = turn
+        else:
+            self._others = [each for each in self._others if not each.done()]
+            self._others.append(turn)
+        return turn
 
-class Turn(asyncio.Future[Any]):
-    """A place in the line before a mailbox; the task that awaits it runs when `come` says so, and not the loop."""
+    def give(self, item: Any) -> bool:
+        """Give an item that comes alone to the first who waits, and run its task until it waits again.
 
-    __slots__ = ("_call", "context", "mailbox")
+        The task may write to its connection and close it; a protocol therefore calls this as the last thing that it
+        does with bytes.
 
-    context: contextvars.Context
-    """That of the task."""
-    mailbox: Mailbox
-    _call: Callable[["Turn"], object]
-
-    def add_done_callback(self, fn: Any, /, *, context: contextvars.Context | None = None) -> None:
-        """Note what makes the task run on."""
-        self._call = fn
-        self.context = contextvars.copy_context() if context is None else context
-
-    def come(self, item: Any) -> None:
-        """Run the task, with the item; the context must be entered."""
-        self.set_result(item)
-        self._call(self)
-
-    def cancel(self, msg: Any | None = None) -> bool:
-        """Leave the line; the task learns of it in the next turn of the loop."""
-        if not super().cancel(msg):
+        Returns:
+            Whether that could be done. If not, the item is to be added to `items`.
+        """
+        turn = self._first
+        if turn is None or turn.done() or self.items or current_task(self._loop) is not None:
             return False
-        self.mailbox.leave(self)
-        self.get_loop().call_soon(self._call, self, context=self.context)
+        return self._give(turn, item)
+
+    def wake(self) -> None:
+        """Give what has come to those who wait.
+
+        An item that has come alone is given at once, as `give` does it. Several items, and one that comes while a task
+        runs, wait for the next turn of the loop, one task a turn: a flood must not keep other links from theirs.
+        """
+        if self._first is None or not self.items:
+            return
+        if len(self.items) > 1 or current_task(self._loop) is not None:
+            self._loop.call_soon(self._serve)
+        else:
+            self._serve()
+
+    def _serve(self) -> None:
+        """Give the oldest item to the first who waits; go on in the next turn of the loop."""
+        while self._first is not None and self._first.done():  # its task is being cancelled
+            self._advance()
+        if self._first is None or not self.items:
+            return
+        item = self.items.popleft()
+        if not self._give(self._first, item):
+            self.items.appendleft(item)
+            self._loop.call_soon(self._serve, context=contextvars.Context())
+        elif self.items and self._first is not None:
+            self._loop.call_soon(self._serve)
+
+    def _give(self, turn: asyncio.Future[Any], item: Any) -> bool:
+        """Run the task that is the first, with an item; return `False` if its context is in use.
+
+        That is so if somebody runs a callback of the loop within the task's own context.
+        """
+        ((resume, context),) = turn._callbacks
+        self._advance()
+        try:
+            context.run(_resume, turn, resume, item)
+        except (SystemExit, KeyboardInterrupt) as error:
+            self._loop.call_soon(_raise, error)  # a transport would take it for an error of the protocol
+        except RuntimeError:
+            if turn.done():
+                raise
+            if self._first is not None:
+                self._others.insert(0, self._first)
+            self._first = turn
+            return False
         return True
+
+    def _advance(self) -> None:
+        self._first = self._others.pop(0) if self._others else None
+
+
+def _resume(turn: asyncio.Future[Any], resume: Callable[[asyncio.Future[Any]], object], item: Any) -> None:
+    """Let a task run on, not in the next turn of the loop but now; its context is entered.
+
+    Args:
+        turn: What it awaits.
+        resume: What the task has left with it, for the loop to call.
+        item: What it gets.
+    """
+    turn.remove_done_callback(resume)
+    turn.set_result(item)
+    resume(turn)
 
 
 def _raise(error: BaseException) -> NoReturn:

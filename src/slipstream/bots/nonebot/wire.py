@@ -80,8 +80,10 @@ class Wire(FrameCutter, asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Take in bytes; one who waits for the message in them runs before this returns."""
-        self.feed(data)
-        self.queue.wake()
+        message = self.only_message(data)
+        if message is None or self.is_leaving or not self.queue.give(message):
+            self.feed(data)
+            self.queue.wake()
 
     def take(self, is_text: bool, payload: bytes) -> None:
         """Take in a message."""
