@@ -12,7 +12,7 @@ import click
 from slipstream._engine.errors import SlipstreamError
 from slipstream.cli.find import read_target
 from slipstream.cli.options import fail, find_application, takes_application
-from slipstream.server import http_protocol
+from slipstream.server import http_protocol, ws_protocol
 
 LOG_LEVELS = ("critical", "error", "warning", "info", "debug", "trace")
 
@@ -94,6 +94,7 @@ def command(
         reload=reload,
         workers=workers,
         http=http_protocol(),
+        ws=ws_protocol(),
         ssl_certfile=ssl_certfile,
         ssl_keyfile=ssl_keyfile,
         **options,

@@ -1,6 +1,6 @@
-"""Serving under uvicorn, with a short cut from the parsed request to the compiled handler.
+"""Serving under uvicorn, with a short cut from the parsed request or message to the code that handles it.
 
-    uvicorn.run(app, http=slipstream.server.http_protocol())
+    uvicorn.run(app, http=slipstream.server.http_protocol(), ws=slipstream.server.ws_protocol())
 
 `slipstream run` does this by itself.
 """
@@ -15,8 +15,23 @@ def http_protocol() -> str:
         `slipstream.server.http:HTTPProtocol`; or "auto", which has uvicorn choose, where that cannot be imported:
         because httptools is missing (`pip install "slipstream[standard]"`), or because this uvicorn is another inside.
     """
+    return _found("slipstream.server.http", "HTTPProtocol")
+
+
+def ws_protocol() -> str:
+    """Name the protocol class to give to uvicorn as `ws`.
+
+    Returns:
+        `slipstream.server.websockets:WebSocketProtocol`; or "auto", which has uvicorn choose, where that cannot be
+        imported: because websockets is missing (`pip install "slipstream[standard]"`), or because this uvicorn is
+        another inside.
+    """
+    return _found("slipstream.server.websockets", "WebSocketProtocol")
+
+
+def _found(module: str, name: str) -> str:
     try:
-        import_module("slipstream.server.http")
+        import_module(module)
     except ImportError:
         return "auto"
-    return "slipstream.server.http:HTTPProtocol"
+    return f"{module}:{name}"

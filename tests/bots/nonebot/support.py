@@ -6,12 +6,11 @@ import json
 import os
 import socket
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import uvicorn
-import uvloop
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -21,20 +20,6 @@ from websockets.asyncio.server import serve
 
 PATIENCE_S = 40
 BOT = Path(__file__).with_name("bot.py")
-
-
-LOOPS: list[Callable[[], asyncio.AbstractEventLoop]] = [asyncio.new_event_loop, uvloop.new_event_loop]
-
-
-def run(scenario: Coroutine[Any, Any, None], loop: Callable[[], asyncio.AbstractEventLoop] | None = None) -> None:
-    """Run a scenario, which must not take longer than that; on a loop of another kind, if wanted."""
-
-    async def bounded() -> None:
-        async with asyncio.timeout(PATIENCE_S):
-            await scenario
-
-    with asyncio.Runner(loop_factory=loop) as runner:
-        runner.run(bounded())
 
 
 class BotProcess:
@@ -157,4 +142,4 @@ class Platform:
 
 Serve = Callable[[Any], Awaitable[None]]
 
-__all__ = ["LOOPS", "BotProcess", "Platform", "Serve", "bot", "connect", "fetch", "run", "serve", "served"]
+__all__ = ["BotProcess", "Platform", "Serve", "bot", "connect", "fetch", "serve", "served"]

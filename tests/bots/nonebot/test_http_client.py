@@ -20,10 +20,11 @@ from starlette.routing import Route
 from slipstream.bots.nonebot import Driver
 from slipstream.bots.nonebot.http_client import _tls, completed
 from slipstream.links import MissingLibrary
+from tests.loops import run
 from tests.peers import HTTPProxy, Proxy, Socks5, http2_server
 
 from .conftest import started
-from .support import run, served
+from .support import served
 
 VERSIONS = pytest.mark.parametrize("version", list(HTTPVersion), ids=str)
 

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from .support import Platform, bot, connect, run, serve, served
+from tests.loops import run
+
+from .support import Platform, bot, connect, serve, served
 
 ONEBOT = "nonebot.adapters.onebot.v11"
 TOKEN = {"Authorization": "Bearer hush"}

@@ -7,7 +7,9 @@ from typing import Any
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from .support import Platform, bot, connect, run, served
+from tests.loops import run
+
+from .support import Platform, bot, connect, served
 
 
 class Speaking(Platform):

@@ -13,12 +13,13 @@ from websockets.frames import Frame, Opcode
 
 from slipstream import Depends
 from slipstream.bots.nonebot import Driver
-from slipstream.bots.nonebot.uvicorn_protocol import WebSocketProtocol
 from slipstream.bots.nonebot.websocket_server import WebSocketEndpoint
+from slipstream.server.websockets import WebSocketProtocol
 from slipstream.testclient import TestClient
+from tests.loops import run
 
 from .conftest import Make
-from .support import connect, run, served
+from .support import connect, served
 
 FAST = {"ws": WebSocketProtocol, "ws_per_message_deflate": False}
 SERVERS = pytest.mark.parametrize(

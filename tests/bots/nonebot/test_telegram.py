@@ -4,7 +4,9 @@ import asyncio
 import json
 from typing import Any
 
-from .support import Platform, bot, run, served
+from tests.loops import run
+
+from .support import Platform, bot, served
 
 TELEGRAM = "nonebot.adapters.telegram"
 TOKEN = "4242:secret"

@@ -14,9 +14,10 @@ from websockets.frames import Frame, Opcode
 
 from slipstream.bots.nonebot import Config, Driver
 from slipstream.bots.nonebot.websocket_client import connect_options
+from tests.loops import run
 
 from .conftest import Make
-from .support import run, serve
+from .support import serve
 
 
 @contextlib.asynccontextmanager

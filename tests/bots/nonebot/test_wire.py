@@ -11,10 +11,11 @@ from nonebot.exception import WebSocketClosed
 from websockets.frames import Close, Frame, Opcode
 
 from slipstream.bots.nonebot import Driver
-from slipstream.bots.nonebot.uvicorn_protocol import WebSocketProtocol
+from slipstream.server.websockets import WebSocketProtocol
+from tests.loops import LOOPS, run
 
 from .conftest import Make
-from .support import LOOPS, connect, run, serve, served
+from .support import connect, serve, served
 
 Handler = Callable[[Any], Awaitable[None]]
 Peer = Callable[[Any], Awaitable[None]]
@@ -171,7 +172,7 @@ def test_plain_messages_take_the_short_way(play: Play) -> None:
     async def handler(link: Any) -> None:
         await link.receive()
         wire = link._wire
-        seen.append((wire.transport.get_protocol() is wire, wire.write(True, b"written")))
+        seen.append((wire.transport.get_protocol() is wire, wire.send("written")))
 
     async def act(peer: Any) -> None:
         await peer.send("one")

@@ -32,7 +32,7 @@ from slipstream.links import Link, Links
 from slipstream.logger import logger as framework_logger
 from slipstream.requests import Request
 from slipstream.responses import Response
-from slipstream.server import http_protocol
+from slipstream.server import http_protocol, ws_protocol
 from slipstream.websockets import WebSocket as ServerSocket
 
 logger = logging.getLogger("slipstream.bots")
@@ -194,6 +194,7 @@ class Driver(ReverseDriver, ForwardDriver):
             "host": host,
             "port": self.config.port if port is None else port,
             "http": http_protocol(),
+            "ws": ws_protocol(),
             "ws_max_size": self.options.ws_max_size,
             "ws_ping_interval": self.options.ws_ping_interval,
             "ws_ping_timeout": self.options.ws_ping_timeout,

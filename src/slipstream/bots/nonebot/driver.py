@@ -28,11 +28,10 @@ from slipstream.applications import FastAPI
 from slipstream.bots.nonebot.config import Config
 from slipstream.bots.nonebot.http_client import Clients, Session, send, stream
 from slipstream.bots.nonebot.http_server import http_endpoint, is_documentable
-from slipstream.bots.nonebot.uvicorn_protocol import WebSocketProtocol
 from slipstream.bots.nonebot.websocket_client import open_websocket
 from slipstream.bots.nonebot.websocket_server import WebSocketEndpoint
 from slipstream.logger import logger
-from slipstream.server import http_protocol
+from slipstream.server import http_protocol, ws_protocol
 
 _LOG_CONFIG: dict[str, Any] = {
     "version": 1,
@@ -205,7 +204,7 @@ class Driver(Mixin, BaseDriver, ASGIMixin):
             "reload_excludes": given.fastapi_reload_excludes,
             "log_config": _LOG_CONFIG,
             "http": http_protocol(),
-            "ws": WebSocketProtocol,
+            "ws": ws_protocol(),
             "ws_max_size": given.slipstream_ws_max_size,
             "ws_ping_interval": given.slipstream_ws_ping_interval,
             "ws_ping_timeout": given.slipstream_ws_ping_timeout,

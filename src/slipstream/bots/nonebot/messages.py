@@ -3,7 +3,7 @@
 from collections.abc import Awaitable
 from typing import Any
 
-from slipstream.bots.nonebot.wire import Wire
+from slipstream._sockets.wire import Wire
 
 
 class TypedMessages:
@@ -86,13 +86,9 @@ class DirectMessages(TypedMessages):
             TypeError: It is neither text nor bytes.
             WebSocketClosed: The connection has ended.
         """
-        if isinstance(data, str):
-            done = self._wire.write(True, data.encode())
-        elif isinstance(data, bytes):
-            done = self._wire.write(False, data)
-        else:
+        if not isinstance(data, (str, bytes)):
             raise TypeError(f"a message is text or bytes, and not of type {type(data).__qualname__}")
-        if not done:
+        if not self._wire.send(data):
             await self._send_later(data)
 
     def _ended(self, end: Any) -> Exception:

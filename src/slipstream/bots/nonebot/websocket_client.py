@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import functools
 from collections.abc import AsyncGenerator
 from typing import Any
 
@@ -12,18 +11,16 @@ from nonebot.exception import WebSocketClosed
 from nonebot.utils import UNSET
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
-from websockets.frames import CloseCode, Frame, Opcode
+from websockets.frames import CloseCode
 from websockets.protocol import State
 
+from slipstream._sockets.client import LeanConnection
 from slipstream.bots.nonebot.config import Config
 from slipstream.bots.nonebot.messages import DirectMessages
-from slipstream.bots.nonebot.wire import Wire
 from slipstream.logger import logger
 
 _SCHEMES = {"http": "ws", "https": "wss"}
 _OURS = frozenset({"host", "connection", "upgrade", "sec-websocket-key", "sec-websocket-version"})
-_MOST_WAITING = 32
-_HEAD_END = b"\r\n\r\n"
 _CANCELLED_CLOSE_S = 1.0
 
 
@@ -67,11 +64,7 @@ def connect_options(setup: Request, config: Config) -> dict[str, Any]:
         "proxy": True if setup.proxy is None else setup.proxy,
         "compression": "deflate" if config.slipstream_ws_compression else None,
         "max_size": config.slipstream_ws_max_size,
-        "create_connection": functools.partial(
-            LeanConnection,
-            max_size=config.slipstream_ws_max_size,
-            is_plain=not config.slipstream_ws_compression,
-        ),
+        "create_connection": BotConnection,
         "logger": logger,
         **_timeouts(setup, config),
     }
@@ -114,104 +107,8 @@ def _timeouts(setup: Request, config: Config) -> dict[str, Any]:
     }
 
 
-class LeanConnection(ClientConnection):
-    """A client connection whose plain messages go straight between the socket and whoever sends or waits.
-
-    `recv` of the library's class is not fed any more; the queue of `wire` stands in its place. With
-    compression every frame goes through the library, which knows the extension.
-
-    Args:
-        args: See `ClientConnection`.
-        max_size: Longest frame that is gathered here, in bytes.
-        is_plain: Whether no extension may be negotiated.
-        kwargs: See `ClientConnection`.
-    """
-
-    def __init__(self, *args: Any, max_size: int, is_plain: bool, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.wire = Wire(
-            self, self.loop, is_server=False, max_size=max_size, high=_MOST_WAITING, low=_MOST_WAITING // 4
-        )
-        self._is_plain = is_plain
-        self._parts: list[bytes] = []
-        self._is_text = False
-        self._head = bytearray()
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Note the transport."""
-        super().connection_made(transport)
-        self.wire.transport = self.transport
-
-    def data_received(self, data: bytes) -> None:
-        """Take in bytes: the answer to the handshake; and frames, if they may be compressed."""
-        if not self._is_plain:
-            super().data_received(data)
-            self.wire.queue.wake()
-            return
-        before = len(self._head)
-        self._head += data
-        end = self._head.find(_HEAD_END, max(before - 3, 0))
-        # the library reads the answer, and not a byte beyond it
-        stop = len(data) if end < 0 else end + len(_HEAD_END) - before
-        super().data_received(data[:stop])
-        if end < 0:
-            return
-        self._head.clear()
-        if self.protocol.state is not State.OPEN:
-            self._is_plain = False  # a refusal, whose body the library reads
-            if stop < len(data):
-                super().data_received(data[stop:])
-            return
-        self.transport.set_protocol(self.wire)
-        if stop < len(data):
-            self.wire.data_received(data[stop:])
-
-    def take_frame(self, frame: bytes) -> bool:
-        """Let the library take a frame; return whether there is a sense in more of them."""
-        if self.protocol.close_rcvd is not None or self.protocol.state is State.CLOSED:
-            return False
-        super().data_received(frame)
-        return self.protocol.parser_exc is None and self.protocol.close_rcvd is None
-
-    def refuse_text(self) -> None:
-        """End the connection: a text is not UTF-8."""
-        self.protocol.fail(CloseCode.INVALID_DATA, "text that is not UTF-8")
-        self.send_data()
-
-    def process_event(self, event: Any) -> None:
-        """Take a frame from the library's parser; fragments come this way."""
-        if not isinstance(event, Frame) or event.opcode not in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT):
-            super().process_event(event)
-            return
-        if event.opcode is not Opcode.CONT:
-            self._is_text = event.opcode is Opcode.TEXT
-        self._parts.append(bytes(event.data))
-        if event.fin:
-            whole, self._parts = b"".join(self._parts), []
-            self.wire.take(self._is_text, whole)
-
-    def send_data(self) -> None:
-        """Send what the library has to say; only then can its state have changed."""
-        super().send_data()
-        # while a message is sent in pieces, nothing may come between
-        is_free = self.protocol.state is State.OPEN and self.send_in_progress is None
-        self.wire.is_open = self._is_plain and is_free
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Note the end, and tell everyone who waits."""
-        self.wire.is_open = False
-        super().connection_lost(exc)
-        self.wire.queue.put_nowait(None)
-
-    def pause_writing(self) -> None:
-        """Note that the peer takes nothing."""
-        super().pause_writing()
-        self.wire.is_full = True
-
-    def resume_writing(self) -> None:
-        """Note that the peer takes again."""
-        super().resume_writing()
-        self.wire.is_full = False
+class BotConnection(LeanConnection):
+    """A connection of which nobody reads any more once we close it."""
 
     async def close(self, code: CloseCode | int = CloseCode.NORMAL_CLOSURE, reason: str = "") -> None:
         """Close, and wait for the peer's answer, `close_timeout` seconds at most."""
@@ -231,7 +128,7 @@ class ClientWebSocket(DirectMessages, WebSocket):
 
     def __init__(self, *, request: Request, websocket: Any) -> None:
         super().__init__(request=request)
-        self.websocket: LeanConnection = websocket
+        self.websocket: BotConnection = websocket
         self._wire = self.websocket.wire
 
     @property

@@ -10,8 +10,8 @@ from starlette.types import Receive, Scope, Send
 
 from slipstream.bots.nonebot.http_server import version_of
 from slipstream.bots.nonebot.messages import DirectMessages, TypedMessages
-from slipstream.bots.nonebot.uvicorn_protocol import WebSocketProtocol
 from slipstream.requests import HTTPConnection
+from slipstream.server.websockets import WebSocketProtocol
 from slipstream.websockets import WebSocket, WebSocketDisconnect
 
 NORMAL, NO_STATUS, ABNORMAL, FAILED = 1000, 1005, 1006, 1011

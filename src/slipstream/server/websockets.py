@@ -10,13 +10,22 @@ from typing import Any
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.protocol import State
 
-from slipstream.bots.nonebot.wire import Wire
+from slipstream._sockets.wire import Wire
 
 _ABNORMAL, _INVALID = 1006, 1007
 
+_ASSUMED = (
+    "close_sent conn curr_msg_data_type disconnected frames handshake_complete handshake_initiated queue writable"
+)
+if not set(_ASSUMED.split()).issubset(WebSocketsSansIOProtocol.__init__.__code__.co_names):
+    raise ImportError("this uvicorn's WebSocket protocol is another inside: uvicorn 0.54 is known to fit")
+
 
 class WebSocketProtocol(WebSocketsSansIOProtocol):
-    """The protocol class that `Driver.run` gives to uvicorn: `uvicorn.run(..., ws=WebSocketProtocol)`."""
+    """The protocol class to give to uvicorn: `uvicorn.run(app, ws=WebSocketProtocol)`.
+
+    Where compression was negotiated, every frame goes through uvicorn's parser, which knows the extension.
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -29,7 +38,6 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             low=0,
         )
         self.queue: Any = self.wire.queue
-        self._is_plain = not self.config.ws_per_message_deflate
 
     def connection_made(self, transport: Any) -> None:
         """Note the transport."""
@@ -38,7 +46,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Take in bytes: the head of the request, then what comes up to the first frame."""
-        if self._is_plain and self.handshake_initiated and not self.close_sent:
+        if self.handshake_initiated and not self.close_sent and not self.conn.extensions:
             self.transport.set_protocol(self.wire)
             self.wire.data_received(data)
             return
@@ -91,13 +99,18 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
 
     async def send(self, message: Any) -> None:
         """Send an event of ASGI's."""
+        if message["type"] == "websocket.send":
+            data = message.get("bytes")
+            data = message.get("text") if data is None else data
+            if data is not None and self.wire.send(data):
+                return
         await super().send(message)
         self._keep_wire()
 
     def _keep_wire(self) -> None:
         """Tell the wire what has become of the connection."""
         wire = self.wire
-        wire.is_open = self._is_plain and self.handshake_complete and not self.close_sent
+        wire.is_open = self.handshake_complete and not self.close_sent and not self.conn.extensions
         if self.close_sent and not wire.is_leaving:
             wire.is_leaving = True
             if wire.read_paused:  # the peer's answer is behind what nobody will fetch

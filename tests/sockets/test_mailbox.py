@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 
-from slipstream.bots.nonebot.mailbox import Mailbox
-
-from .support import LOOPS, run
+from slipstream._sockets.mailbox import Mailbox
+from tests.loops import LOOPS, run
 
 Scenario = Callable[[Mailbox, list[Any]], Coroutine[Any, Any, None]]
 TASKS: list[Any] = [asyncio.Task, asyncio.tasks._PyTask]  # type: ignore[attr-defined]  # the one without C

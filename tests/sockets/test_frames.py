@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, strategies as st
 from websockets.frames import Frame, Opcode
 
-from slipstream.bots.nonebot.frames import FrameCutter, mask, write_frame
+from slipstream._sockets.frames import FrameCutter, mask, write_frame
 
 MESSAGES = st.lists(st.tuples(st.booleans(), st.binary(max_size=300)), max_size=8)
 

@@ -8,8 +8,8 @@ message needs is in this one small object: with hundreds of links an event finds
 import asyncio
 from typing import Protocol
 
-from slipstream.bots.nonebot.frames import FrameCutter, mask_key, write_frame
-from slipstream.bots.nonebot.mailbox import Mailbox
+from slipstream._sockets.frames import FrameCutter, mask_key, write_frame
+from slipstream._sockets.mailbox import Mailbox
 
 
 class Owner(Protocol):
@@ -115,11 +115,13 @@ class Wire(FrameCutter, asyncio.Protocol):
         if not self.transport.is_closing():
             self.transport.resume_reading()
 
-    def write(self, is_text: bool, payload: bytes) -> bool:
+    def send(self, data: str | bytes) -> bool:
         """Send a message, if that can be done at once; return whether it was."""
         if not self.is_open or self.is_full or self.transport.is_closing():
             return False
-        self.transport.write(write_frame(is_text, payload, b"" if self._is_server else mask_key()))
+        payload = data.encode() if isinstance(data, str) else data
+        key = b"" if self._is_server else mask_key()
+        self.transport.write(write_frame(payload is not data, payload, key))
         return True
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -1,0 +1,1 @@
+"""The short way of plain WebSocket messages between a socket and whoever waits or sends, for servers and clients."""
