@@ -2,6 +2,10 @@
 
 `add_api_route` is the one door that every verb goes through. A route reads its endpoint when it is
 made; what it serves requests with is compiled when the first request comes (`_routes/serving.py`).
+
+Here is what programs write and packages take hold of. How routes and routers serve is one floor below:
+`_routes/route.py`, `_routes/router.py`. Packages put functions of their own in place of this module's
+`get_request_handler`, and other numbers in place of its `_PING_INTERVAL`; so what looks at these is here.
 """
 
 import copy
@@ -36,6 +40,7 @@ from slipstream._routes.facts import (
     read_response_model,
     read_tree,
     response_field,
+    response_fields,
     stream_kind,
 )
 from slipstream._routes.frontend import (
@@ -47,7 +52,7 @@ from slipstream._routes.frontend import (
     joined,
     normalized,
 )
-from slipstream._routes.inclusion import IncludedRouter, Inclusion, effective
+from slipstream._routes.inclusion import IncludedRouter, Inclusion, check_inclusion, check_prefix, effective
 from slipstream._routes.limits import checked_form_limits, checked_max_body_size, limited
 from slipstream._routes.observing import is_observing, telling
 from slipstream._routes.route import PlannedRoute
@@ -60,7 +65,7 @@ from slipstream._routes.views import (
     serialize_response as serialize_response,
 )
 from slipstream.datastructures import DefaultPlaceholder
-from slipstream.exceptions import FastAPIError
+from slipstream.exceptions import FastAPIError as FastAPIError
 from slipstream.params import Depends
 from slipstream.sse import _PING_INTERVAL
 from slipstream.types import DecoratedCallable
@@ -133,12 +138,7 @@ class APIRoute(PlannedRoute, routing.Route):  # type: ignore[override]  # path_r
             response_model, f"Response_{self.unique_id}", self.status_code, tree.origin
         )
         self.stream_item_field = response_field(stream_item_type, f"StreamItem_{self.unique_id}", None, tree.origin)
-        self.response_fields: dict[int | str, ModelField] = {}
-        for status, response in self.responses.items():
-            assert isinstance(response, dict), "An additional response must be a dict"
-            field = response_field(response.get("model"), f"Response_{status}_{self.unique_id}", status, tree.origin)
-            if field is not None:
-                self.response_fields[status] = field
+        self.response_fields = response_fields(self.responses, self.unique_id, tree.origin)
         self._compiler = Compiler(plan_http(self, tree), lambda other: plan_http(self, other))
 
     @property
@@ -283,11 +283,7 @@ class APIRouter(TableRouter):
     @unpacks(RouterOptions, RouterDefaults)
     def __init__(self, *, route_class: type[APIRoute] = APIRoute, **options: Unpack[RouterOptions]) -> None:
         given = completed(RouterDefaults, options, type(self).__name__)
-        if given.prefix:
-            assert given.prefix.startswith("/"), "A path prefix must start with '/'"
-            assert not given.prefix.endswith("/"), (
-                "A path prefix must not end with '/', as the routes will start with '/'"
-            )
+        check_prefix(given.prefix)
         super().__init__(given)
         self.prefix = given.prefix
         self.tags: list[str | Enum] = list(given.tags or [])
@@ -474,26 +470,10 @@ class APIRouter(TableRouter):
 
         Raises:
             FastAPIError: A path and its prefix are both empty.
+            AssertionError: The prefix is none, or the routers would include each other.
         """
         given = completed(InclusionDefaults, options, "include_router")
-        assert self is not router, (
-            "Cannot include the same APIRouter instance into itself. Did you mean to include a different router?"
-        )
-        assert not router.contains(self), (
-            "Cannot include an APIRouter instance that already includes this router. "
-            "Did you mean to include a different router?"
-        )
-        if given.prefix:
-            assert given.prefix.startswith("/"), "A path prefix must start with '/'"
-            assert not given.prefix.endswith("/"), (
-                "A path prefix must not end with '/', as the routes will start with '/'"
-            )
-        else:
-            for route in effective(router.routes):
-                if getattr(route, "path", None) == "":
-                    raise FastAPIError(
-                        f"Prefix and path cannot be both empty (path operation: {getattr(route, 'name', 'unknown')})"
-                    )
+        check_inclusion(self, router, given.prefix)
         self.routes.append(IncludedRouter(router, Inclusion.of(self, router, given)))
         self.lifespan_context = cast(
             Lifespan[Any], merge(cast(Context, self.lifespan_context), cast(Context, router.lifespan_context))
