@@ -257,6 +257,23 @@ def test_a_deep_copy_of_a_router_is_a_router_of_its_own() -> None:
     assert client.get("/old/y").status_code == 404
 
 
+@pytest.mark.parametrize(
+    "name", ["ASGIApp", "BaseRoute", "Match", "Mount", "NoMatchFound", "Receive", "Request", "Scope", "Send", "URLPath"]
+)
+def test_starlettes_names_are_found_where_fastapi_has_them(name: str) -> None:
+    """Programs import them from there, `NoMatchFound` above all."""
+    assert getattr(slipstream.routing, name) is getattr(fastapi.routing, name)
+
+
+@pytest.mark.parametrize("name", ["APIRoute", "APIRouter", "APIWebSocketRoute", "RouteContext", "iter_route_contexts"])
+def test_a_public_name_says_where_it_is_imported_from(name: str) -> None:
+    """Pickles, tracebacks and documentation name the module; it must be the one that stays."""
+    public = getattr(slipstream.routing, name)
+
+    assert public.__module__ == "slipstream.routing"
+    assert public.__qualname__ == name
+
+
 def test_markers_and_exceptions_can_be_pickled() -> None:
     """They cross process boundaries; routes do not, neither here nor in FastAPI."""
     exc = pickle.loads(pickle.dumps(slipstream.HTTPException(404, "gone", headers={"a": "b"})))

@@ -2,6 +2,10 @@
 
 `add_api_route` is the one door that every verb goes through. A route reads its endpoint when it is
 made; what it serves requests with is compiled when the first request comes (`_routes/serving.py`).
+
+Here is what programs write and packages take hold of. How routes and routers serve is one floor below:
+`_routes/route.py`, `_routes/router.py`. Packages put functions of their own in place of this module's
+`get_request_handler`, and other numbers in place of its `_PING_INTERVAL`; so what looks at these is here.
 """
 
 import copy
@@ -13,25 +17,22 @@ from typing import Any, Literal, Unpack, cast
 
 from starlette import routing
 from starlette._utils import is_async_callable
-from starlette.datastructures import URLPath
+from starlette.datastructures import URLPath as URLPath
 from starlette.requests import Request
-from starlette.routing import BaseRoute, Match as Match, Mount as Mount, NoMatchFound, get_name
-from starlette.types import ASGIApp, Lifespan, Receive, Scope, Send
+from starlette.routing import BaseRoute, Match as Match, Mount as Mount, NoMatchFound as NoMatchFound, get_name
+from starlette.types import ASGIApp, Lifespan, Receive as Receive, Scope as Scope, Send as Send
 from typing_extensions import deprecated
 
-from slipstream._engine.compile import Compiled, Dialect
-from slipstream._engine.entry.asgi import as_direct
-from slipstream._engine.entry.lifespan import Context, as_context, from_events, lifespan, merge
+from slipstream._engine.compile import Dialect
+from slipstream._engine.entry.lifespan import Context, merge
 from slipstream._engine.errors import InvalidPath
 from slipstream._engine.plan.fields import ModelField
-from slipstream._engine.plan.model import Call, Plan
 from slipstream._engine.router.pattern import Pattern, read_pattern
 from slipstream._engine.types import DirectApp
 from slipstream._options.route import RouteDefaults, RouteOptions, VerbDefaults, VerbOptions
 from slipstream._options.router import InclusionDefaults, InclusionOptions, RouterDefaults, RouterOptions
 from slipstream._options.unpack import as_options, completed, unpacks
 from slipstream._routes import views
-from slipstream._routes.changes import WatchedList, version
 from slipstream._routes.facts import (
     describe,
     plan_http,
@@ -39,6 +40,7 @@ from slipstream._routes.facts import (
     read_response_model,
     read_tree,
     response_field,
+    response_fields,
     stream_kind,
 )
 from slipstream._routes.frontend import (
@@ -46,16 +48,16 @@ from slipstream._routes.frontend import (
     Fallback,
     Frontend,
     FrontendFiles,
-    LowPriority,
     checks_directory,
     joined,
     normalized,
 )
-from slipstream._routes.inclusion import IncludedRouter, Inclusion, effective, low_priority
+from slipstream._routes.inclusion import IncludedRouter, Inclusion, check_inclusion, check_prefix, effective
 from slipstream._routes.limits import checked_form_limits, checked_max_body_size, limited
-from slipstream._routes.observing import choosing, is_observing, telling
+from slipstream._routes.observing import is_observing, telling
+from slipstream._routes.route import PlannedRoute
+from slipstream._routes.router import TableRouter
 from slipstream._routes.serving import Compiler, overrides_of, wrapped_app
-from slipstream._routes.switch import Switch
 from slipstream._routes.views import (
     DefaultLifespan,
     get_request_handler,
@@ -63,100 +65,11 @@ from slipstream._routes.views import (
     serialize_response as serialize_response,
 )
 from slipstream.datastructures import DefaultPlaceholder
-from slipstream.exceptions import FastAPIError
+from slipstream.exceptions import FastAPIError as FastAPIError
 from slipstream.params import Depends
 from slipstream.sse import _PING_INTERVAL
 from slipstream.types import DecoratedCallable
 from slipstream.utils import get_value_or_default
-
-
-def by_pattern(matches: DecoratedCallable) -> DecoratedCallable:
-    """Say that a `matches` method answers as the route's pattern does, so that the table need not ask it."""
-    matches.is_by_pattern = True  # type: ignore[attr-defined]  # functions take any attribute
-    return matches
-
-
-class PlannedRoute(BaseRoute):
-    """What path operations and WebSocket endpoints share: a pattern, a plan, and the handlers compiled from it."""
-
-    pattern: Pattern
-    dependency_overrides_provider: Any | None
-    _compiler: Compiler
-    _app: ASGIApp | None = None
-
-    @property
-    def plan(self) -> Plan:
-        """What is done for a request, as data; the OpenAPI document is read from it too."""
-        return self._compiler.plan
-
-    @property
-    def compiled(self) -> Compiled:
-        """What serves the route under the overrides that hold now: plan, source and handler."""
-        provider = self.dependency_overrides_provider
-        is_observed = getattr(getattr(provider, "observer", None), "is_expected", False)
-        return self._compiler.compiled(overrides_of(provider), self._dialect, is_observed=is_observed)
-
-    @property
-    def source(self) -> str:
-        """The generated Python that serves the route, under the overrides that hold now."""
-        return self.compiled.source.text
-
-    @property
-    def _dialect(self) -> Dialect:
-        """How the generated source is called."""
-        return "asgi"
-
-    @property
-    def dependant(self) -> Call:
-        """The tree of calls, under FastAPI's name for it."""
-        return self.plan.root
-
-    @property
-    def path_regex(self) -> Any:
-        """The path as a regular expression, made when asked for."""
-        return self.pattern.regex
-
-    @property
-    def app(self) -> ASGIApp:
-        """The route as an ASGI app; one that is put in its place serves from the next request on."""
-        return self._serve if self._app is None else self._app
-
-    @app.setter
-    def app(self, app: ASGIApp) -> None:
-        self._app = None if app == self._serve else app
-        version.bump()
-
-    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve with what is compiled, overrides looked up for each request."""
-        await self._own_handler()(scope, receive, send)
-
-    def handler(self, provider: Any = None) -> ASGIApp:
-        """Return what serves the route now, compiled if it has to be.
-
-        Args:
-            provider: Whose overrides hold; the route's own provider by default.
-        """
-        return self._own_handler(provider) if self._app is None else self._app
-
-    def _own_handler(self, provider: Any = None) -> ASGIApp:
-        """Return what serves the route unless somebody put an app in its place."""
-        overrides = overrides_of(self.dependency_overrides_provider if provider is None else provider)
-        handler = self._compiler.compiled(overrides).handler
-        if not is_observing():
-            return handler
-        return choosing(self, handler, lambda: self._compiler.compiled(overrides, is_observed=True).handler)
-
-    def direct_handler(self) -> tuple[DirectApp, bool]:
-        """Return what serves the route now in the direct dialect, and whether it shows the scope to anybody."""
-        return as_direct(self.handler()), True
-
-    @by_pattern
-    def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """Tell whether the route serves a request or a WebSocket, as Starlette asks it."""
-        match, child_scope = super().matches(scope)
-        if match != Match.NONE:
-            child_scope["route"] = self
-        return match, child_scope
 
 
 class APIRoute(PlannedRoute, routing.Route):  # type: ignore[override]  # path_regex is an attribute in Starlette
@@ -225,12 +138,7 @@ class APIRoute(PlannedRoute, routing.Route):  # type: ignore[override]  # path_r
             response_model, f"Response_{self.unique_id}", self.status_code, tree.origin
         )
         self.stream_item_field = response_field(stream_item_type, f"StreamItem_{self.unique_id}", None, tree.origin)
-        self.response_fields: dict[int | str, ModelField] = {}
-        for status, response in self.responses.items():
-            assert isinstance(response, dict), "An additional response must be a dict"
-            field = response_field(response.get("model"), f"Response_{status}_{self.unique_id}", status, tree.origin)
-            if field is not None:
-                self.response_fields[status] = field
+        self.response_fields = response_fields(self.responses, self.unique_id, tree.origin)
         self._compiler = Compiler(plan_http(self, tree), lambda other: plan_http(self, other))
 
     @property
@@ -361,7 +269,7 @@ class APIWebSocketRoute(PlannedRoute, routing.WebSocketRoute):  # type: ignore[o
         )
 
 
-class APIRouter(routing.Router):
+class APIRouter(TableRouter):
     """A collection of routes with options in common; include it in an application or in another router.
 
     Args:
@@ -372,25 +280,11 @@ class APIRouter(routing.Router):
     is_root = False
     """Whether it is an application's own, which no prefix comes before."""
 
-    mark = 0
-    """How often somebody said that routes were changed in place."""
-
     @unpacks(RouterOptions, RouterDefaults)
     def __init__(self, *, route_class: type[APIRoute] = APIRoute, **options: Unpack[RouterOptions]) -> None:
         given = completed(RouterDefaults, options, type(self).__name__)
-        if given.prefix:
-            assert given.prefix.startswith("/"), "A path prefix must start with '/'"
-            assert not given.prefix.endswith("/"), (
-                "A path prefix must not end with '/', as the routes will start with '/'"
-            )
-        self._low_priority_routes: list[BaseRoute] = WatchedList()
-        self.on_startup: list[Callable[[], Any]] = list(given.on_startup or [])
-        self.on_shutdown: list[Callable[[], Any]] = list(given.on_shutdown or [])
-        own: Context = as_context(given.lifespan) if given.lifespan else from_events(self.on_startup, self.on_shutdown)
-        super().__init__(
-            redirect_slashes=given.redirect_slashes, default=given.default, lifespan=cast(Lifespan[Any], own)
-        )
-        self.routes = list(given.routes or [])
+        check_prefix(given.prefix)
+        super().__init__(given)
         self.prefix = given.prefix
         self.tags: list[str | Enum] = list(given.tags or [])
         self.dependencies: list[Depends] = list(given.dependencies or [])
@@ -402,46 +296,7 @@ class APIRouter(routing.Router):
         self.default_response_class = given.default_response_class
         self.generate_unique_id_function = given.generate_unique_id_function
         self.strict_content_type = given.strict_content_type
-        self.max_body_size = checked_max_body_size(given.max_body_size)
         self.form_limits = checked_form_limits(given.form_limits)
-        self.middleware_stack = cast(Any, limited(self.app, self.max_body_size))
-        self.switch = Switch(self)
-
-    @property
-    def routes(self) -> list[BaseRoute]:
-        """The routes in order; what is changed in the list is served from the next request on."""
-        return self._routes
-
-    @routes.setter
-    def routes(self, routes: Sequence[BaseRoute]) -> None:
-        self._routes: list[BaseRoute] = WatchedList(routes)
-        version.bump()
-
-    async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request, WebSocket or lifespan."""
-        if scope["type"] == "lifespan":
-            await lifespan(scope, receive, send, cast(Context, self.lifespan_context))
-            return
-        if "router" not in scope:
-            scope["router"] = self
-        await self.switch.choose()(scope).handler(scope, receive, send)
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve as an ASGI app."""
-        await self.middleware_stack(scope, receive, send)
-
-    def url_path_for(self, name: str, /, **path_params: Any) -> URLPath:
-        """Build the path of a route from its name and its parameters.
-
-        Raises:
-            NoMatchFound: No route has the name and just these parameters.
-        """
-        for route in self.routes:
-            try:
-                return route.url_path_for(name, **path_params)
-            except NoMatchFound:
-                continue
-        raise NoMatchFound(name, path_params)
 
     @unpacks(RouteOptions, RouteDefaults)
     def add_api_route(
@@ -615,26 +470,10 @@ class APIRouter(routing.Router):
 
         Raises:
             FastAPIError: A path and its prefix are both empty.
+            AssertionError: The prefix is none, or the routers would include each other.
         """
         given = completed(InclusionDefaults, options, "include_router")
-        assert self is not router, (
-            "Cannot include the same APIRouter instance into itself. Did you mean to include a different router?"
-        )
-        assert not router.contains(self), (
-            "Cannot include an APIRouter instance that already includes this router. "
-            "Did you mean to include a different router?"
-        )
-        if given.prefix:
-            assert given.prefix.startswith("/"), "A path prefix must start with '/'"
-            assert not given.prefix.endswith("/"), (
-                "A path prefix must not end with '/', as the routes will start with '/'"
-            )
-        else:
-            for route in effective(router.routes):
-                if getattr(route, "path", None) == "":
-                    raise FastAPIError(
-                        f"Prefix and path cannot be both empty (path operation: {getattr(route, 'name', 'unknown')})"
-                    )
+        check_inclusion(self, router, given.prefix)
         self.routes.append(IncludedRouter(router, Inclusion.of(self, router, given)))
         self.lifespan_context = cast(
             Lifespan[Any], merge(cast(Context, self.lifespan_context), cast(Context, router.lifespan_context))
@@ -680,27 +519,6 @@ class APIRouter(routing.Router):
             max_body_size=self.max_body_size,
         )
         self._low_priority_routes.append(Frontend(place, files, operation))
-
-    def _mark_routes_changed(self) -> None:
-        """Say that routes have changed, as packages do that change them in place; the lists say it by themselves."""
-        self.mark += 1
-        version.bump()
-
-    @property
-    def default(self) -> ASGIApp:
-        """What serves what no route does: frontends, and for the rest the app that was given."""
-        routes = list(low_priority(self))
-        return LowPriority(routes, self._default) if routes else self._default
-
-    @default.setter
-    def default(self, app: ASGIApp) -> None:
-        self._default = app
-        version.bump()
-
-    def contains(self, router: "APIRouter") -> bool:
-        """Whether a router is among those that this one includes, directly or through others."""
-        included = [route.original_router for route in self.routes if isinstance(route, IncludedRouter)]
-        return any(each is router or each.contains(router) for each in included)
 
     @deprecated("on_event is deprecated, use lifespan event handlers instead: APIRouter(lifespan=...)")
     def on_event(self, event_type: str) -> Callable[[DecoratedCallable], DecoratedCallable]:

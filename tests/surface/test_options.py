@@ -1,7 +1,10 @@
-"""Options documented once: what `unpacks` shows, what `completed` refuses, what `sentences` finds."""
+"""Options documented once: what `unpacks` shows, what `completed` refuses, and that each has its sentence."""
 
+import ast
 import inspect
+import textwrap
 from dataclasses import dataclass, fields
+from itertools import pairwise
 from typing import Any, Unpack, get_type_hints
 
 import pytest
@@ -11,7 +14,7 @@ from slipstream._options.app import AppDefaults, AppOptions
 from slipstream._options.params import ValueDefaults, ValueOptions
 from slipstream._options.route import RouteDefaults, RouteOptions, VerbDefaults, VerbOptions
 from slipstream._options.router import InclusionDefaults, InclusionOptions, RouterDefaults, RouterOptions
-from slipstream._options.unpack import as_options, completed, sentences, unpacks
+from slipstream._options.unpack import as_options, completed, unpacks
 
 
 class Options(TypedDict, total=False):
@@ -68,6 +71,21 @@ def test_options_and_defaults_that_differ_are_refused() -> None:
     """The two lists are kept in step by this."""
     with pytest.raises(TypeError, match="differ in: tags"):
         unpacks(MoreOptions, Defaults)(lambda **options: None)
+
+
+def sentences(options: Any) -> dict[str, str]:
+    """Read the sentence that stands below each key of a TypedDict, those of its bases too."""
+    found: dict[str, str] = {}
+    for base in getattr(options, "__orig_bases__", ()):
+        if isinstance(base, type) and hasattr(base, "__total__"):
+            found.update(sentences(base))
+    (tree,) = ast.parse(textwrap.dedent(inspect.getsource(options))).body
+    assert isinstance(tree, ast.ClassDef)
+    for key, below in pairwise(tree.body):
+        match key, below:
+            case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(text))):
+                found[name] = inspect.cleandoc(text)
+    return found
 
 
 def test_sentences_are_found_below_their_keys() -> None:

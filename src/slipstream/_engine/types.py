@@ -9,9 +9,6 @@ Receive: TypeAlias = Callable[[], Awaitable[Message]]
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
 ASGIApp: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-Handler: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
-"""What generated source defines: serves one request (or one WebSocket) that the table matched."""
-
 Reply: TypeAlias = Callable[[int, Sequence[tuple[bytes, bytes]], bytes], None]
 """Sends a whole response at once: status, headers, content. It adds the content-length; it may trust the headers."""
 

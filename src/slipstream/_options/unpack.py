@@ -3,13 +3,10 @@
 Type checkers read the TypedDict; `inspect.signature`, `help` and notebooks read what is written here.
 """
 
-import ast
 import inspect
-import textwrap
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields
 from functools import cache
-from itertools import pairwise
 from typing import Any, NotRequired, Required, TypeVar, cast, get_origin, get_type_hints
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -25,8 +22,7 @@ def unpacks(options: type[object], defaults: type[object]) -> Callable[[F], F]:
             makes the option required.
 
     Returns:
-        A decorator that gives the same function back. Its `__options__` is the TypedDict, where
-        `sentences` finds what each option means. The function itself still gets a plain dict: use
+        A decorator that gives the same function back. The function itself still gets a plain dict: use
         `completed` (or the dataclass) to check names and fill in defaults.
     """
 
@@ -37,7 +33,6 @@ def unpacks(options: type[object], defaults: type[object]) -> Callable[[F], F]:
         every = _parameters(options, defaults)  # type: ignore[arg-type]  # mypy looks for __hash__ in the wrong place
         shown = [each for each in every if each.name not in named]
         function.__signature__ = signature.replace(parameters=[*own, *shown])  # type: ignore[attr-defined]  # functions take any attribute
-        function.__options__ = options  # type: ignore[attr-defined]  # functions take any attribute
         return function
 
     return decorate
@@ -95,22 +90,3 @@ def as_options(given: object) -> dict[str, Any]:
 @cache
 def _names(defaults: Any) -> frozenset[str]:
     return frozenset(each.name for each in fields(defaults))
-
-
-@cache
-def sentences(options: Any) -> Mapping[str, str]:
-    """Read the sentence that stands below each key of a TypedDict, its bases' first.
-
-    The source file is read on the first call, so that importing costs nothing.
-    """
-    found: dict[str, str] = {}
-    for base in getattr(options, "__orig_bases__", ()):
-        if isinstance(base, type) and hasattr(base, "__total__"):
-            found.update(sentences(base))
-    (tree,) = ast.parse(textwrap.dedent(inspect.getsource(options))).body
-    body = tree.body if isinstance(tree, ast.ClassDef) else []
-    for key, below in pairwise(body):
-        match key, below:
-            case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(text))):
-                found[name] = inspect.cleandoc(text)
-    return found

@@ -1,7 +1,7 @@
 """What a path operation is, worked out from its options: the response model, the stream, the plan."""
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from starlette.convertors import PathConvertor, StringConvertor
@@ -98,6 +98,24 @@ def response_field(model: Any, name: str, status_code: int | str | None, origin:
     except FastAPIError as exc:
         seen, _, advice = str(exc).partition("\n")
         raise type(exc)(f"{seen}\n  at {origin}\n{advice}") from exc.__cause__
+
+
+def response_fields(
+    responses: Mapping[int | str, dict[str, Any]], unique_id: str, origin: Origin
+) -> dict[int | str, ModelField]:
+    """Make the fields that document additional responses, by status; those without a model have none.
+
+    Raises:
+        FastAPIError: Pydantic cannot validate a model.
+        AssertionError: A response is no dict, or one of its status has no body.
+    """
+    fields = {}
+    for status, response in responses.items():
+        assert isinstance(response, dict), "An additional response must be a dict"
+        field = response_field(response.get("model"), f"Response_{status}_{unique_id}", status, origin)
+        if field is not None:
+            fields[status] = field
+    return fields
 
 
 def plan_http(route: Any, tree: Call) -> Plan:

@@ -19,6 +19,7 @@ from slipstream._options.route import FormLimits, RouteDefaults
 from slipstream._options.router import InclusionDefaults
 from slipstream._routes.changes import Lock, version
 from slipstream._routes.limits import checked_form_limits, checked_max_body_size, limited
+from slipstream.exceptions import FastAPIError
 from slipstream.utils import get_value_or_default
 
 
@@ -122,6 +123,38 @@ class Inclusion:
             max_body_size=first(route.max_body_size, self.max_body_size),
             form_limits=cast(FormLimits, {**self.form_limits, **route.form_limits}),
         )
+
+
+def check_prefix(prefix: str) -> None:
+    """Refuse a prefix that no path can follow.
+
+    Raises:
+        AssertionError: It does not begin with a slash, or ends with one.
+    """
+    if prefix:
+        assert prefix.startswith("/"), "A path prefix must start with '/'"
+        assert not prefix.endswith("/"), "A path prefix must not end with '/', as the routes will start with '/'"
+
+
+def check_inclusion(parent: Any, router: Any, prefix: str) -> None:
+    """Refuse to include a router where that makes no sense.
+
+    Raises:
+        FastAPIError: A path and its prefix are both empty.
+        AssertionError: The prefix is none, or the routers would include each other.
+    """
+    assert parent is not router, (
+        "Cannot include the same APIRouter instance into itself. Did you mean to include a different router?"
+    )
+    assert not router.contains(parent), (
+        "Cannot include an APIRouter instance that already includes this router. "
+        "Did you mean to include a different router?"
+    )
+    check_prefix(prefix)
+    for route in () if prefix else effective(router.routes):
+        if getattr(route, "path", None) == "":
+            name = getattr(route, "name", "unknown")
+            raise FastAPIError(f"Prefix and path cannot be both empty (path operation: {name})")
 
 
 def first(*limits: int | None) -> int | None:

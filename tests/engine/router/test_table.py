@@ -114,17 +114,16 @@ def expected_found(routes: list[BaseRoute], scope: dict[str, Any]) -> tuple[Base
 
 
 def expected_miss(routes: list[BaseRoute], scope: dict[str, Any], path: str) -> tuple[Any, ...]:
-    """Return the first partial route, its methods, everybody's methods, and the path to redirect to."""
+    """Return the first partial route, its path parameters, its methods, and the path to redirect to."""
     partial = scan(routes, scope)
     if partial:
-        everybody = set().union(*(route.methods for route, _, _ in partial))  # type: ignore[attr-defined]
         route = partial[0][0]
-        return route, partial[0][2]["path_params"], sorted(route.methods), sorted(everybody), None  # type: ignore[attr-defined]
+        return route, partial[0][2]["path_params"], sorted(route.methods), None  # type: ignore[attr-defined]
     redirect = None
     if path != "/" and scope["type"] == "http":
         toggled = scope["path"].rstrip("/") if path.endswith("/") else scope["path"] + "/"
         redirect = toggled if scan(routes, {**scope, "path": toggled}) else None
-    return None, None, [], [], redirect
+    return None, None, [], redirect
 
 
 def params_of(found: Found) -> dict[str, Any]:
@@ -137,10 +136,9 @@ def params_of(found: Found) -> dict[str, Any]:
 
 def facts_of(miss: Miss) -> tuple[Any, ...]:
     """Write a miss the way `expected_miss` does."""
-    allowed, allowed_all = list(miss.allowed), list(miss.allowed_all)
     if miss.partial is None:
-        return None, None, allowed, allowed_all, miss.redirect_path
-    return miss.partial.value, params_of(miss.partial), allowed, allowed_all, miss.redirect_path
+        return None, None, list(miss.allowed), miss.redirect_path
+    return miss.partial.value, params_of(miss.partial), list(miss.allowed), miss.redirect_path
 
 
 @settings(max_examples=150, deadline=None)
@@ -211,12 +209,12 @@ def test_protocols_do_not_mix() -> None:
 
 
 def test_a_path_that_fits_with_another_method_is_a_405_with_the_methods_of_the_first_route() -> None:
-    """Starlette names the first route's methods; the others are there for a better answer."""
+    """Starlette names the first route's methods, and no others."""
     table = Table([entry(0, "/{a}", "GET"), entry(1, "/x", "PUT", "DELETE"), entry(2, "/y", "POST")])
 
     miss = table.miss(scope_for("/x", "PATCH"), "/x")
 
-    assert miss == Miss(partial=Found(0, {"a": "x"}), allowed=("GET",), allowed_all=("DELETE", "GET", "PUT"))
+    assert miss == Miss(partial=Found(0, {"a": "x"}), allowed=("GET",))
 
 
 @pytest.mark.parametrize(
@@ -295,7 +293,7 @@ def test_a_foreign_route_that_fits_in_part_is_a_405_that_it_answers_itself() -> 
 
     assert miss.partial is not None
     assert (miss.partial.value, params_of(miss.partial)) == ("foreign", {"x": "x"})
-    assert (miss.allowed, miss.allowed_all) == ((), ("POST",))
+    assert miss.allowed == ()
 
 
 def test_an_empty_table_misses() -> None:

@@ -1,9 +1,9 @@
 """Exceptions become responses here, and nowhere else.
 
 Two circles lie around every handler. The inner one (`answer`) serves exceptions that somebody registered a handler
-for: generated handlers call it as `fail`, foreign routes are wrapped in `Exceptions`. The outer one (`crash`, or
-`ServerErrors` as an ASGI layer) serves everything else: a 500 without a word about the cause, and the exception goes
-on to the server, which logs it. Request and WebSocket objects are made only when a handler is about to be called.
+for; generated handlers call it as `fail`. The outer one (`crash`) serves everything else: a 500 without a word about
+the cause, and the exception goes on to the server, which logs it. The layers that call them are an application's
+(`_routes/stack.py`). Request and WebSocket objects are made only when a handler is about to be called.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,7 +12,6 @@ from typing import Any, TypeAlias
 
 from starlette.exceptions import HTTPException, WebSocketException
 from starlette.middleware.errors import ServerErrorMiddleware
-from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.websockets import WebSocket
@@ -64,10 +63,6 @@ class Guard:
     def pair(self) -> HandlerPair:
         """What belongs into `scope["starlette.exception_handlers"]`."""
         return (self.by_class, self.by_status)
-
-    def find(self, exc: Exception) -> ExceptionHandler | None:
-        """Find the handler of an exception; None if only `server_error` is left."""
-        return find(exc, self.by_class, self.by_status)
 
 
 def find(
@@ -209,34 +204,3 @@ async def plain_http_answer(request: HTTPConnection[Any], exc: HTTPException) ->
 async def close_websocket(websocket: WebSocket, exc: WebSocketException) -> None:
     """Close the connection with the code and the reason that the exception names."""
     await websocket.close(code=exc.code, reason=exc.reason)
-
-
-class ServerErrors(ServerErrorMiddleware):
-    """The outer circle as an ASGI layer: around user middleware."""
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve; turn what nobody handled into a 500."""
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        watch = Watch(send)
-        try:
-            await self.app(scope, receive, watch)
-        except Exception as exc:
-            await crash(exc, scope, receive, send, self.debug, self.handler, started=watch.started)
-
-
-class Exceptions(ExceptionMiddleware):
-    """The inner circle as an ASGI layer: beneath user middleware, around 404, 405 and foreign routes."""
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve; answer exceptions that a handler was registered for."""
-        if scope["type"] not in ("http", "websocket"):
-            await self.app(scope, receive, send)
-            return
-        scope[HANDLERS] = (self._exception_handlers, self._status_handlers)
-        watch = Watch(send)
-        try:
-            await self.app(scope, receive, watch)
-        except Exception as exc:
-            await answer(exc, scope, receive, send, started=watch.started)

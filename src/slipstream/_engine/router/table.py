@@ -71,13 +71,12 @@ class Miss:
     """Why nothing serves a request, and what to say instead.
 
     `partial` is the first route that fits the path alone: answer 405 with it. `allowed` are that route's methods,
-    sorted (none if it is opaque: let it answer by itself), `allowed_all` those of every route that fits the path.
-    Without `partial`, `redirect_path` is the `scope["path"]` to redirect to; None: answer 404.
+    sorted (none if it is opaque: let it answer by itself). Without `partial`, `redirect_path` is the `scope["path"]`
+    to redirect to; None: answer 404.
     """
 
     partial: Found | None = None
     allowed: tuple[str, ...] = ()
-    allowed_all: tuple[str, ...] = ()
     redirect_path: str | None = None
 
 
@@ -154,14 +153,10 @@ class Table:
 
         `path` is what follows the root path in `scope["path"]`. Only HTTP is ever redirected, and never from "/".
         """
-        fits = sorted(self._fits(scope, path), key=itemgetter(0))
-        if fits:
-            methods = [methods for _, _, methods in fits]
-            return Miss(
-                partial=fits[0][1],
-                allowed=tuple(sorted(methods[0])),
-                allowed_all=tuple(sorted(frozenset().union(*methods))),
-            )
+        first = min(self._fits(scope, path), key=itemgetter(0), default=None)
+        if first is not None:
+            _, found, methods = first
+            return Miss(partial=found, allowed=tuple(sorted(methods)))
         if self._redirect_slashes and path != "/" and scope["type"] == "http":
             toggle = drop_slashes if path.endswith("/") else add_slash
             redirect_scope = {**scope, "path": toggle(scope["path"])}
