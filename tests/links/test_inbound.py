@@ -96,6 +96,110 @@ async def test_a_peer_that_connects_twice_is_treated_as_was_said(duplicates: Any
             await until(lambda: len(link.connections) == (2 if duplicates == "replace" else 3))
 
 
+@pytest.mark.parametrize("duplicates", ["replace", "allow"])
+async def test_a_conversation_is_with_one_connection(duplicates: Any) -> None:
+    """What a peer's newer connection says reaches the newer conversation, whose end is not that of the older."""
+    app = FastAPI()
+    link = Links(app).accept("/ws/{id}", key="id", duplicates=duplicates)
+
+    @link
+    async def hold(connection: Connection) -> None:
+        async for message in connection:
+            await connection.send(f"{connection.id}: {message!r}")
+
+    async with Served(app) as served, dial(served, "/ws/a") as older:
+        await older.send("one")
+        assert await older.recv() == "accepted-1#1: 'one'"
+        async with dial(served, "/ws/a") as newer:
+            await newer.send("two")
+            assert await newer.recv() == "accepted-1#2: 'two'"
+            if duplicates == "replace":
+                await older.wait_closed()
+                await until(lambda: len(link.connections) == 1)
+            else:
+                await older.send("three")
+                assert await older.recv() == "accepted-1#1: 'three'"
+            await newer.send("four")
+            assert await newer.recv() == "accepted-1#2: 'four'"
+
+
+async def test_a_conversation_that_is_left_leaves_nothing_behind() -> None:
+    """What it did not read is counted, and its peer forgotten; else each one would stay for ever."""
+    app = FastAPI()
+    link = Links(app).accept("/ws")
+
+    @link
+    async def leave_after_the_first(connection: Connection) -> None:
+        await connection.receive()
+        await until(lambda: link.waiting)
+
+    async with Served(app) as served:
+        async with dial(served, "/ws") as socket:
+            await socket.send("read")
+            await socket.send("not read")
+            await socket.wait_closed()
+        await until(lambda: not link.sessions)
+
+    assert (link.counters.handled, link.counters.dropped, link.waiting) == (1, 1, 0)
+
+
+async def test_of_several_connections_of_a_peer_each_fails_its_own_calls() -> None:
+    """The end of one says nothing of the others; what is sent goes to the latest that is there."""
+    app = FastAPI()
+    link = Links(app).accept("/ws/{id}", key="id", duplicates="allow", reply_id="echo")
+
+    async with Served(app) as served, dial(served, "/ws/a") as older:
+        await until(lambda: len(link.connections) == 1)
+        async with dial(served, "/ws/a") as newer:
+            await until(lambda: len(link.connections) == 2)
+            lost = asyncio.ensure_future(link.call({"ask": "newer"}, key="a"))
+            assert (await greeting(newer))["ask"] == "newer"
+            by_older = next(each for each in link.connections if each.id.endswith("#1"))
+            answered = asyncio.ensure_future(by_older.call({"ask": "older"}))
+            question = await greeting(older)
+        with pytest.raises(LinkDown):
+            await lost
+        await older.send(json.dumps({**question, "answer": True}))
+        assert (await answered)["answer"]
+        await until(lambda: len(link.connections) == 1)
+        assert await link.send("still there", key="a")
+        assert await older.recv() == "still there"
+
+
+@pytest.mark.parametrize(("duplicates", "codes"), [("refuse", [None, 1008]), ("replace", [4409, None])])
+async def test_of_two_that_come_at_once_one_stays(duplicates: Any, codes: list[int | None]) -> None:
+    """Whatever the server does between the question and the handshake, no peer is connected twice."""
+    app = FastAPI()
+    links = Links(app)
+    link = links.accept("/ws/{id}", key="id", duplicates=duplicates)
+    handshakes, sent = asyncio.Event(), [list[Any](), list[Any]()]
+
+    async def dial_slowly(number: int) -> None:
+        received = asyncio.Queue[dict[str, Any]]()
+        received.put_nowait({"type": "websocket.connect"})
+
+        async def send(message: Any) -> None:
+            if message["type"] == "websocket.accept":
+                await handshakes.wait()
+            sent[number].append(message)
+            if message["type"] == "websocket.close":
+                received.put_nowait({"type": "websocket.disconnect", "code": message["code"]})
+
+        scope = {"type": "websocket", "path": "/ws/a", "query_string": b"", "headers": [], "subprotocols": []}
+        await app({**scope, "scheme": "ws", "root_path": "", "asgi": {"version": "3.0"}}, received.get, send)
+
+    async with links.running():
+        tasks = [asyncio.ensure_future(dial_slowly(number)) for number in range(2)]
+        await until(lambda: len(link.connections) == (1 if duplicates == "refuse" else 2))
+        handshakes.set()
+        await until(lambda: sum(task.done() for task in tasks) == 1)
+        closed = [next((each["code"] for each in own if each["type"] == "websocket.close"), None) for own in sent]
+        assert len(link.connections) == 1
+    await asyncio.gather(*tasks)
+
+    assert closed == codes
+
+
 async def test_what_a_peer_missed_waits_for_it() -> None:
     """Outbox, dedupe window and last id belong to the peer, not to the connection."""
     app = FastAPI()

@@ -130,12 +130,8 @@ class AcceptRunner(_Inbound):
         if link.is_stopping or (old is not None and self._duplicates == "refuse"):
             await websocket.close(1008)
             return
-        if known is not None and old is not None and self._duplicates == "replace":
-            known.replaced.add(old)
-            await old.close(REPLACED, "replaced by a newer connection")
         offered = websocket.scope.get("subprotocols", ())
         subprotocol = next((each for each in offered if each in self._subprotocols), None)
-        await websocket.accept(subprotocol)
         session = link.session(key)
         wire = AcceptedWire(websocket, link.name)
         connection = Connection(
@@ -147,15 +143,31 @@ class AcceptRunner(_Inbound):
             path_params=websocket.path_params,
             subprotocol=subprotocol,
         )
-        await self._hold(link, session, connection, wire, websocket)
-
-    async def _hold(
-        self, link: Link, session: Session, connection: Connection, wire: AcceptedWire, websocket: WebSocket
-    ) -> None:
+        # From here to `begin` nothing waits: of two that come at once, the later one finds the earlier one here.
+        if old is not None and self._duplicates == "replace":
+            session.replace(old, REPLACED)
+        else:
+            old = None
         link.connections.add(connection)
         session.begin(connection)
+        await self._hold(link, session, connection, wire, websocket, old)
+
+    async def _hold(
+        self,
+        link: Link,
+        session: Session,
+        connection: Connection,
+        wire: AcceptedWire,
+        websocket: WebSocket,
+        replaced: Connection | None,
+    ) -> None:
         failure = Failure("error", "cancelled")
         try:
+            if replaced is not None:
+                await _dismiss(replaced)
+            await websocket.accept(connection.subprotocol)
+            if connection in session.replaced:  # by one that came before this one was accepted
+                await _dismiss(connection)
             failure = await first_of(
                 self._read(websocket, session, connection),
                 serve(link, session, connection, f"serving {self.target}"),
@@ -177,7 +189,7 @@ class AcceptRunner(_Inbound):
                 if message["type"] == "websocket.disconnect":
                     code, reason = message.get("code", 1005), message.get("reason") or ""
                     text = printable(f"the peer closed with {code} {reason}".rstrip())
-                    return await last_words(session, Failure("closed", text, code=code))
+                    return await last_words(session, connection, Failure("closed", text, code=code))
                 raw: Data | None = message.get("text")
                 if raw is None:
                     raw = message["bytes"]
@@ -209,13 +221,17 @@ class AcceptRunner(_Inbound):
             link.home.spawn(_forget(link, session), f"links: {link.name} end of {session.key}")
             return
         link.sessions[session.key] = link.sessions.pop(session.key)  # to the end: the latest to leave
-        away = [each for each in link.sessions.values() if each.connection is None and not each.inbox.unfinished]
+        away = [each for each in link.sessions.values() if each.connection is None and not each.waiting]
         for each in away[: max(0, len(away) - self._remember)]:
             link.home.spawn(_forget(link, each), f"links: {link.name} end of {each.key}")
 
 
+async def _dismiss(connection: Connection) -> None:
+    await connection.close(REPLACED, "replaced by a newer connection")
+
+
 async def _forget(link: Link, session: Session) -> None:
-    await session.inbox.join()
+    await session.join()
     if session.connection is None and link.sessions.get(session.key) is session and not link.is_stopping:
         del link.sessions[session.key]
         link.tell_dropped(session.outbox.clear(link.clock.now().monotonic, "forgotten"))

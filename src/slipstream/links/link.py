@@ -176,7 +176,7 @@ class Link:
     @property
     def waiting(self) -> int:
         """Events that wait for the handler or are being handled."""
-        return sum(session.inbox.unfinished for session in self.sessions.values())
+        return sum(session.waiting for session in self.sessions.values())
 
     async def send(self, data: Any, *, key: Hashable = None) -> bool:
         """Send a message now, or keep it in the outbox until the link is up.

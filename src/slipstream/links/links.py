@@ -360,7 +360,7 @@ class Links:
             main = self._mains.get(link.name)
             if main is not None and (link.state is not LinkState.UP or link.kind == "polling"):
                 main.cancel()
-        joins = [asyncio.ensure_future(session.inbox.join()) for link in links for session in link.sessions.values()]
+        joins = [asyncio.ensure_future(session.join()) for link in links for session in link.sessions.values()]
         if joins:
             _, late = await asyncio.wait(joins, timeout=self._drain)
             for join in late:

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 from weakref import WeakSet
 
@@ -52,6 +52,14 @@ class Item:
             self.outcome.set_result(result)
 
 
+@dataclass(slots=True, eq=False)
+class Conversation:
+    """What a handler that holds a whole connection has still to read, and whether it is through."""
+
+    inbox: Inbox[Item]
+    is_over: asyncio.Event = field(default_factory=asyncio.Event)
+
+
 class Owner(LinkFacts, Protocol):
     """What a session asks of its link."""
 
@@ -78,13 +86,13 @@ class Session:
         self.window = DedupeWindow(options.dedupe)
         self.outbox = Outbox(options.outbox, options.outbox_bytes, options.outbox_ttl, options.outbox_policy)
         self.pending = PendingCalls()
-        self.connection: Connection | None = None
         self.last_id: Any = None
         self.handled_id: Any = None
         self.is_draining = False
-        self.is_ready = False
         self.replaced: WeakSet[Connection] = WeakSet()
-        self.quiet = asyncio.Event()
+        self._open: list[Connection] = []
+        self._ready: list[Connection] = []
+        self._conversations: dict[Connection, Conversation] = {}
         self._sending = asyncio.Lock()
         self._workers: list[asyncio.Task[Any]] = []
 
@@ -114,7 +122,8 @@ class Session:
         """End the workers, their handlers cancelled; tell how many events are lost by it."""
         lost = self.link.counters.lost
         self.is_draining = True
-        self.inbox.clear()
+        for inbox in self.inboxes:
+            inbox.clear()
         workers, self._workers = self._workers, []
         for worker in workers:
             worker.cancel()
@@ -201,11 +210,13 @@ class Session:
         if item.event_id is not None:
             self.window.add(item.event_id)
         try:
-            await self.inbox.put(item)
-        except BaseException:
+            await self.inbox_of(item.connection).put(item)
+        except BaseException as error:
             self.link.counters.refused += 1
             if item.event_id is not None:
                 self.window.discard(item.event_id)
+            if isinstance(error, QueueClosed):
+                return False
             raise
         if item.event_id is not None:
             self.last_id = item.event_id
@@ -269,7 +280,10 @@ class Session:
 
     async def next_message(self, connection: Connection) -> Data:
         """Wait for the next message of a conversation; see `Peer`."""
-        inbox = self.inbox
+        conversation = self._conversations.get(connection)
+        if conversation is None:
+            raise QueueClosed
+        inbox = conversation.inbox
         item = await inbox.get()
         inbox.done()
         self.link.counters.handled += 1
@@ -283,19 +297,46 @@ class Session:
         """Whether the handler reads the messages itself."""
         return self.link.handler is not None and self.link.handler.is_conversation
 
+    @property
+    def connection(self) -> Connection | None:
+        """The latest of the peer's connections that have not ended; None while it is away."""
+        return self._open[-1] if self._open else None
+
+    def conversation(self, connection: Connection) -> Conversation | None:
+        """What the handler has to read that holds a connection; None where events are handled one by one."""
+        return self._conversations.get(connection)
+
+    def inbox_of(self, connection: Connection) -> Inbox[Item]:
+        """Where the messages of a connection wait."""
+        conversation = self._conversations.get(connection)
+        return self.inbox if conversation is None else conversation.inbox
+
+    @property
+    def inboxes(self) -> list[Inbox[Item]]:
+        """Wherever messages of the peer wait."""
+        return [self.inbox, *(each.inbox for each in self._conversations.values())]
+
+    @property
+    def waiting(self) -> int:
+        """Events that wait for the handler or are being handled."""
+        return sum(inbox.unfinished for inbox in self.inboxes)
+
+    async def join(self) -> None:
+        """Wait until every event has been handled or dropped."""
+        for inbox in self.inboxes:
+            await inbox.join()
+
     def begin(self, connection: Connection) -> None:
         """A connection has been made; its messages may come, and hooks may use it."""
         if self.is_conversation:
-            self.inbox.clear()
-            self.inbox = self._new_inbox()
-            self.quiet = asyncio.Event()
-        self.connection, self.is_ready = connection, False
+            self._conversations[connection] = Conversation(self._new_inbox())
+        self._open.append(connection)
 
     async def ready(self, connection: Connection) -> None:
         """The connection may take whatever the program sends; first what the outbox keeps."""
         async with self._sending:
-            self.is_ready = True
-            while self.connection is connection and connection.is_open:
+            self._ready.append(connection)
+            while connection in self._ready and connection.is_open:
                 message, expired = self.outbox.take(self.link.clock.now().monotonic)
                 self.link.tell_dropped(expired)
                 if message is None:
@@ -305,15 +346,32 @@ class Session:
                 except LinkDown:
                     self.link.counters.unsure += 1
 
+    def replace(self, connection: Connection, code: int) -> None:
+        """The peer has connected anew: what this connection still brings is refused, its conversation ends."""
+        self.replaced.add(connection)
+        self._leave(connection, "replaced by a newer connection", code)
+
     def end(self, connection: Connection, reason: str, code: int | None) -> None:
-        """The connection has ended: calls fail at once."""
-        if self.connection is connection:
-            self.connection, self.is_ready = None, False
-        failed = self.pending.fail(LinkDown(self.link.name, reason, code))
-        self.link.counters.calls_failed += failed
-        self.inbox.allow_overflow(False)
-        if self.is_conversation:
-            self.inbox.close()
+        """A connection has ended: its calls fail at once, and nobody will read what is left of its conversation."""
+        self._leave(connection, reason, code)
+        conversation = self._conversations.pop(connection, None)
+        if conversation is not None:
+            conversation.inbox.clear()
+
+    def _leave(self, connection: Connection, reason: str, code: int | None) -> None:
+        for connections in (self._open, self._ready):
+            if connection in connections:
+                connections.remove(connection)
+        self.fail_calls(connection, reason, code)
+        conversation = self._conversations.get(connection)
+        if conversation is not None:
+            conversation.inbox.close()
+
+    def fail_calls(self, connection: Connection, reason: str, code: int | None) -> None:
+        """Fail the calls that wait for a reply over a connection, at once."""
+        self.link.counters.calls_failed += self.pending.fail(LinkDown(self.link.name, reason, code), connection)
+        if not len(self.pending):
+            self.inbox.allow_overflow(False)
 
     # Messages to the peer
 
@@ -333,8 +391,8 @@ class Session:
         """
         message = encoded(data)
         async with self._sending:
-            connection = self.connection
-            if connection is not None and connection.is_open and self.is_ready and not len(self.outbox):
+            connection = next((each for each in reversed(self._ready) if each.is_open), None)
+            if connection is not None and not len(self.outbox):
                 try:
                     await connection.send(message)
                 except LinkDown:
@@ -358,9 +416,9 @@ class Session:
         if call_id is None:
             call_id = self.pending.new_id()
         counters = self.link.counters
-        reply = self.pending.open(call_id)
+        reply, inbox = self.pending.open(call_id, connection), self.inbox_of(connection)
         counters.calls += 1
-        self.inbox.allow_overflow(True)
+        inbox.allow_overflow(True)
         try:
             async with asyncio.timeout(within):
                 await connection.send({**message, field: call_id})
@@ -371,7 +429,7 @@ class Session:
         finally:
             self.pending.give_up(call_id)
             if not len(self.pending):
-                self.inbox.allow_overflow(False)
+                inbox.allow_overflow(False)
 
     def _is_reply(self, raw: Data) -> bool:
         field = self.link.options.reply_id

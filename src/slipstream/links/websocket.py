@@ -263,7 +263,7 @@ async def heartbeat(wire: SocketWire, session: Session, link: Link, interval: fl
             done, _ = await asyncio.wait({answer}, timeout=patience)
             if done:
                 break
-            if not session.inbox.is_blocked:
+            if not any(inbox.is_blocked for inbox in session.inboxes):
                 failure = Failure("silent", f"no answer to a ping within {patience:g} seconds")
                 wire.cut(failure)
                 answer.cancel()
@@ -330,7 +330,7 @@ class WebSocketRunner:
                 self._read(wire, session, connection, setup.timeouts.silence),
                 heartbeat(wire, session, link, setup.ping_interval, setup.ping_timeout),
                 serve(link, session, connection, f"connected to {self.target}"),
-                self._watch(wire, session, link),
+                self._watch(wire, session, connection),
             )
         finally:
             link.connections.discard(connection)
@@ -351,7 +351,9 @@ class WebSocketRunner:
                         raw = await socket.recv()
                 await session.deliver(connection, raw)
         except ConnectionClosed as closed:
-            return await last_words(session, Failure("closed", closed_text(closed), code=closed_code(closed)))
+            return await last_words(
+                session, connection, Failure("closed", closed_text(closed), code=closed_code(closed))
+            )
         except QueueFull:
             await wire.close(1013, "try again later")
             return Failure("closed", "our queue is full", code=1013)
@@ -360,11 +362,10 @@ class WebSocketRunner:
             wire.cut(failure)
             return failure
 
-    async def _watch(self, wire: SocketWire, session: Session, link: Link) -> Failure:
+    async def _watch(self, wire: SocketWire, session: Session, connection: Connection) -> Failure:
         """Fail calls the moment that the connection ends, though messages before its end may still be unread."""
         await wire.socket.wait_closed()
-        failed = session.pending.fail(LinkDown(link.name, "the connection has ended", wire.socket.close_code))
-        link.counters.calls_failed += failed
+        session.fail_calls(connection, "the connection has ended", wire.socket.close_code)
         return await asyncio.Event().wait()  # type: ignore[return-value]  # it never comes back: the reader ends the rest
 
 
