@@ -457,6 +457,10 @@ def test_a_webhook_answers_what_its_handler_says() -> None:
     async def handle(connection: Connection, event: Event) -> Any:
         if event.text == "return":
             return {"id": event.id}
+        if event.text == "text":
+            return "text"
+        if event.text == "no number":
+            return {"price": float("nan")}
         if event.text == "send":
             await connection.send({"sent": event.id})
         if event.text == "forbid":
@@ -474,6 +478,8 @@ def test_a_webhook_answers_what_its_handler_says() -> None:
         assert post(1, "return") == (200, {"id": 1})
         assert post(2, "send") == (200, {"sent": 2})
         assert post(3, "") == (204, None)
+        assert post(7, "text") == (200, "text")
+        assert post(8, "no number") == (200, {"price": None})
         assert post(4, "forbid") == (403, {"detail": "no"})
         assert post(5, "raise") == (500, {"detail": "Internal Server Error"})
         assert post(1, "return") == (204, None), "a repeat is not handled again"
@@ -484,8 +490,53 @@ def test_a_webhook_answers_what_its_handler_says() -> None:
         assert client.post("/hook", content=b"\xff").status_code == 422
         assert client.get("/hook").status_code == 405
 
-    assert link.counters.handled == 3
+    assert link.counters.handled == 5
     assert link.counters.failed == 2
+
+
+async def test_a_sender_that_is_told_of_a_failure_can_send_the_event_again() -> None:
+    """A 500 or 503 asks for that: the repeat is an event that nobody has handled, and no duplicate."""
+    app = FastAPI()
+    link = Links(app).webhook("/hook", event_id="id", queue=1, policy="drop_oldest")
+    handled, began, go = list[int](), asyncio.Event(), asyncio.Event()
+
+    @link
+    async def handle(event: Event) -> None:
+        if event.id == 1 and not began.is_set():
+            began.set()
+            await go.wait()
+            raise RuntimeError("the first time")
+        handled.append(event.id)
+
+    async with Served(app) as served, FakePlatform() as platform:
+        url = f"http://127.0.0.1:{served.port}/hook"
+        failing = asyncio.ensure_future(platform.post(url, {"id": 1}))
+        await began.wait()
+        dropped = asyncio.ensure_future(platform.post(url, {"id": 2}))
+        await until(lambda: link.waiting == 2)
+        kept = asyncio.ensure_future(platform.post(url, {"id": 3}))
+        first = [(await dropped).status]
+        go.set()
+        first += [(await each).status for each in (failing, kept)]
+        again = [(await platform.post(url, {"id": number})).status for number in (1, 2, 3)]
+
+    assert (first, again) == ([503, 500, 204], [204, 204, 204])
+    assert handled == [3, 1, 2]
+    assert link.counters.duplicates == 1
+
+
+def test_an_event_without_a_readable_id_is_refused() -> None:
+    """A 204 would tell its sender that it has been handled."""
+    app = FastAPI()
+    Links(app).webhook("/hook", event_id="id")(handle_anything)
+
+    with TestClient(app) as client:
+        answer = client.post("/hook", json={"id": ["no", "id"]})
+
+    assert answer.status_code == 422
+
+
+async def handle_anything(event: dict[str, Any]) -> None: ...
 
 
 async def test_what_is_wrong_with_a_webhook_is_its_answer() -> None:

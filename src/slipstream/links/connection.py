@@ -206,4 +206,9 @@ def encoded(data: Any) -> Data:
         return data
     if isinstance(data, bytearray | memoryview):
         return bytes(data)
-    return to_json(data).decode()
+    return as_json(data)
+
+
+def as_json(value: Any) -> str:
+    """Write a value as JSON; numbers that JSON does not have, NaN and the infinities, as null."""
+    return to_json(value, inf_nan_mode="null").decode()

@@ -11,7 +11,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from slipstream.applications import FastAPI
 from slipstream.exceptions import HTTPException, RequestValidationError
-from slipstream.links.connection import Connection, Data, encoded
+from slipstream.links.connection import Connection, Data, as_json
 from slipstream.links.errors import CannotSend, LinkDown
 from slipstream.links.link import Link
 from slipstream.links.queue import QueueFull
@@ -324,7 +324,7 @@ class WebhookRunner(_Inbound):
             result = await asyncio.shield(outcome)
         except Skipped:
             return _busy()
-        except HTTPException:
+        except (HTTPException, RequestValidationError):
             raise
         except Exception:  # logged where it was raised
             return JSONResponse({"detail": "Internal Server Error"}, status_code=500)
@@ -332,11 +332,7 @@ class WebhookRunner(_Inbound):
             wire.is_open = False
         if wire.answer is not None:
             return Response(wire.answer, media_type="application/json" if isinstance(wire.answer, str) else None)
-        return Response(status_code=204) if result is None else _as_json(result)
-
-
-def _as_json(value: Any) -> Response:
-    return Response(encoded(value), media_type="application/json")
+        return Response(status_code=204) if result is None else Response(as_json(result), media_type="application/json")
 
 
 def _busy() -> Response:

@@ -100,12 +100,18 @@ class Session:
         return Inbox(self.link.options.queue, self.link.options.policy, self._on_drop)
 
     def _on_drop(self, item: Item) -> None:
+        self._forget(item)
         if self.is_draining:
             self.link.counters.lost += 1
             item.settle(error=Skipped("lost"))
         else:
             self.link.counters.dropped += 1
             item.settle(error=Skipped("dropped"))
+
+    def _forget(self, item: Item) -> None:
+        """Let an event in again that was not handled, if its peer sends it again."""
+        if item.event_id is not None:
+            self.window.discard(item.event_id)
 
     # Life
 
@@ -165,7 +171,7 @@ class Session:
             if is_strict:
                 raise
             return False
-        return await self._accept(connection, event, outcome)
+        return await self._accept(connection, event, outcome, is_strict=is_strict)
 
     async def deliver_value(self, connection: Connection, value: Any, outcome: "asyncio.Future[Any]") -> bool:
         """Take one event from an answer that has been parsed; see `deliver`."""
@@ -190,12 +196,17 @@ class Session:
             return True
         return False
 
-    async def _accept(self, connection: Connection, event: Any, outcome: "asyncio.Future[Any] | None") -> bool:
+    async def _accept(
+        self, connection: Connection, event: Any, outcome: "asyncio.Future[Any] | None", *, is_strict: bool = False
+    ) -> bool:
         try:
             event_id = id_of(event, self.link.options.event_id)
             hash(event_id)
         except Exception as error:  # of a function that the user wrote
-            self._skip(ValueError(f"its id cannot be read: {type(error).__name__}"))
+            unreadable = ValueError(f"its id cannot be read: {type(error).__name__}")
+            self._skip(unreadable)
+            if is_strict:
+                raise unreadable from error
             return False
         if event_id is not None and event_id in self.window:
             self.link.counters.duplicates += 1
@@ -213,8 +224,7 @@ class Session:
             await self.inbox_of(item.connection).put(item)
         except BaseException as error:
             self.link.counters.refused += 1
-            if item.event_id is not None:
-                self.window.discard(item.event_id)
+            self._forget(item)
             if isinstance(error, QueueClosed):
                 return False
             raise
@@ -260,6 +270,7 @@ class Session:
         except asyncio.CancelledError as error:
             if _is_cancelled():
                 counters.lost += 1
+                self._forget(item)
                 item.settle(error=Skipped("lost"))
                 raise
             # Something that the handler awaited was cancelled, not the handler.
@@ -274,6 +285,8 @@ class Session:
 
     def _failed(self, item: Item, error: BaseException) -> None:
         self.link.counters.failed += 1
+        if self.link.kind == "webhook":  # its sender is told of it, and asked in that way to send it again
+            self._forget(item)
         name = self.link.handler.name if self.link.handler else "a handler"
         logger.error("link %s: %s failed on an event", self.link.name, name, exc_info=error)
         item.settle(error=error if isinstance(error, Exception) else RuntimeError("the handler was cancelled"))
