@@ -13,7 +13,18 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from benchmarks.links_peers import Served, reset
 from slipstream import Depends, FastAPI, HTTPException, WebSocketException
 from slipstream.bots.testing import FakePlatform, Peer as FakePeer
-from slipstream.links import Connection, Dropped, Link, LinkDown, Links, LinkState, NotRunning, inbound
+from slipstream.links import (
+    CannotSend,
+    Connection,
+    Dropped,
+    Link,
+    LinkDown,
+    Links,
+    LinkState,
+    NotRunning,
+    WrongSetup,
+    inbound,
+)
 from slipstream.links.setup import MiB
 from slipstream.requests import Request
 from slipstream.testclient import TestClient
@@ -234,6 +245,33 @@ async def test_what_a_peer_missed_waits_for_it() -> None:
 
     assert seen == [1, 2]
     assert link.counters.duplicates == 1
+
+
+async def test_nothing_is_kept_for_whom_nobody_would_know_again() -> None:
+    """A message that waits for a peer that cannot come is a message lost in silence."""
+    app = FastAPI()
+    links = Links(app)
+    nameless, known, hook = links.accept("/ws"), links.accept("/ws/{id}", key="id"), links.webhook("/hook")
+
+    async with Served(app) as served:
+        async with dial(served, "/ws") as socket:
+            await until(lambda: nameless.connections)
+            key = next(iter(nameless)).key
+            assert await nameless.send("hello", key=key)
+            assert await socket.recv() == "hello"
+        await until(lambda: not nameless.sessions)
+        with pytest.raises(LinkDown, match="is not connected"):
+            await nameless.send("too late", key=key)
+        for link in (nameless, known):
+            with pytest.raises(WrongSetup, match="broadcast"):
+                await link.send("to whom?")
+        with pytest.raises(LinkDown, match="peer 'a' is not connected"):
+            await known.call({}, key="a")
+        with pytest.raises(CannotSend):
+            await hook.send("to whom?")
+        assert await known.send("kept", key="a") is False
+
+    assert not nameless.sessions
 
 
 async def test_peers_that_are_away_are_forgotten_one_day() -> None:

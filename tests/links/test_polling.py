@@ -405,6 +405,10 @@ async def test_nothing_can_be_sent_to_a_peer_that_is_polled(server: Start, links
 
     async with links.running():
         await until(lambda: errors)
+        with pytest.raises(CannotSend, match="link 'polling-1' is of kind 'polling'"):
+            await link.send("nothing would ever come for it")
+        with pytest.raises(CannotSend):
+            await link.call({})
 
     assert isinstance(errors[0], CannotSend)
 

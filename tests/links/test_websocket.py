@@ -18,7 +18,6 @@ from slipstream.links import (
     TLS,
     Backoff,
     CallTimeout,
-    CannotSend,
     Connection,
     Dropped,
     Fatal,
@@ -821,13 +820,6 @@ async def test_what_cannot_be_drained_in_time_is_counted(peer: Start, caplog: py
 
     assert (link.counters.handled, link.counters.lost) == (1, 4)
     assert "4 events received and not handled" in caplog.text
-
-
-async def test_a_polled_peer_cannot_be_sent_to(links: Links, unused_port: int) -> None:
-    """The error says so, and not that the link is down."""
-    link = links.poll(f"http://127.0.0.1:{unused_port}/", backoff=QUICK)
-
-    assert str(CannotSend(link.name, link.kind)).startswith("link 'polling-1' is of kind 'polling'")
 
 
 @pytest.fixture

@@ -79,6 +79,8 @@ class AcceptedWire:
 class _Inbound:
     """A link that waits for others: it is up while the application is."""
 
+    knows_peers = False
+
     def __init__(self, path: str) -> None:
         self.target = path
 
@@ -107,6 +109,7 @@ class AcceptRunner(_Inbound):
     ) -> None:
         super().__init__(path)
         self._key, self._duplicates, self._subprotocols = key, duplicates, subprotocols
+        self.knows_peers = key is not None
         self._max_message, self._silence, self._remember = max_message, silence, remember
 
     def mount(self, app: FastAPI, link: Link, dependencies: Sequence[Depends]) -> None:

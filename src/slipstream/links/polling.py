@@ -240,6 +240,7 @@ class PollingRunner:
     """
 
     kind: LinkKind = "polling"
+    knows_peers = True
 
     def __init__(
         self,

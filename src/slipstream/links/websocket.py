@@ -284,6 +284,7 @@ class WebSocketRunner:
     """
 
     kind: LinkKind = "websocket"
+    knows_peers = True
 
     def __init__(self, source: WebSocketSource, random: Random, turnstile: Turnstile, links: Callable[[], int]) -> None:
         self._source, self._random, self._turnstile, self._links = source, random, turnstile, links
