@@ -328,6 +328,24 @@ async def test_a_function_that_fails_is_asked_again(script: Script) -> None:
     assert status.reason == "the setup could not be made: RuntimeError"
 
 
+async def test_what_is_no_setup_is_refused_where_it_is_written_or_told_in_the_status(script: Script) -> None:
+    """A coroutine function that forgets its `return` is such a thing."""
+    driver = make_driver(script)
+    for wrong in (None, "ws://h/", polling("http://h/")):
+        with pytest.raises(WrongSetup, match="a WebSocketSetup, or a function"):
+            driver.setup_websocket(wrong)
+    with pytest.raises(WrongSetup, match="a HTTPPollingSetup, or a function"):
+        driver.setup_http_polling(dialling("ws://h/"))
+
+    async def forgetful() -> None: ...
+
+    link = driver.setup_websocket(forgetful, backoff=Backoff(first=0.01))
+    async with served(driver):
+        status = await link.wait_for(LinkState.BACKING_OFF)
+
+    assert "setup='NoneType' is not possible: expected a WebSocketSetup" in status.reason
+
+
 async def test_a_link_waits_while_its_id_is_in_use(script: Script) -> None:
     """The older connection stays, whoever dialled it; the link takes the id when it is free."""
     driver = make_driver(script)
@@ -340,7 +358,7 @@ async def test_a_link_waits_while_its_id_is_in_use(script: Script) -> None:
         with pytest.raises(Refused) as refused:
             await caller.dial(server.ws + "/scripted/ws", KNOWN)
 
-    assert status.reason == "the setup could not be made: BotExists"
+    assert status.reason == "the setup could not be made: bot '1' is connected already"
     assert refused.value.status == 403
 
 
@@ -542,7 +560,7 @@ async def test_a_function_that_names_an_unknown_adapter_is_seen_in_the_links_sta
         async with served(driver):
             status = await link.wait_for(LinkState.BACKING_OFF)
 
-    assert status.reason == "the setup could not be made: UnknownAdapter"
+    assert status.reason == "the setup could not be made: there is no adapter 'scripted'"
     assert link.name == "websocket-1"
 
 

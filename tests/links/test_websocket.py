@@ -26,10 +26,13 @@ from slipstream.links import (
     Links,
     LinkState,
     OutboxFull,
+    PollingSetup,
     Status,
     Timeouts,
     WebSocketSetup,
+    WrongSetup,
 )
+from slipstream.links.polling import Poller, PollFailed
 from slipstream.links.websocket import DialFailed, dial
 
 from .support import QUICK, Event, Peer, until
@@ -262,6 +265,54 @@ async def test_the_setup_is_asked_for_at_each_attempt(peer: Start, links: Links)
         await until(lambda: len(paths) >= 2)
 
     assert paths[:2] == ["/feed?token=1", "/feed?token=3"]
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        (None, "the function gave NoneType, expected {expected}"),
+        ("ws://h/", "the function gave str, expected {expected}"),
+        (RuntimeError("s3cr3t"), "RuntimeError"),
+        (WrongSetup("url", "h", "ws://host"), "url='h' is not possible: expected ws://host"),
+    ],
+    ids=["nothing", "an address", "an error", "an error of ours"],
+)
+@pytest.mark.parametrize("kind", ["websocket", "polling"])
+async def test_a_function_that_gives_no_setup_is_asked_again_and_the_reason_told(
+    kind: str, given: Any, reason: str, links: Links, caplog: pytest.LogCaptureFixture
+) -> None:
+    """In the status in a line; what the function raised is in the log, where it came from with it."""
+
+    def setup() -> Any:
+        if isinstance(given, Exception):
+            raise given
+        return given
+
+    declare, expected = (links.websocket, "WebSocketSetup") if kind == "websocket" else (links.poll, "PollingSetup")
+    link = declare(setup, backoff=QUICK)
+
+    async with links.running():
+        status = await link.wait_for(LinkState.BACKING_OFF)
+        await until(lambda: link.status.failures > 1)
+
+    assert status.reason == f"the setup could not be made: {reason.format(expected=expected)}"
+    assert ("in setup" in caplog.text) == isinstance(given, RuntimeError)
+    assert "nobody foresaw" not in caplog.text
+
+
+async def test_a_certificate_that_has_gone_is_named(
+    tmp_path: Path, certificate: Path, unused_port: int, links: Links
+) -> None:
+    """It may come back, so the link goes on; the reason says which file it misses."""
+    mine = tmp_path / "mine.pem"
+    mine.write_bytes(certificate.read_bytes())
+    setup = WebSocketSetup(f"wss://127.0.0.1:{unused_port}/", tls=TLS(ca_file=str(mine)))
+    mine.unlink()
+
+    with pytest.raises(DialFailed, match=r"mine\.pem"):
+        await dial(setup)
+    with pytest.raises(PollFailed, match=r"mine\.pem"):
+        await Poller().fetch(PollingSetup(f"https://127.0.0.1:{unused_port}/", tls=setup.tls))
 
 
 async def test_the_handshake_says_what_the_setup_says(peer: Start) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import random as lots
+import re
 from collections.abc import AsyncGenerator, Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar, Unpack, cast
@@ -16,7 +17,19 @@ from slipstream.links.inbound import AcceptRunner, Duplicates, WebhookRunner
 from slipstream.links.libraries import check, load
 from slipstream.links.link import Changed, Link, Runner
 from slipstream.links.rules import Random, Turnstile
-from slipstream.links.setup import LinkOptions, MiB, Options, PollingSetup, WebSocketSetup
+from slipstream.links.setup import (
+    COUNT,
+    SECONDS_OR_NONE,
+    SIZE,
+    LinkOptions,
+    MiB,
+    Options,
+    PollingSetup,
+    WebSocketSetup,
+    check_value,
+    check_words,
+    one_of,
+)
 from slipstream.links.state import LinkState, Status
 from slipstream.links.supervise import Supervisor
 from slipstream.params import Depends
@@ -24,6 +37,8 @@ from slipstream.params import Depends
 logger = logging.getLogger("slipstream.links")
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+_PARAMETER = re.compile(r"{(\w+)(?::\w+)?}")
 
 
 class Links:
@@ -44,8 +59,7 @@ class Links:
         clock: Clock | None = None,
         random: Random = lots.random,
     ) -> None:
-        if drain < 0:
-            raise WrongSetup("drain", drain, "0 or more seconds")
+        check_value("drain", drain, (lambda value: isinstance(value, int | float) and value >= 0, "0 or more seconds"))
         self.clock: Clock = clock or SystemClock()
         self.lifespan_state: Mapping[str, Any] = {}
         self._app: FastAPI | None = None
@@ -129,8 +143,7 @@ class Links:
         """
         module = load("slipstream.links.websocket", "websockets", "a WebSocket link")
         source = WebSocketSetup(setup) if isinstance(setup, str) else setup
-        if isinstance(source, WebSocketSetup):
-            check(source)
+        _check_source(source, WebSocketSetup)
         runner = module.WebSocketRunner(source, self._random, self._turnstile, self._dialling)
         return self._add(name, runner, options)
 
@@ -175,10 +188,8 @@ class Links:
             setup = PollingSetup(setup) if interval is None else PollingSetup(setup, interval=interval)
         elif interval is not None:
             raise WrongSetup("interval", interval, "the interval in the setup itself, where that is no address")
-        if isinstance(setup, PollingSetup):
-            check(setup)
-        if overlap < 0:
-            raise WrongSetup("overlap", overlap, "0 or more")
+        _check_source(setup, PollingSetup)
+        check_value("overlap", overlap, COUNT)
         reading = module.Reading(events, cursor, cursor_param, on_cursor, overlap)
         runner = module.PollingRunner(setup, reading, self._random, self._turnstile, self._dialling)
         link = self._add(name, runner, options)
@@ -217,7 +228,17 @@ class Links:
                 server's (uvicorn sends them every 20 s).
             remember: How many peers that are away to remember. Default: 1024, then the longest away is forgotten.
             options: See `LinkOptions`.
+
+        Raises:
+            WrongSetup: The name is taken, or an option is wrong.
         """
+        check_value("duplicates", duplicates, one_of("refuse", "replace", "allow"))
+        check_value("max_message", max_message, SIZE)
+        check_value("silence", silence, SECONDS_OR_NONE)
+        check_value("remember", remember, COUNT)
+        check_words("subprotocols", subprotocols)
+        if isinstance(key, str) and key not in _PARAMETER.findall(path):
+            raise WrongSetup("key", key, f"a parameter of the path {path!r}, or a function of the WebSocket")
         runner = AcceptRunner(path, key, duplicates, tuple(subprotocols), max_message, silence, remember)
         link = self._add(name, runner, options)
         self._mount(lambda app: runner.mount(app, link, dependencies))
@@ -244,7 +265,11 @@ class Links:
             max_message: Most bytes of a body; 413 at more. Default: 1 MiB.
             options: See `LinkOptions`. A full queue is answered by 503 with `Retry-After`, unless the policy is
                 "wait".
+
+        Raises:
+            WrongSetup: The name is taken, or an option is wrong.
         """
+        check_value("max_message", max_message, SIZE)
         runner = WebhookRunner(path, wait, max_message)
         link = self._add(name, runner, options)
         self._mount(lambda app: runner.mount(app, link, dependencies))
@@ -389,3 +414,11 @@ class Links:
                 lost,
                 link.counters.refused,
             )
+
+
+def _check_source(source: object, kind: type[WebSocketSetup] | type[PollingSetup]) -> None:
+    if isinstance(source, kind):
+        check(source)
+    elif not callable(source):
+        expected = f"an address, a {kind.__name__}, or a function that makes one"
+        raise WrongSetup("setup", type(source).__name__, expected)

@@ -15,12 +15,12 @@ from starlette.datastructures import Headers
 
 from slipstream.links.answers import Answer as Answer, Reading as Reading
 from slipstream.links.connection import Connection, Data
-from slipstream.links.errors import CannotSend
+from slipstream.links.errors import CannotSend, WrongSetup
 from slipstream.links.handlers import parsed
 from slipstream.links.libraries import check, missing
 from slipstream.links.link import Link, logger
 from slipstream.links.queue import QueueFull
-from slipstream.links.redact import shown_url, unlogged, without_secrets
+from slipstream.links.redact import printable, shown_url, unlogged, without_secrets
 from slipstream.links.rules import (
     REDIRECTS,
     Failure,
@@ -182,6 +182,8 @@ def _failure_of(error: Exception, setup: PollingSetup) -> Failure:
         return Failure("timeout", f"no answer in time ({type(error).__name__})")
     if isinstance(error, ImportError):
         return missing(error, "socksio")
+    if isinstance(error, WrongSetup):
+        return Failure("setup", printable(str(error)))
     text = without_secrets(str(error) or type(error).__name__, setup.secrets())
     cause = error.__cause__
     if isinstance(error, ssl.SSLError) or isinstance(cause, ssl.SSLError) or "CERTIFICATE" in text:
@@ -276,10 +278,9 @@ class PollingRunner:
             if not first:
                 link.counters.attempts += 1
             first = False
-            try:
-                setup = await asked(self._source)
-            except Exception as error:
-                return Failure("setup", f"the setup could not be made: {type(error).__name__}")
+            setup = await asked(self._source, PollingSetup, link)
+            if isinstance(setup, Failure):
+                return setup
             self.target = shown_url(setup.url)
             schedule.adopt(setup.backoff)
             params = {}

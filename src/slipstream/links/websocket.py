@@ -29,7 +29,7 @@ from websockets.protocol import State
 from websockets.typing import Subprotocol
 
 from slipstream.links.connection import Connection, Data
-from slipstream.links.errors import LinkDown
+from slipstream.links.errors import LinkDown, WrongSetup
 from slipstream.links.libraries import check, missing
 from slipstream.links.link import Link
 from slipstream.links.queue import QueueFull
@@ -172,6 +172,8 @@ def _failure_of(error: Exception, setup: WebSocketSetup) -> Failure:
         return Failure("refused", f"the proxy answered {error.response.status_code}")
     if isinstance(error, ImportError):
         return missing(error, "python-socks")
+    if isinstance(error, WrongSetup):
+        return Failure("setup", printable(str(error)))
     if isinstance(error, TimeoutError):
         return Failure("timeout", f"no connection within {setup.timeouts.connect} seconds")
     if isinstance(error, InvalidURI | InvalidProxy):
@@ -302,11 +304,9 @@ class WebSocketRunner:
         await asyncio.gather(*(each.close(1001, "shutting down") for each in link), return_exceptions=True)
 
     async def _attempt(self, link: Link, schedule: Schedule) -> Failure:
-        try:
-            setup = await asked(self._source)
-        except Exception as error:
-            link_failed = f"the setup could not be made: {type(error).__name__}"
-            return Failure("setup", link_failed)
+        setup = await asked(self._source, WebSocketSetup, link)
+        if isinstance(setup, Failure):
+            return setup
         self.target = shown_url(setup.url)
         schedule.adopt(setup.backoff)
         try:
