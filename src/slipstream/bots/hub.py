@@ -13,6 +13,7 @@ from slipstream.bots.adapters.bot import Bot, Traffic
 from slipstream.bots.delivery import Channel
 from slipstream.bots.exception import BotExists
 from slipstream.links.queue import QueuePolicy
+from slipstream.links.redact import printable
 
 logger = logging.getLogger("slipstream.bots")
 
@@ -125,7 +126,7 @@ class Hub:
         if found is None:
             options = self.options
             found = Channel(
-                f"{adapter}/{self_id}",
+                printable(f"{adapter}/{self_id}"),  # an id is what a peer says it is
                 self.spawn,
                 options.queue,
                 options.queue_policy,
@@ -196,7 +197,7 @@ class Hub:
         await asyncio.gather(*(self._run_one(what, hook, bot) for hook in tuple(hooks)))
 
     async def _run_one(self, what: str, hook: BotHook, bot: Bot) -> None:
-        name = getattr(hook, "__qualname__", repr(hook))
+        name, self_id = getattr(hook, "__qualname__", repr(hook)), printable(bot.self_id)
         try:
             async with asyncio.timeout(self.options.hook_timeout) as limit:
                 result = hook(bot)
@@ -205,9 +206,9 @@ class Hub:
         except Exception:
             if limit.expired():
                 allowed = self.options.hook_timeout
-                logger.error("bot %s: %s hook %s took more than %s seconds", bot.self_id, what, name, allowed)
+                logger.error("bot %s: %s hook %s took more than %s seconds", self_id, what, name, allowed)
             else:
-                logger.exception("bot %s: %s hook %s failed", bot.self_id, what, name)
+                logger.exception("bot %s: %s hook %s failed", self_id, what, name)
 
     # Life
 

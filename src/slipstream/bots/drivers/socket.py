@@ -166,7 +166,11 @@ class WebSocket(connections.WebSocket):
         if self._is_read:
             waiter: asyncio.Future[str | bytes] = asyncio.get_running_loop().create_future()
             self._waiting.append(waiter)
-            return await waiter
+            try:
+                return await waiter
+            finally:
+                if waiter in self._waiting:  # whoever asked has given up
+                    self._waiting.remove(waiter)
         try:
             if isinstance(socket, Connection):
                 return await socket.receive()
