@@ -270,8 +270,9 @@ class _Dialled(_Source):
         self._driver.hub.announce(self._presence)
 
     def _changed(self, link: Link, old: Status, new: Status) -> None:
-        if old.state is not LinkState.UP or new.state is LinkState.UP:
+        if new.state is LinkState.UP:
             return
+        # Whatever the state before: a hook of the program may fail when the bot is there and the link not yet up.
         if self._presence is not None:
             socket = self._presence.bot.request
             if isinstance(socket, WebSocket):
