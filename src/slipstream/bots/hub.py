@@ -7,11 +7,11 @@ from collections.abc import Awaitable, Callable, Collection, Coroutine
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from slipstream.bots.adapters.bot import Bot, Traffic
 from slipstream.bots.delivery import Channel
-from slipstream.bots.exception import BotExists
+from slipstream.bots.exception import BotExists, WrongSetting
 from slipstream.links.queue import QueuePolicy
 from slipstream.links.redact import printable
 
@@ -66,10 +66,18 @@ class Options(BaseModel):
 
     @classmethod
     def of(cls, settings: BaseModel) -> "Options":
-        """Read them from the settings of a program."""
+        """Read them from the settings of a program.
+
+        Raises:
+            WrongSetting: One is not possible.
+        """
         prefix = "slipstream_"
         found = settings.model_dump()
-        return cls(**{key.removeprefix(prefix): value for key, value in found.items() if key.startswith(prefix)})
+        try:
+            return cls(**{key.removeprefix(prefix): value for key, value in found.items() if key.startswith(prefix)})
+        except ValidationError as wrong:
+            first = wrong.errors()[0]
+            raise WrongSetting("the settings", f"{prefix}{first['loc'][0]}", first["msg"]) from None
 
 
 @dataclass(eq=False)
