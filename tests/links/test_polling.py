@@ -212,6 +212,24 @@ async def test_a_long_poll_follows_at_once_and_never_spins(server: Start) -> Non
     assert len(clock.waits) == pytest.approx(len(feed.asked) - 3, abs=1)
 
 
+@pytest.mark.parametrize("told", [{"id": 1}, {"id": "none"}], ids=["a repeat", "no event"])
+async def test_a_long_poll_that_brings_nothing_new_does_not_spin(told: Any, server: Start) -> None:
+    """A server that forgets the cursor, or answers with a page of its own, is asked at the interval too."""
+    clock = HandMovedClock()
+    links = Links(clock=clock)
+    feed = await server(lambda asked: as_json([told]))
+    link = links.poll(PollingSetup(feed.url, interval=30, long_poll=True), events=lambda a: a.data, event_id="id")
+
+    @link
+    async def handle(event: Event) -> None: ...
+
+    async with links.running():
+        await until(lambda: len(feed.asked) >= 6)
+
+    assert set(clock.waits) == {30}
+    assert len(clock.waits) == pytest.approx(len(feed.asked) - 1, abs=1)
+
+
 async def test_answers_that_cannot_be_used_are_counted_and_skipped(server: Start, links: Links) -> None:
     """Garbage, a missing list, an event of another shape: the link stays up, and says so."""
     replies: list[Reply] = [

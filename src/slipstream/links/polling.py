@@ -303,7 +303,7 @@ class PollingRunner:
             await (link.clock.sleep(pause) if pause > 0 else asyncio.sleep(0))
 
     async def _hand_on(self, link: Link, answer: Answer) -> int:
-        """Put the events of an answer into the queue; tell how many there were."""
+        """Put the events of an answer into the queue; tell how many of them are events, and new."""
         if answer.status in (204, 304):
             return 0
         try:
@@ -331,7 +331,7 @@ class PollingRunner:
         # Only now, when all of them are in the queue: whatever interrupts the loop leaves the cursor where it was.
         batch.cursor = cursor
         self._commit(link)
-        return len(events)
+        return len(batch.outcomes)
 
     async def _wait_for_handlers(self, link: Link) -> None:
         """Wait until at most `overlap` answers are in handling."""
