@@ -827,6 +827,24 @@ async def test_a_bot_can_end_its_connection_with_a_code(script: Script) -> None:
         assert await script.messages(1) == [b"go"]
 
 
+async def test_a_bot_that_closes_with_an_impossible_code_is_told_and_goes_on(script: Script) -> None:
+    """1006 is no code to send; half of a close would leave a bot that is nowhere."""
+    driver = make_driver(script)
+
+    async def close(bot: Any, message: bytes) -> None:
+        with pytest.raises(ValueError, match="code=1006"):
+            await bot.request.close(1006)
+
+    script.handle = close
+    async with served(driver) as server, FakePlatform() as platform:
+        peer = await platform.dial(server.ws + "/scripted/ws", KNOWN)
+        await peer.send("close")
+
+        assert await script.messages(1) == [b"close"]
+        assert peer.is_open
+        assert list(driver.bots) == ["1"]
+
+
 async def test_whoever_waits_in_receive_gets_the_next_frame(script: Script) -> None:
     """And `handle_message` does not; text or bytes as is asked for."""
     driver, got = make_driver(script), asyncio.Queue[Any]()

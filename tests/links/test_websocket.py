@@ -785,6 +785,24 @@ async def test_a_full_queue_follows_its_policy(policy: Any, lost: bool, peer: St
         assert 1013 in codes
 
 
+@pytest.mark.parametrize(("code", "reason"), [(99, ""), (1005, ""), (5000, ""), (4000, "é" * 62)])
+async def test_a_close_frame_that_cannot_be_is_an_error_and_no_end(
+    code: int, reason: str, peer: Start, links: Links
+) -> None:
+    """The connection goes on, and its end is told as what it is."""
+    server = await peer(listen)
+    link = links.websocket(server.url, backoff=QUICK)
+
+    async with links.running():
+        await link.wait_for(LinkState.UP)
+        assert link.connection is not None
+        with pytest.raises(WrongSetup):
+            await link.connection.close(code, reason)
+        assert link.connection.is_open
+        next(iter(server.server.connections)).transport.abort()
+        assert (await link.wait_for(LinkState.BACKING_OFF)).reason.startswith("the connection was lost")
+
+
 async def test_silence_can_end_a_connection(peer: Start, links: Links) -> None:
     """For peers that should say something: their pings alone prove nothing."""
     server = await peer(listen)
