@@ -107,6 +107,21 @@ async def test_a_peer_that_connects_twice_is_treated_as_was_said(duplicates: Any
             await until(lambda: len(link.connections) == (2 if duplicates == "replace" else 3))
 
 
+async def test_a_peer_whose_key_cannot_be_read_is_refused(caplog: pytest.LogCaptureFixture) -> None:
+    """What a peer leaves out is no error of ours."""
+    app = FastAPI()
+    Links(app).accept("/ws", key=lambda websocket: websocket.query_params["id"])
+
+    async with Served(app) as served:
+        with pytest.raises(InvalidStatus) as refused:
+            await dial(served, "/ws")
+        async with dial(served, "/ws?id=a"):
+            pass
+
+    assert refused.value.response.status_code == 403
+    assert "key cannot be read: KeyError" in caplog.text
+
+
 @pytest.mark.parametrize("duplicates", ["replace", "allow"])
 async def test_a_conversation_is_with_one_connection(duplicates: Any) -> None:
     """What a peer's newer connection says reaches the newer conversation, whose end is not that of the older."""

@@ -13,7 +13,7 @@ from slipstream.applications import FastAPI
 from slipstream.exceptions import HTTPException, RequestValidationError
 from slipstream.links.connection import Connection, Data, as_json
 from slipstream.links.errors import CannotSend, LinkDown
-from slipstream.links.link import Link
+from slipstream.links.link import Link, logger
 from slipstream.links.queue import QueueFull
 from slipstream.links.redact import printable
 from slipstream.links.rules import Failure
@@ -127,8 +127,13 @@ class AcceptRunner(_Inbound):
     async def _serve(self, websocket: WebSocket, link: Link) -> None:
         link.check_running()
         connection_id = link.new_id()
-        key = self._key_of(websocket, connection_id)
-        known = link.sessions.get(key)
+        try:
+            key = self._key_of(websocket, connection_id)
+            known = link.sessions.get(key)
+        except Exception as error:  # of a function that the user wrote, about what the peer sent
+            logger.warning("link %s: refused a peer whose key cannot be read: %s", link.name, type(error).__name__)
+            await websocket.close(1008)
+            return
         old = known.connection if known is not None else None
         if link.is_stopping or (old is not None and self._duplicates == "refuse"):
             await websocket.close(1008)

@@ -215,9 +215,9 @@ class Links:
         Args:
             path: Path, perhaps with parameters: "/ws/{id}".
             name: Name of the link. Default: "accepted-1" and so on.
-            key: What tells one peer from another: a path parameter's name, or a function of the WebSocket. What a
-                peer has in queue, dedupe window and outbox then outlives its connection. Default: each connection
-                is a peer of its own.
+            key: What tells one peer from another: a path parameter's name, or a function of the WebSocket; a peer
+                at which it raises is refused (403). What a peer has in queue, dedupe window and outbox then
+                outlives its connection. Default: each connection is a peer of its own.
             duplicates: What to do when a peer that is connected connects again: "refuse" the newer (403),
                 "replace" the older (closed with 4409), or "allow" both.
             subprotocols: Those to agree to.
