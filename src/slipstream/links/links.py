@@ -377,6 +377,7 @@ class Links:
 
     async def _stop(self, links: Sequence[Link]) -> None:
         """Let no new events in, handle what has been received, say goodbye, say what is lost."""
+        refused = [link.counters.refused for link in links]
         for link in links:
             link.is_stopping = True
             link.runner.drain(link)
@@ -391,14 +392,14 @@ class Links:
             for join in late:
                 join.cancel()
         await asyncio.gather(*(link.runner.close(link) for link in links), return_exceptions=True)
-        for link in links:
+        for link, before in zip(links, refused, strict=True):
             main = self._mains.pop(link.name, None)
             if main is not None:
                 main.cancel()
                 await asyncio.wait({main})
-            await self._say_goodbye(link)
+            await self._say_goodbye(link, before)
 
-    async def _say_goodbye(self, link: Link) -> None:
+    async def _say_goodbye(self, link: Link, refused_before: int) -> None:
         now, lost = self.clock.now(), 0
         for session in link.sessions.values():
             lost += await session.dismiss()
@@ -407,12 +408,13 @@ class Links:
             link.move(state.closed(link.status, now, "shutting down"))
         if link.hooks_under_way:
             await asyncio.wait(link.hooks_under_way, timeout=self._drain)
-        if lost or link.counters.refused:
+        refused = link.counters.refused - refused_before
+        if lost or refused:
             logger.warning(
                 "link %s: stopped; %d events received and not handled, %d events read and refused",
                 link.name,
                 lost,
-                link.counters.refused,
+                refused,
             )
 
 
