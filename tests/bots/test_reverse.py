@@ -1190,6 +1190,37 @@ async def test_shutdown_does_not_wait_for_ever(script: Script, caplog: pytest.Lo
     assert "2 frames were received and not handled in time" in caplog.text
 
 
+async def test_what_comes_while_the_server_stops_is_counted(script: Script, caplog: pytest.LogCaptureFixture) -> None:
+    """Each frame is one of what `peers()` tells, and the log says how many were let go."""
+    driver, begun, go_on = make_driver(script), asyncio.Event(), asyncio.Event()
+
+    async def handle(bot: Any, message: bytes) -> None:
+        begun.set()
+        await go_on.wait()
+
+    def counts() -> dict[str, int]:
+        (peer,) = driver.peers()
+        found: dict[str, int] = peer["counts"]
+        return found
+
+    script.handle = handle
+    async with served(driver) as server, FakePlatform() as platform:
+        peer = await platform.dial(server.ws + "/scripted/ws", KNOWN)
+        await peer.send("handled")
+        await begun.wait()
+        server.stop()
+        await no_longer_listening(server, platform)
+        await peer.send("too late")
+        while not counts()["refused"]:
+            await asyncio.sleep(0)
+        seen = counts()
+        go_on.set()
+        await peer.ended()
+
+    assert (seen["received"], seen["refused"], seen["handled"]) == (2, 1, 0)
+    assert "0 frames were received and not handled in time, 1 read and refused" in caplog.text
+
+
 async def test_what_the_driver_serves_is_in_the_application_as_other_routes_are(script: Script) -> None:
     """They are compiled; a program adds its own beside them, documented by choice."""
     driver = make_driver(script, fastapi_openapi_url="/openapi.json")

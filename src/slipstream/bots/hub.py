@@ -229,6 +229,7 @@ class Hub:
         """Take no more frames, but for answers to API calls; wait, not for ever, until the others are handled."""
         self.is_stopping = True
         channels = tuple(self._channels.values())
+        refused = [channel.counts.refused for channel in channels]
         joins = []
         for channel in channels:
             channel.is_stopping = True
@@ -238,10 +239,15 @@ class Hub:
             _, late = await asyncio.wait(joins, timeout=self.options.drain_timeout)
             for join in late:
                 join.cancel()
-        for channel in channels:
-            lost = channel.clear()
-            if lost:
-                logger.warning("bot %s: %d frames were received and not handled in time", channel.name, lost)
+        for channel, before in zip(channels, refused, strict=True):
+            lost, too_late = channel.clear(), channel.counts.refused - before
+            if lost or too_late:
+                logger.warning(
+                    "bot %s: stopped; %d frames were received and not handled in time, %d read and refused",
+                    channel.name,
+                    lost,
+                    too_late,
+                )
 
     async def settle(self) -> None:
         """Wait until the disconnect hooks are through, each within its limit; cancel what is still running."""

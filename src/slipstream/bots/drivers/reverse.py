@@ -4,6 +4,7 @@ import asyncio
 import logging
 import re
 from collections.abc import Mapping
+from dataclasses import asdict
 from http.client import responses
 from typing import Any, Protocol
 
@@ -207,7 +208,12 @@ class Reverse:
     def facts(self) -> list[dict[str, Any]]:
         """Tell, as JSON has it, which peers are connected."""
         return [
-            {"self_id": self_id, "adapter": presence.adapter, "waiting": presence.channel.waiting}
+            {
+                "self_id": self_id,
+                "adapter": presence.adapter,
+                "waiting": presence.channel.waiting,
+                "counts": asdict(presence.channel.counts),
+            }
             for self_id, (_, presence) in self._held.items()
             if not presence.is_over
         ]
