@@ -333,6 +333,22 @@ async def test_cookies_of_the_server_are_kept_beside_ours(server: Start) -> None
     assert feed.asked[1].target == "/events?a=b&after=3"
 
 
+@pytest.mark.parametrize("name", ["ETag", "Last-Modified", "Set-Cookie"])
+async def test_what_cannot_be_sent_back_is_not_kept(name: str, server: Start, links: Links) -> None:
+    """One odd header of the server would else fail each later request, for ever."""
+    feed = await server(lambda asked: as_json({"id": len(feed.asked)}, **{name: "a=é"}))
+    link, seen = links.poll(feed.url, interval=0.001), list[int]()
+
+    @link
+    async def handle(event: Event) -> None:
+        seen.append(event.id)
+
+    async with links.running():
+        await until(lambda: len(seen) == 3)
+
+    assert link.status.failures == 0
+
+
 async def test_an_answer_that_is_too_long_is_not_read(server: Start) -> None:
     """Counted after decompression: a bomb of some kilobytes is one."""
     bomb = gzip.compress(b"0" * 5_000_000)

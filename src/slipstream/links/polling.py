@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
+from http.cookiejar import Cookie, CookieJar, DefaultCookiePolicy
 from typing import Any
 
 import httpx2
@@ -49,8 +50,15 @@ class PollFailed(Exception):
         self.failure = failure
 
 
+class _Sendable(DefaultCookiePolicy):
+    """Keeps the cookies that the client can send again: one that it cannot would be an error at each request."""
+
+    def set_ok(self, cookie: Cookie, request: Any) -> bool:
+        return f"{cookie.name}{cookie.value}".isascii() and super().set_ok(cookie, request)
+
+
 class Poller:
-    """A client for one server: connections are reused, cookies kept, validators remembered."""
+    """A client for one server: connections are reused, cookies and validators kept if they are ASCII."""
 
     def __init__(self) -> None:
         self._client: httpx2.AsyncClient | None = None
@@ -132,7 +140,8 @@ class Poller:
                 raise PollFailed(Failure("protocol", f"an answer of more than {setup.max_message} bytes", status))
         if status != 304:
             tags = (("if-none-match", "etag"), ("if-modified-since", "last-modified"))
-            self._validators = {ask: response.headers[tell] for ask, tell in tags if tell in response.headers}
+            told = ((ask, response.headers.get(tell, "")) for ask, tell in tags)
+            self._validators = {ask: value for ask, value in told if value and value.isascii()}
             self._validated_url = first
         try:
             data = parsed(bytes(content)) if content else None
@@ -158,6 +167,7 @@ class Poller:
                 trust_env=setup.trust_env,
                 http2=setup.http2,
                 timeout=timeout,
+                cookies=CookieJar(_Sendable()),
                 transport=setup.transport() if setup.transport is not None else None,
             )
             self._made_for = made_for
