@@ -578,6 +578,35 @@ async def test_a_sender_that_is_told_of_a_failure_can_send_the_event_again() -> 
     assert link.counters.duplicates == 1
 
 
+async def test_a_sender_that_repeats_an_event_in_handling_hears_what_becomes_of_it() -> None:
+    """Senders lose patience; a 204 for the repeat would say that what then fails has been handled."""
+    app = FastAPI()
+    link, began, go = Links(app).webhook("/hook", event_id="id"), asyncio.Event(), asyncio.Event()
+
+    @link
+    async def handle(event: Event) -> dict[str, int]:
+        began.set()
+        await go.wait()
+        if event.id == 1:
+            raise RuntimeError("after all")
+        return {"id": event.id}
+
+    async with Served(app) as served, FakePlatform() as platform:
+        url, answers = f"http://127.0.0.1:{served.port}/hook", list[Any]()
+        for number in (1, 2):
+            began.clear()
+            go.clear()
+            first = asyncio.ensure_future(platform.post(url, {"id": number}))
+            await began.wait()
+            repeat = asyncio.ensure_future(platform.post(url, {"id": number}))
+            await until(lambda number=number: link.counters.duplicates == number)
+            go.set()
+            answers.append([((await each).status, (await each).body) for each in (first, repeat)])
+
+    failed, handled = (500, b'{"detail":"Internal Server Error"}'), (200, b'{"id":2}')
+    assert answers == [[failed, failed], [handled, handled]]
+
+
 def test_an_event_without_a_readable_id_is_refused() -> None:
     """A 204 would tell its sender that it has been handled."""
     app = FastAPI()

@@ -324,7 +324,7 @@ class WebhookRunner(_Inbound):
         except ValueError as error:
             raise HTTPException(422, "the body is no event") from error
         if not is_queued:
-            # Refused while stopping, or known already: a repeat is answered as what it repeats was.
+            # Refused while stopping, or handled already; a repeat of what is in handling waits with it.
             return _busy() if link.is_stopping else Response(status_code=204)
         if not self._wait:
             return Response(status_code=202)

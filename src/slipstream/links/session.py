@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Protocol
 from weakref import WeakSet
 
@@ -25,7 +26,7 @@ _TURN = 64
 
 
 class Skipped(Exception):
-    """An event was not handled, for `reason`: "dropped", "lost"."""
+    """An event was not handled, for `reason`: "dropped", "lost", "refused"."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -92,6 +93,7 @@ class Session:
         self.replaced: WeakSet[Connection] = WeakSet()
         self._open: list[Connection] = []
         self._ready: list[Connection] = []
+        self._in_hand: dict[Hashable, asyncio.Future[Any]] = {}
         self._conversations: dict[Connection, Conversation] = {}
         self._sending = asyncio.Lock()
         self._workers: list[asyncio.Task[Any]] = []
@@ -210,9 +212,7 @@ class Session:
             return False
         if event_id is not None and event_id in self.window:
             self.link.counters.duplicates += 1
-            if outcome is not None and not outcome.done():
-                outcome.set_result(None)
-            return False
+            return outcome is not None and self._follow(event_id, outcome)
         return await self._enqueue(Item(connection, event, event_id, outcome))
 
     async def _enqueue(self, item: Item) -> bool:
@@ -220,17 +220,34 @@ class Session:
         # and forgotten if the event finds no room, for then the peer has to send it again.
         if item.event_id is not None:
             self.window.add(item.event_id)
+            if item.outcome is not None:
+                self._in_hand[item.event_id] = item.outcome
+                item.outcome.add_done_callback(partial(self._let_go, item.event_id))
         try:
             await self.inbox_of(item.connection).put(item)
         except BaseException as error:
             self.link.counters.refused += 1
             self._forget(item)
+            item.settle(error=Skipped("refused"))
             if isinstance(error, QueueClosed):
                 return False
             raise
         if item.event_id is not None:
             self.last_id = item.event_id
         return True
+
+    def _follow(self, event_id: Hashable, outcome: "asyncio.Future[Any]") -> bool:
+        """Let what becomes of a repeat be what becomes of the event; tell whether that is still open."""
+        first = self._in_hand.get(event_id)
+        if first is None or first.done():
+            outcome.set_result(None)
+            return False
+        first.add_done_callback(partial(_copy, outcome))
+        return True
+
+    def _let_go(self, event_id: Hashable, outcome: "asyncio.Future[Any]") -> None:
+        if self._in_hand.get(event_id) is outcome:
+            del self._in_hand[event_id]
 
     def _skip(self, error: ValueError) -> None:
         counters = self.link.counters
@@ -460,6 +477,17 @@ class Session:
         if len(self.pending) == before:
             self.link.counters.late_replies += 1
         return True
+
+
+def _copy(outcome: "asyncio.Future[Any]", first: "asyncio.Future[Any]") -> None:
+    if outcome.done():
+        return
+    error = first.exception()
+    if error is None:
+        outcome.set_result(first.result())
+    else:
+        outcome.set_exception(error)
+        outcome.exception()  # nobody may be listening any more
 
 
 def _is_cancelled() -> bool:
