@@ -14,7 +14,7 @@ from slipstream.bots.drivers import HTTPPollingSetup, HTTPRequest, WebSocketSetu
 from slipstream.bots.drivers.fastapi import Driver, WebSocket
 from slipstream.bots.exception import CallInterrupted, UnknownAdapter
 from slipstream.bots.testing import Answer, FakePlatform, Refused
-from slipstream.links import TLS, Backoff, Fatal, Link, LinkState, Status, Timeouts
+from slipstream.links import TLS, Backoff, Connection, Fatal, Link, LinkState, Status, Timeouts
 from slipstream.links.errors import MissingLibrary, WrongSetup
 from tests.links.support import SteppedClock, most_within
 from tests.peers import HTTPProxy, Proxy, Socks5, http2_server
@@ -328,6 +328,53 @@ async def test_a_function_that_fails_is_asked_again(script: Script) -> None:
     assert status.reason == "the setup could not be made: RuntimeError"
 
 
+async def test_what_is_no_setup_is_refused_where_it_is_written_or_told_in_the_status(script: Script) -> None:
+    """A coroutine function that forgets its `return` is such a thing."""
+    driver = make_driver(script)
+    for wrong in (None, "ws://h/", polling("http://h/")):
+        with pytest.raises(WrongSetup, match="a WebSocketSetup, or a function"):
+            driver.setup_websocket(wrong)
+    with pytest.raises(WrongSetup, match="a HTTPPollingSetup, or a function"):
+        driver.setup_http_polling(dialling("ws://h/"))
+
+    async def forgetful() -> None: ...
+
+    link = driver.setup_websocket(forgetful, backoff=Backoff(first=0.01))
+    async with served(driver):
+        status = await link.wait_for(LinkState.BACKING_OFF)
+
+    assert "setup='NoneType' is not possible: expected a WebSocketSetup" in status.reason
+
+
+@pytest.mark.parametrize("way", ["the hook raises", "the platform drops"])
+async def test_a_connection_that_ends_in_an_opened_hook_of_the_program_frees_its_id(script: Script, way: str) -> None:
+    """The bot was there before the link was up; it is gone with the connection, and the next one is let in."""
+    driver, tries, waiting = make_driver(script), [], asyncio.Event()
+    async with FakePlatform() as platform:
+        link = driver.setup_websocket(dialling(platform.ws_url), backoff=Backoff(first=0.01))
+
+        @link.opened
+        async def log_in(connection: Connection) -> None:
+            tries.append(dict(driver.bots))
+            if len(tries) == 1 and way == "the hook raises":
+                raise RuntimeError("wrong password")
+            if len(tries) == 1:
+                waiting.set()
+                await asyncio.Event().wait()
+
+        async with served(driver):
+            first = await platform.connected()
+            if way == "the platform drops":
+                await waiting.wait()
+                first.drop()
+            await first.ended()
+            await platform.connected()
+            await link.wait_for(LinkState.UP)
+
+    assert [list(bots) for bots in tries] == [["1"], ["1"]]
+    assert tries[0]["1"] is not tries[1]["1"]
+
+
 async def test_a_link_waits_while_its_id_is_in_use(script: Script) -> None:
     """The older connection stays, whoever dialled it; the link takes the id when it is free."""
     driver = make_driver(script)
@@ -340,7 +387,7 @@ async def test_a_link_waits_while_its_id_is_in_use(script: Script) -> None:
         with pytest.raises(Refused) as refused:
             await caller.dial(server.ws + "/scripted/ws", KNOWN)
 
-    assert status.reason == "the setup could not be made: BotExists"
+    assert status.reason == "the setup could not be made: bot '1' is connected already"
     assert refused.value.status == 403
 
 
@@ -542,7 +589,7 @@ async def test_a_function_that_names_an_unknown_adapter_is_seen_in_the_links_sta
         async with served(driver):
             status = await link.wait_for(LinkState.BACKING_OFF)
 
-    assert status.reason == "the setup could not be made: UnknownAdapter"
+    assert status.reason == "the setup could not be made: there is no adapter 'scripted'"
     assert link.name == "websocket-1"
 
 

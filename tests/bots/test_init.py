@@ -15,7 +15,7 @@ from slipstream import bots
 from slipstream.applications import FastAPI
 from slipstream.bots.drivers import Driver, ForwardDriver
 from slipstream.bots.drivers.fastapi import Driver as FastAPIDriver
-from slipstream.bots.exception import AdapterExists, NotThatKind, OpenToAll, WrongSetting
+from slipstream.bots.exception import AdapterExists, NotInitialized, NotThatKind, OpenToAll, WrongSetting
 
 from .support import Script, bot_class, make_driver
 
@@ -92,7 +92,9 @@ def test_a_driver_is_named_by_its_module_and_perhaps_its_class(name: str, kind: 
     assert bots.find_driver(name) is FastAPIDriver
 
 
-@pytest.mark.parametrize("name", ["~nothing", "no.such.module", "slipstream.bots.drivers.fastapi:Config", "json"])
+@pytest.mark.parametrize(
+    "name", ["~nothing", "no.such.module", "slipstream.bots.drivers.fastapi:Config", "json", "", "~", "../bot"]
+)
 def test_a_name_that_is_no_driver_is_an_error(name: str) -> None:
     """That names it."""
     with pytest.raises(WrongSetting, match="driver"):
@@ -109,13 +111,25 @@ def test_a_module_that_fails_to_import_something_says_so(tmp_path: Path, monkeyp
 
 
 @pytest.mark.parametrize(
-    ("settings", "level"), [({}, 20), ({"debug": True}, 10), ({"log_level": "warning"}, 30), ({"log_level": 5}, 5)]
+    ("settings", "level"),
+    [({}, 20), ({"debug": True}, 10), ({"log_level": "warning"}, 30), ({"log_level": 5}, 5), ({"log_level": "25"}, 25)],
 )
 def test_the_log_level_is_a_setting(settings: dict[str, Any], level: int) -> None:
     """More with debug."""
     bots.init(**settings)
 
     assert logging.getLogger("slipstream").level == level
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("log_level", "loud"), ("slipstream_queue", 0), ("slipstream_duplicate_ids", "perhaps")]
+)
+def test_a_setting_that_is_not_possible_is_an_error_that_names_it(key: str, value: Any) -> None:
+    """By the name that it has in the settings; there is no driver then."""
+    with pytest.raises(WrongSetting, match=key):
+        bots.init(**{key: value})
+    with pytest.raises(NotInitialized):
+        bots.get_driver()
 
 
 class Dialler(ForwardDriver):

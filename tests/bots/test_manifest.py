@@ -180,6 +180,11 @@ def test_the_types_say_what_the_document_says() -> None:
     assert fastapi.WebSocket("1.1", "ws", "/").type == "websocket"
 
 
+def test_the_class_declares_what_an_instance_has() -> None:
+    """The document lists them with the class."""
+    assert {"env", "config", "_clients"} <= set(inspect.get_annotations(drivers.Driver))
+
+
 def test_an_instance_has_what_the_document_says() -> None:
     """env, config, the registries, the clients, the application."""
     driver = make_driver()

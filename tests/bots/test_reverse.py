@@ -175,6 +175,16 @@ async def test_a_status_that_is_none_is_answered_with_500(script: Script) -> Non
     assert answer.status == 500
 
 
+@pytest.mark.parametrize("status", [None, 0])
+async def test_a_status_that_is_left_open_is_the_usual_one(script: Script, status: Any) -> None:
+    """200 with an id, 401 without one, as the original had it; body and headers go along."""
+    accepted = await post_to(script, "1", HTTPResponse(status, b"hi", {"x-a": "b"}))
+    refused = await post_to(script, None, HTTPResponse(status, b"no"))
+
+    assert (accepted.status, accepted.body, accepted.headers["x-a"]) == (200, b"hi", "b")
+    assert (refused.status, refused.body) == (401, b'{"detail":"no"}')
+
+
 async def test_a_get_is_answered_with_405(script: Script) -> None:
     """The addresses take events and nothing else."""
     async with served(make_driver(script)) as server:
@@ -615,6 +625,31 @@ async def test_a_connect_hook_that_raises_is_logged_and_the_connection_lives(
     assert "fails failed" in caplog.text
 
 
+async def test_an_id_writes_no_lines_of_its_own_into_the_log(script: Script, caplog: pytest.LogCaptureFixture) -> None:
+    """An adapter may take it from the address, where `%0A` is a line break."""
+    driver, forged = make_driver(), "1\nERROR all is lost"
+    driver.register_adapter("scripted", answering(script, forged, None))
+
+    @driver.on_bot_connect
+    async def fails(bot: Bot) -> None:
+        raise Broken("on purpose")
+
+    async def handle(bot: Bot, message: bytes) -> None:
+        raise Broken("on purpose")
+
+    script.handle = handle
+    async with served(driver) as server, FakePlatform() as platform:
+        peer = await platform.dial(server.ws + "/scripted/ws")
+        await peer.send("hello")
+        with pytest.raises(Refused):
+            await platform.dial(server.ws + "/scripted/ws")
+        await peer.close()
+
+    lines = [record.getMessage() for record in caplog.records if record.name == "slipstream.bots"]
+    assert len(lines) == 3
+    assert all("\\x0aERROR all is lost" in line and "\n" not in line for line in lines)
+
+
 async def test_a_connect_hook_that_hangs_is_given_up_and_frames_are_handled(
     script: Script, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -792,6 +827,24 @@ async def test_a_bot_can_end_its_connection_with_a_code(script: Script) -> None:
         assert await script.messages(1) == [b"go"]
 
 
+async def test_a_bot_that_closes_with_an_impossible_code_is_told_and_goes_on(script: Script) -> None:
+    """1006 is no code to send; half of a close would leave a bot that is nowhere."""
+    driver = make_driver(script)
+
+    async def close(bot: Any, message: bytes) -> None:
+        with pytest.raises(ValueError, match="code=1006"):
+            await bot.request.close(1006)
+
+    script.handle = close
+    async with served(driver) as server, FakePlatform() as platform:
+        peer = await platform.dial(server.ws + "/scripted/ws", KNOWN)
+        await peer.send("close")
+
+        assert await script.messages(1) == [b"close"]
+        assert peer.is_open
+        assert list(driver.bots) == ["1"]
+
+
 async def test_whoever_waits_in_receive_gets_the_next_frame(script: Script) -> None:
     """And `handle_message` does not; text or bytes as is asked for."""
     driver, got = make_driver(script), asyncio.Queue[Any]()
@@ -818,12 +871,15 @@ async def test_whoever_waits_in_receive_gets_the_next_frame(script: Script) -> N
 async def test_whoever_no_longer_waits_in_receive_gets_nothing(script: Script) -> None:
     """The frame goes to `handle_message`; one who waits when the connection ends is told."""
     driver, ready, ended = make_driver(script), asyncio.Event(), asyncio.get_running_loop().create_future()
+    left: list[int] = []
 
     @driver.on_bot_connect
     async def gives_up(bot: Any) -> None:
         waiting = asyncio.create_task(bot.request.receive())
         await asyncio.sleep(0)
         waiting.cancel()
+        await asyncio.wait({waiting})
+        left.append(len(bot.request._waiting))
         ready.set()
 
     async def handle(bot: Any, message: bytes) -> None:
@@ -843,6 +899,7 @@ async def test_whoever_no_longer_waits_in_receive_gets_nothing(script: Script) -
 
         assert await ended == 4003
         assert await script.messages(1) == [b"for the handler"]
+    assert left == [0], "who asks again and again with a limit leaves nothing behind"
 
 
 # The end
@@ -1131,6 +1188,38 @@ async def test_shutdown_does_not_wait_for_ever(script: Script, caplog: pytest.Lo
 
         assert (await peer.ended()).code == 1012
     assert "2 frames were received and not handled in time" in caplog.text
+    assert "the queue is full" not in caplog.text
+
+
+async def test_what_comes_while_the_server_stops_is_counted(script: Script, caplog: pytest.LogCaptureFixture) -> None:
+    """Each frame is one of what `peers()` tells, and the log says how many were let go."""
+    driver, begun, go_on = make_driver(script), asyncio.Event(), asyncio.Event()
+
+    async def handle(bot: Any, message: bytes) -> None:
+        begun.set()
+        await go_on.wait()
+
+    def counts() -> dict[str, int]:
+        (peer,) = driver.peers()
+        found: dict[str, int] = peer["counts"]
+        return found
+
+    script.handle = handle
+    async with served(driver) as server, FakePlatform() as platform:
+        peer = await platform.dial(server.ws + "/scripted/ws", KNOWN)
+        await peer.send("handled")
+        await begun.wait()
+        server.stop()
+        await no_longer_listening(server, platform)
+        await peer.send("too late")
+        while not counts()["refused"]:
+            await asyncio.sleep(0)
+        seen = counts()
+        go_on.set()
+        await peer.ended()
+
+    assert (seen["received"], seen["refused"], seen["handled"]) == (2, 1, 0)
+    assert "0 frames were received and not handled in time, 1 read and refused" in caplog.text
 
 
 async def test_what_the_driver_serves_is_in_the_application_as_other_routes_are(script: Script) -> None:

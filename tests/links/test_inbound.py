@@ -13,7 +13,18 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from benchmarks.links_peers import Served, reset
 from slipstream import Depends, FastAPI, HTTPException, WebSocketException
 from slipstream.bots.testing import FakePlatform, Peer as FakePeer
-from slipstream.links import Connection, Dropped, Link, LinkDown, Links, LinkState, NotRunning, inbound
+from slipstream.links import (
+    CannotSend,
+    Connection,
+    Dropped,
+    Link,
+    LinkDown,
+    Links,
+    LinkState,
+    NotRunning,
+    WrongSetup,
+    inbound,
+)
 from slipstream.links.setup import MiB
 from slipstream.requests import Request
 from slipstream.testclient import TestClient
@@ -96,6 +107,125 @@ async def test_a_peer_that_connects_twice_is_treated_as_was_said(duplicates: Any
             await until(lambda: len(link.connections) == (2 if duplicates == "replace" else 3))
 
 
+async def test_a_peer_whose_key_cannot_be_read_is_refused(caplog: pytest.LogCaptureFixture) -> None:
+    """What a peer leaves out is no error of ours."""
+    app = FastAPI()
+    Links(app).accept("/ws", key=lambda websocket: websocket.query_params["id"])
+
+    async with Served(app) as served:
+        with pytest.raises(InvalidStatus) as refused:
+            await dial(served, "/ws")
+        async with dial(served, "/ws?id=a"):
+            pass
+
+    assert refused.value.response.status_code == 403
+    assert "key cannot be read: KeyError" in caplog.text
+
+
+@pytest.mark.parametrize("duplicates", ["replace", "allow"])
+async def test_a_conversation_is_with_one_connection(duplicates: Any) -> None:
+    """What a peer's newer connection says reaches the newer conversation, whose end is not that of the older."""
+    app = FastAPI()
+    link = Links(app).accept("/ws/{id}", key="id", duplicates=duplicates)
+
+    @link
+    async def hold(connection: Connection) -> None:
+        async for message in connection:
+            await connection.send(f"{connection.id}: {message!r}")
+
+    async with Served(app) as served, dial(served, "/ws/a") as older:
+        await older.send("one")
+        assert await older.recv() == "accepted-1#1: 'one'"
+        async with dial(served, "/ws/a") as newer:
+            await newer.send("two")
+            assert await newer.recv() == "accepted-1#2: 'two'"
+            if duplicates == "replace":
+                await older.wait_closed()
+                await until(lambda: len(link.connections) == 1)
+            else:
+                await older.send("three")
+                assert await older.recv() == "accepted-1#1: 'three'"
+            await newer.send("four")
+            assert await newer.recv() == "accepted-1#2: 'four'"
+
+
+async def test_a_conversation_that_is_left_leaves_nothing_behind() -> None:
+    """What it did not read is counted, and its peer forgotten; else each one would stay for ever."""
+    app = FastAPI()
+    link = Links(app).accept("/ws")
+
+    @link
+    async def leave_after_the_first(connection: Connection) -> None:
+        await connection.receive()
+        await until(lambda: link.waiting)
+
+    async with Served(app) as served:
+        async with dial(served, "/ws") as socket:
+            await socket.send("read")
+            await socket.send("not read")
+            await socket.wait_closed()
+        await until(lambda: not link.sessions)
+
+    assert (link.counters.handled, link.counters.dropped, link.waiting) == (1, 1, 0)
+
+
+async def test_of_several_connections_of_a_peer_each_fails_its_own_calls() -> None:
+    """The end of one says nothing of the others; what is sent goes to the latest that is there."""
+    app = FastAPI()
+    link = Links(app).accept("/ws/{id}", key="id", duplicates="allow", reply_id="echo")
+
+    async with Served(app) as served, dial(served, "/ws/a") as older:
+        await until(lambda: len(link.connections) == 1)
+        async with dial(served, "/ws/a") as newer:
+            await until(lambda: len(link.connections) == 2)
+            lost = asyncio.ensure_future(link.call({"ask": "newer"}, key="a"))
+            assert (await greeting(newer))["ask"] == "newer"
+            by_older = next(each for each in link.connections if each.id.endswith("#1"))
+            answered = asyncio.ensure_future(by_older.call({"ask": "older"}))
+            question = await greeting(older)
+        with pytest.raises(LinkDown):
+            await lost
+        await older.send(json.dumps({**question, "answer": True}))
+        assert (await answered)["answer"]
+        await until(lambda: len(link.connections) == 1)
+        assert await link.send("still there", key="a")
+        assert await older.recv() == "still there"
+
+
+@pytest.mark.parametrize(("duplicates", "codes"), [("refuse", [None, 1008]), ("replace", [4409, None])])
+async def test_of_two_that_come_at_once_one_stays(duplicates: Any, codes: list[int | None]) -> None:
+    """Whatever the server does between the question and the handshake, no peer is connected twice."""
+    app = FastAPI()
+    links = Links(app)
+    link = links.accept("/ws/{id}", key="id", duplicates=duplicates)
+    handshakes, sent = asyncio.Event(), [list[Any](), list[Any]()]
+
+    async def dial_slowly(number: int) -> None:
+        received = asyncio.Queue[dict[str, Any]]()
+        received.put_nowait({"type": "websocket.connect"})
+
+        async def send(message: Any) -> None:
+            if message["type"] == "websocket.accept":
+                await handshakes.wait()
+            sent[number].append(message)
+            if message["type"] == "websocket.close":
+                received.put_nowait({"type": "websocket.disconnect", "code": message["code"]})
+
+        scope = {"type": "websocket", "path": "/ws/a", "query_string": b"", "headers": [], "subprotocols": []}
+        await app({**scope, "scheme": "ws", "root_path": "", "asgi": {"version": "3.0"}}, received.get, send)
+
+    async with links.running():
+        tasks = [asyncio.ensure_future(dial_slowly(number)) for number in range(2)]
+        await until(lambda: len(link.connections) == (1 if duplicates == "refuse" else 2))
+        handshakes.set()
+        await until(lambda: sum(task.done() for task in tasks) == 1)
+        closed = [next((each["code"] for each in own if each["type"] == "websocket.close"), None) for own in sent]
+        assert len(link.connections) == 1
+    await asyncio.gather(*tasks)
+
+    assert closed == codes
+
+
 async def test_what_a_peer_missed_waits_for_it() -> None:
     """Outbox, dedupe window and last id belong to the peer, not to the connection."""
     app = FastAPI()
@@ -130,6 +260,33 @@ async def test_what_a_peer_missed_waits_for_it() -> None:
 
     assert seen == [1, 2]
     assert link.counters.duplicates == 1
+
+
+async def test_nothing_is_kept_for_whom_nobody_would_know_again() -> None:
+    """A message that waits for a peer that cannot come is a message lost in silence."""
+    app = FastAPI()
+    links = Links(app)
+    nameless, known, hook = links.accept("/ws"), links.accept("/ws/{id}", key="id"), links.webhook("/hook")
+
+    async with Served(app) as served:
+        async with dial(served, "/ws") as socket:
+            await until(lambda: nameless.connections)
+            key = next(iter(nameless)).key
+            assert await nameless.send("hello", key=key)
+            assert await socket.recv() == "hello"
+        await until(lambda: not nameless.sessions)
+        with pytest.raises(LinkDown, match="is not connected"):
+            await nameless.send("too late", key=key)
+        for link in (nameless, known):
+            with pytest.raises(WrongSetup, match="broadcast"):
+                await link.send("to whom?")
+        with pytest.raises(LinkDown, match="peer 'a' is not connected"):
+            await known.call({}, key="a")
+        with pytest.raises(CannotSend):
+            await hook.send("to whom?")
+        assert await known.send("kept", key="a") is False
+
+    assert not nameless.sessions
 
 
 async def test_peers_that_are_away_are_forgotten_one_day() -> None:
@@ -353,6 +510,10 @@ def test_a_webhook_answers_what_its_handler_says() -> None:
     async def handle(connection: Connection, event: Event) -> Any:
         if event.text == "return":
             return {"id": event.id}
+        if event.text == "text":
+            return "text"
+        if event.text == "no number":
+            return {"price": float("nan")}
         if event.text == "send":
             await connection.send({"sent": event.id})
         if event.text == "forbid":
@@ -370,6 +531,8 @@ def test_a_webhook_answers_what_its_handler_says() -> None:
         assert post(1, "return") == (200, {"id": 1})
         assert post(2, "send") == (200, {"sent": 2})
         assert post(3, "") == (204, None)
+        assert post(7, "text") == (200, "text")
+        assert post(8, "no number") == (200, {"price": None})
         assert post(4, "forbid") == (403, {"detail": "no"})
         assert post(5, "raise") == (500, {"detail": "Internal Server Error"})
         assert post(1, "return") == (204, None), "a repeat is not handled again"
@@ -380,8 +543,82 @@ def test_a_webhook_answers_what_its_handler_says() -> None:
         assert client.post("/hook", content=b"\xff").status_code == 422
         assert client.get("/hook").status_code == 405
 
-    assert link.counters.handled == 3
+    assert link.counters.handled == 5
     assert link.counters.failed == 2
+
+
+async def test_a_sender_that_is_told_of_a_failure_can_send_the_event_again() -> None:
+    """A 500 or 503 asks for that: the repeat is an event that nobody has handled, and no duplicate."""
+    app = FastAPI()
+    link = Links(app).webhook("/hook", event_id="id", queue=1, policy="drop_oldest")
+    handled, began, go = list[int](), asyncio.Event(), asyncio.Event()
+
+    @link
+    async def handle(event: Event) -> None:
+        if event.id == 1 and not began.is_set():
+            began.set()
+            await go.wait()
+            raise RuntimeError("the first time")
+        handled.append(event.id)
+
+    async with Served(app) as served, FakePlatform() as platform:
+        url = f"http://127.0.0.1:{served.port}/hook"
+        failing = asyncio.ensure_future(platform.post(url, {"id": 1}))
+        await began.wait()
+        dropped = asyncio.ensure_future(platform.post(url, {"id": 2}))
+        await until(lambda: link.waiting == 2)
+        kept = asyncio.ensure_future(platform.post(url, {"id": 3}))
+        first = [(await dropped).status]
+        go.set()
+        first += [(await each).status for each in (failing, kept)]
+        again = [(await platform.post(url, {"id": number})).status for number in (1, 2, 3)]
+
+    assert (first, again) == ([503, 500, 204], [204, 204, 204])
+    assert handled == [3, 1, 2]
+    assert link.counters.duplicates == 1
+
+
+async def test_a_sender_that_repeats_an_event_in_handling_hears_what_becomes_of_it() -> None:
+    """Senders lose patience; a 204 for the repeat would say that what then fails has been handled."""
+    app = FastAPI()
+    link, began, go = Links(app).webhook("/hook", event_id="id"), asyncio.Event(), asyncio.Event()
+
+    @link
+    async def handle(event: Event) -> dict[str, int]:
+        began.set()
+        await go.wait()
+        if event.id == 1:
+            raise RuntimeError("after all")
+        return {"id": event.id}
+
+    async with Served(app) as served, FakePlatform() as platform:
+        url, answers = f"http://127.0.0.1:{served.port}/hook", list[Any]()
+        for number in (1, 2):
+            began.clear()
+            go.clear()
+            first = asyncio.ensure_future(platform.post(url, {"id": number}))
+            await began.wait()
+            repeat = asyncio.ensure_future(platform.post(url, {"id": number}))
+            await until(lambda number=number: link.counters.duplicates == number)
+            go.set()
+            answers.append([((await each).status, (await each).body) for each in (first, repeat)])
+
+    failed, handled = (500, b'{"detail":"Internal Server Error"}'), (200, b'{"id":2}')
+    assert answers == [[failed, failed], [handled, handled]]
+
+
+def test_an_event_without_a_readable_id_is_refused() -> None:
+    """A 204 would tell its sender that it has been handled."""
+    app = FastAPI()
+    Links(app).webhook("/hook", event_id="id")(handle_anything)
+
+    with TestClient(app) as client:
+        answer = client.post("/hook", json={"id": ["no", "id"]})
+
+    assert answer.status_code == 422
+
+
+async def handle_anything(event: dict[str, Any]) -> None: ...
 
 
 async def test_what_is_wrong_with_a_webhook_is_its_answer() -> None:

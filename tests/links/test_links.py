@@ -195,3 +195,15 @@ def test_a_negative_deadline_is_refused() -> None:
     """Time runs one way."""
     with pytest.raises(WrongSetup, match="drain"):
         Links(drain=-1)
+
+
+async def test_a_stop_tells_of_what_was_refused_by_it_alone(caplog: pytest.LogCaptureFixture) -> None:
+    """A queue that was full in spring is no event of this shutdown."""
+    links = Links()
+    link = links.websocket(NOWHERE, backoff=QUICK)
+
+    async with links.running():
+        link.counters.refused = 5
+
+    assert link.state is LinkState.CLOSED
+    assert "read and refused" not in caplog.text

@@ -35,6 +35,19 @@ async def test_every_call_fails_at_once_when_the_link_goes_down() -> None:
     assert len(calls) == 0
 
 
+async def test_calls_over_another_connection_go_on() -> None:
+    """A peer may have several, and the end of one is not that of the others."""
+    calls, ended, other = PendingCalls(), object(), object()
+    lost, answered = calls.open("1", ended), calls.open("2", other)
+
+    assert calls.fail(ConnectionError("down"), ended) == 1
+    assert calls.resolve("2", "b")
+
+    with pytest.raises(ConnectionError):
+        await lost
+    assert await answered == "b"
+
+
 async def test_a_call_that_nobody_waits_for_any_more_fails_in_silence() -> None:
     """Whoever called may have failed by what it sent, at the same moment; the log is not to complain of that."""
     complaints: list[object] = []

@@ -212,6 +212,24 @@ async def test_a_long_poll_follows_at_once_and_never_spins(server: Start) -> Non
     assert len(clock.waits) == pytest.approx(len(feed.asked) - 3, abs=1)
 
 
+@pytest.mark.parametrize("told", [{"id": 1}, {"id": "none"}], ids=["a repeat", "no event"])
+async def test_a_long_poll_that_brings_nothing_new_does_not_spin(told: Any, server: Start) -> None:
+    """A server that forgets the cursor, or answers with a page of its own, is asked at the interval too."""
+    clock = HandMovedClock()
+    links = Links(clock=clock)
+    feed = await server(lambda asked: as_json([told]))
+    link = links.poll(PollingSetup(feed.url, interval=30, long_poll=True), events=lambda a: a.data, event_id="id")
+
+    @link
+    async def handle(event: Event) -> None: ...
+
+    async with links.running():
+        await until(lambda: len(feed.asked) >= 6)
+
+    assert set(clock.waits) == {30}
+    assert len(clock.waits) == pytest.approx(len(feed.asked) - 1, abs=1)
+
+
 async def test_answers_that_cannot_be_used_are_counted_and_skipped(server: Start, links: Links) -> None:
     """Garbage, a missing list, an event of another shape: the link stays up, and says so."""
     replies: list[Reply] = [
@@ -315,6 +333,22 @@ async def test_cookies_of_the_server_are_kept_beside_ours(server: Start) -> None
     assert feed.asked[1].target == "/events?a=b&after=3"
 
 
+@pytest.mark.parametrize("name", ["ETag", "Last-Modified", "Set-Cookie"])
+async def test_what_cannot_be_sent_back_is_not_kept(name: str, server: Start, links: Links) -> None:
+    """One odd header of the server would else fail each later request, for ever."""
+    feed = await server(lambda asked: as_json({"id": len(feed.asked)}, **{name: "a=é"}))
+    link, seen = links.poll(feed.url, interval=0.001), list[int]()
+
+    @link
+    async def handle(event: Event) -> None:
+        seen.append(event.id)
+
+    async with links.running():
+        await until(lambda: len(seen) == 3)
+
+    assert link.status.failures == 0
+
+
 async def test_an_answer_that_is_too_long_is_not_read(server: Start) -> None:
     """Counted after decompression: a bomb of some kilobytes is one."""
     bomb = gzip.compress(b"0" * 5_000_000)
@@ -405,6 +439,10 @@ async def test_nothing_can_be_sent_to_a_peer_that_is_polled(server: Start, links
 
     async with links.running():
         await until(lambda: errors)
+        with pytest.raises(CannotSend, match="link 'polling-1' is of kind 'polling'"):
+            await link.send("nothing would ever come for it")
+        with pytest.raises(CannotSend):
+            await link.call({})
 
     assert isinstance(errors[0], CannotSend)
 

@@ -1,11 +1,13 @@
 """What a program says about a link."""
 
 import ssl
-from typing import Any
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
-from slipstream.links import TLS, PollingSetup, Timeouts, WebSocketSetup, WrongSetup
+from slipstream.links import TLS, Links, PollingSetup, Timeouts, WebSocketSetup, WrongSetup
 from slipstream.links.setup import LinkOptions, Options
 
 
@@ -32,19 +34,49 @@ def test_setups_show_no_secrets() -> None:
     assert "Authorization" in shown
 
 
+OUT_OF_RANGE: list[tuple[Callable[[], object], str]] = [
+    (lambda: PollingSetup("http://h/", interval=0), "interval"),
+    (lambda: PollingSetup("http://h/", content=b"", json={}), "json"),
+    (lambda: WebSocketSetup("ws://h/", max_message=0), "max_message"),
+    (lambda: WebSocketSetup("ws://h/", ping_timeout=float("nan")), "ping_timeout"),
+    (lambda: Timeouts(connect=-1), "connect"),
+    (lambda: Options.of({"queue": 0}), "queue"),
+    (lambda: Options.of({"dedupe": -1}), "dedupe"),
+    (lambda: Options.of({"policy": "perhaps"}), "policy"),  # type: ignore[typeddict-item]  # that is the claim
+    (lambda: Options.of({"queue": "10"}), "queue"),  # type: ignore[typeddict-item]  # that is the claim
+    (lambda: Options.of({"concurrency": 1.5}), "concurrency"),  # type: ignore[typeddict-item]  # that is the claim
+    (lambda: Options.of({"backoff": 3}), "backoff"),  # type: ignore[typeddict-item]  # that is the claim
+    (lambda: Options.of({"fatal": {401}}), "fatal"),  # type: ignore[typeddict-item]  # that is the claim
+    (lambda: Options.of({"event_id": 3}), "event_id"),  # type: ignore[typeddict-item]  # that is the claim
+    (lambda: WebSocketSetup(cast(Any, None)), "url"),
+    (lambda: WebSocketSetup("ws://h/", max_redirects=-1), "max_redirects"),
+    (lambda: WebSocketSetup("ws://h/", subprotocols=cast(Any, "chat")), "subprotocols"),
+    (lambda: PollingSetup("http://h/", method="GE T"), "method"),
+    (lambda: PollingSetup("http://h/", interval=cast(Any, None)), "interval"),
+    (lambda: PollingSetup("http://h/", headers={"X": cast(Any, 5)}), "headers['X']"),
+    (lambda: PollingSetup("http://h/", headers={"X Y": "z"}), "headers"),
+    (lambda: WebSocketSetup("ws://h/", cookies={"sid": "漢"}), "cookies['sid']"),
+    (lambda: TLS(ca_file="/nowhere.pem"), "ca_file"),
+    (lambda: TLS(certificate="/nowhere.pem"), "certificate"),
+    (lambda: Links().websocket(cast(Any, None)), "setup"),
+    (lambda: Links().websocket(cast(Any, PollingSetup("http://h/"))), "setup"),
+    (lambda: Links().poll(cast(Any, WebSocketSetup("ws://h/"))), "setup"),
+    (lambda: Links().accept("/ws/{id}", key="ident"), "key"),
+    (lambda: Links().accept("/ws", duplicates=cast(Any, "perhaps")), "duplicates"),
+    (lambda: Links().accept("/ws", max_message=0), "max_message"),
+    (lambda: Links().accept("/ws", silence=-1), "silence"),
+    (lambda: Links().accept("/ws", remember=-1), "remember"),
+    (lambda: Links().accept("/ws", subprotocols="chat"), "subprotocols"),
+    (lambda: Links().webhook("/hook", max_message=0), "max_message"),
+    (lambda: Links(drain=cast(Any, "10")), "drain"),
+    (lambda: Options.of({"quue": 1}), "quue"),  # type: ignore[typeddict-unknown-key]  # that is the claim
+]
+
+
 @pytest.mark.parametrize(
     ("make", "setting"),
-    [
-        (lambda: PollingSetup("http://h/", interval=0), "interval"),
-        (lambda: PollingSetup("http://h/", content=b"", json={}), "json"),
-        (lambda: WebSocketSetup("ws://h/", max_message=0), "max_message"),
-        (lambda: WebSocketSetup("ws://h/", ping_timeout=float("nan")), "ping_timeout"),
-        (lambda: Timeouts(connect=-1), "connect"),
-        (lambda: Options.of({"queue": 0}), "queue"),
-        (lambda: Options.of({"dedupe": -1}), "dedupe"),
-        (lambda: Options.of({"policy": "perhaps"}), "policy"),  # type: ignore[typeddict-item]  # that is the claim
-        (lambda: Options.of({"quue": 1}), "quue"),  # type: ignore[typeddict-unknown-key]  # that is the claim
-    ],
+    OUT_OF_RANGE,
+    ids=[f"{number} {setting}" for number, (_, setting) in enumerate(OUT_OF_RANGE)],
 )
 def test_a_setting_out_of_its_range_is_refused(make: Any, setting: str) -> None:
     """The error names the setting and what it may be."""
@@ -53,6 +85,24 @@ def test_a_setting_out_of_its_range_is_refused(make: Any, setting: str) -> None:
 
     assert refused.value.setting == setting
     assert "expected" in str(refused.value)
+
+
+def test_a_token_with_the_line_break_of_its_file_is_refused_and_not_shown() -> None:
+    """The library that sends it would complain at each attempt, and show it."""
+    with pytest.raises(WrongSetup, match="line breaks") as refused:
+        PollingSetup("http://h/", headers={"X-Token": "s3cr3t\n"})
+
+    assert "s3cr3t" not in str(refused.value)
+
+
+def test_a_file_that_holds_no_certificate_is_named(tmp_path: Path) -> None:
+    """OpenSSL's own words name no file."""
+    wrong = tmp_path / "wrong.pem"
+    wrong.write_text("no certificate")
+
+    for tls in (TLS(ca_file=str(wrong)), TLS(certificate=str(wrong))):
+        with pytest.raises(WrongSetup, match=r"wrong\.pem"):
+            tls.build()
 
 
 def test_options_have_one_list_of_names() -> None:

@@ -18,7 +18,6 @@ from slipstream.links import (
     TLS,
     Backoff,
     CallTimeout,
-    CannotSend,
     Connection,
     Dropped,
     Fatal,
@@ -27,10 +26,13 @@ from slipstream.links import (
     Links,
     LinkState,
     OutboxFull,
+    PollingSetup,
     Status,
     Timeouts,
     WebSocketSetup,
+    WrongSetup,
 )
+from slipstream.links.polling import Poller, PollFailed
 from slipstream.links.websocket import DialFailed, dial
 
 from .support import QUICK, Event, Peer, until
@@ -263,6 +265,54 @@ async def test_the_setup_is_asked_for_at_each_attempt(peer: Start, links: Links)
         await until(lambda: len(paths) >= 2)
 
     assert paths[:2] == ["/feed?token=1", "/feed?token=3"]
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        (None, "the function gave NoneType, expected {expected}"),
+        ("ws://h/", "the function gave str, expected {expected}"),
+        (RuntimeError("s3cr3t"), "RuntimeError"),
+        (WrongSetup("url", "h", "ws://host"), "url='h' is not possible: expected ws://host"),
+    ],
+    ids=["nothing", "an address", "an error", "an error of ours"],
+)
+@pytest.mark.parametrize("kind", ["websocket", "polling"])
+async def test_a_function_that_gives_no_setup_is_asked_again_and_the_reason_told(
+    kind: str, given: Any, reason: str, links: Links, caplog: pytest.LogCaptureFixture
+) -> None:
+    """In the status in a line; what the function raised is in the log, where it came from with it."""
+
+    def setup() -> Any:
+        if isinstance(given, Exception):
+            raise given
+        return given
+
+    declare, expected = (links.websocket, "WebSocketSetup") if kind == "websocket" else (links.poll, "PollingSetup")
+    link = declare(setup, backoff=QUICK)
+
+    async with links.running():
+        status = await link.wait_for(LinkState.BACKING_OFF)
+        await until(lambda: link.status.failures > 1)
+
+    assert status.reason == f"the setup could not be made: {reason.format(expected=expected)}"
+    assert ("in setup" in caplog.text) == isinstance(given, RuntimeError)
+    assert "nobody foresaw" not in caplog.text
+
+
+async def test_a_certificate_that_has_gone_is_named(
+    tmp_path: Path, certificate: Path, unused_port: int, links: Links
+) -> None:
+    """It may come back, so the link goes on; the reason says which file it misses."""
+    mine = tmp_path / "mine.pem"
+    mine.write_bytes(certificate.read_bytes())
+    setup = WebSocketSetup(f"wss://127.0.0.1:{unused_port}/", tls=TLS(ca_file=str(mine)))
+    mine.unlink()
+
+    with pytest.raises(DialFailed, match=r"mine\.pem"):
+        await dial(setup)
+    with pytest.raises(PollFailed, match=r"mine\.pem"):
+        await Poller().fetch(PollingSetup(f"https://127.0.0.1:{unused_port}/", tls=setup.tls))
 
 
 async def test_the_handshake_says_what_the_setup_says(peer: Start) -> None:
@@ -735,6 +785,24 @@ async def test_a_full_queue_follows_its_policy(policy: Any, lost: bool, peer: St
         assert 1013 in codes
 
 
+@pytest.mark.parametrize(("code", "reason"), [(99, ""), (1005, ""), (5000, ""), (4000, "é" * 62)])
+async def test_a_close_frame_that_cannot_be_is_an_error_and_no_end(
+    code: int, reason: str, peer: Start, links: Links
+) -> None:
+    """The connection goes on, and its end is told as what it is."""
+    server = await peer(listen)
+    link = links.websocket(server.url, backoff=QUICK)
+
+    async with links.running():
+        await link.wait_for(LinkState.UP)
+        assert link.connection is not None
+        with pytest.raises(WrongSetup):
+            await link.connection.close(code, reason)
+        assert link.connection.is_open
+        next(iter(server.server.connections)).transport.abort()
+        assert (await link.wait_for(LinkState.BACKING_OFF)).reason.startswith("the connection was lost")
+
+
 async def test_silence_can_end_a_connection(peer: Start, links: Links) -> None:
     """For peers that should say something: their pings alone prove nothing."""
     server = await peer(listen)
@@ -821,13 +889,6 @@ async def test_what_cannot_be_drained_in_time_is_counted(peer: Start, caplog: py
 
     assert (link.counters.handled, link.counters.lost) == (1, 4)
     assert "4 events received and not handled" in caplog.text
-
-
-async def test_a_polled_peer_cannot_be_sent_to(links: Links, unused_port: int) -> None:
-    """The error says so, and not that the link is down."""
-    link = links.poll(f"http://127.0.0.1:{unused_port}/", backoff=QUICK)
-
-    assert str(CannotSend(link.name, link.kind)).startswith("link 'polling-1' is of kind 'polling'")
 
 
 @pytest.fixture

@@ -44,13 +44,21 @@ async def chat(platform: Platform, said: list[str]) -> None:
         if not said:
             print("The bot is there. Try /echo hello, /roll 2d6, /who; an empty line ends it.")
         rest = iter(said)
-        while line := next(rest, "") if said else (await asyncio.to_thread(input, "> ")).strip():
+        while line := next(rest, "") if said else await asyncio.to_thread(typed):
             try:
                 async with asyncio.timeout(PATIENCE_S):
                     print(f"{line} -> {await connected.say(line)}", flush=True)
             except TimeoutError:
                 print(f"{line} -> (no answer; it is no command)", flush=True)
         return
+
+
+def typed() -> str:
+    """Read a line; nothing where there is none, as at the end of a file."""
+    try:
+        return input("> ").strip()
+    except EOFError:
+        return ""
 
 
 def main() -> None:

@@ -38,8 +38,17 @@ def init(*, _env_file: EnvFiles | None = None, **settings: Any) -> None:
     config = Config.load(_env_file, **settings)
     env = Env(environment=config.model_dump()["environment"])
     level = config.log_level or ("DEBUG" if config.debug else "INFO")
-    logging.getLogger("slipstream").setLevel(level if isinstance(level, int) else level.upper())
+    logging.getLogger("slipstream").setLevel(_level(level))
     _driver = find_driver(config.driver)(env, config)
+
+
+def _level(name: int | str) -> int:
+    known = logging.getLevelNamesMapping()
+    if isinstance(name, int) or name.isdecimal():
+        return int(name)
+    if name.upper() not in known:
+        raise WrongSetting("the settings", "log_level", f"expected a number, or one of {', '.join(known)}")
+    return known[name.upper()]
 
 
 def find_driver(name: str) -> type[Driver]:
@@ -56,6 +65,8 @@ def find_driver(name: str) -> type[Driver]:
     home = "slipstream.bots.drivers."
     full = home + module[1:] if module.startswith("~") else module
     full = home + full.removeprefix("nonebot.drivers.") if full.startswith("nonebot.drivers.") else full
+    if not all(part.isidentifier() for part in full.split(".")):
+        raise WrongSetting("the settings", "driver", f"{full!r} is no name of a module")
     try:
         found = getattr(importlib.import_module(full), kind or "Driver", None)
     except ModuleNotFoundError as missing:

@@ -163,13 +163,11 @@ class Channel:
         """Drop what waits, and cancel what runs; tell how many frames are lost by it."""
         self.is_stopping = True
         self._inbox.close()
-        lost = self._inbox.clear()
-        self.counts.dropped -= lost
+        waited = self._inbox.clear()
         for task in self._running:
             task.cancel()
-        lost += len(self._running)
-        self.counts.lost += lost
-        return lost
+        self.counts.lost += len(self._running)
+        return waited + len(self._running)
 
     def _is_reply(self, bot: Bot, message: bytes) -> bool:
         if type(bot).take_reply is Bot.take_reply:
@@ -181,8 +179,11 @@ class Channel:
             return False
 
     def _on_drop(self, frame: Frame) -> None:
-        self.counts.dropped += 1
         frame.settle()
+        if self.is_stopping:
+            self.counts.lost += 1
+            return
+        self.counts.dropped += 1
         if self.counts.dropped & (self.counts.dropped - 1) == 0:  # the 1st, 2nd, 4th, 8th …
             logger.warning("bot %s: the queue is full, %d frames dropped so far", self.name, self.counts.dropped)
 

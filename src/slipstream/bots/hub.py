@@ -7,12 +7,13 @@ from collections.abc import Awaitable, Callable, Collection, Coroutine
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from slipstream.bots.adapters.bot import Bot, Traffic
 from slipstream.bots.delivery import Channel
-from slipstream.bots.exception import BotExists
+from slipstream.bots.exception import BotExists, WrongSetting
 from slipstream.links.queue import QueuePolicy
+from slipstream.links.redact import printable
 
 logger = logging.getLogger("slipstream.bots")
 
@@ -65,10 +66,18 @@ class Options(BaseModel):
 
     @classmethod
     def of(cls, settings: BaseModel) -> "Options":
-        """Read them from the settings of a program."""
+        """Read them from the settings of a program.
+
+        Raises:
+            WrongSetting: One is not possible.
+        """
         prefix = "slipstream_"
         found = settings.model_dump()
-        return cls(**{key.removeprefix(prefix): value for key, value in found.items() if key.startswith(prefix)})
+        try:
+            return cls(**{key.removeprefix(prefix): value for key, value in found.items() if key.startswith(prefix)})
+        except ValidationError as wrong:
+            first = wrong.errors()[0]
+            raise WrongSetting("the settings", f"{prefix}{first['loc'][0]}", first["msg"]) from None
 
 
 @dataclass(eq=False)
@@ -125,7 +134,7 @@ class Hub:
         if found is None:
             options = self.options
             found = Channel(
-                f"{adapter}/{self_id}",
+                printable(f"{adapter}/{self_id}"),  # an id is what a peer says it is
                 self.spawn,
                 options.queue,
                 options.queue_policy,
@@ -196,7 +205,7 @@ class Hub:
         await asyncio.gather(*(self._run_one(what, hook, bot) for hook in tuple(hooks)))
 
     async def _run_one(self, what: str, hook: BotHook, bot: Bot) -> None:
-        name = getattr(hook, "__qualname__", repr(hook))
+        name, self_id = getattr(hook, "__qualname__", repr(hook)), printable(bot.self_id)
         try:
             async with asyncio.timeout(self.options.hook_timeout) as limit:
                 result = hook(bot)
@@ -205,9 +214,9 @@ class Hub:
         except Exception:
             if limit.expired():
                 allowed = self.options.hook_timeout
-                logger.error("bot %s: %s hook %s took more than %s seconds", bot.self_id, what, name, allowed)
+                logger.error("bot %s: %s hook %s took more than %s seconds", self_id, what, name, allowed)
             else:
-                logger.exception("bot %s: %s hook %s failed", bot.self_id, what, name)
+                logger.exception("bot %s: %s hook %s failed", self_id, what, name)
 
     # Life
 
@@ -220,6 +229,7 @@ class Hub:
         """Take no more frames, but for answers to API calls; wait, not for ever, until the others are handled."""
         self.is_stopping = True
         channels = tuple(self._channels.values())
+        refused = [channel.counts.refused for channel in channels]
         joins = []
         for channel in channels:
             channel.is_stopping = True
@@ -229,10 +239,15 @@ class Hub:
             _, late = await asyncio.wait(joins, timeout=self.options.drain_timeout)
             for join in late:
                 join.cancel()
-        for channel in channels:
-            lost = channel.clear()
-            if lost:
-                logger.warning("bot %s: %d frames were received and not handled in time", channel.name, lost)
+        for channel, before in zip(channels, refused, strict=True):
+            lost, too_late = channel.clear(), channel.counts.refused - before
+            if lost or too_late:
+                logger.warning(
+                    "bot %s: stopped; %d frames were received and not handled in time, %d read and refused",
+                    channel.name,
+                    lost,
+                    too_late,
+                )
 
     async def settle(self) -> None:
         """Wait until the disconnect hooks are through, each within its limit; cancel what is still running."""

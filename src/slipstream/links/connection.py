@@ -6,11 +6,15 @@ from typing import Any, Protocol
 from pydantic_core import to_json
 from starlette.datastructures import Headers
 
-from slipstream.links.errors import CannotSend, LinkDown
+from slipstream.links.errors import CannotSend, LinkDown, WrongSetup
 from slipstream.links.queue import QueueClosed
+from slipstream.links.redact import printable
 from slipstream.links.setup import LinkKind, Options
 
 Data = str | bytes
+
+_CLOSE_CODES = frozenset({1000, 1001, 1002, 1003, *range(1007, 1015)})
+_LONGEST_REASON = 123
 
 
 class Wire(Protocol):
@@ -176,7 +180,11 @@ class Connection:
         Args:
             code: Close code, as RFC 6455 (section 7.4) defines them.
             reason: Text for the peer, at most 123 bytes of UTF-8.
+
+        Raises:
+            WrongSetup: No frame can hold that; the connection goes on.
         """
+        check_close(code, reason)
         await self._wire.close(code, reason)
 
     async def receive(self) -> Data:
@@ -200,10 +208,27 @@ class Connection:
             yield message
 
 
+def check_close(code: int, reason: str) -> None:
+    """See that a close frame can hold a code and a reason.
+
+    Raises:
+        WrongSetup: It cannot.
+    """
+    if not (code in _CLOSE_CODES or 3000 <= code < 5000):
+        raise WrongSetup("code", code, "1000 to 1003, 1007 to 1014, or 3000 to 4999")
+    if len(reason.encode("utf-8", "replace")) > _LONGEST_REASON:
+        raise WrongSetup("reason", printable(reason), f"at most {_LONGEST_REASON} bytes of UTF-8")
+
+
 def encoded(data: Any) -> Data:
     """Make a message of a value: `str` and `bytes` as they are, all else as JSON text."""
     if isinstance(data, str | bytes):
         return data
     if isinstance(data, bytearray | memoryview):
         return bytes(data)
-    return to_json(data).decode()
+    return as_json(data)
+
+
+def as_json(value: Any) -> str:
+    """Write a value as JSON; numbers that JSON does not have, NaN and the infinities, as null."""
+    return to_json(value, inf_nan_mode="null").decode()

@@ -7,6 +7,7 @@ and called without a server: what an endpoint can depend on, a handler can.
 
 import inspect
 from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 from pydantic import TypeAdapter
@@ -37,10 +38,12 @@ class Handler:
     """
 
     def __init__(self, function: Callable[..., Any], link: str, overrides: Callable[[], Any]) -> None:
+        written = function.func if isinstance(function, partial) else function
+        given = function.keywords if isinstance(function, partial) else {}
         self.function = function
-        self.name = getattr(function, "__qualname__", repr(function))
+        self.name = getattr(written, "__qualname__", repr(written))
         self._overrides = overrides
-        target = function if inspect.isroutine(function) else type(function).__call__
+        target = written if inspect.isroutine(written) else type(written).__call__
         self._is_async = inspect.iscoroutinefunction(target)
         try:
             hints = get_type_hints(inspect.unwrap(target), include_extras=True)
@@ -50,6 +53,8 @@ class Handler:
         self._event: str | None = None
         self._depends: list[inspect.Parameter] = []
         for parameter in inspect.signature(function).parameters.values():
+            if parameter.name in given:
+                continue
             self._place(parameter.replace(annotation=hints.get(parameter.name, parameter.annotation)), link)
         self._route: APIRoute | None = None
         if self._depends:
@@ -104,10 +109,13 @@ class Handler:
         """Call the function."""
         if self._route is not None:
             return await self._run_route(connection, event)
-        given = self._given(connection, event)
+        return await self._call(self._given(connection, event))
+
+    async def _call(self, given: dict[str, Any]) -> Any:
         if self._is_async:
             return await self.function(**given)
-        return await run_in_threadpool(self.function, **given)
+        result = await run_in_threadpool(self.function, **given)
+        return await result if inspect.isawaitable(result) else result  # a plain function around one that is async
 
     def _given(self, connection: Connection, event: Any) -> dict[str, Any]:
         given: dict[str, Any] = {}
@@ -122,11 +130,7 @@ class Handler:
 
         async def endpoint(links_request: Request, **solved: Any) -> Response:
             given = self._given(links_request.scope[CONNECTION], links_request.scope[EVENT])
-            if self._is_async:
-                result = await self.function(**given, **solved)
-            else:
-                result = await run_in_threadpool(self.function, **given, **solved)
-            links_request.scope[RESULT] = result
+            links_request.scope[RESULT] = await self._call({**given, **solved})
             return Response(status_code=204)
 
         by_name = inspect.Parameter.KEYWORD_ONLY

@@ -93,7 +93,7 @@ def health_of(link: Link, now: Moment) -> LinkHealth:
         latency=link.latency,
         connections=len(link.connections),
         waiting=link.waiting,
-        high_water=max((session.inbox.high_water for session in sessions), default=0),
+        high_water=max((inbox.high_water for session in sessions for inbox in session.inboxes), default=0),
         outbox=sum(len(session.outbox) for session in sessions),
         counters=link.counters,
     )

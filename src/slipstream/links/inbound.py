@@ -11,9 +11,9 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from slipstream.applications import FastAPI
 from slipstream.exceptions import HTTPException, RequestValidationError
-from slipstream.links.connection import Connection, Data, encoded
+from slipstream.links.connection import Connection, Data, as_json
 from slipstream.links.errors import CannotSend, LinkDown
-from slipstream.links.link import Link
+from slipstream.links.link import Link, logger
 from slipstream.links.queue import QueueFull
 from slipstream.links.redact import printable
 from slipstream.links.rules import Failure
@@ -79,6 +79,8 @@ class AcceptedWire:
 class _Inbound:
     """A link that waits for others: it is up while the application is."""
 
+    knows_peers = False
+
     def __init__(self, path: str) -> None:
         self.target = path
 
@@ -107,6 +109,7 @@ class AcceptRunner(_Inbound):
     ) -> None:
         super().__init__(path)
         self._key, self._duplicates, self._subprotocols = key, duplicates, subprotocols
+        self.knows_peers = key is not None
         self._max_message, self._silence, self._remember = max_message, silence, remember
 
     def mount(self, app: FastAPI, link: Link, dependencies: Sequence[Depends]) -> None:
@@ -124,18 +127,19 @@ class AcceptRunner(_Inbound):
     async def _serve(self, websocket: WebSocket, link: Link) -> None:
         link.check_running()
         connection_id = link.new_id()
-        key = self._key_of(websocket, connection_id)
-        known = link.sessions.get(key)
+        try:
+            key = self._key_of(websocket, connection_id)
+            known = link.sessions.get(key)
+        except Exception as error:  # of a function that the user wrote, about what the peer sent
+            logger.warning("link %s: refused a peer whose key cannot be read: %s", link.name, type(error).__name__)
+            await websocket.close(1008)
+            return
         old = known.connection if known is not None else None
         if link.is_stopping or (old is not None and self._duplicates == "refuse"):
             await websocket.close(1008)
             return
-        if known is not None and old is not None and self._duplicates == "replace":
-            known.replaced.add(old)
-            await old.close(REPLACED, "replaced by a newer connection")
         offered = websocket.scope.get("subprotocols", ())
         subprotocol = next((each for each in offered if each in self._subprotocols), None)
-        await websocket.accept(subprotocol)
         session = link.session(key)
         wire = AcceptedWire(websocket, link.name)
         connection = Connection(
@@ -147,15 +151,31 @@ class AcceptRunner(_Inbound):
             path_params=websocket.path_params,
             subprotocol=subprotocol,
         )
-        await self._hold(link, session, connection, wire, websocket)
-
-    async def _hold(
-        self, link: Link, session: Session, connection: Connection, wire: AcceptedWire, websocket: WebSocket
-    ) -> None:
+        # From here to `begin` nothing waits: of two that come at once, the later one finds the earlier one here.
+        if old is not None and self._duplicates == "replace":
+            session.replace(old, REPLACED)
+        else:
+            old = None
         link.connections.add(connection)
         session.begin(connection)
+        await self._hold(link, session, connection, wire, websocket, old)
+
+    async def _hold(
+        self,
+        link: Link,
+        session: Session,
+        connection: Connection,
+        wire: AcceptedWire,
+        websocket: WebSocket,
+        replaced: Connection | None,
+    ) -> None:
         failure = Failure("error", "cancelled")
         try:
+            if replaced is not None:
+                await _dismiss(replaced)
+            await websocket.accept(connection.subprotocol)
+            if connection in session.replaced:  # by one that came before this one was accepted
+                await _dismiss(connection)
             failure = await first_of(
                 self._read(websocket, session, connection),
                 serve(link, session, connection, f"serving {self.target}"),
@@ -177,7 +197,7 @@ class AcceptRunner(_Inbound):
                 if message["type"] == "websocket.disconnect":
                     code, reason = message.get("code", 1005), message.get("reason") or ""
                     text = printable(f"the peer closed with {code} {reason}".rstrip())
-                    return await last_words(session, Failure("closed", text, code=code))
+                    return await last_words(session, connection, Failure("closed", text, code=code))
                 raw: Data | None = message.get("text")
                 if raw is None:
                     raw = message["bytes"]
@@ -209,13 +229,17 @@ class AcceptRunner(_Inbound):
             link.home.spawn(_forget(link, session), f"links: {link.name} end of {session.key}")
             return
         link.sessions[session.key] = link.sessions.pop(session.key)  # to the end: the latest to leave
-        away = [each for each in link.sessions.values() if each.connection is None and not each.inbox.unfinished]
+        away = [each for each in link.sessions.values() if each.connection is None and not each.waiting]
         for each in away[: max(0, len(away) - self._remember)]:
             link.home.spawn(_forget(link, each), f"links: {link.name} end of {each.key}")
 
 
+async def _dismiss(connection: Connection) -> None:
+    await connection.close(REPLACED, "replaced by a newer connection")
+
+
 async def _forget(link: Link, session: Session) -> None:
-    await session.inbox.join()
+    await session.join()
     if session.connection is None and link.sessions.get(session.key) is session and not link.is_stopping:
         del link.sessions[session.key]
         link.tell_dropped(session.outbox.clear(link.clock.now().monotonic, "forgotten"))
@@ -300,7 +324,7 @@ class WebhookRunner(_Inbound):
         except ValueError as error:
             raise HTTPException(422, "the body is no event") from error
         if not is_queued:
-            # Refused while stopping, or known already: a repeat is answered as what it repeats was.
+            # Refused while stopping, or handled already; a repeat of what is in handling waits with it.
             return _busy() if link.is_stopping else Response(status_code=204)
         if not self._wait:
             return Response(status_code=202)
@@ -308,7 +332,7 @@ class WebhookRunner(_Inbound):
             result = await asyncio.shield(outcome)
         except Skipped:
             return _busy()
-        except HTTPException:
+        except (HTTPException, RequestValidationError):
             raise
         except Exception:  # logged where it was raised
             return JSONResponse({"detail": "Internal Server Error"}, status_code=500)
@@ -316,11 +340,7 @@ class WebhookRunner(_Inbound):
             wire.is_open = False
         if wire.answer is not None:
             return Response(wire.answer, media_type="application/json" if isinstance(wire.answer, str) else None)
-        return Response(status_code=204) if result is None else _as_json(result)
-
-
-def _as_json(value: Any) -> Response:
-    return Response(encoded(value), media_type="application/json")
+        return Response(status_code=204) if result is None else Response(as_json(result), media_type="application/json")
 
 
 def _busy() -> Response:

@@ -10,7 +10,7 @@ from slipstream.links import state
 from slipstream.links.clock import Clock
 from slipstream.links.connection import Connection
 from slipstream.links.counters import Counters
-from slipstream.links.errors import LinkDown, NotRunning, WrongHandler
+from slipstream.links.errors import CannotSend, LinkDown, NotRunning, WrongHandler, WrongSetup
 from slipstream.links.handlers import Handler
 from slipstream.links.outbox import Dropped
 from slipstream.links.session import Session
@@ -58,6 +58,8 @@ class Runner(Protocol):
 
     kind: LinkKind
     target: str
+    knows_peers: bool
+    """Whether who comes back is known again: only then can a message be kept for a peer."""
 
     async def run(self, link: "Link") -> None:
         """Keep the link up until it is told to stop."""
@@ -176,7 +178,7 @@ class Link:
     @property
     def waiting(self) -> int:
         """Events that wait for the handler or are being handled."""
-        return sum(session.inbox.unfinished for session in self.sessions.values())
+        return sum(session.waiting for session in self.sessions.values())
 
     async def send(self, data: Any, *, key: Hashable = None) -> bool:
         """Send a message now, or keep it in the outbox until the link is up.
@@ -190,8 +192,17 @@ class Link:
 
         Raises:
             OutboxFull: The outbox is full, and its policy is "refuse".
-            LinkDown: The connection ended while the message was being sent; the peer may have it.
+            LinkDown: The connection ended while the message was being sent, and the peer may have it; or the peer
+                is not there, and would not be known again.
+            CannotSend: The link polls, or is a webhook.
+            WrongSetup: The link has several peers, and no key says which.
         """
+        self._check_sendable()
+        if self.kind == "accepted" and key not in self.sessions:
+            if key is None:
+                raise WrongSetup("key", None, "the key of a peer; `broadcast` sends to all")
+            if not self.runner.knows_peers:
+                raise LinkDown(self.name, f"peer {key!r} is not connected")
         return await self.session(key).send(data)
 
     async def call(self, message: Mapping[str, Any], *, within: float | None = None, key: Hashable = None) -> Any:
@@ -200,11 +211,18 @@ class Link:
         Raises:
             LinkDown: The link is not up, or goes down before the reply comes; raised at once.
             CallTimeout: No reply came in time.
+            CannotSend: The link polls, or is a webhook.
         """
-        session = self.session(key)
-        if session.connection is None:
-            raise LinkDown(self.name, self.status.reason)
+        self._check_sendable()
+        session = self.sessions.get(key)
+        if session is None or session.connection is None:
+            away = f"peer {key!r} is not connected"
+            raise LinkDown(self.name, away if self.kind == "accepted" else self.status.reason)
         return await session.connection.call(message, within=within)
+
+    def _check_sendable(self) -> None:
+        if self.kind in ("polling", "webhook"):
+            raise CannotSend(self.name, self.kind)
 
     async def broadcast(self, data: Any) -> int:
         """Send a message to every open connection, all at once; tell how many took it."""

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import random as lots
+import re
 from collections.abc import AsyncGenerator, Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar, Unpack, cast
@@ -16,7 +17,19 @@ from slipstream.links.inbound import AcceptRunner, Duplicates, WebhookRunner
 from slipstream.links.libraries import check, load
 from slipstream.links.link import Changed, Link, Runner
 from slipstream.links.rules import Random, Turnstile
-from slipstream.links.setup import LinkOptions, MiB, Options, PollingSetup, WebSocketSetup
+from slipstream.links.setup import (
+    COUNT,
+    SECONDS_OR_NONE,
+    SIZE,
+    LinkOptions,
+    MiB,
+    Options,
+    PollingSetup,
+    WebSocketSetup,
+    check_value,
+    check_words,
+    one_of,
+)
 from slipstream.links.state import LinkState, Status
 from slipstream.links.supervise import Supervisor
 from slipstream.params import Depends
@@ -24,6 +37,8 @@ from slipstream.params import Depends
 logger = logging.getLogger("slipstream.links")
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+_PARAMETER = re.compile(r"{(\w+)(?::\w+)?}")
 
 
 class Links:
@@ -44,8 +59,7 @@ class Links:
         clock: Clock | None = None,
         random: Random = lots.random,
     ) -> None:
-        if drain < 0:
-            raise WrongSetup("drain", drain, "0 or more seconds")
+        check_value("drain", drain, (lambda value: isinstance(value, int | float) and value >= 0, "0 or more seconds"))
         self.clock: Clock = clock or SystemClock()
         self.lifespan_state: Mapping[str, Any] = {}
         self._app: FastAPI | None = None
@@ -129,8 +143,7 @@ class Links:
         """
         module = load("slipstream.links.websocket", "websockets", "a WebSocket link")
         source = WebSocketSetup(setup) if isinstance(setup, str) else setup
-        if isinstance(source, WebSocketSetup):
-            check(source)
+        _check_source(source, WebSocketSetup)
         runner = module.WebSocketRunner(source, self._random, self._turnstile, self._dialling)
         return self._add(name, runner, options)
 
@@ -175,10 +188,8 @@ class Links:
             setup = PollingSetup(setup) if interval is None else PollingSetup(setup, interval=interval)
         elif interval is not None:
             raise WrongSetup("interval", interval, "the interval in the setup itself, where that is no address")
-        if isinstance(setup, PollingSetup):
-            check(setup)
-        if overlap < 0:
-            raise WrongSetup("overlap", overlap, "0 or more")
+        _check_source(setup, PollingSetup)
+        check_value("overlap", overlap, COUNT)
         reading = module.Reading(events, cursor, cursor_param, on_cursor, overlap)
         runner = module.PollingRunner(setup, reading, self._random, self._turnstile, self._dialling)
         link = self._add(name, runner, options)
@@ -204,9 +215,9 @@ class Links:
         Args:
             path: Path, perhaps with parameters: "/ws/{id}".
             name: Name of the link. Default: "accepted-1" and so on.
-            key: What tells one peer from another: a path parameter's name, or a function of the WebSocket. What a
-                peer has in queue, dedupe window and outbox then outlives its connection. Default: each connection
-                is a peer of its own.
+            key: What tells one peer from another: a path parameter's name, or a function of the WebSocket; a peer
+                at which it raises is refused (403). What a peer has in queue, dedupe window and outbox then
+                outlives its connection. Default: each connection is a peer of its own.
             duplicates: What to do when a peer that is connected connects again: "refuse" the newer (403),
                 "replace" the older (closed with 4409), or "allow" both.
             subprotocols: Those to agree to.
@@ -217,7 +228,17 @@ class Links:
                 server's (uvicorn sends them every 20 s).
             remember: How many peers that are away to remember. Default: 1024, then the longest away is forgotten.
             options: See `LinkOptions`.
+
+        Raises:
+            WrongSetup: The name is taken, or an option is wrong.
         """
+        check_value("duplicates", duplicates, one_of("refuse", "replace", "allow"))
+        check_value("max_message", max_message, SIZE)
+        check_value("silence", silence, SECONDS_OR_NONE)
+        check_value("remember", remember, COUNT)
+        check_words("subprotocols", subprotocols)
+        if isinstance(key, str) and key not in _PARAMETER.findall(path):
+            raise WrongSetup("key", key, f"a parameter of the path {path!r}, or a function of the WebSocket")
         runner = AcceptRunner(path, key, duplicates, tuple(subprotocols), max_message, silence, remember)
         link = self._add(name, runner, options)
         self._mount(lambda app: runner.mount(app, link, dependencies))
@@ -244,7 +265,11 @@ class Links:
             max_message: Most bytes of a body; 413 at more. Default: 1 MiB.
             options: See `LinkOptions`. A full queue is answered by 503 with `Retry-After`, unless the policy is
                 "wait".
+
+        Raises:
+            WrongSetup: The name is taken, or an option is wrong.
         """
+        check_value("max_message", max_message, SIZE)
         runner = WebhookRunner(path, wait, max_message)
         link = self._add(name, runner, options)
         self._mount(lambda app: runner.mount(app, link, dependencies))
@@ -352,6 +377,7 @@ class Links:
 
     async def _stop(self, links: Sequence[Link]) -> None:
         """Let no new events in, handle what has been received, say goodbye, say what is lost."""
+        refused = [link.counters.refused for link in links]
         for link in links:
             link.is_stopping = True
             link.runner.drain(link)
@@ -360,20 +386,20 @@ class Links:
             main = self._mains.get(link.name)
             if main is not None and (link.state is not LinkState.UP or link.kind == "polling"):
                 main.cancel()
-        joins = [asyncio.ensure_future(session.inbox.join()) for link in links for session in link.sessions.values()]
+        joins = [asyncio.ensure_future(session.join()) for link in links for session in link.sessions.values()]
         if joins:
             _, late = await asyncio.wait(joins, timeout=self._drain)
             for join in late:
                 join.cancel()
         await asyncio.gather(*(link.runner.close(link) for link in links), return_exceptions=True)
-        for link in links:
+        for link, before in zip(links, refused, strict=True):
             main = self._mains.pop(link.name, None)
             if main is not None:
                 main.cancel()
                 await asyncio.wait({main})
-            await self._say_goodbye(link)
+            await self._say_goodbye(link, before)
 
-    async def _say_goodbye(self, link: Link) -> None:
+    async def _say_goodbye(self, link: Link, refused_before: int) -> None:
         now, lost = self.clock.now(), 0
         for session in link.sessions.values():
             lost += await session.dismiss()
@@ -382,10 +408,19 @@ class Links:
             link.move(state.closed(link.status, now, "shutting down"))
         if link.hooks_under_way:
             await asyncio.wait(link.hooks_under_way, timeout=self._drain)
-        if lost or link.counters.refused:
+        refused = link.counters.refused - refused_before
+        if lost or refused:
             logger.warning(
                 "link %s: stopped; %d events received and not handled, %d events read and refused",
                 link.name,
                 lost,
-                link.counters.refused,
+                refused,
             )
+
+
+def _check_source(source: object, kind: type[WebSocketSetup] | type[PollingSetup]) -> None:
+    if isinstance(source, kind):
+        check(source)
+    elif not callable(source):
+        expected = f"an address, a {kind.__name__}, or a function that makes one"
+        raise WrongSetup("setup", type(source).__name__, expected)

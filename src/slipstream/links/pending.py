@@ -15,7 +15,7 @@ class PendingCalls:
     """
 
     def __init__(self, late: int = 1024) -> None:
-        self._waiting: dict[Hashable, asyncio.Future[Any]] = {}
+        self._waiting: dict[Hashable, tuple[asyncio.Future[Any], object]] = {}
         self._given_up = DedupeWindow(late)
         self._last = 0
 
@@ -32,8 +32,12 @@ class PendingCalls:
         self._last += 1
         return str(self._last)
 
-    def open(self, call_id: Hashable) -> "asyncio.Future[Any]":
+    def open(self, call_id: Hashable, connection: object = None) -> "asyncio.Future[Any]":
         """Begin to wait for a reply.
+
+        Args:
+            call_id: What the reply will have too.
+            connection: What carries the call, and ends it with itself.
 
         Raises:
             ValueError: A call with this id is waiting already.
@@ -41,14 +45,15 @@ class PendingCalls:
         if call_id in self._waiting:
             raise ValueError(f"a call with the id {call_id!r} is waiting already")
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self._waiting[call_id] = future
+        self._waiting[call_id] = future, connection
         return future
 
     def resolve(self, call_id: Hashable, reply: Any) -> bool:
         """Hand a reply to its call; tell whether there was one, now or before."""
-        future = self._waiting.pop(call_id, None)
-        if future is None:
+        waiting = self._waiting.pop(call_id, None)
+        if waiting is None:
             return call_id in self._given_up
+        future, _ = waiting
         if not future.done():
             future.set_result(reply)
         return True
@@ -58,11 +63,12 @@ class PendingCalls:
         if self._waiting.pop(call_id, None) is not None:
             self._given_up.add(call_id)
 
-    def fail(self, error: Exception) -> int:
-        """Fail every call at once, as when the connection ends; tell how many."""
-        waiting, self._waiting = self._waiting, {}
-        for future in waiting.values():
+    def fail(self, error: Exception, connection: object = None) -> int:
+        """Fail every call of a connection at once, as when it ends; tell how many."""
+        ids = [call_id for call_id, (_, carrier) in self._waiting.items() if carrier is connection]
+        for call_id in ids:
+            future, _ = self._waiting.pop(call_id)
             if not future.done():
                 future.set_exception(error)
                 future.exception()  # seen: whoever called may have failed already, by what it sent
-        return len(waiting)
+        return len(ids)

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
+from http.cookiejar import Cookie, CookieJar, DefaultCookiePolicy
 from typing import Any
 
 import httpx2
@@ -15,12 +16,12 @@ from starlette.datastructures import Headers
 
 from slipstream.links.answers import Answer as Answer, Reading as Reading
 from slipstream.links.connection import Connection, Data
-from slipstream.links.errors import CannotSend
+from slipstream.links.errors import CannotSend, WrongSetup
 from slipstream.links.handlers import parsed
 from slipstream.links.libraries import check, missing
 from slipstream.links.link import Link, logger
 from slipstream.links.queue import QueueFull
-from slipstream.links.redact import shown_url, unlogged, without_secrets
+from slipstream.links.redact import printable, shown_url, unlogged, without_secrets
 from slipstream.links.rules import (
     REDIRECTS,
     Failure,
@@ -49,8 +50,15 @@ class PollFailed(Exception):
         self.failure = failure
 
 
+class _Sendable(DefaultCookiePolicy):
+    """Keeps the cookies that the client can send again: one that it cannot would be an error at each request."""
+
+    def set_ok(self, cookie: Cookie, request: Any) -> bool:
+        return f"{cookie.name}{cookie.value}".isascii() and super().set_ok(cookie, request)
+
+
 class Poller:
-    """A client for one server: connections are reused, cookies kept, validators remembered."""
+    """A client for one server: connections are reused, cookies and validators kept if they are ASCII."""
 
     def __init__(self) -> None:
         self._client: httpx2.AsyncClient | None = None
@@ -132,7 +140,8 @@ class Poller:
                 raise PollFailed(Failure("protocol", f"an answer of more than {setup.max_message} bytes", status))
         if status != 304:
             tags = (("if-none-match", "etag"), ("if-modified-since", "last-modified"))
-            self._validators = {ask: response.headers[tell] for ask, tell in tags if tell in response.headers}
+            told = ((ask, response.headers.get(tell, "")) for ask, tell in tags)
+            self._validators = {ask: value for ask, value in told if value and value.isascii()}
             self._validated_url = first
         try:
             data = parsed(bytes(content)) if content else None
@@ -158,6 +167,7 @@ class Poller:
                 trust_env=setup.trust_env,
                 http2=setup.http2,
                 timeout=timeout,
+                cookies=CookieJar(_Sendable()),
                 transport=setup.transport() if setup.transport is not None else None,
             )
             self._made_for = made_for
@@ -182,6 +192,8 @@ def _failure_of(error: Exception, setup: PollingSetup) -> Failure:
         return Failure("timeout", f"no answer in time ({type(error).__name__})")
     if isinstance(error, ImportError):
         return missing(error, "socksio")
+    if isinstance(error, WrongSetup):
+        return Failure("setup", printable(str(error)))
     text = without_secrets(str(error) or type(error).__name__, setup.secrets())
     cause = error.__cause__
     if isinstance(error, ssl.SSLError) or isinstance(cause, ssl.SSLError) or "CERTIFICATE" in text:
@@ -240,6 +252,7 @@ class PollingRunner:
     """
 
     kind: LinkKind = "polling"
+    knows_peers = True
 
     def __init__(
         self,
@@ -275,10 +288,9 @@ class PollingRunner:
             if not first:
                 link.counters.attempts += 1
             first = False
-            try:
-                setup = await asked(self._source)
-            except Exception as error:
-                return Failure("setup", f"the setup could not be made: {type(error).__name__}")
+            setup = await asked(self._source, PollingSetup, link)
+            if isinstance(setup, Failure):
+                return setup
             self.target = shown_url(setup.url)
             schedule.adopt(setup.backoff)
             params = {}
@@ -301,7 +313,7 @@ class PollingRunner:
             await (link.clock.sleep(pause) if pause > 0 else asyncio.sleep(0))
 
     async def _hand_on(self, link: Link, answer: Answer) -> int:
-        """Put the events of an answer into the queue; tell how many there were."""
+        """Put the events of an answer into the queue; tell how many of them are events, and new."""
         if answer.status in (204, 304):
             return 0
         try:
@@ -329,7 +341,7 @@ class PollingRunner:
         # Only now, when all of them are in the queue: whatever interrupts the loop leaves the cursor where it was.
         batch.cursor = cursor
         self._commit(link)
-        return len(events)
+        return len(batch.outcomes)
 
     async def _wait_for_handlers(self, link: Link) -> None:
         """Wait until at most `overlap` answers are in handling."""

@@ -29,10 +29,12 @@ async def serve(link: Link, session: Session, connection: Connection, reason: st
     Returns:
         Why the program, and not the peer, ended the connection.
     """
+    conversation = session.conversation(connection)
     try:
         failure = await _hold(link, session, connection, reason)
     finally:
-        session.quiet.set()
+        if conversation is not None:
+            conversation.is_over.set()
     if failure is None:
         await for_ever()
     assert failure is not None
@@ -64,13 +66,14 @@ async def _hold(link: Link, session: Session, connection: Connection, reason: st
     return Failure("closed", "the conversation came to its end", code=1000)
 
 
-async def last_words(session: Session, failure: Failure) -> Failure:
+async def last_words(session: Session, connection: Connection, failure: Failure) -> Failure:
     """Let a conversation read what came before the end of its connection; for no longer than `GRACE`."""
-    if session.is_conversation:
-        session.inbox.close()
+    conversation = session.conversation(connection)
+    if conversation is not None:
+        conversation.inbox.close()
         try:
             async with asyncio.timeout(GRACE):
-                await session.quiet.wait()
+                await conversation.is_over.wait()
         except TimeoutError:
             logger.warning("link %s: a conversation outlived its connection, and is cancelled", session.link.name)
     return failure

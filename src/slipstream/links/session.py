@@ -3,7 +3,8 @@
 import asyncio
 import logging
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Protocol
 from weakref import WeakSet
 
@@ -25,7 +26,7 @@ _TURN = 64
 
 
 class Skipped(Exception):
-    """An event was not handled, for `reason`: "dropped", "lost"."""
+    """An event was not handled, for `reason`: "dropped", "lost", "refused"."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -50,6 +51,14 @@ class Item:
             self.outcome.exception()  # nobody may be listening any more
         else:
             self.outcome.set_result(result)
+
+
+@dataclass(slots=True, eq=False)
+class Conversation:
+    """What a handler that holds a whole connection has still to read, and whether it is through."""
+
+    inbox: Inbox[Item]
+    is_over: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class Owner(LinkFacts, Protocol):
@@ -78,13 +87,14 @@ class Session:
         self.window = DedupeWindow(options.dedupe)
         self.outbox = Outbox(options.outbox, options.outbox_bytes, options.outbox_ttl, options.outbox_policy)
         self.pending = PendingCalls()
-        self.connection: Connection | None = None
         self.last_id: Any = None
         self.handled_id: Any = None
         self.is_draining = False
-        self.is_ready = False
         self.replaced: WeakSet[Connection] = WeakSet()
-        self.quiet = asyncio.Event()
+        self._open: list[Connection] = []
+        self._ready: list[Connection] = []
+        self._in_hand: dict[Hashable, asyncio.Future[Any]] = {}
+        self._conversations: dict[Connection, Conversation] = {}
         self._sending = asyncio.Lock()
         self._workers: list[asyncio.Task[Any]] = []
 
@@ -92,12 +102,18 @@ class Session:
         return Inbox(self.link.options.queue, self.link.options.policy, self._on_drop)
 
     def _on_drop(self, item: Item) -> None:
+        self._forget(item)
         if self.is_draining:
             self.link.counters.lost += 1
             item.settle(error=Skipped("lost"))
         else:
             self.link.counters.dropped += 1
             item.settle(error=Skipped("dropped"))
+
+    def _forget(self, item: Item) -> None:
+        """Let an event in again that was not handled, if its peer sends it again."""
+        if item.event_id is not None:
+            self.window.discard(item.event_id)
 
     # Life
 
@@ -114,7 +130,8 @@ class Session:
         """End the workers, their handlers cancelled; tell how many events are lost by it."""
         lost = self.link.counters.lost
         self.is_draining = True
-        self.inbox.clear()
+        for inbox in self.inboxes:
+            inbox.clear()
         workers, self._workers = self._workers, []
         for worker in workers:
             worker.cancel()
@@ -156,7 +173,7 @@ class Session:
             if is_strict:
                 raise
             return False
-        return await self._accept(connection, event, outcome)
+        return await self._accept(connection, event, outcome, is_strict=is_strict)
 
     async def deliver_value(self, connection: Connection, value: Any, outcome: "asyncio.Future[Any]") -> bool:
         """Take one event from an answer that has been parsed; see `deliver`."""
@@ -181,18 +198,21 @@ class Session:
             return True
         return False
 
-    async def _accept(self, connection: Connection, event: Any, outcome: "asyncio.Future[Any] | None") -> bool:
+    async def _accept(
+        self, connection: Connection, event: Any, outcome: "asyncio.Future[Any] | None", *, is_strict: bool = False
+    ) -> bool:
         try:
             event_id = id_of(event, self.link.options.event_id)
             hash(event_id)
         except Exception as error:  # of a function that the user wrote
-            self._skip(ValueError(f"its id cannot be read: {type(error).__name__}"))
+            unreadable = ValueError(f"its id cannot be read: {type(error).__name__}")
+            self._skip(unreadable)
+            if is_strict:
+                raise unreadable from error
             return False
         if event_id is not None and event_id in self.window:
             self.link.counters.duplicates += 1
-            if outcome is not None and not outcome.done():
-                outcome.set_result(None)
-            return False
+            return outcome is not None and self._follow(event_id, outcome)
         return await self._enqueue(Item(connection, event, event_id, outcome))
 
     async def _enqueue(self, item: Item) -> bool:
@@ -200,16 +220,34 @@ class Session:
         # and forgotten if the event finds no room, for then the peer has to send it again.
         if item.event_id is not None:
             self.window.add(item.event_id)
+            if item.outcome is not None:
+                self._in_hand[item.event_id] = item.outcome
+                item.outcome.add_done_callback(partial(self._let_go, item.event_id))
         try:
-            await self.inbox.put(item)
-        except BaseException:
+            await self.inbox_of(item.connection).put(item)
+        except BaseException as error:
             self.link.counters.refused += 1
-            if item.event_id is not None:
-                self.window.discard(item.event_id)
+            self._forget(item)
+            item.settle(error=Skipped("refused"))
+            if isinstance(error, QueueClosed):
+                return False
             raise
         if item.event_id is not None:
             self.last_id = item.event_id
         return True
+
+    def _follow(self, event_id: Hashable, outcome: "asyncio.Future[Any]") -> bool:
+        """Let what becomes of a repeat be what becomes of the event; tell whether that is still open."""
+        first = self._in_hand.get(event_id)
+        if first is None or first.done():
+            outcome.set_result(None)
+            return False
+        first.add_done_callback(partial(_copy, outcome))
+        return True
+
+    def _let_go(self, event_id: Hashable, outcome: "asyncio.Future[Any]") -> None:
+        if self._in_hand.get(event_id) is outcome:
+            del self._in_hand[event_id]
 
     def _skip(self, error: ValueError) -> None:
         counters = self.link.counters
@@ -249,6 +287,7 @@ class Session:
         except asyncio.CancelledError as error:
             if _is_cancelled():
                 counters.lost += 1
+                self._forget(item)
                 item.settle(error=Skipped("lost"))
                 raise
             # Something that the handler awaited was cancelled, not the handler.
@@ -263,13 +302,18 @@ class Session:
 
     def _failed(self, item: Item, error: BaseException) -> None:
         self.link.counters.failed += 1
+        if self.link.kind == "webhook":  # its sender is told of it, and asked in that way to send it again
+            self._forget(item)
         name = self.link.handler.name if self.link.handler else "a handler"
         logger.error("link %s: %s failed on an event", self.link.name, name, exc_info=error)
         item.settle(error=error if isinstance(error, Exception) else RuntimeError("the handler was cancelled"))
 
     async def next_message(self, connection: Connection) -> Data:
         """Wait for the next message of a conversation; see `Peer`."""
-        inbox = self.inbox
+        conversation = self._conversations.get(connection)
+        if conversation is None:
+            raise QueueClosed
+        inbox = conversation.inbox
         item = await inbox.get()
         inbox.done()
         self.link.counters.handled += 1
@@ -283,19 +327,46 @@ class Session:
         """Whether the handler reads the messages itself."""
         return self.link.handler is not None and self.link.handler.is_conversation
 
+    @property
+    def connection(self) -> Connection | None:
+        """The latest of the peer's connections that have not ended; None while it is away."""
+        return self._open[-1] if self._open else None
+
+    def conversation(self, connection: Connection) -> Conversation | None:
+        """What the handler has to read that holds a connection; None where events are handled one by one."""
+        return self._conversations.get(connection)
+
+    def inbox_of(self, connection: Connection) -> Inbox[Item]:
+        """Where the messages of a connection wait."""
+        conversation = self._conversations.get(connection)
+        return self.inbox if conversation is None else conversation.inbox
+
+    @property
+    def inboxes(self) -> list[Inbox[Item]]:
+        """Wherever messages of the peer wait."""
+        return [self.inbox, *(each.inbox for each in self._conversations.values())]
+
+    @property
+    def waiting(self) -> int:
+        """Events that wait for the handler or are being handled."""
+        return sum(inbox.unfinished for inbox in self.inboxes)
+
+    async def join(self) -> None:
+        """Wait until every event has been handled or dropped."""
+        for inbox in self.inboxes:
+            await inbox.join()
+
     def begin(self, connection: Connection) -> None:
         """A connection has been made; its messages may come, and hooks may use it."""
         if self.is_conversation:
-            self.inbox.clear()
-            self.inbox = self._new_inbox()
-            self.quiet = asyncio.Event()
-        self.connection, self.is_ready = connection, False
+            self._conversations[connection] = Conversation(self._new_inbox())
+        self._open.append(connection)
 
     async def ready(self, connection: Connection) -> None:
         """The connection may take whatever the program sends; first what the outbox keeps."""
         async with self._sending:
-            self.is_ready = True
-            while self.connection is connection and connection.is_open:
+            self._ready.append(connection)
+            while connection in self._ready and connection.is_open:
                 message, expired = self.outbox.take(self.link.clock.now().monotonic)
                 self.link.tell_dropped(expired)
                 if message is None:
@@ -305,15 +376,32 @@ class Session:
                 except LinkDown:
                     self.link.counters.unsure += 1
 
+    def replace(self, connection: Connection, code: int) -> None:
+        """The peer has connected anew: what this connection still brings is refused, its conversation ends."""
+        self.replaced.add(connection)
+        self._leave(connection, "replaced by a newer connection", code)
+
     def end(self, connection: Connection, reason: str, code: int | None) -> None:
-        """The connection has ended: calls fail at once."""
-        if self.connection is connection:
-            self.connection, self.is_ready = None, False
-        failed = self.pending.fail(LinkDown(self.link.name, reason, code))
-        self.link.counters.calls_failed += failed
-        self.inbox.allow_overflow(False)
-        if self.is_conversation:
-            self.inbox.close()
+        """A connection has ended: its calls fail at once, and nobody will read what is left of its conversation."""
+        self._leave(connection, reason, code)
+        conversation = self._conversations.pop(connection, None)
+        if conversation is not None:
+            conversation.inbox.clear()
+
+    def _leave(self, connection: Connection, reason: str, code: int | None) -> None:
+        for connections in (self._open, self._ready):
+            if connection in connections:
+                connections.remove(connection)
+        self.fail_calls(connection, reason, code)
+        conversation = self._conversations.get(connection)
+        if conversation is not None:
+            conversation.inbox.close()
+
+    def fail_calls(self, connection: Connection, reason: str, code: int | None) -> None:
+        """Fail the calls that wait for a reply over a connection, at once."""
+        self.link.counters.calls_failed += self.pending.fail(LinkDown(self.link.name, reason, code), connection)
+        if not len(self.pending):
+            self.inbox.allow_overflow(False)
 
     # Messages to the peer
 
@@ -333,8 +421,8 @@ class Session:
         """
         message = encoded(data)
         async with self._sending:
-            connection = self.connection
-            if connection is not None and connection.is_open and self.is_ready and not len(self.outbox):
+            connection = next((each for each in reversed(self._ready) if each.is_open), None)
+            if connection is not None and not len(self.outbox):
                 try:
                     await connection.send(message)
                 except LinkDown:
@@ -358,9 +446,9 @@ class Session:
         if call_id is None:
             call_id = self.pending.new_id()
         counters = self.link.counters
-        reply = self.pending.open(call_id)
+        reply, inbox = self.pending.open(call_id, connection), self.inbox_of(connection)
         counters.calls += 1
-        self.inbox.allow_overflow(True)
+        inbox.allow_overflow(True)
         try:
             async with asyncio.timeout(within):
                 await connection.send({**message, field: call_id})
@@ -371,7 +459,7 @@ class Session:
         finally:
             self.pending.give_up(call_id)
             if not len(self.pending):
-                self.inbox.allow_overflow(False)
+                inbox.allow_overflow(False)
 
     def _is_reply(self, raw: Data) -> bool:
         field = self.link.options.reply_id
@@ -389,6 +477,17 @@ class Session:
         if len(self.pending) == before:
             self.link.counters.late_replies += 1
         return True
+
+
+def _copy(outcome: "asyncio.Future[Any]", first: "asyncio.Future[Any]") -> None:
+    if outcome.done():
+        return
+    error = first.exception()
+    if error is None:
+        outcome.set_result(first.result())
+    else:
+        outcome.set_exception(error)
+        outcome.exception()  # nobody may be listening any more
 
 
 def _is_cancelled() -> bool:

@@ -1,9 +1,11 @@
 """What a program says about a link: whom to dial and how, and how its events are treated."""
 
+import re
 import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any, Literal, Self, TypedDict
+from pathlib import Path
+from typing import Any, Literal, Self, TypeAlias, TypedDict
 from urllib.parse import urlsplit
 
 from slipstream.links.errors import WrongSetup
@@ -13,6 +15,9 @@ from slipstream.links.redact import HIDDEN, secrets_in, shown_url
 from slipstream.links.rules import Backoff, Fatal
 
 MiB = 1024 * 1024
+
+_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,20 +42,33 @@ class TLS:
     verify: bool = True
     server_name: str | None = None
 
+    def __post_init__(self) -> None:
+        for name in ("ca_file", "certificate", "key"):
+            path = getattr(self, name)
+            if self.context is None and path is not None and not Path(path).is_file():
+                raise WrongSetup(name, path, "a file that is there")
+
     def build(self) -> ssl.SSLContext:
         """Make the context; it reads files.
 
         Raises:
-            OSError: A file is not there, or not what it should be.
+            WrongSetup: A file is no longer there, or not what it should be.
         """
         if self.context is not None:
             return self.context
-        context = ssl.create_default_context(cafile=self.ca_file)
+        try:
+            context = ssl.create_default_context(cafile=self.ca_file)
+        except OSError as error:
+            raise WrongSetup("ca_file", self.ca_file, "a PEM file of certificates") from error
         if not self.verify:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
         if self.certificate is not None:
-            context.load_cert_chain(self.certificate, self.key, self.password)
+            try:
+                context.load_cert_chain(self.certificate, self.key, self.password)
+            except OSError as error:
+                expected = "a PEM file of a certificate, its key in it or in `key`, the password in `password`"
+                raise WrongSetup("certificate", self.certificate, expected) from error
         return context
 
 
@@ -73,7 +91,7 @@ class Timeouts:
     silence: float | None = None
 
     def __post_init__(self) -> None:
-        _check_positive(self, "connect", "read", "write", "close", "silence")
+        _check(self, SECONDS_OR_NONE, "connect", "read", "write", "close", "silence")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +107,14 @@ class _Peer:
     max_message: int = 4 * MiB
     max_redirects: int = 5
     backoff: Backoff | None = None
+
+    def _check_common(self, proxies: tuple[str, ...]) -> None:
+        if self.proxy is not None:
+            _check_url(self.proxy, proxies, "proxy")
+        _check(self, SIZE, "max_message")
+        _check(self, COUNT, "max_redirects")
+        _check_pairs("headers", self.headers)
+        _check_pairs("cookies", self.cookies)
 
     def _secrets(self, url: str) -> list[str]:
         words = [*self.headers.values(), *self.cookies.values()]
@@ -148,9 +174,10 @@ class WebSocketSetup(_Shown, _Peer):
 
     def __post_init__(self) -> None:
         _check_url(self.url, ("ws", "wss"))
-        if self.proxy is not None:
-            _check_url(self.proxy, ("http", "https", "socks5h", "socks5", "socks4a", "socks4"), "proxy")
-        _check_positive(self, "ping_interval", "ping_timeout", "max_message")
+        self._check_common(("http", "https", "socks5h", "socks5", "socks4a", "socks4"))
+        _check(self, SECONDS_OR_NONE, "ping_interval")
+        _check(self, SECONDS, "ping_timeout")
+        check_words("subprotocols", self.subprotocols)
 
     def secrets(self) -> list[str]:
         """List what must not be shown."""
@@ -203,9 +230,9 @@ class PollingSetup(_Shown, _Peer):
 
     def __post_init__(self) -> None:
         _check_url(self.url, ("http", "https"))
-        if self.proxy is not None:
-            _check_url(self.proxy, ("http", "https", "socks5h", "socks5"), "proxy")
-        _check_positive(self, "interval", "max_message")
+        self._check_common(("http", "https", "socks5h", "socks5"))
+        _check(self, SECONDS, "interval")
+        _check(self, (lambda method: bool(_NAME.fullmatch(method)), "a word such as 'GET'"), "method")
         if self.content is not None and self.json is not None:
             raise WrongSetup("json", HIDDEN, "no json= beside content=")
 
@@ -284,14 +311,16 @@ class Options:
     fatal: Fatal = Fatal()
 
     def __post_init__(self) -> None:
-        _check_positive(self, "queue", "concurrency", "call_timeout", "opened_timeout", "outbox_ttl")
-        for name in ("dedupe", "outbox", "outbox_bytes"):
-            if getattr(self, name) < 0:
-                raise WrongSetup(name, getattr(self, name), "0 or more")
-        choices = {"policy": ("wait", "drop_oldest", "close"), "outbox_policy": ("drop_oldest", "refuse")}
-        for name, allowed in choices.items():
-            if getattr(self, name) not in allowed:
-                raise WrongSetup(name, getattr(self, name), " or ".join(map(repr, allowed)))
+        _check(self, SIZE, "queue", "concurrency")
+        _check(self, COUNT, "dedupe", "outbox", "outbox_bytes")
+        _check(self, SECONDS, "call_timeout")
+        _check(self, SECONDS_OR_NONE, "opened_timeout", "outbox_ttl")
+        _check(self, one_of("wait", "drop_oldest", "close"), "policy")
+        _check(self, one_of("drop_oldest", "refuse"), "outbox_policy")
+        _check(self, (lambda where: where is None or isinstance(where, str) or callable(where), "a name"), "event_id")
+        _check(self, (lambda name: name is None or isinstance(name, str), "the name of a field"), "reply_id")
+        _check(self, (lambda rule: isinstance(rule, Backoff), "a Backoff(...)"), "backoff")
+        _check(self, (lambda rule: isinstance(rule, Fatal), "a Fatal(...)"), "fatal")
 
     @classmethod
     def of(cls, given: LinkOptions) -> Self:
@@ -310,7 +339,58 @@ LinkKind = Literal["websocket", "polling", "accepted", "webhook"]
 """Who dials, and how: "websocket" and "polling" are ours, "accepted" (a WebSocket) and "webhook" the peer's."""
 
 
+Rule: TypeAlias = tuple[Callable[[Any], bool], str]
+"""What a value has to be: a test of it, and the words for it."""
+
+SECONDS: Rule = (lambda value: isinstance(value, int | float) and value > 0, "more than 0")
+SECONDS_OR_NONE: Rule = (lambda value: value is None or SECONDS[0](value), "more than 0, or None")
+SIZE: Rule = (lambda value: isinstance(value, int) and value > 0, "a whole number, more than 0")
+COUNT: Rule = (lambda value: isinstance(value, int) and value >= 0, "a whole number, 0 or more")
+
+
+def one_of(*words: str) -> Rule:
+    """Make the rule that a value is one of these."""
+    return lambda value: value in words, " or ".join(map(repr, words))
+
+
+def check_value(setting: str, value: object, rule: Rule) -> None:
+    """Refuse a value that does not follow a rule.
+
+    Raises:
+        WrongSetup: It does not.
+    """
+    is_fine, expected = rule
+    if not is_fine(value):
+        raise WrongSetup(setting, value, expected)
+
+
+def check_words(setting: str, words: object) -> None:
+    """Refuse a single word where several belong, for its letters would be taken for them.
+
+    Raises:
+        WrongSetup: It is one.
+    """
+    if isinstance(words, str):
+        raise WrongSetup(setting, words, f"several: ({words!r},)")
+
+
+def _check(owner: object, rule: Rule, *names: str) -> None:
+    for name in names:
+        check_value(name, getattr(owner, name), rule)
+
+
+def _check_pairs(setting: str, pairs: Mapping[Any, Any]) -> None:
+    """Refuse what no header can hold; a value is not shown, nor left for a library to show."""
+    for name, value in pairs.items():
+        if not (isinstance(name, str) and _NAME.fullmatch(name)):
+            raise WrongSetup(setting, name, "names as HTTP has them")
+        if not (isinstance(value, str) and _VALUE.fullmatch(value)):
+            raise WrongSetup(f"{setting}[{name!r}]", HIDDEN, "text without line breaks")
+
+
 def _check_url(url: str, schemes: tuple[str, ...], setting: str = "url") -> None:
+    if not isinstance(url, str):
+        raise WrongSetup(setting, url, "text")
     try:
         parts = urlsplit(url)
         is_fine = parts.scheme in schemes and bool(parts.hostname) and (parts.port is None or parts.port > 0)
@@ -318,10 +398,3 @@ def _check_url(url: str, schemes: tuple[str, ...], setting: str = "url") -> None
         is_fine = False
     if not is_fine or any(ord(sign) <= 32 for sign in url):
         raise WrongSetup(setting, shown_url(url), " or ".join(f"{scheme}://host[:port]/path" for scheme in schemes))
-
-
-def _check_positive(owner: object, *names: str) -> None:
-    for name in names:
-        value = getattr(owner, name)
-        if value is not None and not value > 0:
-            raise WrongSetup(name, value, "more than 0")

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
+from slipstream.exceptions import SlipstreamError
 from slipstream.links import state
 from slipstream.links.link import Link
 from slipstream.links.redact import printable
@@ -111,10 +112,21 @@ async def _rest(link: Link, seconds: float) -> None:
     await first_of(link.clock.sleep(seconds), link.revival.wait())
 
 
-async def asked(source: Any) -> Any:
-    """Give a setup, or ask the function that stands in its place."""
-    setup = source() if callable(source) else source
-    return await setup if isinstance(setup, Awaitable) else setup
+async def asked(source: Any, kind: type[T], link: Link) -> T | Failure:
+    """Give a setup, or ask the function that stands in its place; tell as data why there is none."""
+    try:
+        setup = source() if callable(source) else source
+        setup = await setup if isinstance(setup, Awaitable) else setup
+    except SlipstreamError as error:
+        reason = printable(str(error).partition("\n")[0])
+    except Exception as error:
+        logger.exception("link %s: the function that is asked for a setup failed", link.name)
+        reason = type(error).__name__
+    else:
+        if isinstance(setup, kind):
+            return setup
+        reason = f"the function gave {type(setup).__name__}, expected {kind.__name__}"
+    return Failure("setup", f"the setup could not be made: {reason}")
 
 
 async def first_of(*works: Coroutine[Any, Any, T]) -> T:

@@ -29,7 +29,7 @@ from websockets.protocol import State
 from websockets.typing import Subprotocol
 
 from slipstream.links.connection import Connection, Data
-from slipstream.links.errors import LinkDown
+from slipstream.links.errors import LinkDown, WrongSetup
 from slipstream.links.libraries import check, missing
 from slipstream.links.link import Link
 from slipstream.links.queue import QueueFull
@@ -172,6 +172,8 @@ def _failure_of(error: Exception, setup: WebSocketSetup) -> Failure:
         return Failure("refused", f"the proxy answered {error.response.status_code}")
     if isinstance(error, ImportError):
         return missing(error, "python-socks")
+    if isinstance(error, WrongSetup):
+        return Failure("setup", printable(str(error)))
     if isinstance(error, TimeoutError):
         return Failure("timeout", f"no connection within {setup.timeouts.connect} seconds")
     if isinstance(error, InvalidURI | InvalidProxy):
@@ -263,7 +265,7 @@ async def heartbeat(wire: SocketWire, session: Session, link: Link, interval: fl
             done, _ = await asyncio.wait({answer}, timeout=patience)
             if done:
                 break
-            if not session.inbox.is_blocked:
+            if not any(inbox.is_blocked for inbox in session.inboxes):
                 failure = Failure("silent", f"no answer to a ping within {patience:g} seconds")
                 wire.cut(failure)
                 answer.cancel()
@@ -284,6 +286,7 @@ class WebSocketRunner:
     """
 
     kind: LinkKind = "websocket"
+    knows_peers = True
 
     def __init__(self, source: WebSocketSource, random: Random, turnstile: Turnstile, links: Callable[[], int]) -> None:
         self._source, self._random, self._turnstile, self._links = source, random, turnstile, links
@@ -301,11 +304,9 @@ class WebSocketRunner:
         await asyncio.gather(*(each.close(1001, "shutting down") for each in link), return_exceptions=True)
 
     async def _attempt(self, link: Link, schedule: Schedule) -> Failure:
-        try:
-            setup = await asked(self._source)
-        except Exception as error:
-            link_failed = f"the setup could not be made: {type(error).__name__}"
-            return Failure("setup", link_failed)
+        setup = await asked(self._source, WebSocketSetup, link)
+        if isinstance(setup, Failure):
+            return setup
         self.target = shown_url(setup.url)
         schedule.adopt(setup.backoff)
         try:
@@ -330,7 +331,7 @@ class WebSocketRunner:
                 self._read(wire, session, connection, setup.timeouts.silence),
                 heartbeat(wire, session, link, setup.ping_interval, setup.ping_timeout),
                 serve(link, session, connection, f"connected to {self.target}"),
-                self._watch(wire, session, link),
+                self._watch(wire, session, connection),
             )
         finally:
             link.connections.discard(connection)
@@ -351,7 +352,9 @@ class WebSocketRunner:
                         raw = await socket.recv()
                 await session.deliver(connection, raw)
         except ConnectionClosed as closed:
-            return await last_words(session, Failure("closed", closed_text(closed), code=closed_code(closed)))
+            return await last_words(
+                session, connection, Failure("closed", closed_text(closed), code=closed_code(closed))
+            )
         except QueueFull:
             await wire.close(1013, "try again later")
             return Failure("closed", "our queue is full", code=1013)
@@ -360,11 +363,10 @@ class WebSocketRunner:
             wire.cut(failure)
             return failure
 
-    async def _watch(self, wire: SocketWire, session: Session, link: Link) -> Failure:
+    async def _watch(self, wire: SocketWire, session: Session, connection: Connection) -> Failure:
         """Fail calls the moment that the connection ends, though messages before its end may still be unread."""
         await wire.socket.wait_closed()
-        failed = session.pending.fail(LinkDown(link.name, "the connection has ended", wire.socket.close_code))
-        link.counters.calls_failed += failed
+        session.fail_calls(connection, "the connection has ended", wire.socket.close_code)
         return await asyncio.Event().wait()  # type: ignore[return-value]  # it never comes back: the reader ends the rest
 
 

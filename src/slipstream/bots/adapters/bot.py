@@ -12,6 +12,7 @@ from anyio import CancelScope
 from slipstream.bots.config import Config
 from slipstream.bots.connections import HTTPConnection, HTTPResponse
 from slipstream.bots.exception import CallInterrupted, MockApiException
+from slipstream.links.redact import printable
 
 logger = logging.getLogger("slipstream.bots")
 
@@ -228,6 +229,6 @@ class Bot(ABC):
             if isinstance(result, MockApiException):
                 mock = mock or result
             elif isinstance(result, Exception):
-                logger.error("bot %s: a hook of %s an API failed", self.self_id, when, exc_info=result)
+                logger.error("bot %s: a hook of %s an API failed", printable(self.self_id), when, exc_info=result)
         if mock is not None:
             raise mock

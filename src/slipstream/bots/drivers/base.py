@@ -63,6 +63,8 @@ class Driver(ABC):
     """Name of the environment."""
     config: Config
     """The settings."""
+    _clients: dict[str, Bot]
+    """The bots that are connected, by id."""
 
     _last: "weakref.ref[Driver] | None" = None
 
@@ -70,7 +72,7 @@ class Driver(ABC):
         self.env, self.config = env.environment, config
         for name in ("_adapters", "_bot_connection_hook", "_bot_disconnection_hook"):
             self.__dict__[name] = Driver.__dict__[name].begin()
-        self._clients: dict[str, Bot] = {}
+        self._clients = {}
         self.options = Options.of(config)
         self.hub = Hub(self.options, self.connect_hooks, self.disconnect_hooks, self._clients)
         Driver._last = weakref.ref(self)

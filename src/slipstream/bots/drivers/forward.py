@@ -147,6 +147,8 @@ class Forward:
         if isinstance(setup, WebSocketSetup):
             check(dialled.convert(setup))
             self._fixed.append(setup)
+        elif not callable(setup):
+            raise _no_setup(setup, WebSocketSetup)
         link = self._driver.links.websocket(
             dialled.ask,
             name=self._name(setup, options, "websocket"),
@@ -170,6 +172,8 @@ class Forward:
         if isinstance(setup, HTTPPollingSetup):
             check(polled.convert(setup))
             self._fixed.append(setup)
+        elif not callable(setup):
+            raise _no_setup(setup, HTTPPollingSetup)
         link = self._driver.links.poll(
             polled.ask,
             name=self._name(setup, options, "polling"),
@@ -208,6 +212,8 @@ class Forward:
 class _Source:
     """Whom a link calls, asked anew at each attempt, and the bot that it is then."""
 
+    kind: type[WebSocketSetup] | type[HTTPPollingSetup]
+
     def __init__(self, driver: Owner, source: Any, convert: Callable[[Any], Any]) -> None:
         self._driver, self._source, self.convert = driver, source, convert
         self._asked: Any = None
@@ -217,11 +223,14 @@ class _Source:
         """Give the link its setup.
 
         Raises:
+            WrongSetup: The function gave none.
             UnknownAdapter: It names no adapter.
             BotExists: Another connection has the id; the link backs off, and asks again.
         """
         setup = self._source() if callable(self._source) else self._source
         setup = await setup if inspect.isawaitable(setup) else setup
+        if not isinstance(setup, self.kind):
+            raise _no_setup(setup, self.kind)
         if setup.adapter not in self._driver.adapters:
             logger.error("a link cannot be made: there is no adapter %r", setup.adapter)
             raise UnknownAdapter(setup.adapter)
@@ -243,6 +252,8 @@ class _Source:
 class _Dialled(_Source):
     """A WebSocket that we dial."""
 
+    kind = WebSocketSetup
+
     def opened_on(self, link: Link) -> None:
         """Handle what the link brings."""
         link.opened(self._opened)
@@ -259,8 +270,9 @@ class _Dialled(_Source):
         self._driver.hub.announce(self._presence)
 
     def _changed(self, link: Link, old: Status, new: Status) -> None:
-        if old.state is not LinkState.UP or new.state is LinkState.UP:
+        if new.state is LinkState.UP:
             return
+        # Whatever the state before: a hook of the program may fail when the bot is there and the link not yet up.
         if self._presence is not None:
             socket = self._presence.bot.request
             if isinstance(socket, WebSocket):
@@ -282,6 +294,8 @@ class _Dialled(_Source):
 
 class _Polled(_Source):
     """An HTTP server that we poll; its bot is connected from the first answer on."""
+
+    kind = HTTPPollingSetup
 
     def __init__(self, driver: Owner, source: Any, convert: Callable[[Any], Any], is_awaited: bool) -> None:
         super().__init__(driver, source, convert)
@@ -333,6 +347,10 @@ class _Polled(_Source):
             return
         if is_taken and outcome is not None:
             await outcome
+
+
+def _no_setup(given: object, kind: type) -> WrongSetup:
+    return WrongSetup("setup", type(given).__name__, f"a {kind.__name__}, or a function that makes one")
 
 
 def _backoff(interval: float) -> Backoff:

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import re
 from collections.abc import Mapping
+from dataclasses import asdict
 from http.client import responses
 from typing import Any, Protocol
 
@@ -17,6 +18,7 @@ from slipstream.bots.exception import BotExists, WebSocketClosed
 from slipstream.bots.hub import Hub, Presence
 from slipstream.exceptions import HTTPException
 from slipstream.links.inbound import REPLACED
+from slipstream.links.redact import printable
 from slipstream.requests import Request
 from slipstream.responses import Response
 from slipstream.websockets import WebSocket as ServerSocket
@@ -78,8 +80,9 @@ class Reverse:
             raise HTTPException(503, headers={"Retry-After": "1"})
         if answer is None:
             return Response()
-        body = b"" if answer.status in (204, 304) else answer.body or b""
-        return Response(body, answer.status, headers=sendable(answer.headers))
+        status = answer.status or 200
+        body = b"" if status in (204, 304) else answer.body or b""
+        return Response(body, status, headers=sendable(answer.headers))
 
     # WebSocket
 
@@ -128,11 +131,14 @@ class Reverse:
         if older is not None and hub.options.duplicate_ids == "replace" and not older[1].is_over:
             older_socket, older_presence = older
             hub.leave(older_presence)
-            hub.spawn(older_socket.close(REPLACED, "replaced by a newer connection"), f"bots: {bot.self_id} replaced")
+            hub.spawn(
+                older_socket.close(REPLACED, "replaced by a newer connection"),
+                f"bots: {older_presence.channel.name} replaced",
+            )
         try:
             return hub.connect(adapter, bot)
         except BotExists as exists:
-            logger.warning("adapter %s: refused a second connection of bot %s", adapter, bot.self_id)
+            logger.warning("adapter %s: refused a second connection of bot %s", adapter, printable(bot.self_id))
             raise HTTPException(self._refusal(None, 403), str(exists)) from exists
 
     async def _read(
@@ -179,13 +185,12 @@ class Reverse:
                 raise
             logger.error("adapter %s: check_permission took too long", adapter)
             raise HTTPException(503, headers={"Retry-After": "1"}) from None
-        if answer is not None and not 200 <= answer.status <= 599:
-            raise ValueError(f"check_permission of adapter {adapter!r} answered with status {answer.status!r}")
+        given = answer.status if answer is not None else None
+        if given and not 200 <= given <= 599:
+            raise ValueError(f"check_permission of adapter {adapter!r} answered with status {given!r}")
         if self_id:
             return kind, str(self_id), answer
-        status = answer.status if answer is not None else otherwise
-        if is_socket:
-            status = self._refusal(answer.status if answer is not None else None, otherwise)
+        status = self._refusal(given, otherwise) if is_socket else given or otherwise
         logger.warning("adapter %s: refused a peer with %d", adapter, status)
         detail = answer.body.decode("utf-8", "replace") if answer is not None and answer.body else None
         headers = sendable(answer.headers) if answer is not None else {}
@@ -203,7 +208,12 @@ class Reverse:
     def facts(self) -> list[dict[str, Any]]:
         """Tell, as JSON has it, which peers are connected."""
         return [
-            {"self_id": self_id, "adapter": presence.adapter, "waiting": presence.channel.waiting}
+            {
+                "self_id": self_id,
+                "adapter": presence.adapter,
+                "waiting": presence.channel.waiting,
+                "counts": asdict(presence.channel.counts),
+            }
             for self_id, (_, presence) in self._held.items()
             if not presence.is_over
         ]

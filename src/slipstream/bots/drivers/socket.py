@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 from slipstream.bots import connections
 from slipstream.bots.exception import WebSocketClosed
-from slipstream.links.connection import Connection
+from slipstream.links.connection import Connection, check_close
 from slipstream.links.errors import LinkDown
 from slipstream.websockets import WebSocket as ServerSocket, WebSocketDisconnect, WebSocketState
 
@@ -77,7 +77,11 @@ class WebSocket(connections.WebSocket):
         Args:
             code: Close code, as RFC 6455 (section 7.4) defines them.
             reason: Text for the peer, at most 123 bytes of UTF-8.
+
+        Raises:
+            WrongSetup: No frame can hold that; the connection goes on.
         """
+        check_close(code, reason)
         if self.closed:
             return
         socket = self.websocket
@@ -166,7 +170,11 @@ class WebSocket(connections.WebSocket):
         if self._is_read:
             waiter: asyncio.Future[str | bytes] = asyncio.get_running_loop().create_future()
             self._waiting.append(waiter)
-            return await waiter
+            try:
+                return await waiter
+            finally:
+                if waiter in self._waiting:  # whoever asked has given up
+                    self._waiting.remove(waiter)
         try:
             if isinstance(socket, Connection):
                 return await socket.receive()
