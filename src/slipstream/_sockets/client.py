@@ -125,7 +125,7 @@ class LeanConnection(ClientConnection):
             self.wire.resume()
         if message is None:
             self.wire.queue.put_back(None)  # for others who wait, and for the next time
-            raise self.protocol.close_exc
+            raise self.close_exc
         if decode is None:
             return message
         if decode:
@@ -139,4 +139,9 @@ class LeanConnection(ClientConnection):
             await super().send(message, text=text)
 
 
-__all__ = ["LeanConnection"]
+def connection_type() -> type[ClientConnection]:
+    """Choose ours; or the library's own, where it is another inside: ours is made for websockets 17."""
+    return LeanConnection if hasattr(ClientConnection, "close_exc") else ClientConnection
+
+
+__all__ = ["LeanConnection", "connection_type"]

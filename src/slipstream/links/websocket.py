@@ -28,6 +28,7 @@ from websockets.http11 import Request
 from websockets.protocol import State
 from websockets.typing import Subprotocol
 
+from slipstream._sockets.client import LeanConnection, connection_type
 from slipstream.links.connection import Connection, Data
 from slipstream.links.errors import LinkDown, WrongSetup
 from slipstream.links.libraries import check, missing
@@ -67,20 +68,18 @@ class _OneHop(connect):
         return exc
 
 
-class _Hosted(ClientConnection):
-    """A connection that asks for another host than that of its address."""
+def _hosted(host: str, protocol: ClientProtocol, **options: Any) -> ClientConnection:
+    """Make a connection that asks for another host than that of its address."""
+    connect = protocol.connect
 
-    def __init__(self, host: str, protocol: ClientProtocol, **options: Any) -> None:
-        super().__init__(protocol, **options)
-        connect = protocol.connect
+    def asking() -> Request:
+        request = connect()
+        del request.headers["Host"]
+        request.headers["Host"] = host
+        return request
 
-        def asking() -> Request:
-            request = connect()
-            del request.headers["Host"]
-            request.headers["Host"] = host
-            return request
-
-        protocol.connect = asking  # type: ignore[method-assign]  # the library has no setting for it
+    protocol.connect = asking  # type: ignore[method-assign]  # the library has no setting for it
+    return connection_type()(protocol, **options)
 
 
 class DialFailed(LinkDown):
@@ -157,8 +156,7 @@ def _arguments(setup: WebSocketSetup, url: str) -> dict[str, Any]:
         arguments["ssl"] = tls.build()
         if tls.server_name is not None:
             arguments["server_hostname"] = tls.server_name
-    if host is not None:
-        arguments["create_connection"] = partial(_Hosted, host)
+    arguments["create_connection"] = connection_type() if host is None else partial(_hosted, host)
     return arguments
 
 
@@ -209,6 +207,8 @@ class SocketWire:
 
     async def send(self, data: Data) -> None:
         """Send one message; a peer that takes nothing for too long is cut off."""
+        if isinstance(self.socket, LeanConnection) and self.socket.wire.send(data):
+            return
         try:
             async with asyncio.timeout(self.write_timeout):
                 await self.socket.send(data)
