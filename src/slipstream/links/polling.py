@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
-from http.cookiejar import Cookie, CookieJar, DefaultCookiePolicy
+from http.cookiejar import CookieJar
 from typing import Any
 
 import httpx2
@@ -16,6 +16,7 @@ from starlette.datastructures import Headers
 
 from slipstream.links.answers import Answer as Answer, Reading as Reading
 from slipstream.links.connection import Connection, Data
+from slipstream.links.cookies import Sendable
 from slipstream.links.errors import CannotSend, WrongSetup
 from slipstream.links.handlers import parsed
 from slipstream.links.libraries import check, missing
@@ -48,13 +49,6 @@ class PollFailed(Exception):
     def __init__(self, failure: Failure) -> None:
         super().__init__(failure.text)
         self.failure = failure
-
-
-class _Sendable(DefaultCookiePolicy):
-    """Keeps the cookies that the client can send again: one that it cannot would be an error at each request."""
-
-    def set_ok(self, cookie: Cookie, request: Any) -> bool:
-        return f"{cookie.name}{cookie.value}".isascii() and super().set_ok(cookie, request)
 
 
 class Poller:
@@ -167,7 +161,7 @@ class Poller:
                 trust_env=setup.trust_env,
                 http2=setup.http2,
                 timeout=timeout,
-                cookies=CookieJar(_Sendable()),
+                cookies=CookieJar(Sendable()),
                 transport=setup.transport() if setup.transport is not None else None,
             )
             self._made_for = made_for

@@ -19,6 +19,7 @@ from starlette.routing import Route
 
 from slipstream.bots.nonebot import Driver
 from slipstream.bots.nonebot.http_client import _tls, completed
+from slipstream.bots.testing import Answer as PlatformAnswer, FakePlatform
 from slipstream.links import MissingLibrary
 from tests.loops import run
 from tests.peers import HTTPProxy, Proxy, Socks5, http2_server
@@ -224,6 +225,21 @@ def test_a_session_adds_what_it_was_given_and_what_the_server_gave_it(driver: Dr
             assert second["cookies"] == {"c": "s", "given": "by-server", "given2": "too"}
             assert first["peer"] == second["peer"]
             assert str(request.url) == f"{url}?p=r"
+
+    run(scenario())
+
+
+def test_a_session_outlives_a_cookie_that_cannot_be_sent_back(driver: Driver) -> None:
+    """Under NoneBot's own driver each later request of the session fails."""
+
+    async def scenario() -> None:
+        async with FakePlatform() as platform:
+            platform.always = PlatformAnswer(200, b"", {"Set-Cookie": "name=\xe9; Path=/"})
+            async with driver.get_session() as session:
+                answers = [await session.request(Request("GET", platform.http_url)) for _ in range(2)]
+
+            assert [answer.status_code for answer in answers] == [200, 200]
+            assert "cookie" not in platform.asked[1].headers
 
     run(scenario())
 

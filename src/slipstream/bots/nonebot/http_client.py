@@ -24,6 +24,7 @@ from nonebot.drivers import (
 from nonebot.internal.driver import CookieTypes, HeaderTypes, QueryTypes, TimeoutTypes
 from nonebot.utils import UNSET, UnsetType
 
+from slipstream.links.cookies import Sendable
 from slipstream.links.http10 import OldTransport
 from slipstream.links.libraries import require
 from slipstream.links.socks import Closing
@@ -140,7 +141,10 @@ class Session(HTTPClientSession):
     ) -> None:
         self._params = None if params is None else URL.build(query=params).query
         self._headers = None if headers is None else CIMultiDict(headers)
-        self._clients = Clients(Cookies(cookies).jar, keepalive)
+        jar = Cookies(cookies).jar
+        if jar is not cookies:  # a jar of the program keeps what the program says
+            jar.set_policy(Sendable())
+        self._clients = Clients(jar, keepalive)
         self._version = HTTPVersion(version)
         self._timeout, self._proxy = completed(timeout, DEFAULT_TIMEOUT), proxy
 
