@@ -133,10 +133,21 @@ class LeanConnection(ClientConnection):
         return message if isinstance(message, bytes) else message.encode()
 
     async def send(self, message: Any, text: bool | None = None) -> None:
-        """Send a message; see the library."""
+        """Send a message, and wait while the peer takes nothing; see the library."""
         is_plain = text is None and isinstance(message, (str, bytes))
         if not (is_plain and self.wire.send(message)):
             await super().send(message, text=text)
+        elif self.wire.is_full:
+            await self.room()
+
+    async def room(self) -> None:
+        """Wait until the peer takes what has been sent.
+
+        Raises:
+            ConnectionClosed: The connection has ended.
+        """
+        async with self.send_context():
+            pass  # the library waits on leaving
 
 
 def connection_type() -> type[ClientConnection]:

@@ -207,11 +207,14 @@ class SocketWire:
 
     async def send(self, data: Data) -> None:
         """Send one message; a peer that takes nothing for too long is cut off."""
-        if isinstance(self.socket, LeanConnection) and self.socket.wire.send(data):
-            return
+        socket, rest = self.socket, None
+        if isinstance(socket, LeanConnection) and socket.wire.send(data):
+            if not socket.wire.is_full:
+                return
+            rest = socket.room()
         try:
             async with asyncio.timeout(self.write_timeout):
-                await self.socket.send(data)
+                await (rest or socket.send(data))
         except TimeoutError:
             self.cut(Failure("silent", f"the peer took nothing for {self.write_timeout} seconds"))
             raise LinkDown(self.link, "the peer takes nothing") from None
