@@ -71,13 +71,13 @@ class Channel:
         on_idle: Callable[[], None] = lambda: None,
     ) -> None:
         self.name, self.counts = name, Counts()
+        self._task_name = f"bots: {name} handler"
         self._spawn, self._concurrency, self._on_idle = spawn, concurrency, on_idle
         self._inbox: Inbox[Frame] = Inbox(queue, policy, self._on_drop)
         self._running: set[asyncio.Task[None]] = set()
         self._calls: dict[int, tuple[Waiting, bool]] = {}
         self._holds = 0
-        self._pump: asyncio.Task[None] | None = None
-        self._may_start = asyncio.Event()
+        self._extra = 0  # handlers to allow beside the others, one for each call whose answer has to come as a frame
         self.is_stopping = False
 
     @property
@@ -120,8 +120,13 @@ class Channel:
 
     def look(self) -> None:
         """See anew whether a handler may start: an API call has begun or ended."""
-        self._inbox.allow_overflow(any(len(traffic) for traffic, _ in self._calls.values()))
-        self._may_start.set()
+        calls = [(len(traffic), is_strict) for traffic, is_strict in self._calls.values()]
+        self._extra = sum(count for count, is_strict in calls if not is_strict)
+        self._inbox.allow_overflow(any(count for count, _ in calls))
+        self._go_on()
+
+    def _go_on(self) -> None:
+        self._start_handlers()
         if self.is_idle:
             self._on_idle()
 
@@ -139,7 +144,7 @@ class Channel:
             self.counts.handled += 1
             self.look()
             return True
-        if self.is_stopping and not self._extra():
+        if self.is_stopping and not self._extra:
             self.counts.refused += 1
             self.look()
             return False
@@ -151,8 +156,7 @@ class Channel:
         except BaseException:
             self.counts.refused += 1
             raise
-        if self._pump is None or self._pump.done():
-            self._pump = self._spawn(self._start_handlers(), f"bots: {self.name} queue")
+        self._start_handlers()
         return True
 
     async def join(self) -> None:
@@ -187,29 +191,19 @@ class Channel:
         if self.counts.dropped & (self.counts.dropped - 1) == 0:  # the 1st, 2nd, 4th, 8th …
             logger.warning("bot %s: the queue is full, %d frames dropped so far", self.name, self.counts.dropped)
 
-    async def _start_handlers(self) -> None:
-        while len(self._inbox):
-            while not self._is_room():
-                self._may_start.clear()
-                await self._may_start.wait()
-            if not len(self._inbox):
-                return
-            frame = await self._inbox.get()
-            task = self._spawn(self._handle(frame), f"bots: {self.name} handler")
+    def _start_handlers(self) -> None:
+        while len(self._inbox) and self._is_room():
+            task = self._spawn(self._handle(self._inbox.take()), self._task_name)
             self._running.add(task)
             task.add_done_callback(self._ended)
 
     def _is_room(self) -> bool:
-        return len(self._running) + (self._concurrency if self._holds else 0) < self._concurrency + self._extra()
-
-    def _extra(self) -> int:
-        """Handlers to allow beside the others, one for each API call whose answer has to come as a frame."""
-        return sum(len(traffic) for traffic, is_strict in self._calls.values() if not is_strict)
+        return len(self._running) + (self._concurrency if self._holds else 0) < self._concurrency + self._extra
 
     def _ended(self, task: "asyncio.Task[None]") -> None:
         self._running.discard(task)
         self._inbox.done()
-        self.look()
+        self._go_on()
 
     async def _handle(self, frame: Frame) -> None:
         try:

@@ -65,7 +65,8 @@ class Inbox(Generic[T]):
             QueueClosed: It has been closed.
         """
         if self.policy == "wait":
-            await self._turn()
+            if self._putters or self._is_full():
+                await self._turn()
         elif self._is_full() and not self.is_closed:
             if self.policy == "close":
                 raise QueueFull
@@ -79,8 +80,6 @@ class Inbox(Generic[T]):
 
     async def _turn(self) -> None:
         """Wait for room, and for those who waited before."""
-        if not (self._is_full() or self._putters):
-            return
         ticket = object()
         self._putters.append(ticket)
         try:
@@ -108,6 +107,10 @@ class Inbox(Generic[T]):
             if self.is_closed:
                 raise QueueClosed
             await self._wait()
+        return self.take()
+
+    def take(self) -> T:
+        """Take the oldest item of a queue that is not empty; see `get`."""
         item = self._items.popleft()
         self._wake()
         return item

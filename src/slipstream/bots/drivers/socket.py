@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from slipstream._sockets.behind import protocol_behind
+from slipstream._sockets.wire import Wire
 from slipstream.bots import connections
 from slipstream.bots.exception import WebSocketClosed
 from slipstream.links.connection import Connection, check_close
@@ -33,13 +35,14 @@ class WebSocket(connections.WebSocket):
         self._is_read = False
         self._end: WebSocketClosed | None = None
         self._on_close: Callable[[], None] | None = None
+        self._wire: Wire | None = None
         self.write_timeout: float | None = 10.0
 
     @classmethod
     def incoming(cls, socket: ServerSocket) -> "WebSocket":
         """Describe the WebSocket of a peer that calls us."""
         scope = socket.scope
-        return cls(
+        made = cls(
             scope.get("http_version", "1.1"),
             scope.get("scheme", "ws"),
             scope["path"],
@@ -47,6 +50,9 @@ class WebSocket(connections.WebSocket):
             headers_of(scope["headers"]),
             socket,
         )
+        protocol = protocol_behind(socket._receive, socket._send)
+        made._wire = None if protocol is None else protocol.wire
+        return made
 
     @classmethod
     def outgoing(cls, connection: Connection, headers: Mapping[str, str]) -> "WebSocket":
@@ -192,6 +198,8 @@ class WebSocket(connections.WebSocket):
         socket = self.websocket
         if self.closed:
             raise self._end or WebSocketClosed()
+        if self._wire is not None and self._wire.send(data):
+            return
         try:
             if isinstance(socket, Connection):
                 await socket.send(data)

@@ -8,10 +8,10 @@ from nonebot.drivers import Request as BotRequest, WebSocket as BotWebSocket
 from nonebot.exception import WebSocketClosed
 from starlette.types import Receive, Scope, Send
 
+from slipstream._sockets.behind import DirectProtocol, protocol_behind
 from slipstream.bots.nonebot.http_server import version_of
 from slipstream.bots.nonebot.messages import DirectMessages, TypedMessages
 from slipstream.requests import HTTPConnection
-from slipstream.server.websockets import WebSocketProtocol
 from slipstream.websockets import WebSocket, WebSocketDisconnect
 
 NORMAL, NO_STATUS, ABNORMAL, FAILED = 1000, 1005, 1006, 1011
@@ -63,12 +63,10 @@ class WebSocketEndpoint:
 def open_websocket(request: BotRequest, receive: Receive, send: Send) -> "ServerWebSocket":
     """Return the peer behind ASGI's two functions.
 
-    If no middleware stands between us and the server's protocol, messages need not be dressed as ASGI's. The
-    application's guard, which watches whether anything was sent, has what it wraps in `send`.
+    If no middleware stands between us and the server's protocol, messages need not be dressed as ASGI's.
     """
-    protocol: Any = getattr(receive, "__self__", None)
-    sender = getattr(getattr(send, "send", send), "__self__", None)
-    if sender is protocol and isinstance(protocol, WebSocketProtocol):
+    protocol = protocol_behind(receive, send)
+    if protocol is not None:
         return DirectServerWebSocket(request=request, receive=receive, send=send, protocol=protocol)
     return ServerWebSocket(request=request, receive=receive, send=send)
 
@@ -169,7 +167,7 @@ class DirectServerWebSocket(DirectMessages, ServerWebSocket):
         kwargs: See `ServerWebSocket`.
     """
 
-    def __init__(self, *, protocol: WebSocketProtocol, **kwargs: Any) -> None:
+    def __init__(self, *, protocol: DirectProtocol, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._wire, self._protocol = protocol.wire, protocol
 
