@@ -1,4 +1,4 @@
-"""Servers that tests put before clients: proxies that note what they are asked, and a server of HTTP/2."""
+"""Servers that tests put before clients: proxies that note what they are asked, a server of HTTP/2, and uvicorn."""
 
 import asyncio
 import base64
@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Self
 
+import uvicorn
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
 
@@ -160,3 +161,22 @@ async def http2_server(app: Callable[..., Awaitable[None]], certificate: Path) -
         finally:
             stop.set()
             await serving
+
+
+@asynccontextmanager
+async def served(app: Any, **options: Any) -> AsyncIterator[int]:
+    """Serve an ASGI app on a free port of this machine, and yield the port."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=1, **options)
+        server = uvicorn.Server(config)
+        # uvicorn's `serve` would take over the signals of the test process
+        config.load()
+        server.lifespan = config.lifespan_class(config)
+        await server.startup(sockets=[listening])
+        ticking = asyncio.create_task(server.main_loop())
+        try:
+            yield listening.getsockname()[1]
+        finally:
+            server.should_exit = True
+            await ticking
+            await server.shutdown(sockets=[listening])

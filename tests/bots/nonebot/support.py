@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -89,25 +88,6 @@ async def bot(adapters: str, driver: str = "slipstream.bots.nonebot", **settings
             await process.wait()
 
 
-@contextlib.asynccontextmanager
-async def served(app: Any, **options: Any) -> AsyncIterator[int]:
-    """Serve an ASGI app on a free port of this machine, and yield the port."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=1, **options)
-        server = uvicorn.Server(config)
-        # uvicorn's `serve` would take over the signals of the test process
-        config.load()
-        server.lifespan = config.lifespan_class(config)
-        await server.startup(sockets=[listening])
-        ticking = asyncio.create_task(server.main_loop())
-        try:
-            yield listening.getsockname()[1]
-        finally:
-            server.should_exit = True
-            await ticking
-            await server.shutdown(sockets=[listening])
-
-
 class Platform:
     """Whatever a bot asks of a platform by HTTP: calls are put down, answers looked up by method."""
 
@@ -142,4 +122,4 @@ class Platform:
 
 Serve = Callable[[Any], Awaitable[None]]
 
-__all__ = ["BotProcess", "Platform", "Serve", "bot", "connect", "fetch", "serve", "served"]
+__all__ = ["BotProcess", "Platform", "Serve", "bot", "connect", "fetch", "serve"]

@@ -22,10 +22,9 @@ from slipstream.bots.nonebot.http_client import _tls, completed
 from slipstream.bots.testing import Answer as PlatformAnswer, FakePlatform
 from slipstream.links import MissingLibrary
 from tests.loops import run
-from tests.peers import HTTPProxy, Proxy, Socks5, http2_server
+from tests.peers import HTTPProxy, Proxy, Socks5, http2_server, served
 
 from .conftest import started
-from .support import served
 
 VERSIONS = pytest.mark.parametrize("version", list(HTTPVersion), ids=str)
 

@@ -9,8 +9,9 @@ import pytest
 from websockets.exceptions import InvalidStatus
 
 from tests.loops import run
+from tests.peers import served
 
-from .support import Platform, bot, connect, serve, served
+from .support import Platform, bot, connect, serve
 
 ONEBOT = "nonebot.adapters.onebot.v11"
 TOKEN = {"Authorization": "Bearer hush"}

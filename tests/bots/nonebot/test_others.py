@@ -8,8 +8,9 @@ from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from tests.loops import run
+from tests.peers import served
 
-from .support import Platform, bot, connect, served
+from .support import Platform, bot, connect
 
 
 class Speaking(Platform):

@@ -17,9 +17,10 @@ from slipstream.bots.nonebot.websocket_server import WebSocketEndpoint
 from slipstream.server.websockets import WebSocketProtocol
 from slipstream.testclient import TestClient
 from tests.loops import run
+from tests.peers import served
 
 from .conftest import Make
-from .support import connect, served
+from .support import connect
 
 FAST = {"ws": WebSocketProtocol, "ws_per_message_deflate": False}
 SERVERS = pytest.mark.parametrize(

@@ -5,8 +5,9 @@ import json
 from typing import Any
 
 from tests.loops import run
+from tests.peers import served
 
-from .support import Platform, bot, served
+from .support import Platform, bot
 
 TELEGRAM = "nonebot.adapters.telegram"
 TOKEN = "4242:secret"

@@ -13,9 +13,10 @@ from websockets.frames import Close, Frame, Opcode
 from slipstream.bots.nonebot import Driver
 from slipstream.server.websockets import WebSocketProtocol
 from tests.loops import LOOPS, run
+from tests.peers import served
 
 from .conftest import Make
-from .support import connect, serve, served
+from .support import connect, serve
 
 Handler = Callable[[Any], Awaitable[None]]
 Peer = Callable[[Any], Awaitable[None]]
