@@ -1,7 +1,8 @@
-"""What does an event cost a NoneBot process, in its driver alone and with the OneBot adapter?
+"""What does an event cost a bot process, in its driver alone and with the OneBot adapter?
 
-Starts a bot process on each driver in turn (A B A B), dials half of its links and lets it dial the other
-half, sends events at each rate in turn, each answered, and reports the CPU time of the bot process per event,
+Starts a bot process on each driver in turn (A B C A B C): NoneBot on its own drivers, NoneBot on ours, and
+`slipstream.bots` without NoneBot, which also queues events. Dials half of the links and lets the process dial the
+other half, sends events at each rate in turn, each answered, and reports the CPU time of the bot process per event,
 its memory per idle link, and the rate that was reached. The highest rate is more than a bot process can answer: it
 shows what an event costs at full load.
 
@@ -35,7 +36,9 @@ from benchmarks.bots_platform import Platform
 
 OURS = "slipstream.bots.nonebot"
 STOCK = "~fastapi+~httpx+~websockets"
-MODES = ("driver", "onebot")
+OWN = "slipstream.bots"
+CANDIDATES = {"driver": (STOCK, OURS, OWN), "onebot": (STOCK, OURS)}
+PATHS = {"driver": "/bench/ws", "onebot": "/onebot/v11/ws"}
 
 
 # --- the bot process -------------------------------------------------------------------------------------------------
@@ -54,8 +57,46 @@ def processor_time() -> tuple[float, float]:
     return used.ru_utime, used.ru_stime
 
 
+async def usage() -> dict[str, Any]:
+    """Tell what this process has used."""
+    used = processor_time()
+    gc.collect()
+    return {"used": used, "cleared": processor_time(), "rss": memory()}
+
+
+def own_bot(fd: int, urls: list[str]) -> None:
+    """Run a bot of `slipstream.bots`, without NoneBot, until it is told to stop."""
+    from slipstream import bots
+    from slipstream.bots.adapters import Bot
+    from slipstream.bots.drivers import WebSocketSetup
+
+    class Echo(Bot):
+        type = "bench"
+
+        @classmethod
+        async def check_permission(cls, driver: Any, request: Any) -> Any:
+            return request.headers["x-self-id"], None
+
+        async def handle_message(self, message: bytes) -> None:
+            await self.request.send("pong")
+
+        async def send(self, event: Any, message: Any, **kwargs: Any) -> Any:
+            raise NotImplementedError
+
+        async def _call_api(self, api: str, **data: Any) -> Any:
+            raise NotImplementedError
+
+    bots.init(log_level="CRITICAL")
+    driver: Any = bots.get_driver()
+    driver.register_adapter("bench", Echo)
+    driver.server_app.add_api_route("/usage", usage)
+    for number, url in enumerate(urls):
+        driver.setup_websocket(WebSocketSetup("bench", f"dialled {number}", url))
+    bots.run(fd=fd, access_log=False, log_level="critical")
+
+
 def bot(driver_name: str, mode: str, fd: int, urls: list[str]) -> None:
-    """Run a bot until it is told to stop."""
+    """Run a bot of NoneBot until it is told to stop."""
     import nonebot
     from nonebot.drivers import URL, Request, WebSocketServerSetup
     from nonebot.exception import WebSocketClosed
@@ -63,11 +104,6 @@ def bot(driver_name: str, mode: str, fd: int, urls: list[str]) -> None:
     settings: dict[str, Any] = {"onebot_ws_urls": urls} if mode == "onebot" else {}
     nonebot.init(_env_file=None, driver=driver_name, log_level="CRITICAL", **settings)
     driver: Any = nonebot.get_driver()
-
-    async def usage() -> dict[str, Any]:
-        used = processor_time()
-        gc.collect()
-        return {"used": used, "cleared": processor_time(), "rss": memory()}
 
     driver.server_app.add_api_route("/usage", usage)
     if mode == "onebot":
@@ -96,7 +132,7 @@ def bot(driver_name: str, mode: str, fd: int, urls: list[str]) -> None:
             async with driver.websocket(Request("GET", url, timeout=60.0)) as link:
                 await answer(link)
 
-        driver.setup_websocket_server(WebSocketServerSetup(URL("/onebot/v11/ws"), "link", serve))
+        driver.setup_websocket_server(WebSocketServerSetup(URL(PATHS["driver"]), "link", serve))
 
         @driver.on_startup
         async def _() -> None:
@@ -136,7 +172,7 @@ def stop(process: Any) -> None:
     process.wait()
 
 
-async def usage(address: str) -> dict[str, Any]:
+async def usage_of(address: str) -> dict[str, Any]:
     """Ask a bot process what it has used."""
 
     def ask() -> dict[str, Any]:
@@ -153,16 +189,16 @@ async def measure(
     """Measure one driver once, at each rate."""
     found = []
     async with bot_process(driver_name, mode, []) as address:
-        empty = (await usage(address))["rss"]
+        empty = (await usage_of(address))["rss"]
     platform = Platform(count, asks_for_calls=mode == "onebot", deflate=deflate)
     async with platform.listening() as urls, bot_process(driver_name, mode, urls) as address:
-        await usage(address)
-        await platform.connect(f"ws://{address}/onebot/v11/ws")
-        idle = await usage(address)
+        await usage_of(address)
+        await platform.connect(f"ws://{address}{PATHS[mode]}")
+        idle = await usage_of(address)
         for rate in rates:
-            before = await usage(address)
+            before = await usage_of(address)
             events, took = await platform.drive(rate, seconds=seconds)
-            after = await usage(address)
+            after = await usage_of(address)
             user, system = (
                 (then - now) / events * 1e6 for now, then in zip(before["cleared"], after["used"], strict=True)
             )
@@ -191,13 +227,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--seconds", type=float, default=2.0, help="how long events are sent at each rate")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--only", choices=MODES)
+    parser.add_argument("--only", choices=tuple(CANDIDATES))
     parser.add_argument("--deflate", action="store_true", help="let the platform offer and accept compression")
     parser.add_argument("--bot", nargs="+", help=argparse.SUPPRESS)
     given = parser.parse_args(arguments)
     if given.bot:
         name, mode, fd, *urls = given.bot
-        bot(name, mode, int(fd), urls)
+        if name == OWN:
+            own_bot(int(fd), urls)
+        else:
+            bot(name, mode, int(fd), urls)
         return
     versions = ", ".join(f"{each} {importlib.metadata.version(each)}" for each in ("nonebot2", "uvicorn", "websockets"))
     print(f"Python {python_version()}, {os.cpu_count()} CPUs, {versions}; {given.links} links")
@@ -205,9 +244,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         f"{'mode':8}{'driver':30}{'events/s':>10}{'CPU µs/event':>14}{'(min–max)':>16}"
         f"{'user':>8}{'system':>8}{'of stock':>10}{'KiB/idle link':>15}"
     )
-    for mode in [given.only] if given.only else MODES:
+    for mode in [given.only] if given.only else CANDIDATES:
         rates = [rate if mode == "driver" else rate / 4 for rate in given.rate]
-        found: dict[str, list[list[dict[str, float]]]] = {STOCK: [], OURS: []}
+        found: dict[str, list[list[dict[str, float]]]] = {name: [] for name in CANDIDATES[mode]}
         for _ in range(given.rounds):
             for name, results in found.items():
                 measured = measure(name, mode, given.links, rates, given.seconds, deflate=given.deflate)
