@@ -4,16 +4,18 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from slipstream._sockets.behind import protocol_behind
-from slipstream._sockets.wire import Wire
 from slipstream.bots import connections
 from slipstream.bots.exception import WebSocketClosed
 from slipstream.links.connection import Connection, check_close
 from slipstream.links.errors import LinkDown
 from slipstream.websockets import WebSocket as ServerSocket, WebSocketDisconnect, WebSocketState
+
+if TYPE_CHECKING:
+    from slipstream._sockets.wire import Wire
 
 
 @dataclass(eq=False)  # a connection is equal to itself alone
