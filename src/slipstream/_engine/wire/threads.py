@@ -7,14 +7,27 @@ from typing import Any, TypeVar
 import anyio.to_thread
 from anyio import CapacityLimiter
 
+from slipstream._engine.wire.pool import current_pool
+
 T = TypeVar("T")
 
 
 async def in_thread(call: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
     """Call in a worker thread, context variables carried along, and wait for the result."""
-    return await anyio.to_thread.run_sync(
-        partial(call, *args, **kwargs) if kwargs else call, *args if not kwargs else ()
-    )
+    return await _in_worker(partial(call, *args, **kwargs) if args or kwargs else call)
+
+
+async def _in_worker(call: Callable[[], T], *, is_limited: bool = True) -> T:
+    """Call in a worker.
+
+    Args:
+        is_limited: Wait for a token of the default limiter. Clean-up does not: it would wait behind the calls that
+            need what it gives back.
+    """
+    pool = current_pool()
+    if pool is None:
+        return await anyio.to_thread.run_sync(call, limiter=None if is_limited else CapacityLimiter(1))
+    return await pool.run(call, is_limited=is_limited)
 
 
 _END = object()
@@ -30,17 +43,20 @@ class ThreadGenerator:
 
     async def __anext__(self) -> Any:
         """Take one step."""
-        value = await anyio.to_thread.run_sync(next, self.generator, _END)
+        value = await _in_worker(self._next)
         if value is _END:
             raise StopAsyncIteration
         return value
 
     async def athrow(self, exc: BaseException) -> Any:
         """Throw an exception in where it yielded."""
-        value = await anyio.to_thread.run_sync(self._throw, exc, limiter=CapacityLimiter(1))
+        value = await _in_worker(partial(self._throw, exc), is_limited=False)
         if value is _END:
             raise StopAsyncIteration
         return value
+
+    def _next(self) -> Any:
+        return next(self.generator, _END)
 
     def _throw(self, exc: BaseException) -> Any:
         try:
@@ -50,18 +66,18 @@ class ThreadGenerator:
 
     async def leave(self) -> None:
         """Run to the end; with a thread of its own, so that clean-up never waits behind the calls that need it."""
-        value = await anyio.to_thread.run_sync(next, self.generator, _END, limiter=CapacityLimiter(1))
-        if value is not _END:
+        if await _in_worker(self._next, is_limited=False) is not _END:
             raise RuntimeError("generator didn't stop")
 
 
 async def iterate(generator: Iterator[Any]) -> AsyncGenerator[Any]:
     """Step through a blocking generator from async code, and close it if it is left before its end."""
+    step = partial(next, generator, _END)
     try:
-        while (value := await anyio.to_thread.run_sync(next, generator, _END)) is not _END:
+        while (value := await _in_worker(step)) is not _END:
             yield value
     except BaseException:
         if hasattr(generator, "close"):
             with anyio.CancelScope(shield=True):
-                await anyio.to_thread.run_sync(generator.close)
+                await _in_worker(generator.close)
         raise
