@@ -14,7 +14,7 @@ import asyncio
 import math
 from collections import deque
 from collections.abc import Callable
-from contextvars import Context, copy_context
+from contextvars import Context, ContextVar, copy_context
 from threading import Lock, Thread
 from typing import Any, TypeVar
 
@@ -24,11 +24,16 @@ from anyio.to_thread import current_default_thread_limiter
 
 try:
     from anyio._backends._asyncio import AsyncIOBackend, _task_states, find_root_task
-    from anyio._core._eventloop import claim_worker_thread, set_current_async_library, threadlocals
+    from anyio._core._eventloop import claim_worker_thread, threadlocals
 except ImportError:  # another release of anyio
     IS_POSSIBLE = False
 else:
     IS_POSSIBLE = True
+
+try:
+    from sniffio import current_async_library_cvar as _library
+except ImportError:  # nobody notes in a variable which library runs
+    _library = ContextVar("_library", default=None)
 
 T = TypeVar("T")
 
@@ -36,27 +41,32 @@ IDLE_S = 10.0
 """How long a worker waits for work before it ends, in seconds."""
 
 
+class NotMade(asyncio.CancelledError):
+    """A call was not made: the task that would have waited for it has been cancelled before."""
+
+
 class Job:
     """One call on its way through a worker."""
 
-    __slots__ = ("call", "context", "error", "is_abandoned", "is_over", "result", "scope", "waiter")
+    __slots__ = ("call", "context", "error", "is_cancelled", "is_over", "result", "scope", "waiter")
 
-    def __init__(self, call: Callable[[], Any], scope: Any, waiter: "asyncio.Future[None]") -> None:
+    def __init__(self, call: Callable[..., Any], scope: Any, waiter: "asyncio.Future[None]") -> None:
         self.call = call
         self.scope = scope
         self.waiter = waiter
         self.context = copy_context()
-        self.context.run(set_current_async_library, None)
+        if _library.get() is not None:
+            self.context.run(_library.set, None)  # in a worker, none runs
         self.result: Any = None
         self.error: BaseException | None = None
         self.is_over = False
-        self.is_abandoned = False
+        self.is_cancelled = False
 
     def make(self) -> None:
         """Make the call, in a worker; the outcome is kept."""
         threadlocals.current_cancel_scope = self.scope
         try:
-            self.result = self.context.run(self.call)
+            self.result = self.context.run(self.begin)
         except StopIteration as exc:
             self.error = RuntimeError("coroutine raised StopIteration")
             self.error.__cause__ = exc
@@ -64,6 +74,12 @@ class Job:
             self.error = exc
         finally:
             del threadlocals.current_cancel_scope
+
+    def begin(self) -> Any:
+        """Call, in the job's context."""
+        if self.is_cancelled:
+            raise NotMade
+        return self.call()
 
     def outcome(self) -> Any:
         """Return what the call returned, or raise what it raised."""
@@ -73,6 +89,22 @@ class Job:
             raise self.error
         finally:
             self.error = None  # the exception's traceback leads here: no circle
+
+
+class Row(Job):
+    """Calls that one function makes, one after the other, by the `each` that it is given."""
+
+    __slots__ = ()
+
+    def begin(self) -> Any:
+        """Call the function, in the job's context."""
+        return self.call(self.each)
+
+    def each(self, call: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
+        """Make the next call, in a context of its own, unless the task that waits has been cancelled."""
+        if self.is_cancelled:
+            raise NotMade
+        return copy_context().run(call, *args, **kwargs)
 
 
 class Pool:
@@ -93,44 +125,53 @@ class Pool:
         self._is_waking = False
         self._is_telling = False
 
-    async def run(self, call: Callable[[], T], *, is_limited: bool = True) -> T:
+    async def run(self, call: Callable[..., T], *, kind: type[Job] = Job, is_cleanup: bool = False) -> T:
         """Call in a worker and wait for the result.
 
         Cancelled by an anyio scope, the task waits until the call is over; cancelled by its own `cancel()`, it does not.
         Both as under anyio.
+
+        Args:
+            kind: How to call.
+            is_cleanup: Call whatever scope is cancelled, and without a token of the limiter: clean-up must not wait
+                behind the calls that need what it gives back.
         """
-        task = asyncio.current_task()
+        task = asyncio.current_task(self.loop)
         assert task is not None, "whoever awaits is a task"
         state = _task_states.get(task)
         scope = None if state is None else state.cancel_scope
-        if scope is not None or task.cancelling():
-            await checkpoint()
-        if not is_limited:
-            return await self._run(call, scope)
+        if not is_cleanup:
+            if scope is not None or task.cancelling():
+                await checkpoint()
+            try:
+                self.limiter.acquire_on_behalf_of_nowait(task)
+            except anyio.WouldBlock:
+                await self.limiter.acquire_on_behalf_of(task)
         try:
-            self.limiter.acquire_nowait()
-        except anyio.WouldBlock:
-            await self.limiter.acquire()
-        try:
-            return await self._run(call, scope)
+            job = kind(call, scope, self.loop.create_future())
+            self._submit(job)
+            try:
+                await job.waiter
+            except asyncio.CancelledError:
+                is_by_scope = anyio.current_effective_deadline() == -math.inf
+                job.is_cancelled = not (is_by_scope and is_cleanup)
+                if not is_by_scope:
+                    raise
+                await self._outwait(job)
+                if isinstance(job.error, NotMade):
+                    raise
+            result: T = job.outcome()
+            return result
         finally:
-            self.limiter.release()
+            if not is_cleanup:
+                self.limiter.release_on_behalf_of(task)
 
-    async def _run(self, call: Callable[[], T], scope: Any) -> T:
-        job = Job(call, scope, self.loop.create_future())
-        self._submit(job)
-        try:
-            await job.waiter
-        except asyncio.CancelledError:
-            if anyio.current_effective_deadline() != -math.inf:
-                job.is_abandoned = True
-                raise
-            with anyio.CancelScope(shield=True):
-                while not job.is_over:
-                    job.waiter = self.loop.create_future()
-                    await job.waiter
-        result: T = job.outcome()
-        return result
+    async def _outwait(self, job: Job) -> None:
+        """Wait until a call is over, whatever scope is cancelled."""
+        with anyio.CancelScope(shield=True):
+            while not job.is_over:
+                job.waiter = self.loop.create_future()
+                await job.waiter
 
     def _submit(self, job: Job) -> None:
         self._jobs.append(job)
@@ -174,8 +215,7 @@ class Pool:
                         self._wake()
                     except RuntimeError:
                         pass  # no more threads: those that there are will come round to it
-                if not job.is_abandoned:
-                    job.make()
+                job.make()
                 self._report(job)
                 del job  # and with it, all that hangs on the call
 

@@ -1,15 +1,20 @@
 """Running what blocks in worker threads: calls, and generators that are `yield` dependencies."""
 
 from collections.abc import AsyncGenerator, Callable, Generator, Iterator
+from contextvars import copy_context
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
+import anyio.from_thread
 import anyio.to_thread
 from anyio import CapacityLimiter
 
-from slipstream._engine.wire.pool import current_pool
+from slipstream._engine.wire.pool import Row, current_pool
 
 T = TypeVar("T")
+
+Each: TypeAlias = Callable[..., Any]
+"""Makes one of several calls that share a hop: `each(function, *args, **kwargs)`."""
 
 
 async def in_thread(call: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
@@ -17,17 +22,36 @@ async def in_thread(call: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
     return await _in_worker(partial(call, *args, **kwargs) if args or kwargs else call)
 
 
-async def _in_worker(call: Callable[[], T], *, is_limited: bool = True) -> T:
-    """Call in a worker.
+async def in_one_thread(calls: Callable[[Each], T]) -> T:
+    """Make several calls in one worker thread, as if each had a hop of its own, and wait for what comes of them.
 
     Args:
-        is_limited: Wait for a token of the default limiter. Clean-up does not: it would wait behind the calls that
-            need what it gives back.
+        calls: Makes them by the function that it is given. A context variable that one of them sets is not seen by the
+            next, and once the waiting task is cancelled no further call is made.
     """
     pool = current_pool()
     if pool is None:
-        return await anyio.to_thread.run_sync(call, limiter=None if is_limited else CapacityLimiter(1))
-    return await pool.run(call, is_limited=is_limited)
+        return await anyio.to_thread.run_sync(calls, _each)
+    return await pool.run(calls, kind=Row)
+
+
+def _each(call: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
+    anyio.from_thread.check_cancelled()
+    return copy_context().run(call, *args, **kwargs)
+
+
+async def _in_worker(call: Callable[[], T]) -> T:
+    pool = current_pool()
+    return await (anyio.to_thread.run_sync(call) if pool is None else pool.run(call))
+
+
+async def _clean_up(call: Callable[[], T]) -> T:
+    """Call in a worker, whatever scope is cancelled, and without a token: nothing that needs it has to end before."""
+    pool = current_pool()
+    if pool is not None:
+        return await pool.run(call, is_cleanup=True)
+    with anyio.CancelScope(shield=True):
+        return await anyio.to_thread.run_sync(call, limiter=CapacityLimiter(1))
 
 
 _END = object()
@@ -43,14 +67,18 @@ class ThreadGenerator:
 
     async def __anext__(self) -> Any:
         """Take one step."""
-        value = await _in_worker(self._next)
+        return await _in_worker(self.enter)
+
+    def enter(self) -> Any:
+        """Take one step, where one is in a worker."""
+        value = self._next()
         if value is _END:
             raise StopAsyncIteration
         return value
 
     async def athrow(self, exc: BaseException) -> Any:
         """Throw an exception in where it yielded."""
-        value = await _in_worker(partial(self._throw, exc), is_limited=False)
+        value = await _clean_up(partial(self._throw, exc))
         if value is _END:
             raise StopAsyncIteration
         return value
@@ -65,8 +93,8 @@ class ThreadGenerator:
             return _END
 
     async def leave(self) -> None:
-        """Run to the end; with a thread of its own, so that clean-up never waits behind the calls that need it."""
-        if await _in_worker(self._next, is_limited=False) is not _END:
+        """Run to the end."""
+        if await _clean_up(self._next) is not _END:
             raise RuntimeError("generator didn't stop")
 
 
@@ -78,6 +106,5 @@ async def iterate(generator: Iterator[Any]) -> AsyncGenerator[Any]:
             yield value
     except BaseException:
         if hasattr(generator, "close"):
-            with anyio.CancelScope(shield=True):
-                await _in_worker(generator.close)
+            await _clean_up(generator.close)
         raise
