@@ -128,8 +128,8 @@ class Pool:
     async def run(self, call: Callable[..., T], *, kind: type[Job] = Job, is_cleanup: bool = False) -> T:
         """Call in a worker and wait for the result.
 
-        Cancelled by an anyio scope, the task waits until the call is over; cancelled by its own `cancel()`, it does not.
-        Both as under anyio.
+        As under anyio, the task waits until the call is over if a scope cancels it, and leaves at once if `Task.cancel`
+        does.
 
         Args:
             kind: How to call.

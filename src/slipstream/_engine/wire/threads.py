@@ -51,7 +51,8 @@ async def _clean_up(call: Callable[[], T]) -> T:
     if pool is not None:
         return await pool.run(call, is_cleanup=True)
     with anyio.CancelScope(shield=True):
-        return await anyio.to_thread.run_sync(call, limiter=CapacityLimiter(1))
+        result = await anyio.to_thread.run_sync(call, limiter=CapacityLimiter(1))
+    return result
 
 
 _END = object()
