@@ -1,5 +1,6 @@
 """Can validating or writing a value run code that a user wrote? If not, nobody can tell in which thread it is done."""
 
+from enum import Enum
 from typing import Any
 
 _LEAVES = frozenset(
@@ -15,7 +16,7 @@ _BRANCHES = frozenset(
     }
 )  # fmt: skip
 _INNER = ("schema", "items_schema", "keys_schema", "values_schema")
-_CALLED = ("serialization", "computed_fields", "default_factory", "custom_init", "post_init", "missing")
+_CALLED = ("serialization", "computed_fields", "default_factory", "custom_init", "post_init")
 """What names a function, if it is there."""
 
 
@@ -29,7 +30,7 @@ def may_run_user_code(schema: Any) -> bool:
     kind = schema["type"]
     if kind not in _LEAVES and kind not in _BRANCHES:
         return True
-    if any(schema.get(key) for key in _CALLED):
+    if any(schema.get(key) for key in _CALLED) or (kind == "enum" and _guesses(schema["cls"])):
         return True
     if (schema.get("config") or {}).get("extra_fields_behavior") == "allow" or schema.get("extra_behavior") == "allow":
         return True
@@ -39,3 +40,9 @@ def may_run_user_code(schema: Any) -> bool:
     inner = [schema[key] for key in _INNER if schema.get(key) is not None]
     inner += [field["schema"] for field in fields]
     return may_run_user_code([*inner, *schema.get("definitions", ()), *schema.get("choices", ())])
+
+
+def _guesses(enum: type[Enum]) -> bool:
+    """Whether an enumeration has a way of its own with values that it does not know."""
+    usual: Any = Enum._missing_
+    return getattr(enum._missing_, "__func__", None) is not usual.__func__
