@@ -71,6 +71,27 @@ def {name}(q_{name}: int = 1):
     finally:
         seen("{name} closes")
 """,
+    "bodied": """
+def {name}(b_{name}: Out | None = None, q_{name}: str = "q", c_{name}: int = 1):
+    seen("{name}")
+    {act}
+    return "{name}"
+""",
+    "shared": """
+def {name}_of(q_{name}: str = "q"):
+    seen("{name}_of")
+    {act}
+    return "{name}_of"
+
+def {name}_by(of: str = Depends({name}_of)):
+    seen("{name}_by")
+    yield of
+    seen("{name}_by closes")
+
+def {name}(of: str = Depends({name}_of), by: str = Depends({name}_by)):
+    seen("{name}")
+    return of + by
+""",
     "limited": """
 def {name}(q_{name}: int = 1):
     seen("{name}")

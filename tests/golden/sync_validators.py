@@ -2,10 +2,13 @@
 
 async def handle(scope, receive, send):
     try:
-        # dependency settings (sync_validators.py:25)
-        settings = await in_thread(call_settings)
-        # dependency connection (sync_validators.py:29)
-        connection = await in_thread(call_connection)
+        def work(each):
+            # dependency settings (sync_validators.py:25)
+            settings = each(call_settings)
+            # dependency connection (sync_validators.py:29)
+            connection = each(call_connection)
+            return settings, connection
+        settings, connection = await in_one_thread(work)
         # path item_id: int (sync_validators.py:33)
         path_params = scope["path_params"]
         try:

@@ -82,14 +82,52 @@ def test_what_stands_in_a_row_shares_a_thread(serve: Serve) -> None:
 def test_what_is_async_ends_the_row() -> None:
     """What stands before it has had its hop."""
 
-    async def between(second: Annotated[int, Depends(second)]) -> int:
-        return second
+    async def between(first: Annotated[int, Depends(first)]) -> int:
+        return first
 
-    def endpoint(between: Annotated[int, Depends(between)]) -> None: ...
+    def endpoint(between: Annotated[int, Depends(between)], second: Annotated[int, Depends(second)]) -> None: ...
+
+    before, between_, behind = source_of(endpoint).partition("await call_between(")
+
+    assert between_
+    assert "opened.__anext__()" in before
+    assert "each(call_second, first, a)" in behind
+    assert "each(endpoint, between, second)" in behind
+
+
+def test_a_row_before_an_async_endpoint_shares_a_hop_too(serve: Serve) -> None:
+    """What it has read of the request is its own; what others need comes back."""
+
+    async def endpoint(
+        second: Annotated[int, Depends(second)], first: Annotated[int, Depends(first)], b: str = ""
+    ) -> Any:
+        seen("loop")
+        return [second, first, b]
 
     text = source_of(endpoint)
 
-    assert text.index("in_thread(call_second") < text.index("await call_between(") < text.index("(endpoint, ")
+    assert "first, second = await in_one_thread(work)" in text
+    assert text.count("query = read_query") == 2
+    assert serve(endpoint).post("/?a=2&b=x").json() == [3, 1, "x"]
+    assert threads["first"] == threads["second"] != threads["loop"]
+    assert serve(endpoint).post("/?a=x").status_code == 422
+
+
+def test_where_a_value_may_be_wrong_beside_others_a_row_ends(serve: Serve) -> None:
+    """A dependency is called or not, and those behind it are called nevertheless: each is waited for by itself."""
+
+    async def endpoint(
+        b: int,
+        second: Annotated[int, Depends(second)],
+        first: Annotated[int, Depends(first)],
+    ) -> Any:
+        return [second, first, b]
+
+    text = source_of(endpoint)
+
+    assert "in_one_thread" not in text
+    assert serve(endpoint).post("/?a=2&b=3").json() == [3, 1, 3]
+    assert len(serve(endpoint).post("/?a=x&b=y").json()["detail"]) == 2
 
 
 def test_a_users_validator_of_a_parameter_ends_the_row() -> None:
@@ -98,7 +136,7 @@ def test_a_users_validator_of_a_parameter_ends_the_row() -> None:
     def endpoint(second: Annotated[int, Depends(second)], b: Annotated[int, AfterValidator(abs)] = 1) -> list[int]:
         return []
 
-    before, _, inside = source_of(endpoint).partition("def work(each):")
+    before, _, inside = source_of(endpoint).rpartition("def work(each):")
 
     assert "check_b" in before
     assert "in_thread(call_second" in before

@@ -14,7 +14,7 @@ from slipstream._engine.codegen.writer import literal
 from slipstream._engine.emit.body import decoded, emit_absent_body, emit_read_body, emit_take_body, emit_take_form
 from slipstream._engine.emit.calls import arguments, emit_again, emit_leave, emit_solve, invocation, mark_before
 from slipstream._engine.emit.draft import Draft
-from slipstream._engine.emit.hops import endpoint_hop, one_hop
+from slipstream._engine.emit.hops import endpoint_hop, made, one_hop, rows
 from slipstream._engine.emit.observed import (
     DEPENDENCIES,
     ENDPOINT,
@@ -29,7 +29,6 @@ from slipstream._engine.emit.reply import (
     emit_encoded,
     emit_endpoint,
     emit_send,
-    given_back,
     is_checked_by_worker,
 )
 from slipstream._engine.emit.values import emit_take
@@ -190,17 +189,17 @@ def _emit_core(draft: Draft, *, as_object: bool = False) -> None:
         emit_read_body(draft, draft.plan.body)
     steps, first = _Steps(draft), endpoint_hop(draft)
     with operation(draft, DEPENDENCIES):
-        steps.emit(draft.plan.steps[:first])
+        steps.emit_in_rows(draft.plan.steps[:first])
         if first == len(draft.plan.steps):
             _emit_refusal(draft)
         emit_solved(draft)
     if first < len(draft.plan.steps) or is_checked_by_worker(draft):
-        with one_hop(draft, given_back(draft, as_object=as_object)):
+        with one_hop(draft) as given_back:
             if first < len(draft.plan.steps):
                 steps.emit(draft.plan.steps[first:])
                 _emit_refusal(draft)
             emit_endpoint(draft)
-            emit_checked(draft, as_object=as_object)
+            given_back += emit_checked(draft, as_object=as_object)
     else:
         emit_endpoint(draft)
     emit_encoded(draft, as_object=as_object)
@@ -226,7 +225,7 @@ def _body_again(draft: Draft) -> str:
 def _emit_conversation(draft: Draft) -> None:
     text, root = draft.text, draft.plan.root
     with operation(draft, DEPENDENCIES):
-        _Steps(draft).emit(draft.plan.steps)
+        _Steps(draft).emit_in_rows(draft.plan.steps)
         if draft.has_errors:
             refuse = draft.constant("websocket_error", draft.websocket_error)
             with text.block("if errors:"):
@@ -246,17 +245,32 @@ class _Steps:
         self.conditions: dict[int, str | None] = {}
         self.seen_forms: set[int] = set()
 
+    def emit_in_rows(self, steps: Sequence[Step]) -> None:
+        """Write these, the next ones, with one hop for each row of calls that a worker can make."""
+        for part, is_row in rows(self.draft, steps):
+            if not is_row:
+                self.emit(part)
+                continue
+            for step in part:
+                self._enter(step)
+            with one_hop(self.draft) as given_back:
+                self.emit(part)
+                given_back += made(self.draft, part)
+
     def emit(self, steps: Sequence[Step]) -> None:
         """Write these, the next ones."""
         for step in steps:
-            for call in self._entered(step):
-                self.conditions[id(call)] = mark_before(self.draft, call)
+            self._enter(step)
             if isinstance(step, Again):
                 emit_again(self.draft, step)
             elif isinstance(step, Solve):
                 emit_solve(self.draft, step, self.conditions[id(step.call)])
             else:
                 self._emit_take(step)
+
+    def _enter(self, step: Step) -> None:
+        for call in self._entered(step):
+            self.conditions[id(call)] = mark_before(self.draft, call)
 
     def _emit_take(self, step: Take) -> None:
         draft = self.draft

@@ -5,7 +5,7 @@ has been cancelled, as if every call had its own hop. A user's code that FastAPI
 parameters and serializers of results, stays there, and ends a hop.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from slipstream._engine.emit.draft import Draft
@@ -28,6 +28,45 @@ def endpoint_hop(draft: Draft) -> int:
     return first
 
 
+def rows(draft: Draft, steps: Sequence[Step]) -> Iterator[tuple[Sequence[Step], bool]]:
+    """Cut steps into parts.
+
+    Yields:
+        A part, and whether it is a row of calls for one worker: two dependencies or more, and between them nothing that
+        may be wrong, for a worker gives back all that it was to make or nothing.
+    """
+    start = 0
+    while start < len(steps):
+        end = start
+        while end < len(steps) and draft.observation is None and _fits_row(draft, steps[end]):
+            end += 1
+        while end > start and not isinstance(steps[end - 1], Solve):
+            end -= 1
+        first = next((place for place in range(start, end) if isinstance(steps[place], Solve)), end)
+        if first < end - 1 and sum(isinstance(step, Solve) for step in steps[first:end]) > 1:
+            if start < first:
+                yield steps[start:first], False
+            yield steps[first:end], True
+        else:
+            end = max(end, start + 1)
+            yield steps[start:end], False
+        start = end
+
+
+def made(draft: Draft, row: Sequence[Step]) -> list[str]:
+    """Name what a row has made for those that come after it."""
+    solved = {id(step.call) for step in row if isinstance(step, Solve)}
+    inside = {id(part) for call in draft.plan.calls if id(call) in solved for part in call.dependencies}
+    names = []
+    for step in row:
+        if isinstance(step, Take) and id(step.call) not in solved:
+            names.append(draft.variables[id(step.call), step.field.name])
+        is_wanted = isinstance(step, Solve) and (step.shared or id(step.call) not in inside)
+        if is_wanted and id(step.call) in draft.results:
+            names.append(draft.results[id(step.call)])
+    return names
+
+
 def _fits(plan: Plan, step: Step) -> bool:
     """Whether a worker can do a step, and nobody can tell that it was a worker."""
     if isinstance(step, Again):
@@ -38,23 +77,37 @@ def _fits(plan: Plan, step: Step) -> bool:
     return not is_form and is_own(step)
 
 
+def _fits_row(draft: Draft, step: Step) -> bool:
+    """Whether, besides, it leaves no trace but its value."""
+    if isinstance(step, Take):
+        is_sure = step.source != "body" and not draft.can_fail(step)
+    else:
+        is_sure = not draft.subtree_can_fail(step.call if isinstance(step, Solve) else step.first)
+    return (is_sure or not draft.has_errors) and _fits(draft.plan, step)
+
+
 def is_own(step: Take) -> bool:
     """Whether a value is read without a user's code."""
     return step.field.field_info.default_factory is None and not may_run_user_code(step.field.checker.core_schema)
 
 
 @contextmanager
-def one_hop(draft: Draft, given_back: str) -> Iterator[None]:
+def one_hop(draft: Draft) -> Iterator[list[str]]:
     """Put what is written inside into a function for a worker, and write the wait for it.
 
-    Args:
-        given_back: The locals that come back from there.
+    Yields:
+        A list, to be filled with the locals that come back.
     """
     text = draft.text
+    prepared = set(draft.prepared)
     shared = ["errors", *([] if draft.fast_body is None else draft.variables.values())]
+    given_back: list[str] = []
     with text.function("def work(each):", shared):
         draft.is_in_hop = True
-        yield
-        text.line(f"return {given_back}")
+        yield given_back
+        if given_back:
+            text.line(f"return {', '.join(given_back)}")
         draft.is_in_hop = False
-    text.line(f"{given_back} = await {draft.constant('in_one_thread', in_one_thread)}(work)")
+    draft.prepared = prepared  # what the worker has prepared was its own
+    target = f"{', '.join(given_back)} = " if given_back else ""
+    text.line(f"{target}await {draft.constant('in_one_thread', in_one_thread)}(work)")

@@ -68,24 +68,24 @@ def is_encoded_by_worker(draft: Draft, *, as_object: bool = False) -> bool:
     return not may_run_user_code(item.checker.core_schema)
 
 
-def given_back(draft: Draft, *, as_object: bool = False) -> str:
-    """Name the locals that come back from the endpoint's worker."""
-    return "result, payload" if is_encoded_by_worker(draft, as_object=as_object) else "result"
+def emit_checked(draft: Draft, *, as_object: bool = False) -> list[str]:
+    """Write what the endpoint's worker does with the result: nothing, validation, or all of it.
 
-
-def emit_checked(draft: Draft, *, as_object: bool = False) -> None:
-    """Write what the endpoint's worker does with the result: nothing, validation, or all of it."""
+    Returns:
+        The locals to be given back.
+    """
     item = draft.plan.reply.field
     if item is None:
-        return
+        return ["result"]
     if is_encoded_by_worker(draft, as_object=as_object):
         _emit_payload(draft)
         draft.is_encoded = True
-        return
+        return ["result", "payload"]
     check = draft.constant("check_result", _checker(draft, item))
     with draft.text.block(f"if not isinstance(result, {draft.constant('Response', Response)}):"):
         draft.text.line(f"result = each({check}, result)")
     draft.is_checked = True
+    return ["result"]
 
 
 def emit_encoded(draft: Draft, *, as_object: bool = False) -> None:
