@@ -4,12 +4,16 @@ Several calls may share one worker thread in slipstream, which nobody must be ab
 are those of FastAPI, where each has a hop of its own.
 """
 
+import asyncio
 from itertools import product
+from typing import Any
 
+import anyio
+import anyio.to_thread
 import pytest
 from hypothesis import given, strategies as st
 
-from .harness import Pair, Sent
+from .harness import Pair, Sent, Side, runner, scope_of
 from .strategies import PREAMBLE, examples
 
 WATCHED = """
@@ -227,3 +231,113 @@ def test_any_row_of_dependencies_is_called_as_under_fastapi(data: st.DataObject)
     acts = [data.draw(st.sampled_from(ACTS)) for _ in kinds]
     endpoint = data.draw(st.sampled_from(list(ENDPOINTS)))
     compare(program(kinds, acts, endpoint, is_async=data.draw(st.booleans()), act=data.draw(st.sampled_from(ACTS))))
+
+
+HELD = """
+import threading
+import anyio.from_thread
+
+log = []
+
+class Gate:
+    def open(self, loop_event):
+        self.begun, self.go, self.over = loop_event, threading.Event(), threading.Event()
+
+    def __call__(self, name):
+        log.append(f"{name} begins")
+        anyio.from_thread.run_sync(self.begun.set)
+        assert self.go.wait(20)
+        log.append(f"{name} ends")
+        self.over.set()
+
+gate = Gate()
+
+# --- end of preamble
+
+def connection():
+    log.append("opens")
+    try:
+        yield 1
+    except BaseException as exc:
+        log.append(f"hears {type(exc).__name__}")
+        raise
+    finally:
+        log.append("closes")
+
+def first(connection: int = Depends(connection)):
+    if HOLDS == "first":
+        gate("first")
+
+def second():
+    if HOLDS == "second":
+        gate("second")
+    log.append("second")
+
+@app.get("/")
+def endpoint(first: None = Depends(first), second: None = Depends(second)) -> list[int]:
+    if HOLDS == "endpoint":
+        gate("endpoint")
+    log.append("endpoint")
+    return [1]
+"""
+
+
+@pytest.mark.parametrize("leaves", ["scope", "task"])
+@pytest.mark.parametrize("holds", ["first", "second", "endpoint"])
+def test_a_request_that_is_cancelled_during_a_sync_call_stops_there(holds: str, leaves: str) -> None:
+    """What runs is run to its end, what comes after it is not begun, and what is open is closed."""
+    source = f"{PREAMBLE}\nHOLDS = {holds!r}\n{HELD}"
+    pair = Pair(source)
+
+    logs = [runner.run(cancelled(side, leaves)) for side in pair.sides]
+
+    assert logs[0] == logs[1] == logs[2]
+    assert "is cancelled" in logs[0]
+    assert f"{holds} ends" in logs[0]
+
+
+async def cancelled(side: Side, leaves: str) -> list[Any]:
+    """Send a request, and cancel it once its call has begun."""
+    side.log.clear()
+    gate, begun, scope = side.module.__dict__["gate"], asyncio.Event(), anyio.CancelScope()
+    gate.open(begun)
+    over = asyncio.Event()
+
+    async def receive() -> Any:
+        await asyncio.Event().wait()
+
+    async def send(message: Any) -> None:
+        side.log.append(message["type"])
+
+    def reply(status: int, headers: Any, content: bytes) -> None:
+        side.log.extend(("http.response.start", "http.response.body"))
+
+    async def serve() -> None:
+        with scope:
+            try:
+                if side.is_direct:
+                    await side.app.serve_direct(scope_of(Sent()), receive, send, b"", reply)
+                else:
+                    await side.app(scope_of(Sent()), receive, send)
+                await asyncio.sleep(0)
+            except asyncio.CancelledError:
+                side.log.append("is cancelled")
+                raise
+            finally:
+                over.set()
+
+    task = asyncio.ensure_future(serve())
+    await begun.wait()
+    if leaves == "scope":
+        scope.cancel()
+        for _ in range(5):
+            await asyncio.sleep(0)
+        gate.go.set()
+        await over.wait()
+    else:
+        task.cancel()
+        await asyncio.wait([task])
+        gate.go.set()
+        await anyio.to_thread.run_sync(gate.over.wait, 20)
+    await asyncio.gather(task, return_exceptions=True)
+    return list(side.log)
