@@ -79,6 +79,22 @@ def test_what_stands_in_a_row_shares_a_thread(serve: Serve) -> None:
     assert source_of(endpoint, response_model=Model).count("await in_one_thread(work)") == 1
 
 
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_a_row_is_made_on_either_event_loop(backend: str) -> None:
+    """Under trio by a worker of anyio's."""
+    app = FastAPI(openapi_url=None)
+
+    @app.post("/")
+    def endpoint(second: Annotated[int, Depends(second)]) -> list[int]:
+        seen("endpoint")
+        return [second]
+
+    with TestClient(app, backend=backend) as client:  # type: ignore[arg-type]
+        assert client.post("/?a=2").json() == [3]
+
+    assert threads["first"] == threads["second"] == threads["endpoint"] != threading.get_ident()
+
+
 def test_what_is_async_ends_the_row() -> None:
     """What stands before it has had its hop."""
 

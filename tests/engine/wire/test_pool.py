@@ -514,6 +514,27 @@ def test_a_loop_may_be_run_again(run: Run) -> None:
         assert not thread.is_alive()
 
 
+def test_a_loop_that_runs_for_ever_has_threads_for_as_long_as_it_needs_them(run: Run) -> None:
+    """It has no root task; notebooks run such loops. Threads end with the task for which they began."""
+    loop = asyncio.new_event_loop()
+    running = threading.Thread(target=loop.run_forever)
+    running.start()
+
+    async def where() -> threading.Thread:
+        found: threading.Thread = await run(threading.current_thread)
+        return found
+
+    threads = [asyncio.run_coroutine_threadsafe(where(), loop).result(SOON_S) for _ in range(3)]
+    for thread in threads:
+        thread.join(SOON_S)
+        assert not thread.is_alive()
+
+    loop.call_soon_threadsafe(loop.stop)
+    running.join(SOON_S)
+    loop.close()
+    assert pool_module._pools == {}
+
+
 def test_two_loops_have_threads_of_their_own() -> None:
     """Each tells its own loop."""
     all_there = threading.Barrier(4)
