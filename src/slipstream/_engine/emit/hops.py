@@ -7,6 +7,8 @@ parameters and serializers of results, stays there, and ends a hop.
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
+from itertools import groupby
 
 from slipstream._engine.emit.draft import Draft
 from slipstream._engine.plan.model import Again, Plan, Solve, Step, Take
@@ -35,22 +37,16 @@ def rows(draft: Draft, steps: Sequence[Step]) -> Iterator[tuple[Sequence[Step], 
         A part, and whether it is a row of calls for one worker: two dependencies or more, and between them nothing that
         may be wrong, for a worker gives back all that it was to make or nothing.
     """
-    start = 0
-    while start < len(steps):
-        end = start
-        while end < len(steps) and draft.observation is None and _fits_row(draft, steps[end]):
-            end += 1
-        while end > start and not isinstance(steps[end - 1], Solve):
-            end -= 1
-        first = next((place for place in range(start, end) if isinstance(steps[place], Solve)), end)
-        if first < end - 1 and sum(isinstance(step, Solve) for step in steps[first:end]) > 1:
-            if start < first:
-                yield steps[start:first], False
-            yield steps[first:end], True
+    for fits, group in groupby(steps, partial(_fits_row, draft)):
+        part = list(group)
+        calls = [place for place, step in enumerate(part) if isinstance(step, Solve)]
+        if fits and len(calls) > 1:
+            first, end = calls[0], calls[-1] + 1
+            yield part[:first], False
+            yield part[first:end], True
+            yield part[end:], False
         else:
-            end = max(end, start + 1)
-            yield steps[start:end], False
-        start = end
+            yield part, False
 
 
 def made(draft: Draft, row: Sequence[Step]) -> list[str]:
@@ -79,6 +75,8 @@ def _fits(plan: Plan, step: Step) -> bool:
 
 def _fits_row(draft: Draft, step: Step) -> bool:
     """Whether, besides, it leaves no trace but its value."""
+    if draft.observation is not None:
+        return False
     if isinstance(step, Take):
         is_sure = step.source != "body" and not draft.can_fail(step)
     else:
