@@ -2,16 +2,19 @@
 
 async def handle(scope, receive, send):
     try:
-        # dependency settings (sync_endpoint.py:10)
-        settings = await in_thread(call_settings)
-        # path item_id: int (sync_endpoint.py:14)
-        path_params = scope["path_params"]
-        try:
-            item_id = check_item_id(path_params["item_id"])
-        except ValidationError as wrong:
-            raise request_error(located(wrong, ("path", "item_id")), None, scope)
-        # endpoint read_item (sync_endpoint.py:14)
-        result = await in_thread(read_item, item_id, settings)
+        def work(each):
+            # dependency settings (sync_endpoint.py:10)
+            settings = each(call_settings)
+            # path item_id: int (sync_endpoint.py:14)
+            path_params = scope["path_params"]
+            try:
+                item_id = check_item_id(path_params["item_id"])
+            except ValidationError as wrong:
+                raise request_error(located(wrong, ("path", "item_id")), None, scope)
+            # endpoint read_item (sync_endpoint.py:14)
+            result = each(read_item, item_id, settings)
+            return result
+        result = await in_one_thread(work)
         payload = None if isinstance(result, Response) else encode(result)
     except Exception as exc:
         return await fail(exc, scope, receive, send, started=False)

@@ -4,12 +4,15 @@ async def handle(scope, receive, send):
     exits = []
     sent = False
     try:
-        # dependency connection (yield_sync.py:11)
-        opened = ThreadGenerator(call_connection())
-        connection = await opened.__anext__()
-        exits.append(opened)
-        # endpoint list_rows (yield_sync.py:15)
-        result = await in_thread(list_rows, connection)
+        def work(each):
+            # dependency connection (yield_sync.py:11)
+            opened = ThreadGenerator(call_connection())
+            connection = each(opened.enter)
+            exits.append(opened)
+            # endpoint list_rows (yield_sync.py:15)
+            result = each(list_rows, connection)
+            return result
+        result = await in_one_thread(work)
         payload = None if isinstance(result, Response) else encode(result)
         # reply
         if payload is None:

@@ -40,6 +40,34 @@ def test_a_block_without_statements_gets_a_pass() -> None:
     assert writer.text.endswith("    pass\n")
 
 
+def test_a_function_shares_what_it_assigns_and_is_told_to_share() -> None:
+    """Python would make a local of it, and the function around would never see what was assigned."""
+    writer = Writer()
+    with writer.block("def outer():"):
+        writer.line("errors, first, second, third = [], 0, 0, 0")
+        with writer.function("def inner():", ["errors", "first", "second", "third", "unknown"]):
+            writer.line('errors += ["a = b"]')
+            writer.line("(first, own), other = (1, 2), 3")
+            writer.line("print(second == 1, third)")
+        writer.line("inner()")
+        writer.line("return errors, first, second")
+    found: dict[str, Any] = {}
+    exec(writer.text, found)
+
+    assert writer.text.count("nonlocal") == 1
+    assert "        nonlocal errors, first\n" in writer.text
+    assert found["outer"]() == (["a = b"], 1, 0)
+
+
+def test_a_function_that_shares_nothing_says_nothing() -> None:
+    """Most do not."""
+    writer = Writer()
+    with writer.function("def inner():", ["errors"]):
+        writer.line("own = 1")
+
+    assert writer.text == "def inner():\n    own = 1\n"
+
+
 @given(texts)
 @example("a\nimport os")
 @example("a\rb\x0cc\u2028d")

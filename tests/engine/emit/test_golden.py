@@ -76,6 +76,18 @@ def test_generated_source_assigns_nothing_in_vain(case: str) -> None:
 
 
 @pytest.mark.parametrize("case", CASES)
+def test_what_a_worker_assigns_is_its_own_or_shared_by_name(case: str) -> None:
+    """A name that is assigned in both functions, and read in one before it is assigned there, would be unbound."""
+    for inner in ast.walk(ast.parse(compiled(case).source.text)):
+        if not isinstance(inner, ast.FunctionDef):
+            continue
+        names = [node for node in ast.walk(inner) if isinstance(node, ast.Name)]
+        shared = {name for node in inner.body if isinstance(node, ast.Nonlocal) for name in node.names}
+        own = {node.id for node in names if isinstance(node.ctx, ast.Store)} - shared
+        assert not own & {"errors", "exits", "closing", "body", "raw", "item"}
+
+
+@pytest.mark.parametrize("case", CASES)
 def test_generated_lines_fit_a_screen(case: str) -> None:
     """The project's own limit: tracebacks and dumps are read beside it."""
     assert [line for line in compiled(case).source.text.splitlines() if len(line) > 120] == []

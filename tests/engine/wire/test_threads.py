@@ -9,7 +9,7 @@ import anyio
 import anyio.to_thread
 import pytest
 
-from slipstream._engine.wire.threads import ThreadGenerator, in_thread, iterate
+from slipstream._engine.wire.threads import ThreadGenerator, in_one_thread, in_thread, iterate
 
 pytestmark = pytest.mark.anyio
 
@@ -61,6 +61,18 @@ async def test_a_generator_steps_in_threads_and_ends_as_an_async_one() -> None:
     with pytest.raises(StopAsyncIteration):
         await generator.__anext__()
     assert threading.get_ident() not in threads
+
+
+async def test_a_generator_that_never_yields_is_at_its_end_at_once() -> None:
+    """From a worker as from the loop, in a row of calls or alone."""
+
+    def nothing() -> Iterator[int]:
+        yield from ()
+
+    with pytest.raises(StopAsyncIteration):
+        await ThreadGenerator(nothing()).__anext__()
+    with pytest.raises(StopAsyncIteration):
+        await in_one_thread(lambda each: each(ThreadGenerator(nothing()).enter))
 
 
 async def test_a_generator_that_swallows_what_is_thrown_in_ends() -> None:

@@ -7,7 +7,7 @@ can never hide what the text around it relies on.
 import builtins
 import keyword
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -62,6 +62,21 @@ class Writer:
             self.line("pass")
         self._depth -= 1
 
+    @contextmanager
+    def function(self, head: str, outer: Iterable[str] = ()) -> Iterator[None]:
+        """Add a function within the function.
+
+        Args:
+            outer: Locals of the function around it; those that are assigned inside stay one with them.
+        """
+        with self.block(head):
+            before = len(self.lines)
+            yield
+            assigned = {name for _, text in self.lines[before:] for name in _assigned(text)}
+            shared = [name for name in dict.fromkeys(outer) if name in assigned]
+            if shared:
+                self.lines.insert(before, (self._depth, f"nonlocal {', '.join(shared)}"))
+
     def local(self, wish: str) -> str:
         """Reserve a local name as near to the wish as can be: `limit`, then `limit_2`."""
         base = re.sub(r"\W", "_", wish, flags=re.ASCII) or "value"
@@ -96,3 +111,9 @@ class Writer:
     def shape(self) -> str:
         """The source with comments emptied: texts of one shape compile to one code."""
         return "".join(f"{depth} {'#' if text.startswith('# ') else text}\n" for depth, text in self.lines)
+
+
+def _assigned(line: str) -> list[str]:
+    """List the names that a line assigns."""
+    targets, equals, _ = line.partition(" = ") if " += " not in line else line.partition(" += ")
+    return re.findall(r"\w+", targets) if equals and re.fullmatch(r"[\w, ()]+", targets) else []

@@ -113,10 +113,12 @@ def _emit_call(draft: Draft, call: Call, result: str | None) -> None:
 
 
 def invocation(draft: Draft, call: Call, function: str, given: str) -> str:
-    """Write an awaited call: the coroutine itself, or a thread that runs the function."""
+    """Write a call: the coroutine itself, awaited, or a thread that runs the function."""
     if call.kind == "async":
         return f"await {function}({given})"
     comma = ", " if given else ""
+    if draft.is_in_hop:
+        return f"each({function}{comma}{given})"
     return f"await {draft.constant('in_thread', in_thread)}({function}{comma}{given})"
 
 
@@ -133,7 +135,7 @@ def _emit_open(draft: Draft, call: Call, result: str | None, made: str) -> None:
     elif holds_scopes(call):
         made = f"{draft.constant('ShieldedGenerator', ShieldedGenerator)}({made}, shield)"
     draft.text.line(f"opened = {made}")
-    draft.text.line(_assigned(result, "await opened.__anext__()"))
+    draft.text.line(_assigned(result, "each(opened.enter)" if draft.is_in_hop else "await opened.__anext__()"))
     draft.text.line(f"{exits}.append(opened)")
 
 

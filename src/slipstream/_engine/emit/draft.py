@@ -24,7 +24,7 @@ RESERVED = frozenset(
         "scope", "receive", "send", "handle", "errors", "exits", "closing", "sent", "exc", "wrong", "given", "raw",
         "body", "content_type", "form", "query", "query_lists", "headers", "header_lists", "cookies", "path_params",
         "request", "websocket", "response", "background", "opened", "place", "shield", "result", "payload", "length",
-        "start", "end", "reply", "_",
+        "start", "end", "reply", "work", "each", "_",
     }
 )  # fmt: skip
 """Locals of the handler's own; a user's parameter of such a name gets a number."""
@@ -36,6 +36,8 @@ class Draft:
 
     `fallible` says that an error may already have been noted where the text has come to;
     `is_direct` says that the server hands over the whole body and takes whole responses;
+    `is_in_hop` says that what is written runs in a worker; `is_checked` that one has validated the result, `is_encoded`
+    that it has made bytes of it;
     `variables` maps (call, parameter) and `results` a call to the local that holds it.
     """
 
@@ -49,6 +51,9 @@ class Draft:
     prepared: set[str] = field(default_factory=set)
     is_request_given: bool = False
     is_direct: bool = False
+    is_in_hop: bool = False
+    is_checked: bool = False
+    is_encoded: bool = False
     decode: Callable[..., Any] | None = None
     dump: Callable[..., bytes] | None = None
     observation: str | None = None

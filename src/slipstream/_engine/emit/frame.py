@@ -3,8 +3,7 @@
 Three frames: HTTP over ASGI, a function of a Request (for route classes that wrap it), WebSocket.
 """
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
 
 from starlette.requests import Request
 from starlette.websockets import WebSocket
@@ -15,6 +14,7 @@ from slipstream._engine.codegen.writer import literal
 from slipstream._engine.emit.body import decoded, emit_absent_body, emit_read_body, emit_take_body, emit_take_form
 from slipstream._engine.emit.calls import arguments, emit_again, emit_leave, emit_solve, invocation, mark_before
 from slipstream._engine.emit.draft import Draft
+from slipstream._engine.emit.hops import endpoint_hop, made, one_hop, rows
 from slipstream._engine.emit.observed import (
     DEPENDENCIES,
     ENDPOINT,
@@ -24,10 +24,16 @@ from slipstream._engine.emit.observed import (
     observed_draft,
     operation,
 )
-from slipstream._engine.emit.reply import emit_result, emit_send
+from slipstream._engine.emit.reply import (
+    emit_checked,
+    emit_encoded,
+    emit_endpoint,
+    emit_send,
+    is_checked_by_worker,
+)
 from slipstream._engine.emit.values import emit_take
 from slipstream._engine.plan.describe import name_of
-from slipstream._engine.plan.model import Again, Call, Plan, Solve, Take
+from slipstream._engine.plan.model import Again, Call, Plan, Solve, Step, Take
 from slipstream._engine.wire.cleanup import inner_failure, open_failure, open_shield
 from slipstream._engine.wire.reply import blank_response
 
@@ -181,16 +187,32 @@ def _emit_core(draft: Draft, *, as_object: bool = False) -> None:
     """Read the request, call everything, encode the result."""
     if draft.plan.body is not None:
         emit_read_body(draft, draft.plan.body)
+    steps, first = _Steps(draft), endpoint_hop(draft)
     with operation(draft, DEPENDENCIES):
-        _emit_steps(draft)
-        if draft.has_errors:
-            refuse = draft.constant("request_error", draft.request_error)
-            body = _body_again(draft)
-            with draft.text.block("if errors:"):
-                emit_refused(draft)
-                draft.text.line(f"raise {refuse}(errors, {body}, scope)")
+        steps.emit_in_rows(draft.plan.steps[:first])
+        if first == len(draft.plan.steps):
+            _emit_refusal(draft)
         emit_solved(draft)
-    emit_result(draft, as_object=as_object)
+    if first < len(draft.plan.steps) or is_checked_by_worker(draft):
+        with one_hop(draft) as given_back:
+            if first < len(draft.plan.steps):
+                steps.emit(draft.plan.steps[first:])
+                _emit_refusal(draft)
+            emit_endpoint(draft)
+            given_back += emit_checked(draft, as_object=as_object)
+    else:
+        emit_endpoint(draft)
+    emit_encoded(draft, as_object=as_object)
+
+
+def _emit_refusal(draft: Draft) -> None:
+    if not draft.has_errors:
+        return
+    refuse = draft.constant("request_error", draft.request_error)
+    body = _body_again(draft)
+    with draft.text.block("if errors:"):
+        emit_refused(draft)
+        draft.text.line(f"raise {refuse}(errors, {body}, scope)")
 
 
 def _body_again(draft: Draft) -> str:
@@ -203,7 +225,7 @@ def _body_again(draft: Draft) -> str:
 def _emit_conversation(draft: Draft) -> None:
     text, root = draft.text, draft.plan.root
     with operation(draft, DEPENDENCIES):
-        _emit_steps(draft)
+        _Steps(draft).emit_in_rows(draft.plan.steps)
         if draft.has_errors:
             refuse = draft.constant("websocket_error", draft.websocket_error)
             with text.block("if errors:"):
@@ -215,38 +237,63 @@ def _emit_conversation(draft: Draft) -> None:
         text.line(invocation(draft, root, draft.function(root), arguments(draft, root)))
 
 
-def _emit_steps(draft: Draft) -> None:
-    """Write the steps in order; a dependency's condition is noted before its own values are read."""
-    conditions: dict[int, str | None] = {}
-    seen_forms: set[int] = set()
-    for step in draft.plan.steps:
-        for call in _entered(draft, step, conditions):
-            conditions[id(call)] = mark_before(draft, call)
-        if isinstance(step, Again):
-            emit_again(draft, step)
-        elif isinstance(step, Solve):
-            emit_solve(draft, step, conditions[id(step.call)])
-        elif step.source != "body":
+class _Steps:
+    """Writes steps in order, some at a time; a dependency's condition is noted before its own values are read."""
+
+    def __init__(self, draft: Draft) -> None:
+        self.draft = draft
+        self.conditions: dict[int, str | None] = {}
+        self.seen_forms: set[int] = set()
+
+    def emit_in_rows(self, steps: Sequence[Step]) -> None:
+        """Write these, the next ones, with one hop for each row of calls that a worker can make."""
+        for part, is_row in rows(self.draft, steps):
+            if not is_row:
+                self.emit(part)
+                continue
+            for step in part:
+                self._enter(step)
+            with one_hop(self.draft) as given_back:
+                self.emit(part)
+                given_back += made(self.draft, part)
+
+    def emit(self, steps: Sequence[Step]) -> None:
+        """Write these, the next ones."""
+        for step in steps:
+            self._enter(step)
+            if isinstance(step, Again):
+                emit_again(self.draft, step)
+            elif isinstance(step, Solve):
+                emit_solve(self.draft, step, self.conditions[id(step.call)])
+            else:
+                self._emit_take(step)
+
+    def _enter(self, step: Step) -> None:
+        for call in self._entered(step):
+            self.conditions[id(call)] = mark_before(self.draft, call)
+
+    def _emit_take(self, step: Take) -> None:
+        draft = self.draft
+        if step.source != "body":
             emit_take(draft, step)
         elif draft.plan.protocol == "websocket":
             emit_absent_body(draft, step)
         elif draft.plan.body is not None and draft.plan.body.kind == "form":
-            if id(step.call) not in seen_forms:
-                seen_forms.add(id(step.call))
+            if id(step.call) not in self.seen_forms:
+                self.seen_forms.add(id(step.call))
                 emit_take_form(draft, step.call, draft.plan.body.embed)
         else:
             emit_take_body(draft, step)
 
+    def _entered(self, step: Step) -> list[Call]:
+        """The dependencies whose subtree begins with this step, outermost first."""
+        return [
+            solve.call
+            for solve in reversed(self.draft.solves)
+            if id(solve.call) not in self.conditions and _contains(solve.call, step)
+        ]
 
-def _entered(draft: Draft, step: Any, conditions: dict[int, str | None]) -> list[Call]:
-    """The dependencies whose subtree begins with this step, outermost first."""
-    return [
-        solve.call
-        for solve in reversed(draft.solves)
-        if id(solve.call) not in conditions and _contains(solve.call, step)
-    ]
 
-
-def _contains(call: Call, step: Take | Solve | Again) -> bool:
+def _contains(call: Call, step: Step) -> bool:
     target = step.call
     return target is call or any(_contains(dependency, step) for dependency in call.dependencies)

@@ -16,6 +16,7 @@ from slipstream._engine.emit.observed import ENDPOINT, SERIALIZATION, operation
 from slipstream._engine.plan.aliases import has_aliases
 from slipstream._engine.plan.describe import name_of
 from slipstream._engine.plan.fields import ModelField
+from slipstream._engine.plan.user_code import may_run_user_code
 from slipstream._engine.wire.reply import (
     JSON_HEADERS,
     JSON_TYPE,
@@ -40,12 +41,8 @@ def is_payload(draft: Draft) -> bool:
     return reply.response_class is None and reply.stream is None
 
 
-def emit_result(draft: Draft, *, as_object: bool = False) -> None:
-    """Write the call of the endpoint, and the encoding of its result.
-
-    Args:
-        as_object: Make a Response object in any case.
-    """
+def emit_endpoint(draft: Draft) -> None:
+    """Write the call of the endpoint."""
     text, root, reply = draft.text, draft.plan.root, draft.plan.reply
     draft.note(f"endpoint {name_of(root)}", root.origin)
     function, given = draft.function(root), arguments(draft, root)
@@ -55,16 +52,66 @@ def emit_result(draft: Draft, *, as_object: bool = False) -> None:
         return
     with operation(draft, ENDPOINT):
         text.line(f"result = {invocation(draft, root, function, given)}")
-    if as_object or not is_payload(draft):
-        wrap = draft.constant("to_response", _wrapper(draft))
-        wrapped = f"result = {wrap}(result{_injected(draft)})"
-        if draft.observation is None:
-            text.line(wrapped)
-        else:
-            _emit_wrapped_observed(draft, wrapped)
+
+
+def is_checked_by_worker(draft: Draft) -> bool:
+    """Whether the endpoint's worker validates the result too: it may read attributes that block."""
+    plan = draft.plan
+    return plan.root.kind == "sync" and plan.reply.field is not None and draft.observation is None
+
+
+def is_encoded_by_worker(draft: Draft, *, as_object: bool = False) -> bool:
+    """Whether the endpoint's worker makes the JSON bytes too: no user's code runs, so nobody can tell."""
+    item = draft.plan.reply.field
+    if item is None or as_object or not is_payload(draft) or not is_checked_by_worker(draft):
+        return False
+    return not may_run_user_code(item.checker.core_schema)
+
+
+def emit_checked(draft: Draft, *, as_object: bool = False) -> list[str]:
+    """Write what the endpoint's worker does with the result: nothing, validation, or all of it.
+
+    Returns:
+        The locals to be given back.
+    """
+    item = draft.plan.reply.field
+    if item is None:
+        return ["result"]
+    if is_encoded_by_worker(draft, as_object=as_object):
+        _emit_payload(draft)
+        draft.is_encoded = True
+        return ["result", "payload"]
+    check = draft.constant("check_result", _checker(draft, item))
+    with draft.text.block(f"if not isinstance(result, {draft.constant('Response', Response)}):"):
+        draft.text.line(f"result = each({check}, result)")
+    draft.is_checked = True
+    return ["result"]
+
+
+def emit_encoded(draft: Draft, *, as_object: bool = False) -> None:
+    """Write the encoding of the endpoint's result, as far as no worker has done it.
+
+    Args:
+        as_object: Make a Response object in any case.
+    """
+    if draft.is_encoded or draft.plan.reply.stream is not None:
         return
+    if not as_object and is_payload(draft):
+        _emit_payload(draft)
+        return
+    wrap = draft.constant("to_response", _wrapper(draft))
+    wrapped = f"result = {wrap}(result{_injected(draft)})"
+    if draft.observation is None:
+        draft.text.line(wrapped)
+    else:
+        _emit_wrapped_observed(draft, wrapped)
+
+
+def _emit_payload(draft: Draft) -> None:
+    """Write how the result becomes JSON bytes, unless it is a Response."""
+    text = draft.text
     is_response = f"isinstance(result, {draft.constant('Response', Response)})"
-    model = _model_to_trust(reply.field) if draft.observation is None else None
+    model = _model_to_trust(draft.plan.reply.field) if draft.observation is None and not draft.is_checked else None
     if model is not None:
         _emit_trusting(draft, model, is_response)
         return
@@ -121,9 +168,12 @@ def _dumped(draft: Draft) -> str:
     item = draft.plan.reply.field
     if item is None:
         return f"{draft.constant('encode', plain_encoder(draft.face.jsonable))}(result)"
-    check = draft.constant("check_result", _checker(draft, item))
     dump, options = _dump(draft)
-    return f"{dump}({check}(result){options})"
+    if draft.is_checked:
+        return f"{dump}(result{options})"
+    check = draft.constant("check_result", _checker(draft, item))
+    checked = f"each({check}, result)" if draft.is_in_hop else f"{check}(result)"
+    return f"{dump}({checked}{options})"
 
 
 def _dump(draft: Draft) -> tuple[str, str]:
@@ -167,6 +217,8 @@ def _wrapper(draft: Draft) -> Callable[..., Any]:
     if item is None:
         return result_wrapper(reply.response_class, draft.face.jsonable, reply.status_code)
     check, options = _checker(draft, item), reply.dump_options
+    if draft.is_checked:
+        return result_wrapper(reply.response_class, partial(item.serialize, **options), reply.status_code)
 
     def content_of(result: Any) -> Any:
         return item.serialize(check(result), **options)
@@ -179,6 +231,8 @@ def _payload_of(draft: Draft) -> Callable[[Any], bytes]:
     if item is None:
         return plain_encoder(draft.face.jsonable)
     check, options = _checker(draft, item), draft.plan.reply.dump_options
+    if draft.is_checked:
+        return partial(item.serialize_json, **options)
     return lambda result: item.serialize_json(check(result), **options)
 
 
@@ -193,7 +247,7 @@ def _stream(draft: Draft) -> Callable[..., Any]:
 
 
 def emit_send(draft: Draft, *, is_open: bool) -> None:
-    """Write the sending of what `emit_result` made.
+    """Write the sending of what `emit_encoded` made.
 
     Args:
         is_open: Whether dependencies are still open: an exception then goes to them first.

@@ -1,20 +1,58 @@
 """Running what blocks in worker threads: calls, and generators that are `yield` dependencies."""
 
 from collections.abc import AsyncGenerator, Callable, Generator, Iterator
+from contextvars import copy_context
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
+import anyio.from_thread
 import anyio.to_thread
 from anyio import CapacityLimiter
 
+from slipstream._engine.wire.pool import Row, current_pool
+
 T = TypeVar("T")
+
+Each: TypeAlias = Callable[..., Any]
+"""Makes one of several calls that share a hop: `each(function, *args, **kwargs)`."""
 
 
 async def in_thread(call: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
     """Call in a worker thread, context variables carried along, and wait for the result."""
-    return await anyio.to_thread.run_sync(
-        partial(call, *args, **kwargs) if kwargs else call, *args if not kwargs else ()
-    )
+    return await _in_worker(partial(call, *args, **kwargs) if args or kwargs else call)
+
+
+async def in_one_thread(calls: Callable[[Each], T]) -> T:
+    """Make several calls in one worker thread, as if each had a hop of its own, and wait for what comes of them.
+
+    Args:
+        calls: Makes them by the function that it is given. A context variable that one of them sets is not seen by the
+            next, and once the waiting task is cancelled no further call is made.
+    """
+    pool = current_pool()
+    if pool is None:
+        return await anyio.to_thread.run_sync(calls, _each)
+    return await pool.run(calls, kind=Row)
+
+
+def _each(call: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
+    anyio.from_thread.check_cancelled()
+    return copy_context().run(call, *args, **kwargs)
+
+
+async def _in_worker(call: Callable[[], T]) -> T:
+    pool = current_pool()
+    return await (anyio.to_thread.run_sync(call) if pool is None else pool.run(call))
+
+
+async def _clean_up(call: Callable[[], T]) -> T:
+    """Call in a worker, whatever scope is cancelled, and without a token: nothing that needs it has to end before."""
+    pool = current_pool()
+    if pool is not None:
+        return await pool.run(call, is_cleanup=True)
+    with anyio.CancelScope(shield=True):
+        result = await anyio.to_thread.run_sync(call, limiter=CapacityLimiter(1))
+    return result
 
 
 _END = object()
@@ -30,17 +68,24 @@ class ThreadGenerator:
 
     async def __anext__(self) -> Any:
         """Take one step."""
-        value = await anyio.to_thread.run_sync(next, self.generator, _END)
+        return await _in_worker(self.enter)
+
+    def enter(self) -> Any:
+        """Take one step, where one is in a worker."""
+        value = self._next()
         if value is _END:
             raise StopAsyncIteration
         return value
 
     async def athrow(self, exc: BaseException) -> Any:
         """Throw an exception in where it yielded."""
-        value = await anyio.to_thread.run_sync(self._throw, exc, limiter=CapacityLimiter(1))
+        value = await _clean_up(partial(self._throw, exc))
         if value is _END:
             raise StopAsyncIteration
         return value
+
+    def _next(self) -> Any:
+        return next(self.generator, _END)
 
     def _throw(self, exc: BaseException) -> Any:
         try:
@@ -49,19 +94,18 @@ class ThreadGenerator:
             return _END
 
     async def leave(self) -> None:
-        """Run to the end; with a thread of its own, so that clean-up never waits behind the calls that need it."""
-        value = await anyio.to_thread.run_sync(next, self.generator, _END, limiter=CapacityLimiter(1))
-        if value is not _END:
+        """Run to the end."""
+        if await _clean_up(self._next) is not _END:
             raise RuntimeError("generator didn't stop")
 
 
 async def iterate(generator: Iterator[Any]) -> AsyncGenerator[Any]:
     """Step through a blocking generator from async code, and close it if it is left before its end."""
+    step = partial(next, generator, _END)
     try:
-        while (value := await anyio.to_thread.run_sync(next, generator, _END)) is not _END:
+        while (value := await _in_worker(step)) is not _END:
             yield value
     except BaseException:
         if hasattr(generator, "close"):
-            with anyio.CancelScope(shield=True):
-                await anyio.to_thread.run_sync(generator.close)
+            await _clean_up(generator.close)
         raise

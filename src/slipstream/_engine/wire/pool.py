@@ -1,0 +1,286 @@
+"""Worker threads of an asyncio loop: who makes which call, and how the loop hears that it is over.
+
+A pool does what `anyio.to_thread.run_sync` does, for less. What code in a worker, or around it, can see is anyio's: the
+limiter and who holds its tokens, `anyio.from_thread`, context variables, cancellation, when the threads end. Parts of
+that have no public name; they are imported here and nowhere else. Without one of them, and off asyncio, there is no
+pool, and `threads.py` leaves everything to anyio.
+
+Costs are saved in two places. A call is put into a queue, and one worker is woken; whoever takes a call and sees more
+of them wakes the next worker first. So a call that blocks never holds up another, and quick ones are made by a thread
+that is awake already. And what is over is told to the loop in one message, as much as there is by then.
+"""
+
+import asyncio
+import math
+from collections import deque
+from collections.abc import Callable
+from contextvars import Context, ContextVar, copy_context
+from threading import Lock, Thread
+from typing import Any, TypeVar
+
+import anyio
+from anyio.lowlevel import checkpoint
+from anyio.to_thread import current_default_thread_limiter
+
+try:
+    from anyio._backends._asyncio import AsyncIOBackend, _task_states, find_root_task
+    from anyio._core._eventloop import claim_worker_thread, threadlocals
+except ImportError:  # another release of anyio
+    IS_POSSIBLE = False
+else:
+    IS_POSSIBLE = True
+
+try:
+    from sniffio import current_async_library_cvar as _library
+except ImportError:  # nobody notes in a variable which library runs
+    _library = ContextVar("_library", default=None)
+
+T = TypeVar("T")
+
+IDLE_S = 10.0
+"""How long a worker waits for work before it ends, in seconds."""
+
+
+class NotMade(asyncio.CancelledError):
+    """A call was not made: the task that would have waited for it has been cancelled before."""
+
+
+class Job:
+    """One call on its way through a worker."""
+
+    __slots__ = ("call", "context", "error", "is_cancelled", "is_over", "result", "scope", "waiter")
+
+    def __init__(self, call: Callable[..., Any], scope: Any, waiter: "asyncio.Future[None]") -> None:
+        self.call = call
+        self.scope = scope
+        self.waiter = waiter
+        self.context = copy_context()
+        if _library.get() is not None:
+            self.context.run(_library.set, None)  # in a worker, none runs
+        self.result: Any = None
+        self.error: BaseException | None = None
+        self.is_over = False
+        self.is_cancelled = False
+
+    def make(self) -> None:
+        """Make the call, in a worker; the outcome is kept."""
+        threadlocals.current_cancel_scope = self.scope
+        try:
+            self.result = self.context.run(self.begin)
+        except StopIteration as exc:
+            self.error = RuntimeError("coroutine raised StopIteration")
+            self.error.__cause__ = exc
+        except BaseException as exc:
+            self.error = exc
+        finally:
+            del threadlocals.current_cancel_scope
+
+    def begin(self) -> Any:
+        """Call, in the job's context."""
+        if self.is_cancelled:
+            raise NotMade
+        return self.call()
+
+    def outcome(self) -> Any:
+        """Return what the call returned, or raise what it raised."""
+        if self.error is None:
+            return self.result
+        try:
+            raise self.error
+        finally:
+            self.error = None  # the exception's traceback leads here: no circle
+
+
+class Row(Job):
+    """Calls that one function makes, one after the other, by the `each` that it is given."""
+
+    __slots__ = ()
+
+    def begin(self) -> Any:
+        """Call the function, in the job's context."""
+        return self.call(self.each)
+
+    def each(self, call: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
+        """Make the next call, in a context of its own, unless the task that waits has been cancelled."""
+        if self.is_cancelled:
+            raise NotMade
+        return copy_context().run(call, *args, **kwargs)
+
+
+class Pool:
+    """The workers of one event loop, for as long as its root task runs.
+
+    Attributes that the loop and the workers share are touched by single operations on built-in types only, which are
+    atomic. Flags that say "somebody is about to look" are taken back before looking, so what comes in between is seen.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self.limiter = current_default_thread_limiter()
+        self.is_closed = False
+        self._jobs: deque[Job] = deque()
+        self._over: deque[Job] = deque()
+        self._idle: list[Lock] = []
+        """Bells of the workers that wait, the last to begin at the end."""
+        self._is_waking = False
+        self._is_telling = False
+
+    async def run(self, call: Callable[..., T], *, kind: type[Job] = Job, is_cleanup: bool = False) -> T:
+        """Call in a worker and wait for the result.
+
+        As under anyio, the task waits until the call is over if a scope cancels it, and leaves at once if `Task.cancel`
+        does.
+
+        Args:
+            kind: How to call.
+            is_cleanup: Call whatever scope is cancelled, and without a token of the limiter: clean-up must not wait
+                behind the calls that need what it gives back.
+        """
+        task = asyncio.current_task(self.loop)
+        assert task is not None, "whoever awaits is a task"
+        state = _task_states.get(task)
+        scope = None if state is None else state.cancel_scope
+        if not is_cleanup:
+            if scope is not None or task.cancelling():
+                await checkpoint()
+            try:
+                self.limiter.acquire_on_behalf_of_nowait(task)
+            except anyio.WouldBlock:
+                await self.limiter.acquire_on_behalf_of(task)
+        try:
+            job = kind(call, scope, self.loop.create_future())
+            self._submit(job)
+            try:
+                await job.waiter
+            except asyncio.CancelledError:
+                is_by_scope = anyio.current_effective_deadline() == -math.inf
+                job.is_cancelled = not (is_by_scope and is_cleanup)
+                if not is_by_scope:
+                    raise
+                await self._outwait(job)
+                if isinstance(job.error, NotMade):
+                    raise
+            result: T = job.outcome()
+            return result
+        finally:
+            if not is_cleanup:
+                self.limiter.release_on_behalf_of(task)
+
+    async def _outwait(self, job: Job) -> None:
+        """Wait until a call is over, whatever scope is cancelled."""
+        with anyio.CancelScope(shield=True):
+            while not job.is_over:
+                job.waiter = self.loop.create_future()
+                await job.waiter
+
+    def _submit(self, job: Job) -> None:
+        self._jobs.append(job)
+        if self._is_waking:
+            return
+        try:
+            self._wake()
+        except RuntimeError:  # no thread can be started
+            self._jobs.remove(job)
+            raise
+
+    def _wake(self) -> None:
+        """See to it that a worker looks for work."""
+        self._is_waking = True
+        try:
+            bell = self._idle.pop()
+        except IndexError:
+            try:
+                Thread(target=self._work, name="slipstream worker").start()
+            except RuntimeError:
+                self._is_waking = False
+                raise
+        else:
+            bell.release()
+
+    def _work(self) -> None:
+        """Make calls until there are none for long, in a thread."""
+        bell = Lock()
+        bell.acquire()
+        with claim_worker_thread(AsyncIOBackend, self.loop):
+            self._is_waking = False
+            while True:
+                try:
+                    job = self._jobs.popleft()
+                except IndexError:
+                    if not self._wait(bell):
+                        return
+                    continue
+                if self._jobs and not self._is_waking:
+                    try:
+                        self._wake()
+                    except RuntimeError:
+                        pass  # no more threads: those that there are will come round to it
+                job.make()
+                self._report(job)
+                del job  # and with it, all that hangs on the call
+
+    def _wait(self, bell: Lock) -> bool:
+        """Wait for the bell; False if no more work is to be expected."""
+        self._idle.append(bell)
+        if self._jobs or self.is_closed or not bell.acquire(timeout=IDLE_S):
+            try:
+                self._idle.remove(bell)
+            except ValueError:
+                bell.acquire()  # somebody has just decided to ring
+            else:
+                return bool(self._jobs)
+        self._is_waking = False
+        return bool(self._jobs) or not self.is_closed
+
+    def _report(self, job: Job) -> None:
+        """Tell the loop, from a worker, unless it is about to look."""
+        self._over.append(job)
+        if self._is_telling:
+            return
+        self._is_telling = True
+        try:
+            self.loop.call_soon_threadsafe(self._settle)
+        except RuntimeError:
+            pass  # the loop is closed, and nobody waits
+
+    def _settle(self) -> None:
+        """Let those go on, in the loop, whose calls are over."""
+        self._is_telling = False
+        while self._over:
+            job = self._over.popleft()
+            job.is_over = True
+            if not job.waiter.done():
+                job.waiter.set_result(None)
+
+    def close(self, root: object = None) -> None:
+        """Let workers end as soon as there is nothing to do."""
+        self.is_closed = True
+        if _pools.get(self.loop) is self:
+            del _pools[self.loop]
+        while self._idle:
+            try:
+                self._idle.pop().release()
+            except IndexError:
+                pass  # it ended by itself
+
+
+_pools: dict[asyncio.AbstractEventLoop, Pool] = {}
+"""By running loop; each leaves when its root task ends."""
+
+
+def current_pool() -> Pool | None:
+    """Find or open the pool of the running loop; None where there cannot be one."""
+    try:
+        pool = _pools.get(asyncio.get_running_loop())
+        task = asyncio.current_task()
+    except RuntimeError:  # trio
+        return None
+    if task is None or not IS_POSSIBLE:  # trio as a guest of asyncio
+        return None
+    return pool or _open_pool(task.get_loop())
+
+
+def _open_pool(loop: asyncio.AbstractEventLoop) -> Pool:
+    pool = _pools[loop] = Pool(loop)
+    find_root_task().add_done_callback(pool.close, context=Context())
+    return pool
