@@ -1,21 +1,19 @@
-"""Finds the wire behind an ASGI connection, where nothing stands between."""
+"""Finds the wire behind an ASGI connection, where nothing stands between. Loads no WebSocket library."""
 
-import sys
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any
 
 from starlette.types import Receive, Send
 
-if TYPE_CHECKING:
-    from slipstream._sockets.wire import Wire
 
+class DirectProtocol:
+    """What a server's protocol derives from to say that it has a wire."""
 
-class DirectProtocol(Protocol):
-    """A server's protocol that has a wire."""
-
-    wire: "Wire"
+    wire: Any
+    """A `slipstream._sockets.wire.Wire`, whose libraries nobody need load who only asks for it."""
 
     async def put(self, data: str | bytes) -> bool:
         """Send a message when the peer has taken in what was sent before; return whether the peer was there."""
+        raise NotImplementedError
 
 
 def protocol_behind(receive: Receive, send: Send) -> DirectProtocol | None:
@@ -23,11 +21,9 @@ def protocol_behind(receive: Receive, send: Send) -> DirectProtocol | None:
 
     The application's guard, which watches whether anything was sent, has what it wraps in `send`.
     """
-    wires = sys.modules.get("slipstream._sockets.wire")  # who asks need not have a server, nor load its libraries
-    protocol: Any = getattr(receive, "__self__", None)
+    protocol = getattr(receive, "__self__", None)
     sender = getattr(getattr(send, "send", send), "__self__", None)
-    is_direct = wires is not None and sender is protocol and isinstance(getattr(protocol, "wire", None), wires.Wire)
-    return protocol if is_direct else None
+    return protocol if sender is protocol and isinstance(protocol, DirectProtocol) else None
 
 
 __all__ = ["DirectProtocol", "protocol_behind"]
