@@ -10,6 +10,7 @@ from typing import Any
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.protocol import State
 
+from slipstream._sockets.behind import DirectProtocol
 from slipstream._sockets.wire import Wire
 
 _ABNORMAL, _INVALID = 1006, 1007
@@ -21,7 +22,7 @@ if not set(_ASSUMED.split()).issubset(WebSocketsSansIOProtocol.__init__.__code__
     raise ImportError("this uvicorn's WebSocket protocol is another inside: uvicorn 0.54 is known to fit")
 
 
-class WebSocketProtocol(WebSocketsSansIOProtocol):
+class WebSocketProtocol(DirectProtocol, WebSocketsSansIOProtocol):
     """The protocol class to give to uvicorn: `uvicorn.run(app, ws=WebSocketProtocol)`.
 
     Where compression was negotiated, every frame goes through uvicorn's parser, which knows the extension.

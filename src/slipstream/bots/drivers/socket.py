@@ -4,7 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from slipstream._sockets.behind import protocol_behind
@@ -13,9 +13,6 @@ from slipstream.bots.exception import WebSocketClosed
 from slipstream.links.connection import Connection, check_close
 from slipstream.links.errors import LinkDown
 from slipstream.websockets import WebSocket as ServerSocket, WebSocketDisconnect, WebSocketState
-
-if TYPE_CHECKING:
-    from slipstream._sockets.wire import Wire
 
 
 @dataclass(eq=False)  # a connection is equal to itself alone
@@ -37,7 +34,7 @@ class WebSocket(connections.WebSocket):
         self._is_read = False
         self._end: WebSocketClosed | None = None
         self._on_close: Callable[[], None] | None = None
-        self._wire: Wire | None = None
+        self._wire: Any = None  # that of our own server, if nothing stands between
         self.write_timeout: float | None = 10.0
 
     @classmethod
