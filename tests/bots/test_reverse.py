@@ -902,6 +902,35 @@ async def test_whoever_no_longer_waits_in_receive_gets_nothing(script: Script) -
     assert left == [0], "who asks again and again with a limit leaves nothing behind"
 
 
+async def test_a_frame_whose_receiver_is_cancelled_is_not_lost(script: Script) -> None:
+    """It goes to the next who waits, or to `handle_message`: here both have been cancelled before they ran."""
+    driver, left = make_driver(script), asyncio.Event()
+
+    async def handle(bot: Any, message: bytes) -> None:
+        if message != b"begin":
+            return
+        first, second = (asyncio.create_task(bot.request.receive()) for _ in range(2))
+        await asyncio.sleep(0)
+        assert bot.request.take("for the first")  # as the driver does when a frame has come
+        first.cancel()
+        await asyncio.wait({second})
+        assert second.result() == "for the first"
+        third = asyncio.create_task(bot.request.receive())
+        await asyncio.sleep(0)
+        assert bot.request.take("for nobody")
+        third.cancel()
+        await asyncio.wait({third})
+        left.set()
+
+    script.handle = handle
+    async with served(driver) as server, FakePlatform() as platform:
+        peer = await platform.dial(server.ws + "/scripted/ws", KNOWN)
+        await peer.send("begin")
+
+        assert await script.messages(2) == [b"begin", b"for nobody"]
+        assert left.is_set()
+
+
 # The end
 
 

@@ -190,6 +190,11 @@ class Hub:
             return
         self.spawn(self._renounce(presence), f"bots: {presence.channel.name} disconnect hooks")
 
+    def take_back(self, presence: Presence, message: str | bytes) -> None:
+        """Handle a message after all that was given to somebody who did not take it."""
+        content = message.encode() if isinstance(message, str) else message
+        self.spawn(presence.channel.put(presence.bot, content), f"bots: {presence.channel.name} message given back")
+
     async def _announce(self, presence: Presence) -> None:
         try:
             await self._run("connect", self._connect_hooks, presence.bot)

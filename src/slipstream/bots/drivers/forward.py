@@ -265,7 +265,7 @@ class _Dialled(_Source):
         socket = WebSocket.outgoing(connection, setup.headers)
         bot = self._driver.adapters[setup.adapter](setup.self_id, socket)
         self._presence = self._driver.hub.connect(setup.adapter, bot)
-        socket.read_by_driver(self.leave)
+        socket.read_by_driver(self.leave, partial(self._driver.hub.take_back, self._presence))
         connection.state["bot"] = self._presence, socket
         self._driver.hub.announce(self._presence)
 

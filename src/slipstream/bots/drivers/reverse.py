@@ -5,6 +5,7 @@ import logging
 import re
 from collections.abc import Mapping
 from dataclasses import asdict
+from functools import partial
 from http.client import responses
 from typing import Any, Protocol
 
@@ -106,7 +107,7 @@ class Reverse:
             self._hub.leave(presence)
             reading.cancel()
 
-        socket.read_by_driver(closed)
+        socket.read_by_driver(closed, partial(self._hub.take_back, presence))
         self._open[socket] = None
         self._held[self_id] = socket, presence
         end, is_ours = WebSocketClosed(1006, "the connection was lost"), False

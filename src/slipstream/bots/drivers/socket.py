@@ -34,6 +34,7 @@ class WebSocket(connections.WebSocket):
         self._is_read = False
         self._end: WebSocketClosed | None = None
         self._on_close: Callable[[], None] | None = None
+        self._on_unread: Callable[[str | bytes], None] | None = None
         self._wire: Any = None  # that of our own server, if nothing stands between
         self.write_timeout: float | None = 10.0
 
@@ -137,13 +138,14 @@ class WebSocket(connections.WebSocket):
 
     # What the driver says
 
-    def read_by_driver(self, on_close: Callable[[], None] | None = None) -> None:
+    def read_by_driver(self, on_close: Callable[[], None], on_unread: Callable[[str | bytes], None]) -> None:
         """Take note that the driver reads from the connection.
 
         Args:
             on_close: Called when we close the connection.
+            on_unread: Called with a message that somebody waited for, and did not take, being cancelled.
         """
-        self._is_read, self._on_close = True, on_close
+        self._is_read, self._on_close, self._on_unread = True, on_close, on_unread
 
     def take(self, message: str | bytes) -> bool:
         """Give a message to whoever waits for one; say whether somebody did."""
@@ -177,6 +179,10 @@ class WebSocket(connections.WebSocket):
             self._waiting.append(waiter)
             try:
                 return await waiter
+            except asyncio.CancelledError:
+                if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
+                    self._give_back(waiter.result())
+                raise
             finally:
                 if waiter in self._waiting:  # whoever asked has given up
                     self._waiting.remove(waiter)
@@ -192,6 +198,11 @@ class WebSocket(connections.WebSocket):
             self.ended(WebSocketClosed(message.get("code"), message.get("reason") or ""))
             return await self._next()
         return content_of(message)
+
+    def _give_back(self, message: str | bytes) -> None:
+        """Pass on a message whose receiver is cancelled, to the next one or to the bot's handler."""
+        if not self.take(message) and self._on_unread is not None:
+            self._on_unread(message)
 
     async def _send(self, data: str | bytes) -> None:
         socket = self.websocket
