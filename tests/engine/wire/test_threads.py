@@ -1,6 +1,8 @@
 """Worker threads: calls and generators that block, with the context and the exceptions of the caller."""
 
 import contextvars
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -14,6 +16,19 @@ from slipstream._engine.wire.threads import ThreadGenerator, in_one_thread, in_t
 pytestmark = pytest.mark.anyio
 
 variable: contextvars.ContextVar[str] = contextvars.ContextVar("variable", default="unset")
+
+
+def test_an_application_without_sync_calls_does_not_load_the_pool() -> None:
+    """anyio's asyncio back end takes a twelfth of what importing this package takes."""
+    program = (
+        "import sys\n"
+        "from slipstream import FastAPI\n"
+        "FastAPI()\n"
+        "print([name for name in sys.modules if name.startswith('anyio._backends') or name.endswith('.wire.pool')])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    assert done.stdout == "[]\n"
 
 
 async def test_a_call_runs_in_another_thread_with_its_arguments() -> None:

@@ -2,19 +2,24 @@
 
 from collections.abc import AsyncGenerator, Callable, Generator, Iterator
 from contextvars import copy_context
-from functools import partial
+from functools import cache, partial
+from importlib import import_module
 from typing import Any, TypeAlias, TypeVar
 
 import anyio.from_thread
 import anyio.to_thread
 from anyio import CapacityLimiter
 
-from slipstream._engine.wire.pool import Row, current_pool
-
 T = TypeVar("T")
 
 Each: TypeAlias = Callable[..., Any]
 """Makes one of several calls that share a hop: `each(function, *args, **kwargs)`."""
+
+
+@cache
+def _pools() -> Any:
+    """Load the pool when it is first needed: anyio's asyncio back end, on which it stands, takes 20 ms to import."""
+    return import_module("slipstream._engine.wire.pool")
 
 
 async def in_thread(call: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
@@ -29,10 +34,11 @@ async def in_one_thread(calls: Callable[[Each], T]) -> T:
         calls: Makes them by the function that it is given. A context variable that one of them sets is not seen by the
             next, and once the waiting task is cancelled no further call is made.
     """
-    pool = current_pool()
+    pool = _pools().current_pool()
     if pool is None:
         return await anyio.to_thread.run_sync(calls, _each)
-    return await pool.run(calls, kind=Row)
+    result: T = await pool.run(calls, kind=_pools().Row)
+    return result
 
 
 def _each(call: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
@@ -41,15 +47,16 @@ def _each(call: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
 
 
 async def _in_worker(call: Callable[[], T]) -> T:
-    pool = current_pool()
+    pool = _pools().current_pool()
     return await (anyio.to_thread.run_sync(call) if pool is None else pool.run(call))
 
 
 async def _clean_up(call: Callable[[], T]) -> T:
     """Call in a worker, whatever scope is cancelled, and without a token: nothing that needs it has to end before."""
-    pool = current_pool()
+    pool = _pools().current_pool()
     if pool is not None:
-        return await pool.run(call, is_cleanup=True)
+        result: T = await pool.run(call, is_cleanup=True)
+        return result
     with anyio.CancelScope(shield=True):
         result = await anyio.to_thread.run_sync(call, limiter=CapacityLimiter(1))
     return result
