@@ -4,9 +4,9 @@ Numbered events over forced disconnects, dialled, polled and accepted: each is t
 And thirty links that lose their server at once: at most half are to return within any 100 ms.
 """
 
+import argparse
 import asyncio
 import resource
-import sys
 import time
 from dataclasses import dataclass, field
 
@@ -250,7 +250,10 @@ async def main(events: int, cuts: int) -> None:
 
 
 if __name__ == "__main__":
-    sizes = [int(each) for each in sys.argv[1:]]
-    asyncio.run(main(*(sizes or [10_000, 200])))
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.links", description=__doc__.partition("\n")[0])
+    parser.add_argument("events", type=int, nargs="?", default=10_000)
+    parser.add_argument("cuts", type=int, nargs="?", default=200)
+    given = parser.parse_args()
+    asyncio.run(main(given.events, given.cuts))
 
 __all__ = ["Figures", "Return", "accepted", "dialled", "herd", "polled"]

@@ -9,6 +9,7 @@ requests took. What asks runs on another core where there is one, and its own co
 """
 
 import argparse
+import importlib
 import json
 import os
 import platform
@@ -46,19 +47,19 @@ RECORD = Path(__file__).parent / "results" / "servers.json"
 # --- the process that serves -----------------------------------------------------------------------------------------
 
 
-def serve(name: str, work: str) -> None:
-    """Serve one work until standard input ends; answer each line on it with the CPU seconds used so far."""
-    import importlib
+def serve(app: Any, **options: Any) -> None:
+    """Serve until standard input ends; answer each line on it with the CPU seconds used so far.
+
+    Args:
+        app: The application.
+        options: Further ones of uvicorn's.
+    """
     import threading
 
     import uvicorn
 
-    module, protocol = CANDIDATES[name]
-    app = importlib.import_module(module).build(work)
     with socket.create_server(("127.0.0.1", 0), backlog=128) as listener:
-        config = uvicorn.Config(
-            app, http=protocol, loop="uvloop", lifespan="off", ws="none", log_level="warning", access_log=False
-        )
+        config = uvicorn.Config(app, loop="uvloop", lifespan="off", log_level="warning", access_log=False, **options)
         server = uvicorn.Server(config)
 
         def tell() -> None:
@@ -91,9 +92,9 @@ class Served:
 
 
 @contextmanager
-def started(name: str, work: str) -> Iterator[Served]:
-    """Start a candidate; end it."""
-    command = [sys.executable, "-m", "benchmarks.servers", "--serve", name, work]
+def started(*arguments: str, module: str = "benchmarks.servers") -> Iterator[Served]:
+    """Start a candidate, by a module that serves what the arguments say; end it."""
+    command = [sys.executable, "-m", module, "--serve", *arguments]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
@@ -211,7 +212,9 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--serve", nargs=2, metavar=("CANDIDATE", "WORK"), help=argparse.SUPPRESS)
     given = parser.parse_args(argv)
     if given.serve:
-        serve(*given.serve)
+        name, served = given.serve
+        module, protocol = CANDIDATES[name]
+        serve(importlib.import_module(module).build(served), http=protocol, ws="none")
         return 0
     costs: dict[str, dict[str, float]] = {}
     for work in WORK:

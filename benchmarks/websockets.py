@@ -10,21 +10,16 @@ system, a message and its echo took.
 import argparse
 import asyncio
 import importlib
-import socket
 import statistics
-import subprocess
-import sys
-import threading
-import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from typing import Any
 
 import uvloop
 from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
 
 from benchmarks import report
-from benchmarks.servers import Served
+from benchmarks.servers import serve, started
+from slipstream.server import ws_protocol
 
 CANDIDATES = {
     "fastapi": "fastapi",
@@ -71,40 +66,6 @@ async def raw(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "websocket.accept"})
     while (message := await receive())["type"] == "websocket.receive":
         await send({"type": "websocket.send", "text": message["text"]})
-
-
-def serve(name: str) -> None:
-    """Serve until standard input ends; answer each line on it with the CPU seconds used so far."""
-    import uvicorn
-
-    from slipstream.server import ws_protocol
-
-    app = build(CANDIDATES[name])
-    protocol: Any = ws_protocol() if name == "direct" else "websockets-sansio"
-    with socket.create_server(("127.0.0.1", 0), backlog=128) as listener:
-        config = uvicorn.Config(app, ws=protocol, loop="uvloop", lifespan="off", log_level="warning", access_log=False)
-        server = uvicorn.Server(config)
-
-        def tell() -> None:
-            for _ in sys.stdin:
-                print(time.process_time(), flush=True)
-            server.should_exit = True
-
-        threading.Thread(target=tell, daemon=True).start()
-        print(listener.getsockname()[1], flush=True)
-        server.run([listener])
-
-
-@contextmanager
-def started(name: str) -> Iterator[Served]:
-    """Start a candidate; end it."""
-    command = [sys.executable, "-m", "benchmarks.websockets", "--serve", name]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout is not None
-            yield Served(process, int(process.stdout.readline()))
-        finally:
-            process.terminate()
 
 
 class Peer(WSListener):
@@ -158,7 +119,7 @@ def measure(rounds: int, count: int) -> dict[str, float]:
     """Measure each candidate; the median of the rounds, in µs of CPU a message."""
     found: dict[str, list[float]] = {name: [] for name in CANDIDATES}
     with ExitStack() as stack:
-        servers = {name: stack.enter_context(started(name)) for name in CANDIDATES}
+        servers = {name: stack.enter_context(started(name, module="benchmarks.websockets")) for name in CANDIDATES}
         for server in servers.values():
             uvloop.run(talk(server.port, count // 10 + 1))
         for _ in range(rounds):
@@ -177,7 +138,8 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--serve", metavar="CANDIDATE", help=argparse.SUPPRESS)
     given = parser.parse_args(argv)
     if given.serve:
-        serve(given.serve)
+        protocol = ws_protocol() if given.serve == "direct" else "websockets-sansio"
+        serve(build(CANDIDATES[given.serve]), ws=protocol)
         return
     costs = measure(given.rounds, given.messages)
     print(report.table({"echo": costs}, {"echo": "a text of 76 bytes and its echo"}) + "\n")
