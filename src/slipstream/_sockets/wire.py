@@ -11,6 +11,10 @@ from typing import Protocol
 from slipstream._sockets.frames import FrameCutter, mask_key, write_frame
 from slipstream._sockets.mailbox import Mailbox
 
+_LARGE = 65_536
+"""From so many bytes on a message that waits is enough by itself for the socket not to be read any more: what waits is
+bounded by bytes, not only by number."""
+
 
 class Owner(Protocol):
     """What a wire asks of the library's protocol."""
@@ -42,7 +46,7 @@ class Wire(FrameCutter, asyncio.Protocol):
         loop: The loop of the connection.
         is_server: Whether the peer dialled, and so must mask.
         max_size: Longest frame that is gathered here, in bytes.
-        high: So many messages wait, and the socket is not read any more.
+        high: So many messages wait, and the socket is not read any more; of 64 KiB and more, one.
         low: So few wait, and it is read again.
     """
 
@@ -96,7 +100,7 @@ class Wire(FrameCutter, asyncio.Protocol):
             self.is_leaving = True
             self._owner.refuse_text()
             return
-        if len(items) >= self._high and not self.read_paused:
+        if (len(items) >= self._high or len(payload) >= _LARGE) and not self.read_paused:
             self.read_paused = True
             self.transport.pause_reading()
 

@@ -1,0 +1,69 @@
+"""How much of what a peer sends is taken in while nobody fetches it. The wire over real sockets: tests/bots/nonebot."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from slipstream._sockets.frames import write_frame
+from slipstream._sockets.wire import Wire
+
+
+class Transport(asyncio.Transport):
+    """Notes whether it is read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_read = True
+
+    def pause_reading(self) -> None:
+        self.is_read = False
+
+    def resume_reading(self) -> None:
+        self.is_read = True
+
+    def is_closing(self) -> bool:
+        return False
+
+
+@pytest.fixture
+def wire() -> Any:
+    """A wire of a client, whose owner nobody calls."""
+    loop = asyncio.new_event_loop()
+    owner: Any = None
+    made = Wire(owner, loop, is_server=False, max_size=10_000_000, high=4, low=1)
+    made.transport = Transport()
+    yield made
+    loop.close()
+
+
+def fetch(wire: Any) -> Any:
+    """Take a message as a receiver does that finds one."""
+    message = wire.queue.items.popleft()
+    if wire.read_paused:
+        wire.resume()
+    return message
+
+
+def test_as_many_messages_wait_as_may(wire: Any) -> None:
+    """Then the peer has to; when few are left, the socket is read again."""
+    seen = []
+    for _ in range(4):
+        wire.data_received(write_frame(True, b"small"))
+        seen.append(wire.transport.is_read)
+    for _ in range(4):
+        fetch(wire)
+        seen.append(wire.transport.is_read)
+
+    assert seen == [True, True, True, False, False, False, True, True]
+
+
+def test_one_large_message_that_waits_is_enough(wire: Any) -> None:
+    """Or a peer could fill the memory with so many of the largest."""
+    wire.data_received(write_frame(False, b"x" * 65_535))
+    assert wire.transport.is_read
+    wire.data_received(write_frame(False, b"x" * 65_536))
+    assert not wire.transport.is_read
+
+    assert [len(fetch(wire)), wire.transport.is_read] == [65_535, True]
+    assert [len(fetch(wire)), wire.transport.is_read] == [65_536, True]
