@@ -1,6 +1,7 @@
 """A client connection of the library `websockets`, with the common case made short."""
 
 import asyncio
+from collections.abc import Coroutine
 from typing import Any
 
 from websockets.asyncio.client import ClientConnection
@@ -134,18 +135,19 @@ class LeanConnection(ClientConnection):
 
     async def send(self, message: Any, text: bool | None = None) -> None:
         """Send a message, and wait while the peer takes nothing; see the library."""
-        is_plain = text is None and isinstance(message, (str, bytes))
-        if not (is_plain and self.wire.send(message)):
+        if text is not None or not isinstance(message, (str, bytes)):
             await super().send(message, text=text)
-        elif self.wire.is_full:
-            await self.room()
+        elif (rest := self.begin(message)) is not None:
+            await rest
 
-    async def room(self) -> None:
-        """Wait until the peer takes what has been sent.
+    def begin(self, message: str | bytes) -> Coroutine[Any, Any, None] | None:
+        """Send a message, as `send` does; return what is to be awaited, or None if nothing is left to wait for."""
+        if not self.wire.send(message):
+            return super().send(message)
+        return self._room() if self.wire.is_full else None
 
-        Raises:
-            ConnectionClosed: The connection has ended.
-        """
+    async def _room(self) -> None:
+        """Wait until the peer takes what has been sent."""
         async with self.send_context():
             pass  # the library waits on leaving
 

@@ -207,14 +207,13 @@ class SocketWire:
 
     async def send(self, data: Data) -> None:
         """Send one message; a peer that takes nothing for too long is cut off."""
-        socket, rest = self.socket, None
-        if isinstance(socket, LeanConnection) and socket.wire.send(data):
-            if not socket.wire.is_full:
-                return
-            rest = socket.room()
+        socket = self.socket
+        rest = socket.begin(data) if isinstance(socket, LeanConnection) else socket.send(data)
+        if rest is None:
+            return
         try:
             async with asyncio.timeout(self.write_timeout):
-                await (rest or socket.send(data))
+                await rest
         except TimeoutError:
             self.cut(Failure("silent", f"the peer took nothing for {self.write_timeout} seconds"))
             raise LinkDown(self.link, "the peer takes nothing") from None
