@@ -103,12 +103,12 @@ def test_an_operation_is_told_as_its_plan_and_then_its_source(app: FastAPI) -> N
     source, _, names = rest.partition("\nnames in it\n")
     assert plan.startswith("POST /v1/shop/items\n\nbody, read first\n  JSON: the whole document is the parameter")
     assert '    x_token = header "x-token": str, required\n    connection = what connection gives\n' in plan
-    assert "reply\n  201 application/json" in plan
+    assert "response\n  201 application/json" in plan
     assert "  checked against Item, exclude_none=True\n" in plan
     assert plan.endswith("clean-up\n  after the response is sent: connection\n")
     assert source.startswith("<slipstream POST /v1/shop/items>\n\nasync def handle(scope, receive, send):\n")
     assert "  read_headers " in names
-    assert "slipstream._engine.wire.values.read_headers\n" in names
+    assert "slipstream._engine.runtime.values.read_headers\n" in names
 
 
 @pytest.mark.parametrize(

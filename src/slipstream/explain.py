@@ -113,7 +113,7 @@ def _operation(route: Any, prefix: str) -> Operation:
     plan = compiled.plan
     if plan.protocol == "websocket":
         kind = f"WebSocket, {how_it_runs(plan.root)}"
-    elif plan.reply.stream is not None:
+    elif plan.response.stream is not None:
         kind = f"stream, {how_it_runs(plan.root)}"
     else:
         kind = how_it_runs(plan.root)

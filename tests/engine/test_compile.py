@@ -9,7 +9,7 @@ from starlette.requests import Request
 
 from slipstream import Depends, WebSocket
 from slipstream._engine.compile import compile_plan
-from slipstream._routes.face import FACE
+from slipstream._routes.services import SERVICES
 from slipstream.routing import APIRoute, APIWebSocketRoute
 
 
@@ -33,7 +33,7 @@ def test_a_plan_becomes_a_handler_that_knows_its_source_and_its_plan() -> None:
     """What serves can always be read: `explain`, tracebacks and tests rely on it."""
     made = plan()
 
-    compiled = compile_plan(made, FACE)
+    compiled = compile_plan(made, SERVICES)
 
     assert compiled.plan is made
     assert compiled.dialect == "asgi"
@@ -44,13 +44,13 @@ def test_a_plan_becomes_a_handler_that_knows_its_source_and_its_plan() -> None:
 
 def test_the_same_plan_gives_the_same_text() -> None:
     """Profiles of two processes add up, and golden files hold."""
-    assert compile_plan(plan(), FACE).source.text == compile_plan(plan(), FACE).source.text
+    assert compile_plan(plan(), SERVICES).source.text == compile_plan(plan(), SERVICES).source.text
 
 
 @pytest.mark.parametrize(("dialect", "arguments"), [("asgi", ("scope", "receive", "send")), ("request", ("request",))])
 def test_the_dialect_says_what_the_handler_is_called_with(dialect: Any, arguments: tuple[str, ...]) -> None:
     """ASGI's three arguments, or the Request that a custom class of routes hands over."""
-    code = compile_plan(plan(), FACE, dialect).handler.__code__
+    code = compile_plan(plan(), SERVICES, dialect).handler.__code__
 
     assert code.co_varnames[: code.co_argcount] == arguments
 
@@ -59,14 +59,14 @@ def test_a_web_socket_has_one_dialect() -> None:
     """There is no Request to wrap."""
     made = APIWebSocketRoute("/compiled/{number}", talk).plan
 
-    assert compile_plan(made, FACE, "request").source.text == compile_plan(made, FACE).source.text
-    assert compile_plan(made, FACE).source.filename == "<slipstream WS /compiled/{number}>"
+    assert compile_plan(made, SERVICES, "request").source.text == compile_plan(made, SERVICES).source.text
+    assert compile_plan(made, SERVICES).source.filename == "<slipstream WS /compiled/{number}>"
 
 
 @pytest.mark.anyio
 async def test_tracebacks_show_the_generated_line() -> None:
     """Whoever reads one sees what the framework did with the request, not a line number in nowhere."""
-    handler = compile_plan(APIRoute("/zero", lambda: 1 // 0).plan, FACE, "request").handler
+    handler = compile_plan(APIRoute("/zero", lambda: 1 // 0).plan, SERVICES, "request").handler
     scope = {"type": "http", "method": "GET", "path": "/zero", "query_string": b"", "headers": []}
 
     with pytest.raises(ZeroDivisionError) as caught:

@@ -55,7 +55,7 @@ def is_dependency_marker(thing: Any) -> TypeGuard[DependencyMarker]:
 
 
 class Observation(Protocol):
-    """What an observed handler finds in the scope, under `Face.observation_key`, and tells what it does."""
+    """What an observed handler finds in the scope, under `Services.observation_key`, and tells what it does."""
 
     def enter(self, connection: Any, function: str) -> None:
         """Note the Request or WebSocket of the handler, and the module and qualified name of its endpoint."""
@@ -78,7 +78,7 @@ class Observation(Protocol):
         ...
 
 
-class Face(Protocol):
+class Services(Protocol):
     """What the public floors lend to generated handlers, so that the engine needs no name of theirs."""
 
     def request_error(self, errors: list[ErrorDetail], body: Any, where: dict[str, Any]) -> Exception:

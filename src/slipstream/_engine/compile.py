@@ -8,9 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from slipstream._engine.abc import Face
+from slipstream._engine.abc import Services
 from slipstream._engine.codegen.load import Source, load
-from slipstream._engine.emit.frame import emit_http, emit_request, emit_websocket
+from slipstream._engine.emit.handler import emit_http, emit_request, emit_websocket
 from slipstream._engine.plan.model import Plan
 
 Dialect = Literal["asgi", "direct", "request"]
@@ -31,16 +31,16 @@ class Compiled:
     dialect: Dialect
 
 
-def compile_plan(plan: Plan, face: Face, dialect: Dialect = "asgi", *, is_observed: bool = False) -> Compiled:
+def compile_plan(plan: Plan, services: Services, dialect: Dialect = "asgi", *, is_observed: bool = False) -> Compiled:
     """Turn a plan into the function that serves it.
 
     Args:
         is_observed: Whether the function tells an `Observation` what it does.
     """
     if plan.protocol == "websocket":
-        source = emit_websocket(plan, face, is_observed)
+        source = emit_websocket(plan, services, is_observed)
     elif dialect == "request":
-        source = emit_request(plan, face, is_observed)
+        source = emit_request(plan, services, is_observed)
     else:
-        source = emit_http(plan, face, is_observed, is_direct=dialect == "direct")
+        source = emit_http(plan, services, is_observed, is_direct=dialect == "direct")
     return Compiled(load(source), source, plan, dialect)

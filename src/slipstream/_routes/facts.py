@@ -9,14 +9,14 @@ from starlette.responses import Response
 
 from slipstream._engine.plan.build import build_http_plan, build_websocket_plan
 from slipstream._engine.plan.fields import ModelField
-from slipstream._engine.plan.model import Call, Plan, Reply, StreamKind
+from slipstream._engine.plan.model import Call, Plan, ResponseSpec, StreamKind
 from slipstream._engine.plan.tree import build_tree
 from slipstream._engine.router.pattern import Pattern
 from slipstream._engine.signature.annotations import is_subclass, stream_item
 from slipstream._engine.signature.model import Origin
 from slipstream._routes.changes import WatchedList
-from slipstream._routes.face import IMPLIED
 from slipstream._routes.refused import public_errors
+from slipstream._routes.services import IMPLIED
 from slipstream.datastructures import DefaultPlaceholder
 from slipstream.exceptions import FastAPIError
 from slipstream.responses import EventSourceResponse
@@ -121,7 +121,7 @@ def response_fields(
 def plan_http(route: Any, tree: Call) -> Plan:
     """Plan a path operation; `route` has FastAPI's attributes of one."""
     chosen = route.response_class
-    reply = Reply(
+    response = ResponseSpec(
         status_code=route.status_code,
         response_class=None if isinstance(chosen, DefaultPlaceholder) else chosen,
         field=route.response_field,
@@ -140,7 +140,7 @@ def plan_http(route: Any, tree: Call) -> Plan:
         tree,
         methods=sorted(route.methods),
         unique_id=route.unique_id,
-        reply=reply,
+        response=response,
         strict_content_type=strict.value if isinstance(strict, DefaultPlaceholder) else strict,
         form_limits=route.form_limits,
         path_strings=path_strings(route.pattern),

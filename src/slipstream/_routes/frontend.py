@@ -21,7 +21,7 @@ from starlette.routing import BaseRoute, Match, NoMatchFound
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from slipstream._engine.wire.threads import in_thread
+from slipstream._engine.runtime.threads import in_thread
 
 Fallback = Literal["auto", "index.html", "404.html"] | None
 Directory = str | os.PathLike[str]

@@ -5,7 +5,7 @@ from typing import Any
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from slipstream._engine.wire.limit import limit_signal
+from slipstream._engine.runtime.limit import limit_signal
 
 FORM_LIMITS = ("max_fields", "max_files", "max_part_size")
 

@@ -10,16 +10,16 @@ from typing import Any
 from starlette.requests import Request
 
 from slipstream._engine.compile import Compiled, Dialect, compile_plan
-from slipstream._engine.emit.frame import CLOSING, EXITS
+from slipstream._engine.emit.handler import CLOSING, EXITS
 from slipstream._engine.plan.model import Call, Plan
 from slipstream._engine.plan.tree import override_tree, walk
+from slipstream._engine.runtime.cleanup import inner_failure, leave, open_failure
+from slipstream._engine.runtime.response import respond_open
+from slipstream._engine.runtime.threads import in_thread
 from slipstream._engine.types import ASGIApp, Receive, Scope, Send
-from slipstream._engine.wire.cleanup import inner_failure, leave, open_failure
-from slipstream._engine.wire.reply import respond_open
-from slipstream._engine.wire.threads import in_thread
 from slipstream._routes.changes import Lock, version
-from slipstream._routes.face import FACE, IMPLIED
 from slipstream._routes.refused import public_errors
+from slipstream._routes.services import IMPLIED, SERVICES
 
 Overrides = Mapping[Callable[..., Any], Callable[..., Any]]
 
@@ -82,7 +82,7 @@ class Compiler:
             found = self._known.get(key)
             if found is None:
                 found = compile_plan(
-                    plan if tree is plan.root else self._replan(tree), FACE, dialect, is_observed=is_observed
+                    plan if tree is plan.root else self._replan(tree), SERVICES, dialect, is_observed=is_observed
                 )
                 if len(self._known) >= _KEPT:
                     self._known.clear()
@@ -102,8 +102,8 @@ def overrides_of(provider: Any) -> Overrides:
     return getattr(provider, "dependency_overrides", None) or {}
 
 
-_fail_open = open_failure(FACE.fail, FACE.swallowed_error)
-_fail_closing = inner_failure(FACE.swallowed_error)
+_fail_open = open_failure(SERVICES.fail, SERVICES.swallowed_error)
+_fail_closing = inner_failure(SERVICES.swallowed_error)
 
 
 def wrapped_app(handler: Callable[[Request[Any]], Any], *, is_async: bool) -> ASGIApp:

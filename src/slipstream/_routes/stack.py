@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from slipstream._engine.entry.asgi import Choose, Fail, Target, make_chooser, make_direct_chooser
 from slipstream._engine.entry.guard import HANDLERS, Guard, answer, crash
-from slipstream._engine.wire.watch import Watch
+from slipstream._engine.runtime.watch import Watch
 from slipstream._routes.changes import version
 
 Handlers = Mapping[Any, Callable[..., Any]]

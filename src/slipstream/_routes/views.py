@@ -11,7 +11,7 @@ from starlette.types import ASGIApp
 from slipstream._engine.entry.lifespan import from_events
 from slipstream._engine.plan.fields import ModelField
 from slipstream._engine.plan.model import Call
-from slipstream._engine.wire.threads import in_thread
+from slipstream._engine.runtime.threads import in_thread
 from slipstream._routes.serving import Compiler, overrides_of, wrapped_app
 from slipstream.encoders import jsonable_encoder
 from slipstream.exceptions import EndpointContext, ResponseValidationError

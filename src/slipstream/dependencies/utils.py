@@ -17,7 +17,7 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 from starlette.websockets import WebSocket
 
-from slipstream._engine.emit.frame import CLOSING, EXITS
+from slipstream._engine.emit.handler import CLOSING, EXITS
 from slipstream._engine.emit.values import make_taker
 from slipstream._engine.errors import (
     NO_FORM_PARSER as multipart_not_installed_error,  # noqa: N811 - FastAPI's name
@@ -30,18 +30,18 @@ from slipstream._engine.plan.form_parser import require_form_parser
 from slipstream._engine.plan.items import form_item, item_of
 from slipstream._engine.plan.model import Call
 from slipstream._engine.plan.tree import build_tree
+from slipstream._engine.runtime.body import key_taker, whole_taker
+from slipstream._engine.runtime.cleanup import ShieldedGenerator, SlotExit, leave, open_shield, unwind
+from slipstream._engine.runtime.form import form_taker, read_again as read_again
+from slipstream._engine.runtime.response import blank_response
+from slipstream._engine.runtime.threads import ThreadGenerator, in_thread
+from slipstream._engine.runtime.values import UNSET
 from slipstream._engine.signature.annotations import is_subclass as lenient_issubclass, stream_item
 from slipstream._engine.signature.kinds import may_hold_scopes
 from slipstream._engine.signature.read import resolved, written_signature
 from slipstream._engine.types import DependencyScope, ErrorDetail
-from slipstream._engine.wire.body import key_taker, whole_taker
-from slipstream._engine.wire.cleanup import ShieldedGenerator, SlotExit, leave, open_shield, unwind
-from slipstream._engine.wire.form import form_taker, read_again as read_again
-from slipstream._engine.wire.reply import blank_response
-from slipstream._engine.wire.threads import ThreadGenerator, in_thread
-from slipstream._engine.wire.values import UNSET
-from slipstream._routes.face import FACE, IMPLIED
 from slipstream._routes.refused import public_errors
+from slipstream._routes.services import IMPLIED, SERVICES
 from slipstream._routes.serving import overrides_of
 from slipstream.dependencies.models import Dependant, _get_cache_key, dependant_of
 from slipstream.params import Depends, Security
@@ -432,7 +432,7 @@ class _Solver:
         if kind == "response":
             return {name: self.response}
         if kind == "background":
-            self.tasks = self.tasks or FACE.background_tasks()
+            self.tasks = self.tasks or SERVICES.background_tasks()
             return {name: self.tasks}
         if kind == "scopes":
             slot = next((slot for slot in call.signature.slots if slot.name == name), None)

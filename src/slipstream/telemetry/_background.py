@@ -1,6 +1,6 @@
 """Background tasks of an observed request: each gets a span, and its failure a log record."""
 
-from slipstream._engine.wire.observe import function_name
+from slipstream._engine.runtime.observe import function_name
 from slipstream.background import BackgroundTasks, log_failure
 from slipstream.telemetry._observation import Operation, current
 

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from slipstream._engine.compile import Compiled, compile_plan
-from slipstream._routes.face import FACE
+from slipstream._routes.services import SERVICES
 
 CASES = sorted(path.stem for path in (Path(__file__).parent / "cases").glob("*.py"))
 GOLDEN = Path(__file__).parents[2] / "golden"
@@ -36,7 +36,7 @@ def compiled(case: str) -> Compiled:
     route: Any = module.app.routes[-1]
     routes = route.effective_routes() if hasattr(route, "effective_routes") else [route]
     if case.startswith("direct_door_"):
-        return compile_plan(routes[-1].plan, FACE, "direct")
+        return compile_plan(routes[-1].plan, SERVICES, "direct")
     return routes[-1].compiled  # type: ignore[no-any-return]
 
 

@@ -158,7 +158,7 @@ def test_a_reply_says_how_it_is_written(options: dict[str, Any], said: list[str]
 
     lines = told(endpoint, **options)
 
-    assert lines[lines.index("reply") + 1 :] == said
+    assert lines[lines.index("response") + 1 :] == said
 
 
 def test_streams_say_how_their_items_are_framed() -> None:

@@ -9,7 +9,7 @@ from slipstream import Body, Cookie, Depends, Form, Header, Path, Query, Request
 from slipstream._engine.errors import DefinitionError
 from slipstream._engine.plan.model import Call
 from slipstream._engine.plan.tree import build_tree, override_tree
-from slipstream._routes.face import IMPLIED
+from slipstream._routes.services import IMPLIED
 
 
 async def leaf(token: str) -> str:

@@ -28,7 +28,7 @@ from slipstream import (
 )
 from slipstream._engine.signature.model import Origin, Slot
 from slipstream._engine.signature.read import context_kind, origin_of, path_names_of, read_signature
-from slipstream._routes.face import IMPLIED
+from slipstream._routes.services import IMPLIED
 from slipstream.security import SecurityScopes
 
 

@@ -14,12 +14,12 @@ from slipstream._engine.plan.fields import ModelField
 from slipstream._engine.plan.flatten import flat_body_params
 from slipstream._engine.plan.items import form_item, item_of
 from slipstream._engine.plan.model import BodyPlan, Call, Take
+from slipstream._engine.runtime.body import body_decoder, body_reader, is_json, key_taker, whole_taker
+from slipstream._engine.runtime.cleanup import FormExit
+from slipstream._engine.runtime.form import form_reader, form_taker
+from slipstream._engine.runtime.take import Item
+from slipstream._engine.runtime.values import UNSET, find_header, read_headers
 from slipstream._engine.types import Location
-from slipstream._engine.wire.body import body_decoder, body_reader, is_json, key_taker, whole_taker
-from slipstream._engine.wire.cleanup import FormExit
-from slipstream._engine.wire.form import form_reader, form_taker
-from slipstream._engine.wire.take import Item
-from slipstream._engine.wire.values import UNSET, find_header, read_headers
 
 
 def emit_read_body(draft: Draft, body: BodyPlan) -> None:
@@ -31,10 +31,10 @@ def emit_read_body(draft: Draft, body: BodyPlan) -> None:
     fast = draft.fast_body
     _note_body(draft)
     if draft.has_request:
-        read = draft.constant("read_request_body", body_reader(draft.face.body_error, from_request=True))
+        read = draft.constant("read_request_body", body_reader(draft.services.body_error, from_request=True))
         text.line(f"raw = await {read}(request)")
     elif not draft.is_direct:
-        read = draft.constant("read_body", body_reader(draft.face.body_error))
+        read = draft.constant("read_body", body_reader(draft.services.body_error))
         text.line(f"raw = await {read}(receive)")
     text.line(f"content_type = {_content_type(draft)}")
     if fast is None:
@@ -76,8 +76,8 @@ def _content_type(draft: Draft) -> str:
 def decoded(draft: Draft, body: BodyPlan) -> str:
     """Write the decoding of the bytes."""
     if draft.decode is None:
-        tell = None if draft.observation is None else teller(draft.face.observation_key)
-        draft.decode = body_decoder(draft.face, body.strict, draft.where, tell)
+        tell = None if draft.observation is None else teller(draft.services.observation_key)
+        draft.decode = body_decoder(draft.services, body.strict, draft.where, tell)
     decode = draft.constant("decode_body", draft.decode)
     return f"{decode}(raw, content_type, scope)"
 
@@ -131,7 +131,7 @@ def emit_absent_body(draft: Draft, step: Take) -> None:
 
 
 def _emit_read_form(draft: Draft, body: BodyPlan) -> None:
-    read = draft.constant("read_form", form_reader(draft.face.body_error, body.form_limits))
+    read = draft.constant("read_form", form_reader(draft.services.body_error, body.form_limits))
     draft.note("body, as a form", draft.plan.root.origin)
     draft.text.line(f"form = await {read}(request)")
     draft.text.line(f"exits.append({draft.constant('FormExit', FormExit)}(form))")

@@ -7,8 +7,8 @@ from slipstream._engine.codegen.writer import literal
 from slipstream._engine.emit.draft import Draft, holds_scopes, is_simple_generator, stays_open
 from slipstream._engine.plan.describe import name_of
 from slipstream._engine.plan.model import Again, Call, Solve
-from slipstream._engine.wire.cleanup import ShieldedGenerator, SlotExit, leave, not_stopped
-from slipstream._engine.wire.threads import ThreadGenerator, in_thread
+from slipstream._engine.runtime.cleanup import ShieldedGenerator, SlotExit, leave, not_stopped
+from slipstream._engine.runtime.threads import ThreadGenerator, in_thread
 
 
 def mark_before(draft: Draft, call: Call) -> str | None:

@@ -8,16 +8,16 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from slipstream._engine.abc import Face
+from slipstream._engine.abc import Services
 from slipstream._engine.codegen.writer import Writer
 from slipstream._engine.plan.describe import name_of
 from slipstream._engine.plan.fields import ModelField
 from slipstream._engine.plan.json_mode import is_json_safe
 from slipstream._engine.plan.model import Again, Call, Plan, Solve, Take
+from slipstream._engine.runtime.values import UNSET
 from slipstream._engine.signature.kinds import may_hold_scopes
 from slipstream._engine.signature.model import Origin
 from slipstream._engine.types import ContextKind, Scope
-from slipstream._engine.wire.values import UNSET
 
 RESERVED = frozenset(
     {
@@ -42,7 +42,7 @@ class Draft:
     """
 
     plan: Plan
-    face: Face
+    services: Services
     text: Writer = field(default_factory=lambda: Writer(RESERVED))
     fallible: bool = False
     variables: dict[tuple[int, str], str] = field(default_factory=dict)
@@ -101,7 +101,7 @@ class Draft:
         """The function that makes the exception of a request with errors."""
 
         def refuse(errors: list[Any], body: Any, scope: Scope) -> Exception:
-            return self.face.request_error(errors, None if body is UNSET else body, self.where(scope))
+            return self.services.request_error(errors, None if body is UNSET else body, self.where(scope))
 
         return refuse
 
@@ -110,7 +110,7 @@ class Draft:
         """The function that makes the exception of a handshake with errors."""
 
         def refuse(errors: list[Any], scope: Scope) -> Exception:
-            return self.face.websocket_error(errors, self.where(scope))
+            return self.services.websocket_error(errors, self.where(scope))
 
         return refuse
 
@@ -233,7 +233,7 @@ class Draft:
 
     @cached_property
     def _completing(self) -> Callable[[Scope], None]:
-        return self.face.complete_scope
+        return self.services.complete_scope
 
     def function(self, call: Call) -> str:
         """Name a user's callable: as it is called, unless a parameter took the name."""

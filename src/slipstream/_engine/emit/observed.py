@@ -6,16 +6,16 @@ Every line goes to the local `observed`, the request's `Observation` (`abc.py`).
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 
-from slipstream._engine.abc import Face, Observation
+from slipstream._engine.abc import Observation, Services
 from slipstream._engine.codegen.writer import literal
 from slipstream._engine.emit.calls import by_keyword, named_arguments
 from slipstream._engine.emit.draft import Draft
 from slipstream._engine.plan.body import form_models
 from slipstream._engine.plan.flatten import param_model, request_names
 from slipstream._engine.plan.model import Plan, Take
+from slipstream._engine.runtime.observe import Argument, function_name, known_values
+from slipstream._engine.runtime.values import UNSET
 from slipstream._engine.types import ErrorDetail, Scope
-from slipstream._engine.wire.observe import Argument, function_name, known_values
-from slipstream._engine.wire.values import UNSET
 
 DEPENDENCIES = "fastapi.dependencies"
 ENDPOINT = "fastapi.endpoint"
@@ -23,9 +23,9 @@ SERIALIZATION = "fastapi.serialization"
 """Names of the operations, FastAPI's: dashboards look for them."""
 
 
-def observed_draft(plan: Plan, face: Face) -> Draft:
+def observed_draft(plan: Plan, services: Services) -> Draft:
     """Begin a handler that is observed; the name of the observation is taken before the user's names are."""
-    draft = Draft(plan, face)
+    draft = Draft(plan, services)
     draft.observation = draft.text.local("observed")
     return draft
 
@@ -33,7 +33,7 @@ def observed_draft(plan: Plan, face: Face) -> Draft:
 def emit_entered(draft: Draft, connection: str) -> None:
     """Write where the observation comes from, and that this handler serves."""
     if draft.observation is not None:
-        draft.text.line(f"{draft.observation} = scope[{literal(draft.face.observation_key)}]")
+        draft.text.line(f"{draft.observation} = scope[{literal(draft.services.observation_key)}]")
         function = literal(function_name(draft.plan.root.call))
         draft.text.line(f"{draft.observation}.enter({connection}, {function})")
 

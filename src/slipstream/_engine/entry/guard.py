@@ -17,9 +17,9 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.websockets import WebSocket
 
 from slipstream._engine.entry.callables import call_anywhere
+from slipstream._engine.runtime.limit import is_answered, limit_signal
+from slipstream._engine.runtime.watch import RESPONSE_STARTED, Watch
 from slipstream._engine.types import ASGIApp, Receive, Scope, Send
-from slipstream._engine.wire.limit import is_answered, limit_signal
-from slipstream._engine.wire.watch import RESPONSE_STARTED, Watch
 
 ExceptionHandler: TypeAlias = Callable[[Any, Any], Any]
 """`handler(request, exc) -> Response` or `handler(websocket, exc) -> None`, async or sync."""

@@ -6,7 +6,7 @@ from slipstream._engine.errors import BodiesWithoutNames
 from slipstream._engine.plan.body import build_body_field, is_form, should_embed
 from slipstream._engine.plan.flatten import flat_body_params
 from slipstream._engine.plan.form_parser import require_form_parser
-from slipstream._engine.plan.model import BodyPlan, Call, Plan, Reply
+from slipstream._engine.plan.model import BodyPlan, Call, Plan, ResponseSpec
 from slipstream._engine.plan.order import order
 
 
@@ -15,7 +15,7 @@ def build_http_plan(
     *,
     methods: Sequence[str],
     unique_id: str,
-    reply: Reply,
+    response: ResponseSpec,
     strict_content_type: bool,
     form_limits: dict[str, int],
     path_strings: frozenset[str],
@@ -26,7 +26,7 @@ def build_http_plan(
         root: The tree of calls.
         methods: HTTP methods that it serves.
         unique_id: Name for a combined body model.
-        reply: How the result becomes a response.
+        response: How the result becomes a response.
         strict_content_type: Whether JSON needs a JSON content type.
         form_limits: Bounds for forms: `max_fields`, `max_files`, `max_part_size`.
         path_strings: Path parameters whose converter gives a string.
@@ -47,12 +47,12 @@ def build_http_plan(
         if kind == "form":
             require_form_parser(root.origin)
         body = BodyPlan(kind, tuple(fields), embed, strict_content_type, documented, form_limits)  # type: ignore[arg-type]
-    return Plan("http", label, root, order(root), body, reply, path_strings)
+    return Plan("http", label, root, order(root), body, response, path_strings)
 
 
 def build_websocket_plan(root: Call, path_strings: frozenset[str]) -> Plan:
-    """Plan a WebSocket endpoint: same tree, no body, no reply."""
-    return Plan("websocket", f"WS {root.path}", root, order(root), None, Reply(), path_strings)
+    """Plan a WebSocket endpoint: same tree, no body, no response."""
+    return Plan("websocket", f"WS {root.path}", root, order(root), None, ResponseSpec(), path_strings)
 
 
 def _refuse_implied_bodies(root: Call, methods: Sequence[str]) -> None:

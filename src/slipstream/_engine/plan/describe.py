@@ -1,4 +1,4 @@
-"""A plan in words: what is called in which order, what each call reads and from where, and the reply.
+"""A plan in words: what is called in which order, what each call reads and from where, and the response.
 
 Made for people; nothing reads it back.
 """
@@ -14,7 +14,7 @@ from slipstream._engine.codegen.writer import literal
 from slipstream._engine.errors import shown
 from slipstream._engine.plan.fields import ModelField
 from slipstream._engine.plan.flatten import request_names
-from slipstream._engine.plan.model import Again, BodyPlan, Call, Plan, Reply, Solve
+from slipstream._engine.plan.model import Again, BodyPlan, Call, Plan, ResponseSpec, Solve
 from slipstream._engine.signature.kinds import unpartial
 from slipstream._engine.signature.model import Origin, Slot
 
@@ -31,7 +31,7 @@ def describe_plan(plan: Plan) -> list[str]:
         parts.append(("dependencies, in this order", dependencies))
     parts.append(("endpoint", _call_lines(plan.root, plan, [])))
     if plan.protocol == "http":
-        parts.append(("reply", _reply_lines(plan.reply)))
+        parts.append(("response", _response_lines(plan.response)))
     closed = list(_closing_lines(plan))
     if closed:
         parts.append(("clean-up", closed))
@@ -160,22 +160,24 @@ def _typed(field: ModelField) -> str:
     return f"{text}, default {shown_default(field)}"
 
 
-def _reply_lines(reply: Reply) -> list[str]:
-    status = f"{reply.status_code or 200}"
-    if reply.stream is not None:
+def _response_lines(response: ResponseSpec) -> list[str]:
+    status = f"{response.status_code or 200}"
+    if response.stream is not None:
         kind = {
             "jsonl": "application/jsonl, one line an item",
             "sse": "text/event-stream, one event an item",
-            "raw": f"{_class_name(reply.response_class)} of the chunks as they come",
-        }[reply.stream]
-        checked = [] if reply.item_field is None else [f"each item checked against {_annotation(reply.item_field)}"]
+            "raw": f"{_class_name(response.response_class)} of the chunks as they come",
+        }[response.stream]
+        checked = (
+            [] if response.item_field is None else [f"each item checked against {_annotation(response.item_field)}"]
+        )
         return [f"{status} {kind}", *checked]
-    if reply.response_class is None:
+    if response.response_class is None:
         lines = [f"{status} application/json, written as bytes; a Response is sent as it is"]
     else:
-        lines = [f"{status} {reply.response_class.__name__}; a Response is sent as it is"]
-    if reply.field is not None:
-        lines.append(f"checked against {_annotation(reply.field)}{_dump_options(reply)}")
+        lines = [f"{status} {response.response_class.__name__}; a Response is sent as it is"]
+    if response.field is not None:
+        lines.append(f"checked against {_annotation(response.field)}{_dump_options(response)}")
     return lines
 
 
@@ -187,10 +189,10 @@ def _annotation(field: ModelField) -> str:
     return shown(field.field_info.annotation)
 
 
-def _dump_options(reply: Reply) -> str:
+def _dump_options(response: ResponseSpec) -> str:
     """Options of the response model that differ from Pydantic's own wish: `, exclude_none=True`."""
-    usual = Reply().dump_options
-    said = {key: value for key, value in reply.dump_options.items() if value != usual[key]}
+    usual = ResponseSpec().dump_options
+    said = {key: value for key, value in response.dump_options.items() if value != usual[key]}
     return "".join(f", {key}={value!r}" for key, value in said.items())
 
 

@@ -15,9 +15,9 @@ from pydantic.fields import FieldInfo
 from pydantic.warnings import UnsupportedFieldAttributeWarning
 from pydantic_core import PydanticUndefined
 
+from slipstream._engine.runtime.errors import located
 from slipstream._engine.signature.merge import FIELD_ATTRIBUTES
 from slipstream._engine.types import ErrorDetail, Location
-from slipstream._engine.wire.errors import located
 
 
 class ModelField:

@@ -16,8 +16,8 @@ from starlette.datastructures import FormData
 
 from slipstream._engine.plan.fields import model_fields
 from slipstream._engine.plan.items import form_item
+from slipstream._engine.runtime.form import FormItem, present
 from slipstream._engine.signature.annotations import bare, models_of_union
-from slipstream._engine.wire.form import FormItem, present
 
 
 def read_by_member(info: FieldInfo) -> FieldInfo:

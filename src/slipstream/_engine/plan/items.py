@@ -3,9 +3,9 @@
 from slipstream._engine.plan.body import form_models
 from slipstream._engine.plan.fields import ModelField, model_fields
 from slipstream._engine.plan.flatten import request_names
+from slipstream._engine.runtime.form import FormItem, FormModel
+from slipstream._engine.runtime.take import Item
 from slipstream._engine.signature.annotations import is_bytes, is_bytes_sequence, is_json, is_sequence
-from slipstream._engine.wire.form import FormItem, FormModel
-from slipstream._engine.wire.take import Item
 
 
 def item_of(item: ModelField, *, convert_underscores: bool = False) -> Item:

@@ -10,9 +10,9 @@ from typing import Any, Literal, TypeAlias
 
 from slipstream._engine.abc import Limit
 from slipstream._engine.plan.fields import ModelField
+from slipstream._engine.runtime.stream import usual_interval
 from slipstream._engine.signature.model import Origin, Signature
 from slipstream._engine.types import CallKind, ContextKind, DependencyScope, SlotSource
-from slipstream._engine.wire.stream import usual_interval
 
 
 @dataclass(eq=False, slots=True)
@@ -82,7 +82,7 @@ StreamKind: TypeAlias = Literal["jsonl", "sse", "raw"]
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class ResponseSpec:
     """How the endpoint's result becomes a response.
 
     `response_class` is None while nobody chose one: then JSON is written straight from Pydantic.
@@ -174,7 +174,7 @@ class Plan:
     root: Call
     steps: tuple[Step, ...]
     body: BodyPlan | None
-    reply: Reply
+    response: ResponseSpec
     path_strings: frozenset[str] = frozenset()
     """Path parameters whose converter gives a string."""
 

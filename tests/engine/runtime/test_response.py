@@ -10,7 +10,7 @@ from hypothesis import example, given, strategies as st
 from pydantic import BaseModel, TypeAdapter
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from slipstream._engine.wire.reply import (
+from slipstream._engine.runtime.response import (
     blank_response,
     dump,
     finite,
@@ -23,7 +23,7 @@ from slipstream._engine.wire.reply import (
     result_checker,
     result_wrapper,
 )
-from slipstream._engine.wire.watch import RESPONSE_STARTED
+from slipstream._engine.runtime.watch import RESPONSE_STARTED
 from slipstream.encoders import jsonable_encoder
 
 texts = st.text(st.characters(codec="utf-8"))

@@ -2,8 +2,8 @@
 
 import pytest
 
+from slipstream._engine.runtime.watch import Watch
 from slipstream._engine.types import Message
-from slipstream._engine.wire.watch import Watch
 
 pytestmark = pytest.mark.anyio
 

@@ -7,7 +7,7 @@ from hypothesis import example, given, strategies as st
 from starlette.datastructures import Headers, QueryParams
 from starlette.requests import Request
 
-from slipstream._engine.wire.values import UNSET, find_header, read_cookies, read_headers, read_query
+from slipstream._engine.runtime.values import UNSET, find_header, read_cookies, read_headers, read_query
 
 queries = st.binary(max_size=40) | st.lists(
     st.sampled_from([b"a", b"b", b"=", b"&", b"%41", b"+", b"%", b";", b"\xe4", b"%zz", b"%C3%A4", b"#"]), max_size=12

@@ -13,8 +13,8 @@ import anyio
 from anyio.lowlevel import checkpoint_if_cancelled
 from starlette.datastructures import FormData
 
+from slipstream._engine.runtime.watch import RESPONSE_STARTED
 from slipstream._engine.types import Receive, Scope, Send
-from slipstream._engine.wire.watch import RESPONSE_STARTED
 
 
 class FormExit:

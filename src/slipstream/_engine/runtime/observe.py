@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
+from slipstream._engine.runtime.values import UNSET
 from slipstream._engine.types import ErrorDetail
-from slipstream._engine.wire.values import UNSET
 
 Argument: TypeAlias = tuple[str, str, frozenset[tuple[str, ...]]]
 """A parameter, the local that holds it, and how a `loc` of its errors may begin; empty if it is told all the same."""

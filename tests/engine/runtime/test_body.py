@@ -8,7 +8,7 @@ from hypothesis import given, strategies as st
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 
-from slipstream._engine.wire.body import (
+from slipstream._engine.runtime.body import (
     BodySyntaxError,
     body_decoder,
     body_reader,
@@ -17,9 +17,9 @@ from slipstream._engine.wire.body import (
     key_taker,
     whole_taker,
 )
-from slipstream._engine.wire.errors import missing
-from slipstream._engine.wire.take import Item
-from slipstream._engine.wire.values import UNSET
+from slipstream._engine.runtime.errors import missing
+from slipstream._engine.runtime.take import Item
+from slipstream._engine.runtime.values import UNSET
 
 
 class Refused(Exception):
@@ -140,7 +140,7 @@ def test_a_syntax_error_says_where_in_the_document_it_is() -> None:
     }  # fmt: skip
 
 
-class Face:
+class Services:
     """Makes exceptions that remember what they were made of."""
 
     def request_error(self, errors: Any, body: Any, where: Any) -> Exception:
@@ -152,7 +152,7 @@ class Face:
 
 def test_errors_of_decoding_become_the_public_ones() -> None:
     """What is not JSON is the client's fault, and so is what is no text, or too deep, or too long a number."""
-    decode = body_decoder(Face(), True, lambda scope: {"path": scope["path"]})  # type: ignore[arg-type]
+    decode = body_decoder(Services(), True, lambda scope: {"path": scope["path"]})  # type: ignore[arg-type]
     seen = []
     for raw in (b"{", b'"\xff"', b"[" * 100_000, b"1" * 5000):
         with pytest.raises(Refused) as caught:

@@ -10,9 +10,9 @@ from typing import Any
 
 from starlette.datastructures import FormData, Headers, ImmutableMultiDict, UploadFile
 
+from slipstream._engine.runtime.errors import missing
+from slipstream._engine.runtime.values import UNSET
 from slipstream._engine.types import ErrorDetail, Location
-from slipstream._engine.wire.errors import missing
-from slipstream._engine.wire.values import UNSET
 
 Check = Callable[[Any, Location], tuple[Any, list[ErrorDetail]]]
 """Validates a Python value found at a location: the value or its errors."""

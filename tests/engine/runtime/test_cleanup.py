@@ -9,7 +9,7 @@ import anyio
 import pytest
 from hypothesis import example, given, strategies as st
 
-from slipstream._engine.wire.cleanup import (
+from slipstream._engine.runtime.cleanup import (
     FormExit,
     SlotExit,
     inner_failure,
@@ -17,8 +17,8 @@ from slipstream._engine.wire.cleanup import (
     open_failure,
     unwind,
 )
-from slipstream._engine.wire.threads import ThreadGenerator
-from slipstream._engine.wire.watch import RESPONSE_STARTED
+from slipstream._engine.runtime.threads import ThreadGenerator
+from slipstream._engine.runtime.watch import RESPONSE_STARTED
 
 
 class Own(Exception):

@@ -9,8 +9,8 @@ import pytest
 from starlette.requests import ClientDisconnect
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
-from slipstream._engine.wire.reply import blank_response
-from slipstream._engine.wire.stream import each, item_dumper, stream_wrapper
+from slipstream._engine.runtime.response import blank_response
+from slipstream._engine.runtime.stream import each, item_dumper, stream_wrapper
 
 pytestmark = pytest.mark.anyio
 

@@ -11,7 +11,7 @@ import anyio
 import anyio.to_thread
 import pytest
 
-from slipstream._engine.wire.threads import ThreadGenerator, in_one_thread, in_thread, iterate
+from slipstream._engine.runtime.threads import ThreadGenerator, in_one_thread, in_thread, iterate
 
 pytestmark = pytest.mark.anyio
 

@@ -9,9 +9,9 @@ import anyio
 import anyio.lowlevel
 from starlette.responses import Response, StreamingResponse
 
+from slipstream._engine.runtime.response import finite
+from slipstream._engine.runtime.threads import iterate
 from slipstream._engine.types import Send
-from slipstream._engine.wire.reply import finite
-from slipstream._engine.wire.threads import iterate
 
 KEEPALIVE = b": ping\n\n"
 """The comment that an event stream gets while nothing comes, so that no proxy closes it."""

@@ -19,7 +19,7 @@ Each: TypeAlias = Callable[..., Any]
 @cache
 def _pools() -> Any:
     """Load the pool when it is first needed: anyio's asyncio back end, on which it stands, takes 20 ms to import."""
-    return import_module("slipstream._engine.wire.pool")
+    return import_module("slipstream._engine.runtime.pool")
 
 
 async def in_thread(call: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:

@@ -8,8 +8,8 @@ from pydantic.fields import FieldInfo
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from slipstream._engine.entry.guard import answer
+from slipstream._engine.runtime.response import finite
 from slipstream._engine.types import ErrorDetail, Scope, SlotSource
-from slipstream._engine.wire.reply import finite
 from slipstream.background import BackgroundTasks
 from slipstream.encoders import jsonable_encoder
 from slipstream.exceptions import (
@@ -32,8 +32,8 @@ IMPLIED: Final[Mapping[SlotSource, type[FieldInfo]]] = {
 """Marker class of a parameter that has none."""
 
 
-class PublicFace:
-    """The engine's `Face`, in FastAPI's words."""
+class PublicServices:
+    """The engine's `Services`, in FastAPI's words."""
 
     def request_error(self, errors: list[ErrorDetail], body: Any, where: dict[str, Any]) -> Exception:
         """Make a RequestValidationError."""
@@ -93,4 +93,4 @@ class PublicFace:
     fail = staticmethod(answer)
 
 
-FACE: Final = PublicFace()
+SERVICES: Final = PublicServices()

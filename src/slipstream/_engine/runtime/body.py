@@ -9,12 +9,12 @@ from typing import Any
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 
-from slipstream._engine.abc import Face
+from slipstream._engine.abc import Services
+from slipstream._engine.runtime.errors import missing
+from slipstream._engine.runtime.limit import limit_signal
+from slipstream._engine.runtime.take import Item
+from slipstream._engine.runtime.values import UNSET
 from slipstream._engine.types import ErrorDetail, Location, Message, Receive, Scope
-from slipstream._engine.wire.errors import missing
-from slipstream._engine.wire.limit import limit_signal
-from slipstream._engine.wire.take import Item
-from slipstream._engine.wire.values import UNSET
 
 
 class BodySyntaxError(Exception):
@@ -116,7 +116,7 @@ def decode_body(raw: bytes, content_type: bytes | None, strict: bool) -> Any:
 
 
 def body_decoder(
-    face: Face,
+    services: Services,
     strict: bool,
     where: Callable[[Scope], dict[str, Any]],
     tell: Callable[[Scope, ErrorDetail, str], None] | None = None,
@@ -133,9 +133,9 @@ def body_decoder(
         except BodySyntaxError as exc:
             if tell is not None:
                 tell(scope, exc.detail, exc.text)
-            raise face.request_error([exc.detail], exc.text, where(scope)) from exc.__cause__
+            raise services.request_error([exc.detail], exc.text, where(scope)) from exc.__cause__
         except Exception as exc:
-            raise face.body_error(exc) from exc
+            raise services.body_error(exc) from exc
 
     return decode
 

@@ -20,9 +20,9 @@ import pytest
 import sniffio
 import uvloop
 
-from slipstream._engine.wire import pool as pool_module
-from slipstream._engine.wire.pool import Row, current_pool
-from slipstream._engine.wire.threads import ThreadGenerator, in_one_thread, in_thread
+from slipstream._engine.runtime import pool as pool_module
+from slipstream._engine.runtime.pool import Row, current_pool
+from slipstream._engine.runtime.threads import ThreadGenerator, in_one_thread, in_thread
 
 pytestmark = pytest.mark.anyio
 
@@ -624,7 +624,7 @@ def test_the_interpreter_does_not_wait_for_idle_workers(end: str) -> None:
     """It ends long before they would end by themselves, whatever became of the loop."""
     program = f"""
 import asyncio, anyio, uvloop
-from slipstream._engine.wire.threads import in_thread
+from slipstream._engine.runtime.threads import in_thread
 async def main():
     assert await in_thread(int) == 0
 {end}
@@ -867,7 +867,7 @@ def test_without_sniffio_there_is_a_pool() -> None:
     program = """
 import asyncio, sys
 sys.modules["sniffio"] = None
-from slipstream._engine.wire import pool
+from slipstream._engine.runtime import pool
 async def main():
     assert await pool.current_pool().run(int) == 0
 asyncio.run(main())

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from starlette.requests import Request
 from starlette.websockets import WebSocket
 
-from slipstream._engine.abc import Face
+from slipstream._engine.abc import Services
 from slipstream._engine.codegen.load import Source
 from slipstream._engine.codegen.writer import literal
 from slipstream._engine.emit.body import decoded, emit_absent_body, emit_read_body, emit_take_body, emit_take_form
@@ -24,7 +24,7 @@ from slipstream._engine.emit.observed import (
     observed_draft,
     operation,
 )
-from slipstream._engine.emit.reply import (
+from slipstream._engine.emit.response import (
     emit_checked,
     emit_encoded,
     emit_endpoint,
@@ -34,13 +34,13 @@ from slipstream._engine.emit.reply import (
 from slipstream._engine.emit.values import emit_take
 from slipstream._engine.plan.describe import name_of
 from slipstream._engine.plan.model import Again, Call, Plan, Solve, Step, Take
-from slipstream._engine.wire.cleanup import inner_failure, open_failure, open_shield
-from slipstream._engine.wire.reply import blank_response
+from slipstream._engine.runtime.cleanup import inner_failure, open_failure, open_shield
+from slipstream._engine.runtime.response import blank_response
 
 FUNCTION = "handle"
 
 
-def emit_http(plan: Plan, face: Face, is_observed: bool = False, *, is_direct: bool = False) -> Source:
+def emit_http(plan: Plan, services: Services, is_observed: bool = False, *, is_direct: bool = False) -> Source:
     """Write the ASGI handler of a path operation: `await handle(scope, receive, send)`.
 
     Args:
@@ -48,7 +48,7 @@ def emit_http(plan: Plan, face: Face, is_observed: bool = False, *, is_direct: b
         is_direct: Make it `await handle(scope, receive, send, raw, reply)`, for a server that hands over the body, in
             bytes, and a function `reply(status, headers, content)` that sends a whole response, its length with it.
     """
-    draft = observed_draft(plan, face) if is_observed else Draft(plan, face, is_direct=is_direct)
+    draft = observed_draft(plan, services) if is_observed else Draft(plan, services, is_direct=is_direct)
     text = draft.text
     more = ", raw, reply" if is_direct else ""
     with text.block(f"async def {FUNCTION}(scope, receive, send{more}):"):
@@ -67,12 +67,12 @@ def emit_http(plan: Plan, face: Face, is_observed: bool = False, *, is_direct: b
     return _source(draft)
 
 
-def emit_request(plan: Plan, face: Face, is_observed: bool = False) -> Source:
+def emit_request(plan: Plan, services: Services, is_observed: bool = False) -> Source:
     """Write a function of a Request that returns a Response: `await handle(request)`.
 
     What it opens is closed by whoever calls it, who puts two lists into the scope (`EXITS`, `CLOSING`).
     """
-    draft = observed_draft(plan, face) if is_observed else Draft(plan, face)
+    draft = observed_draft(plan, services) if is_observed else Draft(plan, services)
     draft.is_request_given = True
     text = draft.text
     with text.block(f"async def {FUNCTION}(request):"):
@@ -94,9 +94,9 @@ EXITS = "slipstream.exits"
 CLOSING = "slipstream.closing"
 
 
-def emit_websocket(plan: Plan, face: Face, is_observed: bool = False) -> Source:
+def emit_websocket(plan: Plan, services: Services, is_observed: bool = False) -> Source:
     """Write the handler of a WebSocket endpoint: `await handle(scope, receive, send)`."""
-    draft = observed_draft(plan, face) if is_observed else Draft(plan, face)
+    draft = observed_draft(plan, services) if is_observed else Draft(plan, services)
     text = draft.text
     with text.block(f"async def {FUNCTION}(scope, receive, send):"):
         _emit_lists(draft)
@@ -143,7 +143,7 @@ def _emit_objects(draft: Draft) -> None:
     if draft.uses("response"):
         text.line(f"response = {draft.constant('blank_response', blank_response)}()")
     if draft.uses("background"):
-        text.line(f"background = {draft.constant('background_tasks', draft.face.background_tasks)}()")
+        text.line(f"background = {draft.constant('background_tasks', draft.services.background_tasks)}()")
 
 
 def _emit_closing(draft: Draft, emit: Callable[[], None]) -> None:
@@ -156,7 +156,7 @@ def _emit_closing(draft: Draft, emit: Callable[[], None]) -> None:
         emit()
         emit_leave(draft, "closing")
     with text.block("except BaseException as exc:"):
-        fail = draft.constant("fail_closing", inner_failure(draft.face.swallowed_error))
+        fail = draft.constant("fail_closing", inner_failure(draft.services.swallowed_error))
         text.line(f"raise await {fail}(closing, exc)")
 
 
@@ -173,13 +173,13 @@ def _emit_except(draft: Draft) -> None:
     if draft.has_exits:
         with text.block("except BaseException as exc:"):
             draft.complete_scope()
-            fail = draft.constant("fail_open", open_failure(draft.face.fail, draft.face.swallowed_error))
+            fail = draft.constant("fail_open", open_failure(draft.services.fail, draft.services.swallowed_error))
             sent = "sent" if draft.plan.protocol == "http" else "False"
             text.line(f"return await {fail}(exits, exc, {sent}, scope, receive, send{known})")
     else:
         with text.block("except Exception as exc:"):
             draft.complete_scope()
-            fail = draft.constant("fail", draft.face.fail)
+            fail = draft.constant("fail", draft.services.fail)
             text.line(f"return await {fail}(exc, scope, receive, send, started=False{known})")
 
 

@@ -28,8 +28,8 @@ from pydantic import (
 from pydantic_core import to_json
 from starlette.responses import JSONResponse
 
-from slipstream._engine.wire.plain import is_plain
-from slipstream._engine.wire.reply import plain_encoder
+from slipstream._engine.runtime.plain import is_plain
+from slipstream._engine.runtime.response import plain_encoder
 from slipstream.encoders import jsonable_encoder
 
 T = TypeVar("T")
@@ -345,8 +345,8 @@ def test_odd_numbers_and_keys_are_not_plain(value: Any) -> None:
 def test_classes_that_come_and_go_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     """A program may make classes as long as it runs."""
     known: dict[Any, Any] = {}
-    monkeypatch.setattr("slipstream._engine.wire.plain._looks", known)
-    monkeypatch.setattr("slipstream._engine.wire.plain._MOST_CLASSES", 3)
+    monkeypatch.setattr("slipstream._engine.runtime.plain._looks", known)
+    monkeypatch.setattr("slipstream._engine.runtime.plain._MOST_CLASSES", 3)
 
     assert all(is_plain(type("Made", (BaseModel,), {})()) for _ in range(10))
 

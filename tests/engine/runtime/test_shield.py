@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from slipstream import Depends, FastAPI, Response
+from slipstream._engine.runtime.cleanup import ShieldedGenerator, open_shield
 from slipstream._engine.signature.kinds import may_hold_scopes
-from slipstream._engine.wire.cleanup import ShieldedGenerator, open_shield
 
 Log = list[str]
 Dependency = Callable[[], AsyncIterator[None] | Iterator[None]]

@@ -17,7 +17,7 @@ from slipstream._engine.plan.aliases import has_aliases
 from slipstream._engine.plan.describe import name_of
 from slipstream._engine.plan.fields import ModelField
 from slipstream._engine.plan.user_code import may_run_user_code
-from slipstream._engine.wire.reply import (
+from slipstream._engine.runtime.response import (
     JSON_HEADERS,
     JSON_TYPE,
     has_body,
@@ -29,7 +29,7 @@ from slipstream._engine.wire.reply import (
     result_checker,
     result_wrapper,
 )
-from slipstream._engine.wire.stream import item_dumper, stream_wrapper
+from slipstream._engine.runtime.stream import item_dumper, stream_wrapper
 
 _SHORT = 60
 """Most characters of an expression that is one half of a conditional expression."""
@@ -37,13 +37,13 @@ _SHORT = 60
 
 def is_payload(draft: Draft) -> bool:
     """Whether the result becomes JSON bytes, written in place."""
-    reply = draft.plan.reply
+    reply = draft.plan.response
     return reply.response_class is None and reply.stream is None
 
 
 def emit_endpoint(draft: Draft) -> None:
     """Write the call of the endpoint."""
-    text, root, reply = draft.text, draft.plan.root, draft.plan.reply
+    text, root, reply = draft.text, draft.plan.root, draft.plan.response
     draft.note(f"endpoint {name_of(root)}", root.origin)
     function, given = draft.function(root), arguments(draft, root)
     if reply.stream is not None:
@@ -57,12 +57,12 @@ def emit_endpoint(draft: Draft) -> None:
 def is_checked_by_worker(draft: Draft) -> bool:
     """Whether the endpoint's worker validates the result too: it may read attributes that block."""
     plan = draft.plan
-    return plan.root.kind == "sync" and plan.reply.field is not None and draft.observation is None
+    return plan.root.kind == "sync" and plan.response.field is not None and draft.observation is None
 
 
 def is_encoded_by_worker(draft: Draft, *, as_object: bool = False) -> bool:
     """Whether the endpoint's worker makes the JSON bytes too: no user's code runs, so nobody can tell."""
-    item = draft.plan.reply.field
+    item = draft.plan.response.field
     if item is None or as_object or not is_payload(draft) or not is_checked_by_worker(draft):
         return False
     return not may_run_user_code(item.checker.core_schema)
@@ -74,7 +74,7 @@ def emit_checked(draft: Draft, *, as_object: bool = False) -> list[str]:
     Returns:
         The locals to be given back.
     """
-    item = draft.plan.reply.field
+    item = draft.plan.response.field
     if item is None:
         return ["result"]
     if is_encoded_by_worker(draft, as_object=as_object):
@@ -94,7 +94,7 @@ def emit_encoded(draft: Draft, *, as_object: bool = False) -> None:
     Args:
         as_object: Make a Response object in any case.
     """
-    if draft.is_encoded or draft.plan.reply.stream is not None:
+    if draft.is_encoded or draft.plan.response.stream is not None:
         return
     if not as_object and is_payload(draft):
         _emit_payload(draft)
@@ -111,7 +111,7 @@ def _emit_payload(draft: Draft) -> None:
     """Write how the result becomes JSON bytes, unless it is a Response."""
     text = draft.text
     is_response = f"isinstance(result, {draft.constant('Response', Response)})"
-    model = _model_to_trust(draft.plan.reply.field) if draft.observation is None and not draft.is_checked else None
+    model = _model_to_trust(draft.plan.response.field) if draft.observation is None and not draft.is_checked else None
     if model is not None:
         _emit_trusting(draft, model, is_response)
         return
@@ -165,9 +165,9 @@ def _injected(draft: Draft) -> str:
 
 def _dumped(draft: Draft) -> str:
     """Write how the result becomes JSON bytes."""
-    item = draft.plan.reply.field
+    item = draft.plan.response.field
     if item is None:
-        return f"{draft.constant('encode', plain_encoder(draft.face.jsonable))}(result)"
+        return f"{draft.constant('encode', plain_encoder(draft.services.jsonable))}(result)"
     dump, options = _dump(draft)
     if draft.is_checked:
         return f"{dump}(result{options})"
@@ -178,7 +178,7 @@ def _dumped(draft: Draft) -> str:
 
 def _dump(draft: Draft) -> tuple[str, str]:
     """Name Pydantic's writer of the response model, and write the options to call it with."""
-    item = draft.plan.reply.field
+    item = draft.plan.response.field
     assert item is not None, "there is a response model"
     # A bound method is made anew each time; the text should name one.
     if draft.dump is None:
@@ -189,7 +189,7 @@ def _dump(draft: Draft) -> tuple[str, str]:
 
 def _said(draft: Draft) -> dict[str, Any]:
     """The options of dumping that make a difference; aliases do where there are any."""
-    item, options = draft.plan.reply.field, draft.plan.reply.dump_options
+    item, options = draft.plan.response.field, draft.plan.response.dump_options
     is_named = item is not None and not has_aliases(item.checker.core_schema)
     return {
         key: value
@@ -204,18 +204,18 @@ def _option(draft: Draft, key: str, value: Any) -> str:
 
 def _checker(draft: Draft, item: ModelField) -> Callable[[Any], Any]:
     def refuse(errors: list[Any], result: Any) -> Exception:
-        return draft.face.response_error(errors, result, draft.where(None))
+        return draft.services.response_error(errors, result, draft.where(None))
 
     return result_checker(item.checker.validator.validate_python, refuse)
 
 
 def _wrapper(draft: Draft) -> Callable[..., Any]:
     """Make the function that puts the result into a Response object."""
-    reply, item = draft.plan.reply, draft.plan.reply.field
+    reply, item = draft.plan.response, draft.plan.response.field
     if reply.response_class is None:
         return result_wrapper(json_response, _payload_of(draft), reply.status_code)
     if item is None:
-        return result_wrapper(reply.response_class, draft.face.jsonable, reply.status_code)
+        return result_wrapper(reply.response_class, draft.services.jsonable, reply.status_code)
     check, options = _checker(draft, item), reply.dump_options
     if draft.is_checked:
         return result_wrapper(reply.response_class, partial(item.serialize, **options), reply.status_code)
@@ -227,22 +227,22 @@ def _wrapper(draft: Draft) -> Callable[..., Any]:
 
 
 def _payload_of(draft: Draft) -> Callable[[Any], bytes]:
-    item = draft.plan.reply.field
+    item = draft.plan.response.field
     if item is None:
-        return plain_encoder(draft.face.jsonable)
-    check, options = _checker(draft, item), draft.plan.reply.dump_options
+        return plain_encoder(draft.services.jsonable)
+    check, options = _checker(draft, item), draft.plan.response.dump_options
     if draft.is_checked:
         return partial(item.serialize_json, **options)
     return lambda result: item.serialize_json(check(result), **options)
 
 
 def _stream(draft: Draft) -> Callable[..., Any]:
-    reply, item = draft.plan.reply, draft.plan.reply.item_field
+    reply, item = draft.plan.response, draft.plan.response.item_field
     assert reply.stream is not None, "only generator endpoints stream"
     check = None if item is None else _checker(draft, item)
     write = None if item is None else partial(item.serialize_json, **reply.dump_options)
-    dump = item_dumper(check, write, draft.face.jsonable)
-    frame = partial(draft.face.format_event, dump=dump) if reply.stream == "sse" else dump
+    dump = item_dumper(check, write, draft.services.jsonable)
+    frame = partial(draft.services.format_event, dump=dump) if reply.stream == "sse" else dump
     return stream_wrapper(reply.stream, reply.response_class or Response, frame, reply.status_code, reply.ping_interval)
 
 
@@ -266,7 +266,7 @@ def emit_send(draft: Draft, *, is_open: bool) -> None:
 def _emit_respond(draft: Draft, is_open: bool) -> None:
     background = ", background" if draft.uses("background") else ""
     call = draft.constant("respond_open", respond_open) if is_open else draft.constant("respond", respond)
-    fail = "" if is_open else f", {draft.constant('fail', draft.face.fail)}"
+    fail = "" if is_open else f", {draft.constant('fail', draft.services.fail)}"
     draft.complete_scope()
     draft.text.line(f"await {call}(result, scope, receive, send{fail}{background})")
     if is_open:
@@ -274,7 +274,7 @@ def _emit_respond(draft: Draft, is_open: bool) -> None:
 
 
 def _emit_messages(draft: Draft, is_open: bool) -> None:
-    text, status = draft.text, draft.plan.reply.status_code or 200
+    text, status = draft.text, draft.plan.response.status_code or 200
     if is_open:
         text.line("sent = True")
     if draft.uses("response"):

@@ -9,10 +9,10 @@ from pydantic import ValidationError
 from pydantic_core import to_json
 from starlette.responses import Response
 
+from slipstream._engine.runtime.errors import located
+from slipstream._engine.runtime.plain import is_plain
+from slipstream._engine.runtime.watch import RESPONSE_STARTED, Watch
 from slipstream._engine.types import ErrorDetail, Message, Receive, Scope, Send
-from slipstream._engine.wire.errors import located
-from slipstream._engine.wire.plain import is_plain
-from slipstream._engine.wire.watch import RESPONSE_STARTED, Watch
 
 _text = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 _ascii_text = json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators=(",", ":")).encode

@@ -9,9 +9,9 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from slipstream._engine.wire.errors import missing
-from slipstream._engine.wire.form import FormItem, FormModel, form_reader, form_taker, present, read_again
-from slipstream._engine.wire.take import Item
+from slipstream._engine.runtime.errors import missing
+from slipstream._engine.runtime.form import FormItem, FormModel, form_reader, form_taker, present, read_again
+from slipstream._engine.runtime.take import Item
 
 pytestmark = pytest.mark.anyio
 

@@ -8,10 +8,10 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
+from slipstream._engine.runtime.limit import limit_signal
+from slipstream._engine.runtime.take import Item, extras, pick
+from slipstream._engine.runtime.values import UNSET
 from slipstream._engine.types import ErrorDetail
-from slipstream._engine.wire.limit import limit_signal
-from slipstream._engine.wire.take import Item, extras, pick
-from slipstream._engine.wire.values import UNSET
 
 
 def form_reader(

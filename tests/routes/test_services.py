@@ -8,7 +8,7 @@ import pytest
 
 from slipstream import BackgroundTasks, HTTPException
 from slipstream._engine.entry.guard import answer
-from slipstream._routes.face import FACE, IMPLIED
+from slipstream._routes.services import IMPLIED, SERVICES
 from slipstream.exceptions import (
     FastAPIError,
     RequestValidationError,
@@ -32,9 +32,9 @@ def dump(value: Any) -> bytes:
 
 def test_errors_are_of_fastapis_classes_and_keep_their_facts() -> None:
     """Handlers are registered for the classes, and read `errors()` and `body`."""
-    request = FACE.request_error(ERRORS, {"b": 1}, WHERE)
-    response = FACE.response_error(ERRORS, {"b": 1}, WHERE)
-    socket = FACE.websocket_error(ERRORS, WHERE)
+    request = SERVICES.request_error(ERRORS, {"b": 1}, WHERE)
+    response = SERVICES.response_error(ERRORS, {"b": 1}, WHERE)
+    socket = SERVICES.websocket_error(ERRORS, WHERE)
 
     assert isinstance(request, RequestValidationError)
     assert isinstance(response, ResponseValidationError)
@@ -46,7 +46,7 @@ def test_errors_are_of_fastapis_classes_and_keep_their_facts() -> None:
 
 def test_a_body_that_cannot_be_read_is_a_400() -> None:
     """With FastAPI's sentence, which clients may know."""
-    error = FACE.body_error(ValueError("detail of the parser"))
+    error = SERVICES.body_error(ValueError("detail of the parser"))
 
     assert getattr(error, "status_code", None) == 400
     assert getattr(error, "detail", None) == "There was an error parsing the body"
@@ -55,7 +55,7 @@ def test_a_body_that_cannot_be_read_is_a_400() -> None:
 
 def test_a_swallowed_exception_says_what_to_write() -> None:
     """The dependency that kept it is not on the traceback."""
-    error = FACE.swallowed_error()
+    error = SERVICES.swallowed_error()
 
     assert isinstance(error, FastAPIError)
     assert "write `raise` at the end of its except block" in str(error)
@@ -63,9 +63,9 @@ def test_a_swallowed_exception_says_what_to_write() -> None:
 
 def test_the_rest_is_lent_as_it_is() -> None:
     """The engine imports none of these."""
-    assert type(FACE.background_tasks()) is BackgroundTasks
-    assert FACE.jsonable({"a": Decimal("1.5"), "b": Item()}) == {"a": 1.5, "b": {"name": "n"}}
-    assert FACE.fail is answer
+    assert type(SERVICES.background_tasks()) is BackgroundTasks
+    assert SERVICES.jsonable({"a": Decimal("1.5"), "b": Item()}) == {"a": 1.5, "b": {"name": "n"}}
+    assert SERVICES.fail is answer
     assert {"path": Path, "query": Query, "body": Body, "file": File} == IMPLIED
 
 
@@ -84,4 +84,4 @@ def test_the_rest_is_lent_as_it_is() -> None:
 )  # fmt: skip
 def test_items_are_framed_as_events(item: Any, framed: bytes) -> None:
     """A ServerSentEvent says how; anything else is data."""
-    assert FACE.format_event(item, dump) == framed
+    assert SERVICES.format_event(item, dump) == framed
