@@ -14,16 +14,16 @@ from starlette.responses import HTMLResponse, JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 from typing_extensions import deprecated
 
+from slipstream._app.limits import limited
+from slipstream._app.observing import Observer
+from slipstream._app.refresh import Watched, WatchedDict, version
+from slipstream._app.stack import build_stack, door_of
 from slipstream._engine.types import Reply
 from slipstream._options.app import AppDefaults, AppOptions
 from slipstream._options.route import RouteDefaults, RouteOptions, VerbDefaults, VerbOptions
 from slipstream._options.router import InclusionDefaults, InclusionOptions
 from slipstream._options.unpack import completed, unpacks
-from slipstream._routes.changes import Watched, WatchedDict, version
 from slipstream._routes.frontend import Directory, Fallback, checks_directory
-from slipstream._routes.limits import limited
-from slipstream._routes.observing import Observer
-from slipstream._routes.stack import build_stack, door_of
 from slipstream.exception_handlers import (
     http_exception_handler,
     request_validation_exception_handler,

@@ -1,7 +1,7 @@
 """Path operations, WebSocket routes and routers.
 
 `add_api_route` is the one door that every verb goes through. A route reads its endpoint when it is
-made; what it serves requests with is compiled when the first request comes (`_routes/serving.py`).
+made; what it serves requests with is compiled when the first request comes (`_routes/compiler.py`).
 
 Here is what programs write and packages take hold of. How routes and routers serve is one floor below:
 `_routes/route.py`, `_routes/router.py`. Packages put functions of their own in place of this module's
@@ -23,6 +23,8 @@ from starlette.routing import BaseRoute, Match as Match, Mount as Mount, NoMatch
 from starlette.types import ASGIApp, Lifespan, Receive as Receive, Scope as Scope, Send as Send
 from typing_extensions import deprecated
 
+from slipstream._app.limits import checked_form_limits, checked_max_body_size, limited
+from slipstream._app.observing import is_observing, telling
 from slipstream._engine.compile import Dialect
 from slipstream._engine.entry.lifespan import Context, merge
 from slipstream._engine.errors import InvalidPath
@@ -32,17 +34,8 @@ from slipstream._engine.types import DirectApp
 from slipstream._options.route import RouteDefaults, RouteOptions, VerbDefaults, VerbOptions
 from slipstream._options.router import InclusionDefaults, InclusionOptions, RouterDefaults, RouterOptions
 from slipstream._options.unpack import as_options, completed, unpacks
-from slipstream._routes import views
-from slipstream._routes.facts import (
-    describe,
-    plan_http,
-    plan_websocket,
-    read_response_model,
-    read_tree,
-    response_field,
-    response_fields,
-    stream_kind,
-)
+from slipstream._routes import half_public
+from slipstream._routes.compiler import Compiler, overrides_of, wrapped_app
 from slipstream._routes.frontend import (
     Directory,
     Fallback,
@@ -52,18 +45,25 @@ from slipstream._routes.frontend import (
     joined,
     normalized,
 )
-from slipstream._routes.inclusion import IncludedRouter, Inclusion, check_inclusion, check_prefix, effective
-from slipstream._routes.limits import checked_form_limits, checked_max_body_size, limited
-from slipstream._routes.observing import is_observing, telling
-from slipstream._routes.route import PlannedRoute
-from slipstream._routes.router import TableRouter
-from slipstream._routes.serving import Compiler, overrides_of, wrapped_app
-from slipstream._routes.views import (
+from slipstream._routes.half_public import (
     DefaultLifespan,
     get_request_handler,
     request_response as request_response,
     serialize_response as serialize_response,
 )
+from slipstream._routes.inclusion import IncludedRouter, Inclusion, check_inclusion, check_prefix, effective
+from slipstream._routes.operation import (
+    describe,
+    plan_http,
+    plan_websocket,
+    read_response_model,
+    read_tree,
+    response_field,
+    response_fields,
+    stream_kind,
+)
+from slipstream._routes.route import PlannedRoute
+from slipstream._routes.router import TableRouter
 from slipstream.datastructures import DefaultPlaceholder
 from slipstream.exceptions import FastAPIError as FastAPIError
 from slipstream.params import Depends
@@ -145,7 +145,7 @@ class APIRoute(PlannedRoute, routing.Route):  # type: ignore[override]  # path_r
     def _dialect(self) -> Dialect:
         """How the generated source is called: with a Request where a function of the user's is put around it."""
         wrapped = type(self).get_route_handler is not APIRoute.get_route_handler
-        is_patched = get_request_handler is not views.get_request_handler
+        is_patched = get_request_handler is not half_public.get_request_handler
         return "request" if wrapped or is_patched or "get_route_handler" in self.__dict__ else "asgi"
 
     @property
@@ -194,8 +194,8 @@ class APIRoute(PlannedRoute, routing.Route):  # type: ignore[override]  # path_r
             dependency_overrides_provider=self.dependency_overrides_provider,
             compiler=self._compiler,
         )
-        if get_request_handler is views.get_request_handler:
-            setattr(handler, views.OWN_APP, self._serve)
+        if get_request_handler is half_public.get_request_handler:
+            setattr(handler, half_public.OWN_APP, self._serve)
         else:
             self._compiler.look_again()
         return handler

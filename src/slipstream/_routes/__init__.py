@@ -1,1 +1,1 @@
-"""What `routing.py` is made of: the engine's view of routes, inclusion, tables, changes."""
+"""What `routing.py` is made of: what a route is: its options, its operation, its compiler, its place in routers."""

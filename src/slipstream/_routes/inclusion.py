@@ -15,10 +15,10 @@ from starlette.datastructures import URLPath
 from starlette.routing import BaseRoute, Host, Match, Mount, NoMatchFound, Route, WebSocketRoute, compile_path
 from starlette.types import Receive, Scope, Send
 
+from slipstream._app.limits import checked_form_limits, checked_max_body_size, limited
+from slipstream._app.refresh import Lock, version
 from slipstream._options.route import FormLimits, RouteDefaults
 from slipstream._options.router import InclusionDefaults
-from slipstream._routes.changes import Lock, version
-from slipstream._routes.limits import checked_form_limits, checked_max_body_size, limited
 from slipstream.exceptions import FastAPIError
 from slipstream.utils import get_value_or_default
 

@@ -5,14 +5,14 @@ from typing import Any
 from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from slipstream._app.observing import choosing, is_observing
+from slipstream._app.refresh import version
 from slipstream._engine.compile import Compiled, Dialect
 from slipstream._engine.entry.asgi import as_direct
 from slipstream._engine.plan.model import Call, Plan
 from slipstream._engine.router.pattern import Pattern
 from slipstream._engine.types import DirectApp
-from slipstream._routes.changes import version
-from slipstream._routes.observing import choosing, is_observing
-from slipstream._routes.serving import Compiler, overrides_of
+from slipstream._routes.compiler import Compiler, overrides_of
 from slipstream.types import DecoratedCallable
 
 

@@ -1,6 +1,6 @@
 """How a router serves: its routes are found in a table, made anew when they have changed."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, cast
 
 from starlette import routing
@@ -8,13 +8,13 @@ from starlette.datastructures import URLPath
 from starlette.routing import BaseRoute, NoMatchFound
 from starlette.types import ASGIApp, Lifespan, Receive, Scope, Send
 
+from slipstream._app.dispatch import Dispatcher
+from slipstream._app.limits import checked_max_body_size, limited
+from slipstream._app.refresh import WatchedList, version
 from slipstream._engine.entry.lifespan import Context, as_context, from_events, lifespan
 from slipstream._options.router import RouterDefaults
-from slipstream._routes.changes import WatchedList, version
 from slipstream._routes.frontend import LowPriority
-from slipstream._routes.inclusion import IncludedRouter, low_priority
-from slipstream._routes.limits import checked_max_body_size, limited
-from slipstream._routes.switch import Switch
+from slipstream._routes.inclusion import IncludedRouter, effective, low_priority
 
 
 class TableRouter(routing.Router):
@@ -40,7 +40,7 @@ class TableRouter(routing.Router):
         self.routes = list(given.routes or [])
         self.max_body_size = checked_max_body_size(given.max_body_size)
         self.middleware_stack = cast(Any, limited(self.app, self.max_body_size))
-        self.switch = Switch(self)
+        self.dispatcher = Dispatcher(self)
 
     @property
     def routes(self) -> list[BaseRoute]:
@@ -52,6 +52,10 @@ class TableRouter(routing.Router):
         self._routes: list[BaseRoute] = WatchedList(routes)
         version.bump()
 
+    def served_routes(self) -> Iterator[BaseRoute]:
+        """List the routes in the order in which they are tried, those of included routers in their places."""
+        return effective(self.routes)
+
     async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, WebSocket or lifespan."""
         if scope["type"] == "lifespan":
@@ -59,7 +63,7 @@ class TableRouter(routing.Router):
             return
         if "router" not in scope:
             scope["router"] = self
-        await self.switch.choose()(scope).handler(scope, receive, send)
+        await self.dispatcher.choose()(scope).handler(scope, receive, send)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve as an ASGI app."""

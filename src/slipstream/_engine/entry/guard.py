@@ -3,7 +3,7 @@
 Two circles lie around every handler. The inner one (`answer`) serves exceptions that somebody registered a handler
 for; generated handlers call it as `fail`. The outer one (`crash`) serves everything else: a 500 without a word about
 the cause, and the exception goes on to the server, which logs it. The layers that call them are an application's
-(`_routes/stack.py`). Request and WebSocket objects are made only when a handler is about to be called.
+(`_app/stack.py`). Request and WebSocket objects are made only when a handler is about to be called.
 """
 
 from collections.abc import Callable, Mapping

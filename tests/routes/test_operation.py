@@ -18,7 +18,7 @@ import slipstream.routing
 import slipstream.sse
 from slipstream._engine.router.pattern import read_pattern
 from slipstream._engine.signature.model import Origin
-from slipstream._routes.facts import describe, path_strings, response_field
+from slipstream._routes.operation import describe, path_strings, response_field
 from slipstream.exceptions import DependencyScopeError, FastAPIError
 
 FRAMEWORKS = (fastapi, slipstream)

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 
 from slipstream import APIRouter, Depends, FastAPI
-from slipstream._routes.changes import WatchedDict, WatchedList, version
+from slipstream._app.refresh import WatchedDict, WatchedList, version
 from slipstream.testclient import TestClient
 
 

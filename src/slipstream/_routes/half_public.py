@@ -12,7 +12,7 @@ from slipstream._engine.entry.lifespan import from_events
 from slipstream._engine.plan.fields import ModelField
 from slipstream._engine.plan.model import Call
 from slipstream._engine.runtime.threads import in_thread
-from slipstream._routes.serving import Compiler, overrides_of, wrapped_app
+from slipstream._routes.compiler import Compiler, overrides_of, wrapped_app
 from slipstream.encoders import jsonable_encoder
 from slipstream.exceptions import EndpointContext, ResponseValidationError
 from slipstream.telemetry._data import SCOPE_KEY

@@ -7,6 +7,7 @@ from typing import Any
 from starlette.convertors import PathConvertor, StringConvertor
 from starlette.responses import Response
 
+from slipstream._app.refresh import WatchedList
 from slipstream._engine.plan.build import build_http_plan, build_websocket_plan
 from slipstream._engine.plan.fields import ModelField
 from slipstream._engine.plan.model import Call, Plan, ResponseSpec, StreamKind
@@ -14,8 +15,7 @@ from slipstream._engine.plan.tree import build_tree
 from slipstream._engine.router.pattern import Pattern
 from slipstream._engine.signature.annotations import is_subclass, stream_item
 from slipstream._engine.signature.model import Origin
-from slipstream._routes.changes import WatchedList
-from slipstream._routes.refused import public_errors
+from slipstream._routes.public_errors import public_errors
 from slipstream._routes.services import IMPLIED
 from slipstream.datastructures import DefaultPlaceholder
 from slipstream.exceptions import FastAPIError

@@ -8,7 +8,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Match, Mount, Route, WebSocketRoute
 
 from slipstream import APIRouter, FastAPI
-from slipstream._routes.switch import Switch
+from slipstream._app.dispatch import Dispatcher
 from slipstream.testclient import TestClient
 
 
@@ -24,24 +24,24 @@ def test_routes_with_patterns_are_found_without_asking_each() -> None:
     """Starlette's own go in by their pattern too; only what matches in a way of its own makes a table mixed."""
     router = APIRouter(routes=[Route("/foreign", path_of), WebSocketRoute("/socket", path_of)])
     router.get("/own")(answer)
-    assert not router.switch.table().is_mixed
+    assert not router.dispatcher.table().is_mixed
 
     router.mount("/mount", FastAPI())
 
-    assert router.switch.table().is_mixed
+    assert router.dispatcher.table().is_mixed
 
 
 def test_a_table_is_kept_until_something_changes() -> None:
     """A request pays for one comparison."""
     router = APIRouter()
-    switch = Switch(router)
-    table, choose = switch.table(), switch.choose()
-    assert (switch.table(), switch.choose()) == (table, choose)
+    dispatcher = Dispatcher(router)
+    table, choose = dispatcher.table(), dispatcher.choose()
+    assert (dispatcher.table(), dispatcher.choose()) == (table, choose)
 
     router.get("/x")(answer)
 
-    assert switch.table() is not table
-    assert switch.choose() is not choose
+    assert dispatcher.table() is not table
+    assert dispatcher.choose() is not choose
 
 
 class HandlesItself(Route):

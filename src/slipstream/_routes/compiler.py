@@ -9,6 +9,7 @@ from typing import Any
 
 from starlette.requests import Request
 
+from slipstream._app.refresh import Lock, version
 from slipstream._engine.compile import Compiled, Dialect, compile_plan
 from slipstream._engine.emit.handler import CLOSING, EXITS
 from slipstream._engine.plan.model import Call, Plan
@@ -17,8 +18,7 @@ from slipstream._engine.runtime.cleanup import inner_failure, leave, open_failur
 from slipstream._engine.runtime.response import respond_open
 from slipstream._engine.runtime.threads import in_thread
 from slipstream._engine.types import ASGIApp, Receive, Scope, Send
-from slipstream._routes.changes import Lock, version
-from slipstream._routes.refused import public_errors
+from slipstream._routes.public_errors import public_errors
 from slipstream._routes.services import IMPLIED, SERVICES
 
 Overrides = Mapping[Callable[..., Any], Callable[..., Any]]

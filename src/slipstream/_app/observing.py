@@ -14,10 +14,10 @@ from weakref import WeakSet
 from starlette._utils import get_route_path
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from slipstream._app.refresh import version
+from slipstream._app.stack import Door
 from slipstream._engine.entry.asgi import Choose, Target
 from slipstream._engine.router.table import Miss, Table
-from slipstream._routes.changes import version
-from slipstream._routes.stack import Door
 from slipstream.background import BackgroundTasks
 from slipstream.telemetry import _runtime
 from slipstream.telemetry._data import SCOPE_KEY

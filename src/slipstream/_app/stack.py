@@ -13,10 +13,10 @@ from starlette.middleware import Middleware
 from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from slipstream._app.refresh import version
 from slipstream._engine.entry.asgi import Choose, Fail, Target, make_chooser, make_direct_chooser
 from slipstream._engine.entry.guard import HANDLERS, Guard, answer, crash
 from slipstream._engine.runtime.watch import Watch
-from slipstream._routes.changes import version
 
 Handlers = Mapping[Any, Callable[..., Any]]
 """Exception handlers by exception class or status code; the application's own mapping, which may grow."""
@@ -91,7 +91,7 @@ class SoleGuard(Outermost):
 
     def choosers(self) -> tuple[Choose, Choose]:
         """Return the functions that look requests up in the routes as they are now: by ASGI, by the direct door."""
-        table, guard = self._router.switch.table(), self._registered.guard
+        table, guard = self._router.dispatcher.table(), self._registered.guard
         if self._made_for != (table, guard):
             choose = make_chooser(table, self._router, guard.pair)
             self._choosers = choose, make_direct_chooser(table, self._router, guard.pair, choose)

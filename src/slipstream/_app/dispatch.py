@@ -1,26 +1,25 @@
 """From the routes of a router to the table that serves them, made anew when something has changed."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from starlette import routing
 from starlette.routing import BaseRoute
 
+from slipstream._app.observing import TellingTable, is_observing, telling
+from slipstream._app.refresh import Lock, version
 from slipstream._engine.entry.asgi import Choose, Target, make_chooser
 from slipstream._engine.entry.guard import noting
 from slipstream._engine.router.pattern import Pattern, read_pattern
 from slipstream._engine.router.table import Entry, OpaqueEntry, Table
 from slipstream._engine.types import ASGIApp, Receive, Reply, Scope, Send
-from slipstream._routes.changes import Lock, version
-from slipstream._routes.inclusion import effective
-from slipstream._routes.observing import TellingTable, is_observing, telling
 
 
-class Switch:
-    """Serves the routes of one router.
+class Dispatcher:
+    """Finds the route of a request among those of one router.
 
     Args:
-        router: Has `routes`, `redirect_slashes`, and `default` for what no route serves.
+        router: Has `served_routes()`, `redirect_slashes`, and `default` for what no route serves.
     """
 
     def __init__(self, router: Any) -> None:
@@ -43,14 +42,14 @@ class Switch:
                 if self._seen != seen:
                     router = self._router
                     make = TellingTable if is_observing() else Table
-                    self._table = make(_entries(router.routes), redirect_slashes=router.redirect_slashes)
+                    self._table = make(_entries(router.served_routes()), redirect_slashes=router.redirect_slashes)
                     self._choose = make_chooser(self._table, router)
                     self._seen = seen
         return self._choose
 
 
-def _entries(routes: Sequence[BaseRoute]) -> Iterator[Entry | OpaqueEntry]:
-    for rank, route in enumerate(effective(routes)):
+def _entries(routes: Iterable[BaseRoute]) -> Iterator[Entry | OpaqueEntry]:
+    for rank, route in enumerate(routes):
         yield _entry(rank, route)
 
 

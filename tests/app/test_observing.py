@@ -18,8 +18,8 @@ from opentelemetry.util._once import Once
 from starlette.middleware.errors import ServerErrorMiddleware
 
 from slipstream import FastAPI
-from slipstream._routes import observing
-from slipstream._routes.changes import version
+from slipstream._app import observing
+from slipstream._app.refresh import version
 from slipstream.background import BackgroundTasks
 from slipstream.telemetry._layer import TelemetryLayer
 from slipstream.testclient import TestClient
@@ -69,7 +69,7 @@ def shop(**options: Any) -> FastAPI:
 
 def handler_of(app: FastAPI) -> Any:
     """What the table calls for an item."""
-    found = app.router.switch.table().match("GET", "/items/3")
+    found = app.router.dispatcher.table().match("GET", "/items/3")
     assert found is not None
     return found[0].handler
 
