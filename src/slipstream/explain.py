@@ -195,10 +195,10 @@ def _columns(rows: Sequence[Sequence[str]]) -> str:
 def _explained(item: Operation) -> str:
     if item.compiled is None:
         return f"{item.label}\n\n{item.endpoint}\n{item.kind}: nothing was generated for it\n"
-    source = item.compiled.source
+    source, filename = item.compiled.source, item.compiled.filename
     names = _columns([[f"  {name}", _described(value)] for name, value in source.constants.items()])
     return "\n".join(
-        [item.label, "", *_plan_lines(item), "", f"source {source.filename}", "", source.text, "names in it", names]
+        [item.label, "", *_plan_lines(item), "", f"source {filename}", "", source.text, "names in it", names]
     )
 
 

@@ -12,6 +12,8 @@ from slipstream._engine.abc import Services
 from slipstream._engine.codegen.load import Source, load
 from slipstream._engine.emit.handler import emit_http, emit_request, emit_websocket
 from slipstream._engine.plan.model import Plan
+from slipstream._engine.runtime.observe import function_name
+from slipstream._engine.signature.kinds import unpartial
 
 Dialect = Literal["asgi", "direct", "request"]
 """How a handler is called.
@@ -30,6 +32,11 @@ class Compiled:
     plan: Plan
     dialect: Dialect
 
+    @property
+    def filename(self) -> str:
+        """The file name of the source in tracebacks, debuggers and profiles."""
+        return self.handler.__code__.co_filename
+
 
 def compile_plan(plan: Plan, services: Services, dialect: Dialect = "asgi", *, is_observed: bool = False) -> Compiled:
     """Turn a plan into the function that serves it.
@@ -43,4 +50,11 @@ def compile_plan(plan: Plan, services: Services, dialect: Dialect = "asgi", *, i
         source = emit_request(plan, services, is_observed)
     else:
         source = emit_http(plan, services, is_observed, is_direct=dialect == "direct")
-    return Compiled(load(source), source, plan, dialect)
+    return Compiled(load(source, _label(plan, dialect, is_observed)), source, plan, dialect)
+
+
+def _label(plan: Plan, dialect: Dialect, is_observed: bool) -> str:
+    """Name a source after method, path, endpoint and dialect: the same in each process, so that profiles add up."""
+    spoken = "websocket" if plan.protocol == "websocket" else dialect
+    endpoint = function_name(unpartial(plan.root.call))
+    return f"slipstream {plan.label} -> {endpoint}, {spoken}{', observed' if is_observed else ''}"

@@ -1,10 +1,13 @@
 """Source in, function out; whoever looks at a traceback, a profile or a debugger sees the text."""
 
+import cProfile
 import gc
 import inspect
 import linecache
+import pdb
 import traceback
 from collections.abc import Callable
+from types import CodeType
 from typing import Any
 
 import pytest
@@ -13,7 +16,7 @@ from slipstream._engine.codegen.load import Source, load
 from slipstream._engine.codegen.writer import Writer
 
 
-def source(filename: str, comment: str, **constants: Any) -> Source:
+def source(comment: str, **constants: Any) -> Source:
     """Write a function that calls a function inside it."""
     writer = Writer()
     with writer.block("def handle(value):"):
@@ -21,7 +24,7 @@ def source(filename: str, comment: str, **constants: Any) -> Source:
         with writer.block("def inner():"):
             writer.line("return step(value)")
         writer.line("return inner()")
-    return Source("handle", filename, writer.text, writer.shape, constants)
+    return Source("handle", writer.text, writer.shape, constants)
 
 
 def fail(value: object) -> None:
@@ -30,7 +33,7 @@ def fail(value: object) -> None:
 
 def test_a_loaded_function_works_with_its_constants() -> None:
     """The objects that the text names are its globals, and no others."""
-    handle = load(source("<one>", "one", step=lambda value: value + 1))
+    handle = load(source("one", step=lambda value: value + 1), "one")
 
     assert handle(1) == 2
     assert set(handle.__globals__) == {"step", "handle", "__builtins__"}
@@ -38,7 +41,7 @@ def test_a_loaded_function_works_with_its_constants() -> None:
 
 def test_a_traceback_shows_the_lines_of_the_text() -> None:
     """Users read it when their endpoint raises; `<string>, line 40` would tell them nothing."""
-    handle = load(source("<slipstream GET /items>", "one", step=fail))
+    handle = load(source("one", step=fail), "slipstream GET /items")
 
     with pytest.raises(ValueError) as caught:
         handle(1)
@@ -50,7 +53,7 @@ def test_a_traceback_shows_the_lines_of_the_text() -> None:
 
 def test_the_text_outlives_a_check_of_the_line_cache() -> None:
     """`linecache` drops files that are not on the disk; pdb and warnings make it check."""
-    handle = load(source("<slipstream GET /kept>", "one", step=fail))
+    handle = load(source("one", step=fail), "slipstream GET /kept")
 
     linecache.checkcache()
 
@@ -60,8 +63,8 @@ def test_the_text_outlives_a_check_of_the_line_cache() -> None:
 
 def test_texts_of_one_shape_are_compiled_once_and_keep_their_names_and_constants() -> None:
     """A thousand routes have a few dozen shapes; compiling is most of what registering one costs."""
-    first = load(source("<first>", "first.py:1", step=lambda value: f"first {value}"))
-    second = load(source("<second>", "second.py:2", step=lambda value: f"second {value}"))
+    first = load(source("first.py:1", step=lambda value: f"first {value}"), "first")
+    second = load(source("second.py:2", step=lambda value: f"second {value}"), "second")
 
     assert first.__code__.co_code is second.__code__.co_code or first.__code__.co_code == second.__code__.co_code
     assert (first(1), second(1)) == ("first 1", "second 1")
@@ -84,9 +87,9 @@ def test_the_compiler_runs_once_for_one_shape(monkeypatch: pytest.MonkeyPatch) -
         with writer.block("def handle():"):
             writer.comment(comment)
             writer.line("return only_in_this_test")
-        return Source("handle", f"<{comment}>", writer.text, writer.shape, {"only_in_this_test": comment})
+        return Source("handle", writer.text, writer.shape, {"only_in_this_test": comment})
 
-    answers = [load(one_of_a_kind(comment))() for comment in ("a", "b", "c")]
+    answers = [load(one_of_a_kind(comment), comment)() for comment in ("a", "b", "c")]
 
     assert answers == ["a", "b", "c"]
     assert len(compiled) == 1
@@ -94,7 +97,70 @@ def test_the_compiler_runs_once_for_one_shape(monkeypatch: pytest.MonkeyPatch) -
 
 def test_functions_inside_carry_the_file_name_too() -> None:
     """Profilers count by file and line; half of a route under another name would not add up."""
-    handle = load(source("<whole>", "one", step=fail))
+    handle = load(source("one", step=fail), "whole")
 
     names = {code.co_filename for code in gc.get_referents(handle.__code__.co_consts) if inspect.iscode(code)}
     assert names == {"<whole>"}
+
+
+def test_two_texts_of_one_label_have_a_file_name_each() -> None:
+    """A traceback would show the lines of the text that was loaded last, and a profile would add the two up."""
+    first, second = (load(source(comment, step=fail), "slipstream GET /") for comment in ("first.py:1", "second.py:1"))
+
+    shown = {name_of(handle): linecache.getlines(name_of(handle)) for handle in (first, second)}
+
+    assert list(shown) == ["<slipstream GET />", "<slipstream GET / #2>"]
+    assert [inspect.getsource(handle).split("# ")[1][:5] for handle in (first, second)] == ["first", "secon"]
+    assert [lines[1].strip() for lines in shown.values()] == ["# first.py:1", "# second.py:1"]
+
+
+def test_one_text_that_is_loaded_twice_has_one_file_name() -> None:
+    """A suite that makes its application for each test would else count the same lines under a hundred names."""
+    handles = [load(source("same.py:1", step=fail), "slipstream GET /same") for _ in range(3)]
+
+    assert {name_of(handle) for handle in handles} == {"<slipstream GET /same>"}
+
+
+def test_the_lines_are_there_as_long_as_any_code_of_them() -> None:
+    """A traceback is often read when the application that made it is gone; thereafter, memory belongs to others."""
+    gc.collect()
+    before = set(linecache.cache)
+    kept = load(source("kept.py:1", step=fail), "kept")
+    caught: list[BaseException] = []
+    for number in range(50):
+        handle = load(source(f"dropped.py:{number}", step=fail), "dropped")
+        try:
+            handle(1)
+        except ValueError as error:
+            caught[:] = [error]
+    del handle
+    gc.collect()
+
+    names = {frame.filename for frame in traceback.extract_tb(caught[0].__traceback__)} - {__file__}
+    assert set(linecache.cache) - before - {__file__} == {"<kept>", *names}
+    assert linecache.getline(names.pop(), 2).strip() == "# dropped.py:49"
+    caught.clear()
+    gc.collect()
+    assert set(linecache.cache) - before - {__file__} == {"<kept>"}
+    assert linecache.getline(name_of(kept), 2).strip() == "# kept.py:1"
+
+
+def test_a_debugger_and_a_profiler_name_the_same_lines() -> None:
+    """Whoever has found a slow line in a profile lists it in the debugger."""
+    first, second = (load(source(f"{name}.py:1", step=str), "slipstream GET /slow") for name in ("one", "two"))
+    profile = cProfile.Profile()
+
+    profile.runcall(second, 1)
+    names = {entry.code.co_filename for entry in profile.getstats() if isinstance(entry.code, CodeType)}
+    debugger = pdb.Pdb()
+    debugger.reset()
+
+    assert names == {name_of(second)} != {name_of(first)}
+    assert debugger.canonic(name_of(second)) == name_of(second)
+    assert debugger.set_break(name_of(second), 5) is None  # what it answers is what is wrong
+    debugger.clear_all_breaks()
+
+
+def name_of(function: Callable[..., Any]) -> str:
+    """The file name of a function's code."""
+    return function.__code__.co_filename

@@ -43,8 +43,8 @@ def compiled(case: str) -> Compiled:
 @pytest.mark.parametrize("case", CASES)
 def test_generated_source_is_what_was_reviewed(case: str, request: pytest.FixtureRequest) -> None:
     """Whoever changes the emitter sees, endpoint by endpoint, what users' requests will do."""
-    source = compiled(case).source
-    written = f"# {source.filename}\n\n{source.text}"
+    found = compiled(case)
+    written = f"# {found.filename}\n\n{found.source.text}"
     golden = GOLDEN / f"{case}.py"
     if request.config.getoption("--update-golden"):
         golden.write_text(written, encoding="utf-8")

@@ -114,7 +114,6 @@ def emit_websocket(plan: Plan, services: Services, is_observed: bool = False) ->
 def _source(draft: Draft) -> Source:
     return Source(
         function=FUNCTION,
-        filename=f"<slipstream {draft.plan.label}>",
         text=draft.text.text,
         shape=draft.text.shape,
         constants=draft.text.constants,

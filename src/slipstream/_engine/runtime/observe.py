@@ -13,7 +13,7 @@ Argument: TypeAlias = tuple[str, str, frozenset[tuple[str, ...]]]
 def function_name(function: Callable[..., Any]) -> str:
     """Name a function by module and qualified name; of an object that is called, its class is named."""
     named = function if hasattr(function, "__qualname__") else type(function)
-    return f"{named.__module__}.{named.__qualname__}"
+    return f"{getattr(named, '__module__', None)}.{named.__qualname__}"
 
 
 def known_values(arguments: Sequence[Argument]) -> Callable[[Mapping[str, Any], list[ErrorDetail]], dict[str, Any]]:
