@@ -1,4 +1,4 @@
-# <slipstream POST /messages>
+# <slipstream POST /messages -> golden_background_tasks.send_message, asgi>
 
 async def handle(scope, receive, send):
     try:

@@ -1,4 +1,4 @@
-# <slipstream POST /items>
+# <slipstream POST /items -> golden_body_with_dependencies.create_item, asgi>
 
 async def handle(scope, receive, send):
     errors = []

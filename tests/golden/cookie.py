@@ -1,4 +1,4 @@
-# <slipstream GET /items>
+# <slipstream GET /items -> golden_cookie.list_items, asgi>
 
 async def handle(scope, receive, send):
     try:

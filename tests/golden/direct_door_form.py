@@ -1,4 +1,4 @@
-# <slipstream POST /login>
+# <slipstream POST /login -> golden_direct_door_form.log_in, direct>
 
 async def handle(scope, receive, send, raw, reply):
     errors = []

@@ -1,4 +1,4 @@
-# <slipstream PUT /items/{item_id}>
+# <slipstream PUT /items/{item_id} -> golden_direct_door_injected_response.put_item, direct>
 
 async def handle(scope, receive, send, raw, reply):
     try:

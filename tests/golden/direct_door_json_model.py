@@ -1,4 +1,4 @@
-# <slipstream POST /items>
+# <slipstream POST /items -> golden_direct_door_json_model.create_item, direct>
 
 async def handle(scope, receive, send, raw, reply):
     try:

@@ -1,4 +1,4 @@
-# <slipstream GET /items/{item_id}>
+# <slipstream GET /items/{item_id} -> golden_direct_door_sync.read_item, direct>
 
 async def handle(scope, receive, send, raw, reply):
     try:

@@ -1,4 +1,4 @@
-# <slipstream GET /rows>
+# <slipstream GET /rows -> golden_direct_door_yield_async.list_rows, direct>
 
 async def handle(scope, receive, send, raw, reply):
     exits = []

@@ -1,4 +1,4 @@
-# <slipstream GET /whoami>
+# <slipstream GET /whoami -> golden_direct_response.who_am_i, asgi>
 
 async def handle(scope, receive, send):
     request = Request(scope, receive, send)

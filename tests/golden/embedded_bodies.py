@@ -1,4 +1,4 @@
-# <slipstream POST /offers>
+# <slipstream POST /offers -> golden_embedded_bodies.make_offer, asgi>
 
 async def handle(scope, receive, send):
     errors = []

@@ -1,4 +1,4 @@
-# <slipstream POST /photos>
+# <slipstream POST /photos -> golden_file.upload_photo, asgi>
 
 async def handle(scope, receive, send):
     exits = []

@@ -1,4 +1,4 @@
-# <slipstream POST /login>
+# <slipstream POST /login -> golden_form.log_in, asgi>
 
 async def handle(scope, receive, send):
     errors = []

@@ -1,4 +1,4 @@
-# <slipstream POST /rows>
+# <slipstream POST /rows -> golden_function_scope.add_row, asgi>
 
 async def handle(scope, receive, send):
     exits = []

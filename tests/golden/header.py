@@ -1,4 +1,4 @@
-# <slipstream GET /items>
+# <slipstream GET /items -> golden_header.list_items, asgi>
 
 async def handle(scope, receive, send):
     errors = []

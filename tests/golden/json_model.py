@@ -1,4 +1,4 @@
-# <slipstream POST /items>
+# <slipstream POST /items -> golden_json_model.create_item, asgi>
 
 async def handle(scope, receive, send):
     raw = None

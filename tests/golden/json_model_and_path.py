@@ -1,4 +1,4 @@
-# <slipstream PUT /items/{item_id}>
+# <slipstream PUT /items/{item_id} -> golden_json_model_and_path.update_item, asgi>
 
 async def handle(scope, receive, send):
     errors = []

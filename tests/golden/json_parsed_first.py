@@ -1,4 +1,4 @@
-# <slipstream POST /timers>
+# <slipstream POST /timers -> golden_json_parsed_first.start_timer, asgi>
 
 async def handle(scope, receive, send):
     raw = None

@@ -1,4 +1,4 @@
-# <slipstream DELETE /items/{item_id}>
+# <slipstream DELETE /items/{item_id} -> golden_no_content.delete_item, asgi>
 
 async def handle(scope, receive, send):
     try:

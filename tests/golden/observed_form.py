@@ -1,4 +1,4 @@
-# <slipstream POST /login>
+# <slipstream POST /login -> golden_observed_form.login, asgi, observed>
 
 async def handle(scope, receive, send):
     errors = []

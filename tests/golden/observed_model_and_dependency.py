@@ -1,4 +1,4 @@
-# <slipstream PUT /items/{item_id}>
+# <slipstream PUT /items/{item_id} -> golden_observed_model_and_dependency.update_item, asgi, observed>
 
 async def handle(scope, receive, send):
     errors = []

@@ -1,4 +1,4 @@
-# <slipstream GET /hello>
+# <slipstream GET /hello -> golden_observed_response_class.hello, asgi, observed>
 
 async def handle(scope, receive, send):
     request = Request(scope, receive, send)

@@ -1,4 +1,4 @@
-# <slipstream GET /items/{item_id}>
+# <slipstream GET /items/{item_id} -> golden_observed_route_class.read_item, request, observed>
 
 async def handle(request):
     scope = request.scope

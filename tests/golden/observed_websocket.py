@@ -1,4 +1,4 @@
-# <slipstream WS /rooms/{room}>
+# <slipstream WS /rooms/{room} -> golden_observed_websocket.talk, websocket, observed>
 
 async def handle(scope, receive, send):
     errors = []

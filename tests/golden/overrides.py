@@ -1,4 +1,4 @@
-# <slipstream GET /me>
+# <slipstream GET /me -> golden_overrides.read_me, asgi>
 
 async def handle(scope, receive, send):
     try:

@@ -1,4 +1,4 @@
-# <slipstream GET /users/{user_name}/items/{item_id}>
+# <slipstream GET /users/{user_name}/items/{item_id} -> golden_path_int.read_item, asgi>
 
 async def handle(scope, receive, send):
     try:

@@ -1,4 +1,4 @@
-# <slipstream GET />
+# <slipstream GET / -> golden_plain.read_root, asgi>
 
 async def handle(scope, receive, send):
     try:

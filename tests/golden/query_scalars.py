@@ -1,4 +1,4 @@
-# <slipstream GET /items>
+# <slipstream GET /items -> golden_query_scalars.list_items, asgi>
 
 async def handle(scope, receive, send):
     errors = []

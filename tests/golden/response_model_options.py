@@ -1,4 +1,4 @@
-# <slipstream GET /items>
+# <slipstream GET /items -> golden_response_model_options.list_items, asgi>
 
 async def handle(scope, receive, send):
     try:

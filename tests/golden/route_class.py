@@ -1,4 +1,4 @@
-# <slipstream POST /items>
+# <slipstream POST /items -> golden_route_class.create_item, request>
 
 async def handle(request):
     scope = request.scope

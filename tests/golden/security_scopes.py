@@ -1,4 +1,4 @@
-# <slipstream GET /me/items>
+# <slipstream GET /me/items -> golden_security_scopes.read_own_items, asgi>
 
 async def handle(scope, receive, send):
     request = Request(scope, receive, send)

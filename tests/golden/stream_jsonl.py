@@ -1,4 +1,4 @@
-# <slipstream GET /items>
+# <slipstream GET /items -> golden_stream_jsonl.stream_items, asgi>
 
 async def handle(scope, receive, send):
     try:

@@ -1,4 +1,4 @@
-# <slipstream GET /events>
+# <slipstream GET /events -> golden_stream_sse.stream_events, asgi>
 
 async def handle(scope, receive, send):
     exits = []

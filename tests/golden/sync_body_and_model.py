@@ -1,4 +1,4 @@
-# <slipstream PUT /items/{item_id}>
+# <slipstream PUT /items/{item_id} -> golden_sync_body_and_model.put_item, asgi>
 
 async def handle(scope, receive, send):
     errors = []

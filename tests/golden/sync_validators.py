@@ -1,4 +1,4 @@
-# <slipstream GET /items/{item_id}>
+# <slipstream GET /items/{item_id} -> golden_sync_validators.read_item, asgi>
 
 async def handle(scope, receive, send):
     try:

@@ -1,4 +1,4 @@
-# <slipstream GET /{errors}>
+# <slipstream GET /{errors} -> golden_taken_names.query, asgi>
 
 async def handle(scope, receive, send):
     try:

@@ -1,4 +1,4 @@
-# <slipstream GET /dice>
+# <slipstream GET /dice -> golden_use_cache_false.roll, asgi>
 
 async def handle(scope, receive, send):
     try:

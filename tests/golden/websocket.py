@@ -1,4 +1,4 @@
-# <slipstream WS /rooms/{room_id}>
+# <slipstream WS /rooms/{room_id} -> golden_websocket.chat, websocket>
 
 async def handle(scope, receive, send):
     errors = []

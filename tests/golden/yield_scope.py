@@ -1,4 +1,4 @@
-# <slipstream GET /rows>
+# <slipstream GET /rows -> golden_yield_scope.list_rows, asgi>
 
 async def handle(scope, receive, send):
     exits = []
