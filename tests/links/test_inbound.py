@@ -27,6 +27,7 @@ from slipstream.links import (
 )
 from slipstream.links.setup import MiB
 from slipstream.requests import Request
+from slipstream.responses import JSONResponse, Response
 from slipstream.testclient import TestClient
 
 from .support import Event, until
@@ -120,6 +121,109 @@ async def test_a_peer_whose_key_cannot_be_read_is_refused(caplog: pytest.LogCapt
 
     assert refused.value.response.status_code == 403
     assert "key cannot be read: KeyError" in caplog.text
+
+
+def _given(request: Any) -> Any:
+    """Answer as the query says; the same function serves as permission and as key."""
+    match request.query_params.get("answer"):
+        case "response":
+            return JSONResponse({"try": "another token"}, 409, {"X-Hint": "ask the admin"})
+        case "odd":
+            return Response(b"no phrase is known for it", 499)
+        case "exception":
+            raise HTTPException(402, "pay first", {"X-Hint": "ask the bank"})
+        case "no":
+            return False
+    return {"X-Session": "7"}
+
+
+async def _given_later(request: Any) -> Any:
+    await asyncio.sleep(0)
+    return _given(request)
+
+
+@pytest.mark.parametrize("ask", [_given, _given_later], ids=["plain", "async"])
+async def test_a_peer_is_told_with_status_headers_and_body_why_it_may_not_come_in(ask: Any) -> None:
+    """A platform that dials us learns what to do about it before there is a WebSocket."""
+    app = FastAPI()
+    Links(app).accept("/ws", permission=ask)
+    expected = {
+        "response": (409, "ask the admin", b'{"try":"another token"}'),
+        "exception": (402, "ask the bank", b'{"detail":"pay first"}'),
+        "no": (403, None, b'{"detail":"Forbidden"}'),
+        "odd": (403, None, b"no phrase is known for it"),
+    }
+
+    async with Served(app) as served:
+        seen = {}
+        for answer in expected:
+            with pytest.raises(InvalidStatus) as refused:
+                await dial(served, f"/ws?answer={answer}")
+            response = refused.value.response
+            seen[answer] = response.status_code, response.headers.get("X-Hint"), response.body
+        async with dial(served, "/ws") as socket:
+            assert socket.response is not None
+            assert socket.response.headers["X-Session"] == "7"
+
+    assert seen == expected
+
+
+@pytest.mark.parametrize("answer", ["response", "exception"])
+async def test_a_key_that_has_to_be_looked_up_may_refuse_as_well(answer: str) -> None:
+    """Who a peer is often stands in a database, and so does that it is nobody."""
+    app = FastAPI()
+
+    async def key(websocket: Any) -> Any:
+        found = await _given_later(websocket)
+        return found if isinstance(found, Response) else websocket.query_params["id"]
+
+    link = Links(app).accept("/ws", key=key)
+
+    async with Served(app) as served:
+        with pytest.raises(InvalidStatus) as refused:
+            await dial(served, f"/ws?answer={answer}")
+        async with dial(served, "/ws?id=a"):
+            assert list(link.sessions) == ["a"]
+
+    assert refused.value.response.status_code == {"response": 409, "exception": 402}[answer]
+
+
+async def test_a_peer_that_takes_too_long_to_look_up_is_told_to_come_again() -> None:
+    """A database that hangs must not hold a handshake for ever."""
+    app = FastAPI()
+    Links(app).accept("/ws", permission=lambda websocket: asyncio.Event().wait(), opened_timeout=0.01)
+
+    async with Served(app) as served:
+        with pytest.raises(InvalidStatus) as refused:
+            await dial(served, "/ws")
+
+    assert (refused.value.response.status_code, refused.value.response.headers["Retry-After"]) == (503, "1")
+
+
+async def test_a_server_that_cannot_send_an_answer_refuses_all_the_same() -> None:
+    """Close before accept, which servers turn into a 403."""
+    app, sent = FastAPI(), []
+    links = Links(app)
+    links.accept("/ws", permission=lambda websocket: Response(b"no", 401))
+
+    async def receive() -> Any:
+        return {"type": "websocket.connect"}
+
+    async def send(message: Any) -> None:
+        sent.append(message["type"])
+
+    scope = {
+        "type": "websocket",
+        "path": "/ws",
+        "root_path": "",
+        "query_string": b"",
+        "headers": [],
+        "subprotocols": [],
+    }
+    async with links.running():
+        await app(scope, receive, send)
+
+    assert sent == ["websocket.close"]
 
 
 @pytest.mark.parametrize("duplicates", ["replace", "allow"])

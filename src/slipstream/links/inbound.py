@@ -1,7 +1,9 @@
 """Paths that others dial: WebSockets that we accept, and webhooks."""
 
 import asyncio
-from collections.abc import Callable, Hashable, Sequence
+import inspect
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from http.client import responses
 from typing import Any, Literal, TypeAlias
 
 from pydantic import ValidationError
@@ -25,6 +27,9 @@ from slipstream.params import Depends
 
 Duplicates: TypeAlias = Literal["refuse", "replace", "allow"]
 """What to do when a peer that is connected connects again."""
+
+Permission: TypeAlias = Callable[[Any], Any]
+"""Asked, with the WebSocket, whether a peer may come in; see `Links.accept`."""
 
 REPLACED = 4409
 """Close code of a connection whose peer has connected anew."""
@@ -76,6 +81,36 @@ class AcceptedWire:
             pass
 
 
+class Refusal(HTTPException):
+    """A handshake is refused with an answer that is ready to be sent."""
+
+    def __init__(self, answer: Response) -> None:
+        super().__init__(answer.status_code)
+        self.answer = answer
+
+
+async def refuse(websocket: WebSocket, refusal: HTTPException) -> None:
+    """Refuse a handshake with status, headers and body; with 403 where the server has no way to send them.
+
+    Raises:
+        HTTPException: The refusal, for the application's exception handlers to write the answer.
+    """
+    if "websocket.http.response" not in websocket.scope.get("extensions", {}):
+        await websocket.close(1008, str(refusal.detail)[:100])
+        return
+    if refusal.status_code not in responses:  # servers know phrases for no others in a handshake
+        refusal.status_code = 403
+    if not isinstance(refusal, Refusal):
+        raise refusal
+    refusal.answer.status_code = refusal.status_code
+    await websocket.send_denial_response(refusal.answer)
+
+
+def raw_headers(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    """Write headers as ASGI has them."""
+    return [(name.lower().encode(), text.encode("latin-1")) for name, text in headers.items()]
+
+
 class _Inbound:
     """A link that waits for others: it is up while the application is."""
 
@@ -100,7 +135,8 @@ class AcceptRunner(_Inbound):
     def __init__(
         self,
         path: str,
-        key: str | Callable[[Any], Hashable] | None,
+        key: str | Callable[[Any], Any] | None,
+        permission: Permission | None,
         duplicates: Duplicates,
         subprotocols: tuple[str, ...],
         max_message: int,
@@ -108,7 +144,8 @@ class AcceptRunner(_Inbound):
         remember: int,
     ) -> None:
         super().__init__(path)
-        self._key, self._duplicates, self._subprotocols = key, duplicates, subprotocols
+        self._key, self._permission = key, permission
+        self._duplicates, self._subprotocols = duplicates, subprotocols
         self.knows_peers = key is not None
         self._max_message, self._silence, self._remember = max_message, silence, remember
 
@@ -128,12 +165,19 @@ class AcceptRunner(_Inbound):
         link.check_running()
         connection_id = link.new_id()
         try:
-            key = self._key_of(websocket, connection_id)
-            known = link.sessions.get(key)
-        except Exception as error:  # of a function that the user wrote, about what the peer sent
-            logger.warning("link %s: refused a peer whose key cannot be read: %s", link.name, type(error).__name__)
-            await websocket.close(1008)
+            async with asyncio.timeout(link.options.opened_timeout) as limit:
+                headers = await self._permit(websocket)
+                key = await self._key_of(websocket, connection_id, link)
+        except HTTPException as refusal:
+            await refuse(websocket, refusal)
             return
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            logger.error("link %s: who a peer is took too long to find out", link.name)
+            await refuse(websocket, HTTPException(503, headers={"Retry-After": "1"}))
+            return
+        known = link.sessions.get(key)
         old = known.connection if known is not None else None
         if link.is_stopping or (old is not None and self._duplicates == "refuse"):
             await websocket.close(1008)
@@ -158,7 +202,7 @@ class AcceptRunner(_Inbound):
             old = None
         link.connections.add(connection)
         session.begin(connection)
-        await self._hold(link, session, connection, wire, websocket, old)
+        await self._hold(link, session, connection, wire, websocket, old, headers)
 
     async def _hold(
         self,
@@ -168,12 +212,13 @@ class AcceptRunner(_Inbound):
         wire: AcceptedWire,
         websocket: WebSocket,
         replaced: Connection | None,
+        headers: Mapping[str, str],
     ) -> None:
         failure = Failure("error", "cancelled")
         try:
             if replaced is not None:
                 await _dismiss(replaced)
-            await websocket.accept(connection.subprotocol)
+            await websocket.accept(connection.subprotocol, raw_headers(headers))
             if connection in session.replaced:  # by one that came before this one was accepted
                 await _dismiss(connection)
             failure = await first_of(
@@ -216,10 +261,34 @@ class AcceptRunner(_Inbound):
         await wire.is_stalled.wait()
         return wire.ended_by or Failure("silent", "the peer takes nothing")
 
-    def _key_of(self, websocket: WebSocket, otherwise: str) -> Hashable:
+    async def _permit(self, websocket: WebSocket) -> Mapping[str, str]:
+        """Ask whether the peer may come in; return the headers of the answer to its handshake.
+
+        Raises:
+            HTTPException: It may not.
+        """
+        answer = None if self._permission is None else await _finished(self._permission(websocket))
+        if isinstance(answer, Response):
+            raise Refusal(answer)
+        if answer is False:
+            raise HTTPException(403)
+        return answer if isinstance(answer, Mapping) else {}
+
+    async def _key_of(self, websocket: WebSocket, otherwise: str, link: Link) -> Hashable:
         if self._key is None:
             return otherwise
-        return self._key(websocket) if callable(self._key) else websocket.path_params[self._key]
+        try:
+            key = await _finished(self._key(websocket)) if callable(self._key) else websocket.path_params[self._key]
+            hash(key)
+        except HTTPException:
+            raise
+        except Exception as error:  # of a function that the user wrote, about what the peer sent
+            logger.warning("link %s: refused a peer whose key cannot be read: %s", link.name, type(error).__name__)
+            raise HTTPException(403) from error
+        if isinstance(key, Response):
+            raise Refusal(key)
+        found: Hashable = key
+        return found
 
     def _retire(self, link: Link, session: Session) -> None:
         """Forget a peer without a key when its events have been handled; of those with one, the longest away."""
@@ -232,6 +301,11 @@ class AcceptRunner(_Inbound):
         away = [each for each in link.sessions.values() if each.connection is None and not each.waiting]
         for each in away[: max(0, len(away) - self._remember)]:
             link.home.spawn(_forget(link, each), f"links: {link.name} end of {each.key}")
+
+
+async def _finished(result: Any) -> Any:
+    """Await what a function returned, if it is async."""
+    return await result if inspect.isawaitable(result) else result
 
 
 async def _dismiss(connection: Connection) -> None:
@@ -353,4 +427,4 @@ def _size(data: Data) -> int:
     return len(data) if data.isascii() else len(data.encode())
 
 
-__all__ = ["REPLACED", "AcceptRunner", "Duplicates", "WebhookRunner"]
+__all__ = ["REPLACED", "AcceptRunner", "Duplicates", "Permission", "WebhookRunner", "raw_headers", "refuse"]

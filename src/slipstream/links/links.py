@@ -4,7 +4,7 @@ import asyncio
 import logging
 import random as lots
 import re
-from collections.abc import AsyncGenerator, Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar, Unpack, cast
 
@@ -13,7 +13,7 @@ from slipstream.links import state
 from slipstream.links.clock import Clock, SystemClock
 from slipstream.links.errors import WrongSetup
 from slipstream.links.health import LinkHealth, add_health_routes, exposition, health_of
-from slipstream.links.inbound import AcceptRunner, Duplicates, WebhookRunner
+from slipstream.links.inbound import AcceptRunner, Duplicates, Permission, WebhookRunner
 from slipstream.links.libraries import check, load
 from slipstream.links.link import Changed, Link, Runner
 from slipstream.links.rules import Random, Turnstile
@@ -201,7 +201,8 @@ class Links:
         path: str,
         *,
         name: str | None = None,
-        key: str | Callable[[Any], Hashable] | None = None,
+        key: str | Callable[[Any], Any] | None = None,
+        permission: Permission | None = None,
         duplicates: Duplicates = "refuse",
         subprotocols: Sequence[str] = (),
         dependencies: Sequence[Depends] = (),
@@ -215,9 +216,16 @@ class Links:
         Args:
             path: Path, perhaps with parameters: "/ws/{id}".
             name: Name of the link. Default: "accepted-1" and so on.
-            key: What tells one peer from another: a path parameter's name, or a function of the WebSocket; a peer
-                at which it raises is refused (403). What a peer has in queue, dedupe window and outbox then
-                outlives its connection. Default: each connection is a peer of its own.
+            key: What tells one peer from another: a path parameter's name, or a function, async or not, of the
+                WebSocket. If it returns a `Response` or raises `HTTPException`, the peer is refused with that; if it
+                raises anything else, with 403. What a peer has in queue, dedupe window and outbox then outlives its
+                connection. Default: each connection is a peer of its own.
+            permission: A function, async or not, of the WebSocket, called first. A `Response` that it returns and an
+                `HTTPException` that it raises refuse the peer with that status, headers and body; False refuses with
+                403; a mapping admits the peer, its items being headers of the answer to the handshake; anything else
+                admits it. Where the server cannot send a refusal (it lacks ASGI's "websocket.http.response"), the
+                peer sees a 403. Together `permission` and `key` have the seconds of the option `opened_timeout`; then
+                the peer is refused with 503. Default: whoever comes may come in.
             duplicates: What to do when a peer that is connected connects again: "refuse" the newer (403),
                 "replace" the older (closed with 4409), or "allow" both.
             subprotocols: Those to agree to.
@@ -239,7 +247,7 @@ class Links:
         check_words("subprotocols", subprotocols)
         if isinstance(key, str) and key not in _PARAMETER.findall(path):
             raise WrongSetup("key", key, f"a parameter of the path {path!r}, or a function of the WebSocket")
-        runner = AcceptRunner(path, key, duplicates, tuple(subprotocols), max_message, silence, remember)
+        runner = AcceptRunner(path, key, permission, duplicates, tuple(subprotocols), max_message, silence, remember)
         link = self._add(name, runner, options)
         self._mount(lambda app: runner.mount(app, link, dependencies))
         return link
