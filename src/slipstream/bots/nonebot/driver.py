@@ -25,6 +25,7 @@ from nonebot.utils import UNSET, UnsetType
 from starlette.routing import WebSocketRoute
 
 from slipstream.applications import FastAPI
+from slipstream.bots.nonebot._nonebot import give_up, lifespan_of
 from slipstream.bots.nonebot.config import Config
 from slipstream.bots.nonebot.http_client import Clients, Session, send, stream
 from slipstream.bots.nonebot.http_server import http_endpoint, is_documentable
@@ -158,24 +159,17 @@ class Driver(Mixin, BaseDriver, ASGIMixin):
     @contextlib.asynccontextmanager
     async def _run_lifespan(self, app: FastAPI) -> AsyncIterator[None]:
         """Start and stop NoneBot, both in the task that the server gives the lifespan."""
+        hooks = lifespan_of(self)
         try:
-            await self._lifespan.startup()
+            await hooks.startup()
         except BaseException:
-            await self._give_up()
+            await give_up(hooks)
+            await self._clients.stop()
             raise
         try:
             yield
         finally:
-            await self._lifespan.shutdown()
-
-    async def _give_up(self) -> None:
-        """End what a failed start-up has begun; hooks of shutdown do not run, as nothing is up."""
-        await self._clients.stop()
-        group, self._lifespan._task_group = self._lifespan._task_group, None
-        if group is not None:
-            group.cancel_scope.cancel()
-            with contextlib.suppress(Exception):
-                await group.__aexit__(None, None, None)
+            await hooks.shutdown()
 
     def run(
         self,
