@@ -280,6 +280,16 @@ def _cut_inputs(theirs: Outcome, ours: Outcome) -> bool:
     )
 
 
+def _in_contextlibs_words(ours: Outcome) -> Outcome:
+    """Say of a dependency without a `yield` what contextlib says, which FastAPI leaves it to."""
+
+    def said(text: Any) -> Any:
+        own = r"DidNotYield(:?) the dependency `\w+` did not yield for this request\n  at .*\n  .*`yield None`"
+        return re.sub(own, r"RuntimeError\1 generator didn't yield", text) if isinstance(text, str) else text
+
+    return replace(ours, raised=said(ours.raised), log=tuple(map(said, ours.log)))
+
+
 # What FastAPI raises when its own 422 cannot be written: the error echoes input that JSON cannot hold.
 _UNSPEAKABLE = ("ValueError: Out of range float values", "UnicodeEncodeError", "UnicodeDecodeError", "RecursionError")
 
@@ -299,6 +309,10 @@ DIFFERENCES = (
             (theirs.raised or "").startswith("UnboundLocalError: cannot access local variable 'response'")
             and replace(theirs, raised="FastAPIError") == ours
         ),
+    ),
+    Difference(
+        "a dependency that does not yield is named, with its place and what to write",
+        lambda theirs, ours: theirs == _in_contextlibs_words(ours),
     ),
     Difference("an error echoes at most a kilobyte of the input, so that answers stay small", _cut_inputs),
     Difference(

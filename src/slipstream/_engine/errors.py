@@ -177,3 +177,22 @@ class InvalidPath(DefinitionError, ValueError):
 
     def __str__(self) -> str:
         return f"{self.seen}: {self.path!r}\n  {self.advice}"
+
+
+@dataclass(eq=False)
+class DidNotYield(SlipstreamError, RuntimeError):
+    """A `yield` dependency returned before its first `yield`, so that there is no value to hand over.
+
+    Also a `RuntimeError`, which is what FastAPI raises.
+    """
+
+    name: str
+    file: str | None
+    line: int | None
+
+    def __str__(self) -> str:
+        where = "" if self.file is None else f"\n  at {self.file}:{self.line} in {self.name}"
+        return (
+            f"the dependency `{self.name}` did not yield for this request{where}\n"
+            f"  let every way through it reach a `yield` or raise an exception; for no value, write `yield None`"
+        )

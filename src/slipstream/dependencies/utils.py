@@ -31,7 +31,7 @@ from slipstream._engine.plan.items import form_item, item_of
 from slipstream._engine.plan.model import Call
 from slipstream._engine.plan.tree import build_tree
 from slipstream._engine.runtime.body import key_taker, whole_taker
-from slipstream._engine.runtime.cleanup import ShieldedGenerator, SlotExit, leave, open_shield, unwind
+from slipstream._engine.runtime.cleanup import ShieldedGenerator, SlotExit, leave, not_yielded, open_shield, unwind
 from slipstream._engine.runtime.form import form_taker, read_again as read_again
 from slipstream._engine.runtime.response import blank_response
 from slipstream._engine.runtime.threads import ThreadGenerator, in_thread
@@ -402,7 +402,10 @@ class _Solver:
             opened = ThreadGenerator(opened)
         elif may_hold_scopes(call.call):
             opened = ShieldedGenerator(opened, open_shield(exits))
-        result = await opened.__anext__()
+        try:
+            result = await opened.__anext__()
+        except StopAsyncIteration:
+            raise not_yielded(opened) from None
         exits.append(opened)
         return result
 

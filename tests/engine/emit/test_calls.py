@@ -5,9 +5,12 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from functools import partial
 from typing import Annotated, Any
 
+import anyio
 import pytest
+from opentelemetry.sdk.trace import TracerProvider
 
-from slipstream import BackgroundTasks, Depends, HTTPException, Request, Response, Security
+from slipstream import APIRouter, BackgroundTasks, Depends, FastAPI, HTTPException, Request, Response, Security
+from slipstream.routing import APIRoute
 from slipstream.security import SecurityScopes
 from slipstream.testclient import TestClient
 
@@ -139,3 +142,75 @@ def test_a_place_under_a_bound_is_given_back(serve: Serve, fails: bool) -> None:
     for endpoint in (first, second):
         client = serve(endpoint)
         assert [client.post("/").status_code for _ in range(3)] == [418 if fails else 200] * 3
+
+
+class Wrapped(APIRoute):
+    def get_route_handler(self) -> Callable[..., Any]:
+        return super().get_route_handler()
+
+
+async def plain_async(wanted: bool = False) -> AsyncIterator[int]:
+    if wanted:
+        yield 1
+
+
+async def async_with_scope(wanted: bool = False) -> AsyncIterator[int]:
+    with anyio.CancelScope():
+        if wanted:
+            yield 1
+
+
+def blocking(wanted: bool = False) -> Iterator[int]:
+    if wanted:
+        yield 1
+
+
+async def ask_directly(app: Any) -> None:
+    """Send a request by the direct door."""
+    scope = {"type": "http", "method": "GET", "path": "/", "root_path": "", "query_string": b"", "headers": []}
+
+    async def nothing(*message: Any) -> Any: ...
+
+    await app.serve_direct({**scope, "state": {}}, nothing, nothing, b"", nothing)
+
+
+@pytest.mark.parametrize("dialect", ["asgi", "direct", "request", "websocket", "observed"])
+@pytest.mark.parametrize("scope", ["function", "request"])
+@pytest.mark.parametrize("dependency", [plain_async, async_with_scope, blocking])
+@pytest.mark.parametrize("style", ["async", "sync"])
+def test_a_dependency_that_does_not_yield_is_named(dialect: str, scope: Any, dependency: Any, style: str) -> None:
+    """`StopAsyncIteration`, with no frame of the user's, would send nobody to the right line."""
+    heard: list[str] = []
+    app = FastAPI(
+        telemetry={"tracer_provider": TracerProvider(shutdown_on_exit=False)} if dialect == "observed" else {}
+    )
+    router = APIRouter(route_class=Wrapped if dialect == "request" else APIRoute)
+
+    async def outer() -> AsyncIterator[None]:
+        try:
+            yield
+        except RuntimeError as error:
+            heard.append(str(error))
+            raise
+
+    async def talk(a: Annotated[None, Depends(outer)], b: Annotated[int, Depends(dependency, scope=scope)]) -> None: ...
+
+    def read(a: Annotated[None, Depends(outer)], b: Annotated[int, Depends(dependency, scope=scope)]) -> None: ...
+
+    (router.websocket("/") if dialect == "websocket" else router.get("/"))(talk if style == "async" else read)
+    app.include_router(router)
+    client = TestClient(app)
+
+    ask = {
+        "websocket": client.websocket_connect("/").__enter__,
+        "direct": partial(anyio.run, ask_directly, app),
+    }.get(dialect, partial(client.get, "/"))
+    with pytest.raises(RuntimeError) as caught:
+        ask()
+
+    name, line = dependency.__name__, dependency.__code__.co_firstlineno
+    assert str(caught.value) == heard[0]
+    assert heard[0].startswith(
+        f"the dependency `{name}` did not yield for this request\n  at {__file__}:{line} in {name}\n"
+    )
+    assert caught.value.__cause__ is None

@@ -11,6 +11,7 @@ import anyio
 import anyio.to_thread
 import pytest
 
+from slipstream._engine.errors import DidNotYield
 from slipstream._engine.runtime.threads import ThreadGenerator, in_one_thread, in_thread, iterate
 
 pytestmark = pytest.mark.anyio
@@ -24,7 +25,7 @@ def test_an_application_without_sync_calls_does_not_load_the_pool() -> None:
         "import sys\n"
         "from slipstream import FastAPI\n"
         "FastAPI()\n"
-        "print([name for name in sys.modules if name.startswith('anyio._backends') or name.endswith('.wire.pool')])"
+        "print([name for name in sys.modules if name.startswith('anyio._backends') or name.endswith('.runtime.pool')])"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
 
@@ -73,21 +74,29 @@ async def test_a_generator_steps_in_threads_and_ends_as_an_async_one() -> None:
     generator = ThreadGenerator(numbers())
 
     assert await generator.__anext__() == 1
-    with pytest.raises(StopAsyncIteration):
-        await generator.__anext__()
+    await generator.leave()
+    assert len(threads) == 2
     assert threading.get_ident() not in threads
 
 
-async def test_a_generator_that_never_yields_is_at_its_end_at_once() -> None:
+async def test_a_generator_that_never_yields_is_an_error_that_names_it() -> None:
     """From a worker as from the loop, in a row of calls or alone."""
 
     def nothing() -> Iterator[int]:
         yield from ()
 
-    with pytest.raises(StopAsyncIteration):
+    with pytest.raises(DidNotYield, match="nothing"):
         await ThreadGenerator(nothing()).__anext__()
-    with pytest.raises(StopAsyncIteration):
+    with pytest.raises(DidNotYield, match="nothing"):
         await in_one_thread(lambda each: each(ThreadGenerator(nothing()).enter))
+
+
+async def test_what_a_decorator_gave_in_place_of_a_generator_is_named_by_its_class() -> None:
+    """Decorators copy the look of a generator function and return what they like."""
+    given: Any = iter([])
+
+    with pytest.raises(DidNotYield, match="`list_iterator` did not yield for this request\n  let"):
+        await ThreadGenerator(given).__anext__()
 
 
 async def test_a_generator_that_swallows_what_is_thrown_in_ends() -> None:

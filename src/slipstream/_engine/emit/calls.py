@@ -1,5 +1,6 @@
 """The text that calls dependencies and the endpoint."""
 
+from contextlib import nullcontext
 from types import FunctionType
 from typing import Any
 
@@ -7,7 +8,7 @@ from slipstream._engine.codegen.writer import literal
 from slipstream._engine.emit.draft import Draft, holds_scopes, is_simple_generator, stays_open
 from slipstream._engine.plan.describe import name_of
 from slipstream._engine.plan.model import Again, Call, Solve
-from slipstream._engine.runtime.cleanup import ShieldedGenerator, SlotExit, leave, not_stopped
+from slipstream._engine.runtime.cleanup import ShieldedGenerator, SlotExit, leave, not_stopped, not_yielded
 from slipstream._engine.runtime.threads import ThreadGenerator, in_thread
 
 
@@ -130,12 +131,17 @@ def _emit_open(draft: Draft, call: Call, result: str | None, made: str) -> None:
         draft.text.line(f"place = {limit}.get_semaphore()")
         draft.text.line("await place.acquire()")
         draft.text.line(f"{exits}.append({draft.constant('SlotExit', SlotExit)}(place))")
+    is_plain = call.kind != "gen" and not holds_scopes(call)
     if call.kind == "gen":
         made = f"{draft.constant('ThreadGenerator', ThreadGenerator)}({made})"
-    elif holds_scopes(call):
+    elif not is_plain:
         made = f"{draft.constant('ShieldedGenerator', ShieldedGenerator)}({made}, shield)"
     draft.text.line(f"opened = {made}")
-    draft.text.line(_assigned(result, "each(opened.enter)" if draft.is_in_hop else "await opened.__anext__()"))
+    with draft.text.block("try:") if is_plain else nullcontext():
+        draft.text.line(_assigned(result, "each(opened.enter)" if draft.is_in_hop else "await opened.__anext__()"))
+    if is_plain:
+        with draft.text.block("except StopAsyncIteration:"):
+            draft.text.line(f"raise {draft.constant('not_yielded', not_yielded)}(opened) from None")
     draft.text.line(f"{exits}.append(opened)")
 
 

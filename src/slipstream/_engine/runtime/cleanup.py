@@ -13,6 +13,7 @@ import anyio
 from anyio.lowlevel import checkpoint_if_cancelled
 from starlette.datastructures import FormData
 
+from slipstream._engine.errors import DidNotYield
 from slipstream._engine.runtime.watch import RESPONSE_STARTED
 from slipstream._engine.types import Receive, Scope, Send
 
@@ -79,7 +80,10 @@ class ShieldedGenerator:
 
     async def __anext__(self) -> Any:
         """Take the first step."""
-        return await self.generator.__anext__()
+        try:
+            return await self.generator.__anext__()
+        except StopAsyncIteration:
+            raise not_yielded(self.generator) from None
 
     async def leave(self) -> None:
         """Run to the end."""
@@ -131,6 +135,14 @@ async def leave(exits: list[Any]) -> None:
 def not_stopped() -> RuntimeError:
     """Make the exception for a generator that yields a second time."""
     return RuntimeError("generator didn't stop")
+
+
+def not_yielded(generator: Any) -> DidNotYield:
+    """Make the exception for a generator, sync or async, that ends without a `yield`."""
+    code = getattr(generator, "ag_code", getattr(generator, "gi_code", None))
+    if code is None:  # what a decorated function returned in place of a generator
+        return DidNotYield(type(generator).__qualname__, None, None)
+    return DidNotYield(generator.__qualname__, code.co_filename, code.co_firstlineno)
 
 
 async def unwind(exits: list[Any], exc: BaseException) -> BaseException | None:

@@ -10,6 +10,8 @@ import anyio.from_thread
 import anyio.to_thread
 from anyio import CapacityLimiter
 
+from slipstream._engine.runtime.cleanup import not_yielded
+
 T = TypeVar("T")
 
 Each: TypeAlias = Callable[..., Any]
@@ -74,14 +76,14 @@ class ThreadGenerator:
         self.generator = generator
 
     async def __anext__(self) -> Any:
-        """Take one step."""
+        """Take the first step."""
         return await _in_worker(self.enter)
 
     def enter(self) -> Any:
-        """Take one step, where one is in a worker."""
+        """Take the first step, where one is in a worker."""
         value = self._next()
         if value is _END:
-            raise StopAsyncIteration
+            raise not_yielded(self.generator)
         return value
 
     async def athrow(self, exc: BaseException) -> Any:
