@@ -6,7 +6,10 @@ async def handle(scope, receive, send, raw, reply):
     try:
         # dependency connection (direct_door_yield_async.py:11)
         opened = call_connection()
-        connection = await opened.__anext__()
+        try:
+            connection = await opened.__anext__()
+        except StopAsyncIteration:
+            raise not_yielded(opened) from None
         exits.append(opened)
         # endpoint list_rows (direct_door_yield_async.py:15)
         result = await list_rows(connection)

@@ -8,11 +8,17 @@ async def handle(scope, receive, send):
         try:
             # dependency connection (function_scope.py:11)
             opened = call_connection()
-            connection = await opened.__anext__()
+            try:
+                connection = await opened.__anext__()
+            except StopAsyncIteration:
+                raise not_yielded(opened) from None
             exits.append(opened)
             # dependency transaction (function_scope.py:15)
             opened = call_transaction(connection)
-            transaction = await opened.__anext__()
+            try:
+                transaction = await opened.__anext__()
+            except StopAsyncIteration:
+                raise not_yielded(opened) from None
             closing.append(opened)
             # endpoint add_row (function_scope.py:19)
             result = await add_row(transaction)

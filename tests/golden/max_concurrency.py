@@ -19,7 +19,10 @@ async def handle(scope, receive, send):
         await place.acquire()
         exits.append(SlotExit(place))
         opened = call_connection()
-        connection = await opened.__anext__()
+        try:
+            connection = await opened.__anext__()
+        except StopAsyncIteration:
+            raise not_yielded(opened) from None
         exits.append(opened)
         if errors:
             raise request_error(errors, None, scope)

@@ -17,7 +17,10 @@ async def handle(scope, receive, send):
         with observed.operation("fastapi.dependencies"):
             # dependency session (observed_model_and_dependency.py:16)
             opened = call_session()
-            session = await opened.__anext__()
+            try:
+                session = await opened.__anext__()
+            except StopAsyncIteration:
+                raise not_yielded(opened) from None
             exits.append(opened)
             # path item_id: int (observed_model_and_dependency.py:20)
             path_params = scope["path_params"]

@@ -14,7 +14,10 @@ async def handle(request):
         body = decode_body(raw, content_type, scope)
     # dependency connection (route_class.py:21)
     opened = call_connection()
-    connection = await opened.__anext__()
+    try:
+        connection = await opened.__anext__()
+    except StopAsyncIteration:
+        raise not_yielded(opened) from None
     exits.append(opened)
     # body item: Item (route_class.py:28)
     if item is UNSET:

@@ -6,7 +6,10 @@ async def handle(scope, receive, send):
     try:
         # dependency channel (stream_sse.py:12)
         opened = call_channel()
-        channel = await opened.__anext__()
+        try:
+            channel = await opened.__anext__()
+        except StopAsyncIteration:
+            raise not_yielded(opened) from None
         exits.append(opened)
         # endpoint stream_events (stream_sse.py:16)
         result = stream(stream_events(channel))

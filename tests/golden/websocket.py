@@ -13,7 +13,10 @@ async def handle(scope, receive, send):
         # dependency user (websocket.py:11)
         if not errors:
             opened = call_user(token)
-            user = await opened.__anext__()
+            try:
+                user = await opened.__anext__()
+            except StopAsyncIteration:
+                raise not_yielded(opened) from None
             exits.append(opened)
         # path room_id: int (websocket.py:15)
         path_params = scope["path_params"]

@@ -6,7 +6,10 @@ async def handle(scope, receive, send):
     try:
         # dependency connection (yield_async.py:11)
         opened = call_connection()
-        connection = await opened.__anext__()
+        try:
+            connection = await opened.__anext__()
+        except StopAsyncIteration:
+            raise not_yielded(opened) from None
         exits.append(opened)
         # endpoint list_rows (yield_async.py:15)
         result = await list_rows(connection)
