@@ -12,9 +12,9 @@ from slipstream._engine.abc import Services
 from slipstream._engine.codegen.writer import Writer
 from slipstream._engine.plan.describe import name_of
 from slipstream._engine.plan.fields import ModelField
-from slipstream._engine.plan.json_mode import is_json_safe
 from slipstream._engine.plan.model import Again, Call, Plan, Solve, Take
 from slipstream._engine.runtime.values import UNSET
+from slipstream._engine.schema.json_mode import is_json_safe
 from slipstream._engine.signature.kinds import may_hold_scopes
 from slipstream._engine.signature.model import Origin
 from slipstream._engine.types import ContextKind, Scope

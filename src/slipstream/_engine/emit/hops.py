@@ -12,8 +12,8 @@ from itertools import groupby
 
 from slipstream._engine.emit.draft import Draft
 from slipstream._engine.plan.model import Again, Plan, Solve, Step, Take
-from slipstream._engine.plan.user_code import may_run_user_code
 from slipstream._engine.runtime.threads import in_one_thread
+from slipstream._engine.schema.user_code import may_run_user_code
 
 
 def endpoint_hop(draft: Draft) -> int:

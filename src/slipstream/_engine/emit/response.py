@@ -13,10 +13,8 @@ from starlette.responses import Response
 from slipstream._engine.emit.calls import arguments, invocation
 from slipstream._engine.emit.draft import Draft
 from slipstream._engine.emit.observed import ENDPOINT, SERIALIZATION, operation
-from slipstream._engine.plan.aliases import has_aliases
 from slipstream._engine.plan.describe import name_of
 from slipstream._engine.plan.fields import ModelField
-from slipstream._engine.plan.user_code import may_run_user_code
 from slipstream._engine.runtime.response import (
     JSON_HEADERS,
     JSON_TYPE,
@@ -30,6 +28,9 @@ from slipstream._engine.runtime.response import (
     result_wrapper,
 )
 from slipstream._engine.runtime.stream import item_dumper, stream_wrapper
+from slipstream._engine.schema.aliases import has_aliases
+from slipstream._engine.schema.trust import trusted_model
+from slipstream._engine.schema.user_code import may_run_user_code
 
 _SHORT = 60
 """Most characters of an expression that is one half of a conditional expression."""
@@ -111,7 +112,9 @@ def _emit_payload(draft: Draft) -> None:
     """Write how the result becomes JSON bytes, unless it is a Response."""
     text = draft.text
     is_response = f"isinstance(result, {draft.constant('Response', Response)})"
-    model = _model_to_trust(draft.plan.response.field) if draft.observation is None and not draft.is_checked else None
+    item = draft.plan.response.field
+    is_trusting = item is not None and draft.observation is None and not draft.is_checked
+    model = trusted_model(item.checker.core_schema) if item is not None and is_trusting else None
     if model is not None:
         _emit_trusting(draft, model, is_response)
         return
@@ -132,18 +135,6 @@ def _emit_wrapped_observed(draft: Draft, wrapped: str) -> None:
         text.line(wrapped)
     with text.block("else:"), operation(draft, SERIALIZATION):
         text.line(wrapped)
-
-
-def _model_to_trust(item: ModelField | None) -> type[Any] | None:
-    """The response model whose own instances Pydantic would pass unlooked at; None if there is none such."""
-    if item is None:
-        return None
-    schema: Any = item.checker.core_schema
-    says = schema.get("revalidate_instances") or schema.get("config", {}).get("revalidate_instances")
-    if schema["type"] != "model" or says not in (None, "never"):
-        return None
-    model: type[Any] = schema["cls"]
-    return model
 
 
 def _emit_trusting(draft: Draft, model: type[Any], is_response: str) -> None:

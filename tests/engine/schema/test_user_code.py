@@ -1,10 +1,13 @@
 """What only Pydantic's own code reads and writes may be done in any thread; everything else is not taken for such."""
 
+import contextlib
+import json
 from enum import Enum
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import pytest
+from hypothesis import HealthCheck, given, settings, strategies as st
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -13,6 +16,7 @@ from pydantic import (
     PlainSerializer,
     RootModel,
     TypeAdapter,
+    ValidationError,
     computed_field,
     field_serializer,
     field_validator,
@@ -21,7 +25,9 @@ from pydantic import (
 )
 from typing_extensions import TypedDict
 
-from slipstream._engine.plan.user_code import may_run_user_code
+from slipstream._engine.schema.user_code import may_run_user_code
+
+from .drawn import annotations, documents, ran
 
 
 class Colour(Enum):
@@ -161,3 +167,21 @@ def test_what_pydantic_does_alone_runs_no_code_of_a_users(annotation: Any) -> No
 def test_where_a_function_may_be_called_it_is_said(annotation: Any) -> None:
     """It then runs where FastAPI runs it."""
     assert may_run_user_code(TypeAdapter(annotation).core_schema)
+
+
+@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
+@given(annotations, st.lists(documents, min_size=3, max_size=8))
+def test_whoever_runs_no_code_of_a_users_runs_none(annotation: Any, given_documents: list[Any]) -> None:
+    """A validator that reads a context variable, or is no friend of threads, would see that it is elsewhere."""
+    adapter = TypeAdapter(annotation)
+    if may_run_user_code(adapter.core_schema):
+        return
+    ran.clear()
+
+    for document in given_documents:
+        with contextlib.suppress(ValidationError):
+            adapter.dump_json(adapter.validate_python(document))
+        with contextlib.suppress(ValidationError):
+            adapter.dump_python(adapter.validate_json(json.dumps(document)), mode="json")
+
+    assert ran == []

@@ -1,0 +1,208 @@
+"""The one walk through Pydantic's core schemas.
+
+A core schema is the data from which Pydantic makes a validator and a serializer. Here stands which kinds of schema
+there are and under which keys others lie inside them; the modules beside this one ask questions about what the walk
+meets. Every question has an answer that is safe, if slow, for a schema that is not known here: one of another Pydantic,
+or of a model that is not complete yet.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import wraps
+from typing import Any, NamedTuple, TypeVar
+
+_PARTS: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(
+        (
+            "any", "none", "bool", "int", "float", "decimal", "fraction", "complex", "str", "bytes", "date", "time",
+            "datetime", "timedelta", "literal", "enum", "ellipsis", "is-instance", "is-subclass", "callable", "uuid",
+            "url", "multi-host-url", "function-plain", "definition-ref",
+        ),
+        (),
+    ),
+    **dict.fromkeys(("list", "deque", "tuple", "set", "frozenset", "generator"), ("items_schema",)),
+    **dict.fromkeys(("dict", "frozendict", "ordered-dict", "counter"), ("keys_schema", "values_schema")),
+    **dict.fromkeys(("union", "tagged-union"), ("choices",)),
+    **dict.fromkeys(
+        (
+            "function-before", "function-after", "function-wrap", "default", "nullable", "missing-sentinel", "model",
+            "model-field", "typed-dict-field", "dataclass", "dataclass-field", "named-tuple-field", "custom-error",
+            "json", "definitions",
+        ),
+        ("schema",),
+    ),
+    **dict.fromkeys(("model-fields", "typed-dict"), ("fields", "extras_schema", "extras_keys_schema")),
+    **dict.fromkeys(("dataclass-args", "named-tuple"), ("fields",)),
+    "chain": ("steps",),
+    "lax-or-strict": ("lax_schema", "strict_schema"),
+    "json-or-python": ("json_schema", "python_schema"),
+}  # fmt: skip
+"""Each kind of schema, and the keys under which the schemas inside it lie. Schemas of functions are left out."""
+
+PLAIN_KINDS = frozenset(
+    {
+        "none", "bool", "int", "float", "decimal", "str", "bytes", "date", "time", "datetime", "timedelta", "uuid",
+        "url", "multi-host-url", "enum", "literal", "model", "model-fields", "model-field", "nullable", "default",
+        "list", "set", "frozenset", "tuple", "dict", "union", "definitions", "definition-ref",
+    }
+)  # fmt: skip
+"""Kinds whose values Pydantic's own code reads and writes, unless a schema has a function under some key."""
+
+_SEVERAL = frozenset({"fields", "choices", "steps"})
+"""Keys under which a list of schemas lies, or schemas by name; a union's choice may be a pair: schema and label."""
+
+_OTHER_KEYS = frozenset(
+    {
+        # of every kind
+        "type", "ref", "metadata", "serialization", "strict", "config",
+        # limits of values
+        "multiple_of", "le", "ge", "lt", "gt", "allow_inf_nan", "max_digits", "decimal_places", "pattern",
+        "regex_engine", "max_length", "min_length", "strip_whitespace", "to_lower", "to_upper", "ascii_only",
+        "coerce_numbers_to_str", "now_op", "now_utc_offset", "tz_constraint", "microseconds_precision", "version",
+        "expected", "members", "sub_type", "missing", "variadic_item_index", "fail_fast",
+        "allowed_schemes", "host_required", "default_host", "default_port", "default_path",
+        # choices, defaults, functions
+        "auto_collapse", "mode", "discriminator", "from_attributes", "custom_error_type", "custom_error_message",
+        "custom_error_context", "default", "default_factory", "default_factory_takes_data", "on_error",
+        "validate_default", "copy_default", "function", "json_schema_input_schema",
+        # classes and their fields
+        "cls", "cls_name", "cls_repr", "generic_origin", "custom_init", "root_model", "post_init",
+        "revalidate_instances", "frozen", "extra_behavior", "model_name", "dataclass_name", "slots", "total",
+        "collect_init_only", "computed_fields", "name", "required", "kw_only", "init", "init_only", "validation_alias",
+        "serialization_alias", "serialization_exclude", "serialization_exclude_if",
+        # definitions
+        "definitions", "schema_ref",
+    }
+)  # fmt: skip
+
+_OPTIONS = frozenset(
+    {
+        "title", "strict", "extra_fields_behavior", "typed_dict_total", "from_attributes", "loc_by_alias",
+        "revalidate_instances", "validate_default", "str_max_length", "str_min_length", "str_strip_whitespace",
+        "str_to_lower", "str_to_upper", "allow_inf_nan", "ser_json_timedelta", "ser_json_temporal", "ser_json_bytes",
+        "ser_json_inf_nan", "val_json_bytes", "hide_input_in_errors", "validation_error_cause",
+        "coerce_numbers_to_str", "regex_engine", "cache_strings", "validate_by_alias", "validate_by_name",
+        "serialize_by_alias", "polymorphic_serialization", "url_preserve_empty_path",
+    }
+)  # fmt: skip
+"""Keys of a schema's configuration."""
+
+_KEYS = {kind: _OTHER_KEYS.union(parts) for kind, parts in _PARTS.items()}
+_KEYS["dataclass"] |= {"fields"}  # names, not schemas
+
+_MOST_ANSWERS = 1024
+"""How many answers to one question are kept; a program may make models as long as it runs."""
+
+Schema = Mapping[str, Any]
+T = TypeVar("T")
+U = TypeVar("U")
+
+
+class UnknownSchema(Exception):
+    """A schema is of a kind, or has a key or a shape, that is not known here."""
+
+
+class Node(NamedTuple):
+    """A schema that the walk meets. The fields of models and the like are nodes too, of kinds such as "model-field".
+
+    Attributes:
+        parts: The schemas right inside; for a "definition-ref" the definition.
+        in_union: Whether it lies, at any depth, inside a union.
+    """
+
+    kind: str
+    schema: Schema
+    parts: list[Schema]
+    in_union: bool
+
+    @property
+    def keeps_extras(self) -> bool:
+        """Whether it is of a model that keeps values without a field, which may be anything."""
+        says = (self.schema.get("config") or {}).get("extra_fields_behavior")
+        return says == "allow" or self.schema.get("extra_behavior") == "allow"
+
+
+def walk(schema: Any, *, closed: frozenset[str] = frozenset()) -> Iterator[Node]:
+    """Visit a core schema and all schemas inside it, each once, or twice if it lies both inside a union and outside.
+
+    Args:
+        closed: Kinds of schema that are visited, but not what is inside them.
+
+    Raises:
+        UnknownSchema: A schema is of a kind, or has a key or a shape, that is not known here.
+    """
+    definitions: dict[str, Any] = {}
+    visited: set[tuple[int, bool]] = set()
+    waiting: list[tuple[Any, bool]] = [(schema, False)]
+    while waiting:
+        schema, in_union = waiting.pop()
+        if (id(schema), in_union) in visited:
+            continue
+        visited.add((id(schema), in_union))
+        kind = _kind_of(schema)
+        if kind == "definitions":
+            definitions.update((item["ref"], item) for item in schema["definitions"])
+        parts = [] if kind in closed else _parts_of(kind, schema, definitions)
+        yield Node(kind, schema, parts, in_union)
+        in_union = in_union or kind in ("union", "tagged-union")
+        waiting += [(part, in_union) for part in parts]
+
+
+def _kind_of(schema: Any) -> str:
+    if not isinstance(schema, (dict, Mapping)):  # a dict first: to ask for Mapping alone takes longer
+        raise UnknownSchema(f"not a schema: {schema!r}")
+    kind = schema.get("type")
+    if not isinstance(kind, str) or kind not in _KEYS:
+        raise UnknownSchema(f"kind {kind!r}")
+    if not _KEYS[kind] >= schema.keys():
+        raise UnknownSchema(f"keys of {kind}: {sorted(schema.keys() - _KEYS[kind])}")
+    if "config" in schema and not schema["config"].keys() <= _OPTIONS:
+        raise UnknownSchema(f"options of {kind}: {sorted(schema['config'].keys() - _OPTIONS)}")
+    return kind
+
+
+def _parts_of(kind: str, schema: Schema, definitions: Mapping[str, Schema]) -> list[Schema]:
+    if kind == "definition-ref":
+        return [definitions[schema["schema_ref"]]]
+    parts: list[Schema] = []
+    for key in _PARTS[kind]:
+        if key not in schema:
+            continue
+        inside = schema[key]
+        if key not in _SEVERAL and kind != "tuple":
+            parts.append(inside)
+        elif isinstance(inside, Mapping):
+            parts += inside.values()
+        else:
+            parts += [part[0] if isinstance(part, tuple) else part for part in inside]
+    return parts
+
+
+def answers(*, if_unknown: U) -> Callable[[Callable[[Any], T]], Callable[[Any], T | U]]:
+    """Make of a function that walks a schema one that never raises, and that walks each schema once.
+
+    Args:
+        if_unknown: What it returns for a schema that is not known.
+    """
+
+    def decorate(question: Callable[[Any], T]) -> Callable[[Any], T | U]:
+        answered: dict[int, tuple[Any, T | U]] = {}  # by identity; each entry keeps its schema, and so its identity
+
+        @wraps(question)
+        def answer(schema: Any) -> T | U:
+            known = answered.get(id(schema))
+            if known is not None:
+                return known[1]
+            found: T | U
+            try:
+                found = question(schema)
+            except Exception:  # a foreign schema may have any shape, and that of an incomplete model raises when read
+                found = if_unknown
+            if type(schema) is dict:  # that of an incomplete model may be complete the next time
+                if len(answered) >= _MOST_ANSWERS:
+                    answered.clear()
+                answered[id(schema)] = schema, found
+            return found
+
+        return answer
+
+    return decorate
