@@ -1,6 +1,7 @@
 """Work that is done after the response has been sent."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
 from typing import Any, ParamSpec
 
 from starlette.background import BackgroundTask, BackgroundTasks as StarletteBackgroundTasks
@@ -8,6 +9,9 @@ from starlette.background import BackgroundTask, BackgroundTasks as StarletteBac
 from slipstream.logger import logger
 
 P = ParamSpec("P")
+
+run_task: ContextVar[Callable[[BackgroundTask], Awaitable[None]] | None] = ContextVar("run_task", default=None)
+"""Runs each task of the present request; None, where nobody observes it: tasks are called."""
 
 
 class BackgroundTasks(StarletteBackgroundTasks):
@@ -24,13 +28,9 @@ class BackgroundTasks(StarletteBackgroundTasks):
 
     async def __call__(self) -> None:
         """Run all tasks in the order they were added."""
+        run = run_task.get()
         for task in self.tasks:
             try:
-                await task()
+                await (task() if run is None else run(task))
             except Exception:
-                log_failure(task)
-
-
-def log_failure(task: BackgroundTask) -> None:
-    """Log the exception that a task has just raised."""
-    logger.exception("background task %s failed", getattr(task.func, "__qualname__", task.func))
+                logger.exception("background task %s failed", getattr(task.func, "__qualname__", task.func))

@@ -20,7 +20,6 @@ from starlette.middleware.errors import ServerErrorMiddleware
 from slipstream import FastAPI
 from slipstream._app import observing
 from slipstream._app.refresh import version
-from slipstream.background import BackgroundTasks
 from slipstream.telemetry._layer import TelemetryLayer
 from slipstream.testclient import TestClient
 
@@ -49,7 +48,6 @@ def recorder() -> Iterator[Recorder]:
 def _alone(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """No other application of the process is observed, and no provider is global, neither before nor after."""
     monkeypatch.setattr(observing, "_observed", WeakSet())
-    monkeypatch.setattr(BackgroundTasks, "__call__", observing._run_alone)
     monkeypatch.setattr(trace, "_TRACER_PROVIDER", None)
     monkeypatch.setattr(trace, "_TRACER_PROVIDER_SET_ONCE", Once())
     version.bump()
@@ -104,7 +102,6 @@ def test_where_nobody_observes_a_request_goes_the_way_it_would_go_without_teleme
         assert each._fail == each.middleware_stack.fail
         assert handler_of(each) is route._compiler.compiled({}).handler
         assert "observed" not in route.source
-    assert BackgroundTasks.__call__ is observing._run_alone
 
 
 def test_the_text_that_will_serve_is_shown_before_the_first_request(recorder: Recorder) -> None:

@@ -8,6 +8,7 @@ import pytest
 from opentelemetry.trace import StatusCode
 
 from slipstream import BackgroundTasks, FastAPI, HTTPException
+from slipstream.background import run_task
 from slipstream.responses import JSONResponse
 from slipstream.testclient import TestClient
 
@@ -73,3 +74,77 @@ def test_tasks_run_where_no_request_is(heard: Heard) -> None:
 
     assert done == ["done"]
     assert len(heard.spans) == before
+
+
+def test_one_observed_application_leaves_the_tasks_of_others_alone(
+    heard: Heard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two applications of a process share the class: what a program put into it stays, and each tells of its own."""
+    ran: list[tuple[str, bool]] = []
+    real = BackgroundTasks.__call__
+
+    async def patched(self: BackgroundTasks) -> None:
+        ran.append(("patched", run_task.get() is not None))
+        await real(self)
+
+    monkeypatch.setattr(BackgroundTasks, "__call__", patched)
+
+    def application(**options: Any) -> FastAPI:
+        app = FastAPI(**options)
+
+        @app.get("/")
+        async def endpoint(tasks: BackgroundTasks) -> None:
+            tasks.add_task(lambda: ran.append(("task", run_task.get() is not None)))
+
+        return app
+
+    observed, silent = application(telemetry=heard.config()), application()
+    for app in (observed, silent, observed):
+        TestClient(app).get("/")
+
+    assert BackgroundTasks.__call__ is patched
+    assert [is_watched for _, is_watched in ran] == [True, True, False, False, True, True]
+    assert heard.names.count("fastapi.background_task") == 2
+
+
+def test_requests_that_are_under_way_at_once_keep_their_tasks_apart(heard: Heard) -> None:
+    """They share a loop, and an observed one may wait while another runs its tasks."""
+    entered, go_on = anyio.Event(), anyio.Event()
+    observed, silent = FastAPI(telemetry=heard.config()), FastAPI()
+
+    async def wait() -> None:
+        entered.set()
+        await go_on.wait()
+
+    @observed.get("/")
+    async def slow(tasks: BackgroundTasks) -> None:
+        tasks.add_task(wait)
+        tasks.add_task(print, end="")
+
+    @silent.get("/")
+    async def quick(tasks: BackgroundTasks) -> None:
+        tasks.add_task(print, end="")
+
+    async def both() -> None:
+        async with anyio.create_task_group() as group:
+            group.start_soon(ask, observed)
+            await entered.wait()
+            await ask(silent)
+            assert heard.names.count("fastapi.background_task") == 0
+            go_on.set()
+
+    anyio.run(both)
+
+    assert heard.names.count("fastapi.background_task") == 2
+
+
+async def ask(app: Any) -> None:
+    """Send a GET to the root, and wait until everything is done."""
+
+    async def receive() -> Any:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: Any) -> None: ...
+
+    scope = {"type": "http", "method": "GET", "path": "/", "root_path": "", "query_string": b"", "headers": []}
+    await app({**scope, "scheme": "http", "http_version": "1.1"}, receive, send)

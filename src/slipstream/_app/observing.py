@@ -18,7 +18,6 @@ from slipstream._app.refresh import version
 from slipstream._app.stack import Door
 from slipstream._engine.entry.asgi import Choose, Target
 from slipstream._engine.router.table import Miss, Table
-from slipstream.background import BackgroundTasks
 from slipstream.telemetry import _runtime
 from slipstream.telemetry._data import SCOPE_KEY
 from slipstream.telemetry._settings import Settings
@@ -112,7 +111,7 @@ class Observer:
         is_heard = self._may_observe() and self._are_signals_heard()
         if is_heard != self.is_heard:
             (_observed.add if is_heard else _observed.discard)(self)
-            _look_again()
+            version.bump()  # tables are made anew, with or without places that look for an observation
 
     def _may_observe(self) -> bool:
         return self.settings.may_be_heard and not self._is_observed_by_others()
@@ -135,20 +134,6 @@ class Observer:
             for middleware in self._app.user_middleware
             for cls in getattr(middleware.cls, "__mro__", ())
         )
-
-
-def _look_again() -> None:
-    """Have tables made anew, with or without places that look for an observation; likewise background tasks."""
-    if is_observing():
-        from slipstream.telemetry._background import run_observed  # noqa: PLC0415 - imports OpenTelemetry
-
-        BackgroundTasks.__call__ = run_observed  # type: ignore[method-assign, assignment]  # no check per task
-    else:
-        BackgroundTasks.__call__ = _run_alone  # type: ignore[method-assign]  # see above
-    version.bump()
-
-
-_run_alone = BackgroundTasks.__call__
 
 
 def watch_global_providers() -> None:

@@ -88,7 +88,6 @@ class TelemetryLayer:
         observation = self._observed(scope, tracer, logger, method_of(scope)[1])
         observation.begin(*_started(tracer, observation.kind, scope, http_attributes))
         request = _Request(observation, instruments, scope, send)
-        token = contexts.attach(observation.context)
         scope[SCOPE_KEY] = observation
         try:
             await self.app(scope, receive, request.send)
@@ -101,14 +100,12 @@ class TelemetryLayer:
             request.finish()
             observation.close()
             scope.pop(SCOPE_KEY, None)
-            contexts.detach(token)
 
     async def _serve_websocket(self, scope: Scope, receive: Receive, send: Send, tracer: Any, logger: Any) -> None:
         observation = self._observed(scope, tracer, logger, "WS")
         span, parent = _started(tracer, "WS", scope, websocket_attributes)
         observation.begin(span, parent)
         error_type: str | None = None
-        token = contexts.attach(observation.context)
         scope[SCOPE_KEY] = observation
         try:
             await self.app(scope, receive, send)
@@ -124,7 +121,6 @@ class TelemetryLayer:
             _end(span, observation.route, None, error_type)
             observation.close()
             scope.pop(SCOPE_KEY, None)
-            contexts.detach(token)
 
     def _observed(self, scope: Scope, tracer: Any, logger: Any, kind: str) -> Observation:
         return Observation(

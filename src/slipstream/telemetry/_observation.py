@@ -12,10 +12,13 @@ from opentelemetry import context as contexts
 from opentelemetry._logs import SeverityNumber
 from opentelemetry.context import Context
 from opentelemetry.trace import Span, Status, StatusCode, set_span_in_context
+from starlette.background import BackgroundTask
 from starlette.exceptions import HTTPException, WebSocketException
 from starlette.requests import Request
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from slipstream._engine.runtime.observe import function_name
+from slipstream.background import run_task
 from slipstream.exceptions import RequestValidationError, WebSocketRequestValidationError
 from slipstream.telemetry._attributes import type_of
 from slipstream.telemetry._data import CONTEXT_KEY, TelemetryData
@@ -24,6 +27,9 @@ from slipstream.telemetry._signals import complain
 _NOTHING: Final[AbstractContextManager[None]] = nullcontext()
 _ANSWERS = (HTTPException, WebSocketException, RequestValidationError, WebSocketRequestValidationError)
 """Exceptions that are a way to answer, not failures."""
+
+TASK = "fastapi.background_task"
+"""Name of the operation that is a background task, FastAPI's: dashboards look for it."""
 
 _FAREWELLS = frozenset({1000, 1001})
 """Close codes of clients that leave as one should."""
@@ -41,6 +47,7 @@ class Observation:
     """
 
     __slots__ = (
+        "_tokens",
         "context",
         "data",
         "function",
@@ -66,12 +73,13 @@ class Observation:
         self.context: Context
 
     def begin(self, span: Span | None, parent: Context) -> None:
-        """Take the span of the request; operations are recorded only if it is."""
+        """Take the span of the request, and make both current; operations are recorded only if the span is."""
         self.span = span
         if span is None or not _is_recorded(span):
             self.tracer = None
         context = contexts.set_value(CONTEXT_KEY, self, parent)
         self.context = context if span is None else set_span_in_context(span, context)
+        self._tokens = (contexts.attach(self.context), run_task.set(self._run_task))
 
     def enter(self, connection: Request[Any] | WebSocket, function: str) -> None:
         """Note the object that the endpoint's side sees, and what the operations are about.
@@ -167,10 +175,25 @@ class Observation:
         except Exception:
             complain("a logger of OpenTelemetry")
 
+    async def _run_task(self, task: BackgroundTask) -> None:
+        """Run a background task; any exception is a failure there, for nobody is left to answer."""
+        try:
+            if self.tracer is None:
+                await task()
+            else:
+                with _Task(self, TASK, function_name(task.func)):
+                    await task()
+        except Exception as exc:
+            self.failed(exc, "http.server.request.exception", "Unhandled exception in a background task")
+            raise
+
     def close(self) -> None:
-        """Forget the request: contexts that outlive it show nothing of it any more."""
+        """End what `begin` began; contexts that outlive the request show nothing of it any more."""
         self.data = None
         self.tracer = None
+        was, task = self._tokens
+        contexts.detach(was)
+        run_task.reset(task)
 
 
 class Operation:
@@ -216,6 +239,13 @@ class Operation:
     def is_failure(self, exc: BaseException) -> bool:
         """Whether an exception that ends the operation is a failure of it."""
         return is_failure(exc)
+
+
+class _Task(Operation):
+    """The span of a background task."""
+
+    def is_failure(self, exc: BaseException) -> bool:
+        return isinstance(exc, Exception)
 
 
 def _is_recorded(span: Span) -> bool:
