@@ -15,7 +15,7 @@ from starlette.routing import Match
 
 from slipstream._engine.compile import Compiled
 from slipstream._engine.plan.describe import describe_plan, how_it_runs, name_of, place
-from slipstream._engine.signature.read import origin_of
+from slipstream._engine.signature.origin import origin_of
 
 INDEX = "INDEX.txt"
 """Name of the list that `dump` writes beside the sources."""

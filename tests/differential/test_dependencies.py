@@ -281,3 +281,65 @@ def test_scopes_that_are_asked_for_twice_are_told_as_fastapi_tells_them(scopes: 
 
     pair.get("/")
     pair.openapi()
+
+
+FUNCTIONS = """
+from inspect import signature
+
+def dependency(a: int = 1, *, b: int = 2):
+    return [a, b]
+
+def endpoint(a: int = 3, *, b: int = 4, dep: Any = Depends(dependency)):
+    return [a, b, dep if isinstance(dep, list) else 'a marker']
+
+def other(a: str = 'five', *, b: str = 'six'): ...
+
+def of_the_wrapped(function):
+    @functools.wraps(function)
+    def decorated(*args, **kwargs):
+        return function(*args, **kwargs)
+    return decorated
+"""
+
+# What programs and packages put on a function that has been read before.
+CHANGES = (
+    "{0}.__signature__ = signature(other)",
+    "{0}.__signature__ = signature(other); del {0}.__signature__",
+    "{0}.__defaults__ = (7,)",
+    "{0}.__kwdefaults__ = {{**{0}.__kwdefaults__, 'b': 8}}",
+    "{0}.__kwdefaults__['b'] = 9",
+    "{0}.__annotations__ = {{**{0}.__annotations__, 'a': str}}",
+    "{0}.__annotations__['b'] = str",
+    "{0}.__wrapped__ = other",
+    "{0}.__code__ = other.__code__.replace(co_consts=('from other',))",
+)
+
+# When they do.
+MOMENTS = (
+    "app.get('/')(endpoint); {change}",
+    "app.get('/old')(endpoint); {change}; app.get('/')(endpoint)",
+    "router.get('/')(endpoint); {change}; app.include_router(router)",
+    "router.get('/')(endpoint); {change}; views = APIRouter(); views.routes.append(router.routes.pop()); "
+    "app.include_router(views)",
+    "app.get('/old')(of_the_wrapped(endpoint)); {change}; app.get('/')(of_the_wrapped(endpoint))",
+    "decorated = of_the_wrapped(endpoint); app.get('/old')(decorated); {change}; app.get('/')(decorated)",
+    "app.get('/old')(other); {change}; app.get('/')(endpoint)",
+)
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.parametrize("changed", ["endpoint", "dependency"])
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_function_that_is_changed_after_it_was_read_is_read_as_fastapi_reads_it(
+    change: str, changed: str, moment: str
+) -> None:
+    """Libraries of class-based views give an endpoint another signature when its route is there already."""
+    source = FUNCTIONS + "router = APIRouter()\n" + moment.format(change=change.format(changed)) + "\n"
+    pair = Pair(PREAMBLE + CHUNKS + HANDLERS + source)
+    if pair.is_refused:
+        return
+
+    for path in ("/", "/old"):
+        for query in (b"", b"a=10&b=11", b"a=x&b=y"):
+            pair.get(path, query)
+    pair.openapi()

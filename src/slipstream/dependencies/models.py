@@ -9,7 +9,7 @@ from slipstream._engine.plan.flatten import call_key, security_scheme
 from slipstream._engine.plan.model import Call
 from slipstream._engine.signature.kinds import call_kind
 from slipstream._engine.signature.model import Origin, Signature
-from slipstream._engine.signature.read import origin_of
+from slipstream._engine.signature.origin import origin_of
 from slipstream._engine.types import ContextKind, DependencyScope
 from slipstream.types import DependencyCacheKey
 

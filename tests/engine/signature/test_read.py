@@ -26,8 +26,8 @@ from slipstream import (
     UploadFile,
     WebSocket,
 )
-from slipstream._engine.signature.model import Origin, Slot
-from slipstream._engine.signature.read import context_kind, origin_of, path_names_of, read_signature
+from slipstream._engine.signature.model import Slot
+from slipstream._engine.signature.read import context_kind, path_names_of, read_signature
 from slipstream._routes.services import IMPLIED
 from slipstream.security import SecurityScopes
 
@@ -177,30 +177,6 @@ def test_a_wrapper_is_read_as_what_it_wraps() -> None:
 
     assert (signature.slots, signature.returns) == ((), int)
     assert signature.origin.name == "dependency"
-
-
-class Callable_:
-    def __call__(self) -> None: ...
-
-
-@pytest.mark.parametrize(
-    ("call", "name"),
-    [(dependency, "dependency"), (functools.partial(dependency), "dependency"), (Item, "Item"),
-     (Callable_(), "Callable_"), (Callable_().__call__, "Callable_.__call__")],
-    ids=["function", "partial", "class", "object", "method"],
-)  # fmt: skip
-def test_a_callable_is_told_by_name_file_and_line(call: Any, name: str) -> None:
-    """Errors and generated comments point there."""
-    origin = origin_of(call)
-
-    assert (origin.name, origin.file) == (name, __file__)
-    assert str(origin) == f"{__file__}:{origin.line} in {name}"
-
-
-def test_what_is_built_in_has_a_name_alone() -> None:
-    """There is no line to point at."""
-    assert origin_of(len) == Origin("len", None, None)
-    assert str(origin_of(len)) == "len"
 
 
 def test_names_of_a_path_are_those_in_braces() -> None:

@@ -13,7 +13,7 @@ from slipstream._engine.abc import DependencyMarker
 from slipstream._engine.types import CallKind, ContextKind, SlotSource
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Origin:
     """Where a user wrote a callable; printed in errors and in comments of generated source."""
 

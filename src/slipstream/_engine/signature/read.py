@@ -11,6 +11,8 @@ import re
 import sys
 from collections.abc import Callable, Mapping
 from copy import copy
+from itertools import chain
+from operator import is_not
 from typing import Annotated, Any, ForwardRef, cast, get_args, get_origin
 
 from pydantic import AliasChoices
@@ -31,9 +33,10 @@ from slipstream._engine.signature.annotations import (
     is_upload,
     model_of,
 )
-from slipstream._engine.signature.kinds import call_kind, unwrapped
+from slipstream._engine.signature.kinds import call_kind
 from slipstream._engine.signature.merge import merge
 from slipstream._engine.signature.model import Origin, Signature, Slot
+from slipstream._engine.signature.origin import origin_of
 from slipstream._engine.types import ContextKind, SlotSource
 
 EMPTY = inspect.Signature.empty
@@ -60,9 +63,10 @@ def read_signature(
     Raises:
         DefinitionError: A parameter that no request can fill, or that two markers fight over.
     """
-    known = _remembered(call, path_names)
-    if known is not None:
-        return known
+    memory = _memory(call) if inspect.isfunction(call) else []
+    for named, signature in memory:
+        if named == path_names.intersection(slot.name for slot in signature.slots):
+            return signature
     written = written_signature(call)
     namespace = getattr(inspect.unwrap(call), "__globals__", {})
     origin = origin_of(call)
@@ -82,7 +86,8 @@ def read_signature(
     if returns is not EMPTY:
         returns = resolved(returns, namespace)
     signature = Signature(call=call, origin=origin, slots=tuple(slots), returns=returns, kind=call_kind(call))
-    _remember(signature, path_names)
+    if not _reads_path_by_alias(signature):
+        memory.append((path_names.intersection(slot.name for slot in slots), signature))
     return signature
 
 
@@ -90,43 +95,43 @@ _MEMORY = "__slipstream_signatures__"
 """Attribute of a function that keeps what was read of it: a dependency is read once, not once per route."""
 
 
-def _remembered(call: Callable[..., Any], path_names: frozenset[str]) -> Signature | None:
-    """Find what was read of a callable under a path that names the same of its parameters."""
-    for named, signature in getattr(call, _MEMORY, ()):
-        # functools.wraps copies attributes: what is remembered may be of the wrapped function.
-        if signature.call is call and named == path_names.intersection(slot.name for slot in signature.slots):
-            return signature  # type: ignore[no-any-return]  # an attribute of a function has no type
-    return None
+def _memory(call: Any) -> list[tuple[frozenset[str], Signature]]:
+    """Return what was read of a function, each with the names of its parameters that the path has."""
+    written = _written(call)
+    owner, known_written, known = getattr(call, _MEMORY, (None, [], []))
+    # functools.wraps copies attributes: what is remembered may be of the wrapped function.
+    if owner is not call or len(written) != len(known_written) or any(map(is_not, written, known_written)):
+        known = []
+        setattr(call, _MEMORY, (call, written, known))
+    return known
 
 
-def _remember(signature: Signature, path_names: frozenset[str]) -> None:
-    call: Any = signature.call
+def _written(call: Any) -> list[Any]:
+    """List what a signature is read from: packages put another `__signature__` on a function, and so do decorators."""
+    wrapped = getattr(call, "__wrapped__", None)
+    try:
+        annotations = call.__annotations__
+    except (AttributeError, NameError):  # Python 3.14 evaluates them now
+        annotations = {}
+    return [
+        getattr(call, "__signature__", None),
+        getattr(call, "__code__", None),
+        getattr(call, "__defaults__", None),
+        *chain.from_iterable((getattr(call, "__kwdefaults__", None) or {}).items()),
+        *chain.from_iterable(annotations.items()),
+        *([] if wrapped is None else _written(wrapped)),
+    ]
+
+
+def _reads_path_by_alias(signature: Signature) -> bool:
+    """Whether a parameter may be named by the path in more than one way."""
     infos = [slot.meta for slot in signature.slots if slot.source == "path"]
-    depends_on_path = any(isinstance(getattr(info, "validation_alias", None), (str, AliasChoices)) for info in infos)
-    if depends_on_path or not inspect.isfunction(call):
-        return
-    named = path_names.intersection(slot.name for slot in signature.slots)
-    setattr(call, _MEMORY, [*getattr(call, _MEMORY, ()), (named, signature)])
+    return any(isinstance(getattr(info, "validation_alias", None), (str, AliasChoices)) for info in infos)
 
 
 def path_names_of(path: str) -> frozenset[str]:
     """Names in braces, as written in a path without converters: "/items/{item_id}"."""
     return frozenset(re.findall("{(.*?)}", path))
-
-
-def origin_of(call: Any) -> Origin:
-    """Tell where the user wrote a callable; a callable object is told by its class."""
-    target = unwrapped(call)
-    if not (inspect.isroutine(target) or inspect.isclass(target)):
-        target = type(target)
-    name = getattr(target, "__qualname__", repr(target))
-    code = getattr(target, "__code__", None)
-    if code is not None:
-        return Origin(name, code.co_filename, code.co_firstlineno)
-    try:
-        return Origin(name, inspect.getsourcefile(target), inspect.getsourcelines(target)[1])
-    except (OSError, TypeError):  # built in, or typed into a prompt
-        return Origin(name, None, None)
 
 
 def written_signature(call: Callable[..., Any]) -> inspect.Signature:
