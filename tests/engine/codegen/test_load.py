@@ -1,6 +1,8 @@
 """Source in, function out; whoever looks at a traceback, a profile or a debugger sees the text."""
 
+import argparse
 import cProfile
+import dis
 import gc
 import inspect
 import linecache
@@ -12,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from slipstream._engine.codegen.load import Source, load
+from slipstream._engine.codegen.load import Source, UnboundName, _codes, _globals_of, load
 from slipstream._engine.codegen.writer import Writer
 
 
@@ -164,3 +166,36 @@ def test_a_debugger_and_a_profiler_name_the_same_lines() -> None:
 def name_of(function: Callable[..., Any]) -> str:
     """The file name of a function's code."""
     return function.__code__.co_filename
+
+
+def test_a_name_that_nothing_binds_is_refused_before_the_text_runs() -> None:
+    """On a path that is rarely taken it would be a NameError in production, one day."""
+    writer = Writer()
+    with writer.block("def handle(value):"):
+        writer.comment("a line more")
+        with writer.block("if value:"), writer.block("def inner():"):
+            writer.line("return value.forgotten + len(known) + forgotten")
+    broken = Source("handle", writer.text, writer.shape, {"known": []})
+
+    with pytest.raises(UnboundName) as caught:
+        load(broken, "slipstream GET /broken")
+
+    assert (caught.value.name, caught.value.line, caught.value.text) == ("forgotten", 5, writer.text)
+    assert "line 5 of the generated text reads: return value.forgotten + len(known) + forgotten" in str(caught.value)
+    assert load(Source("handle", writer.text, writer.shape, {"known": [], "forgotten": 1}), "now bound")(0) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        inspect.getsource(argparse),
+        f"def handle():\n    return [{', '.join(f'name_{number}' for number in range(1000))}]",
+    ],
+    ids=["a module", "more names than fit a byte"],
+)
+def test_global_names_are_those_that_dis_finds(text: str) -> None:
+    """They are read from the bytes of the code, which are another Python's to change."""
+    for code in _codes(compile(text, "<text>", "exec", dont_inherit=True)):
+        found = {item.argval for item in dis.get_instructions(code) if item.opname == "LOAD_GLOBAL"}
+
+        assert set(_globals_of(code)) == found
