@@ -21,8 +21,8 @@ from slipstream._app.stack import build_stack, door_of
 from slipstream._engine.types import Reply
 from slipstream._options.app import AppDefaults, AppOptions
 from slipstream._options.route import RouteDefaults, RouteOptions, VerbDefaults, VerbOptions
-from slipstream._options.router import InclusionDefaults, InclusionOptions
-from slipstream._options.unpack import completed, unpacks
+from slipstream._options.router import InclusionDefaults, InclusionOptions, RouterDefaults
+from slipstream._options.unpack import as_options, completed, unpacks
 from slipstream._routes.frontend import Directory, Fallback, checks_directory
 from slipstream.exception_handlers import (
     http_exception_handler,
@@ -93,24 +93,7 @@ class FastAPI(Starlette):
         self.webhooks: APIRouter = given.webhooks or APIRouter()
         self.state = State()
         self._overrides: Overrides = WatchedDict()
-        self.router: APIRouter = APIRouter(
-            routes=given.routes,
-            redirect_slashes=given.redirect_slashes,
-            dependency_overrides_provider=self,
-            on_startup=given.on_startup,
-            on_shutdown=given.on_shutdown,
-            lifespan=given.lifespan,
-            default_response_class=given.default_response_class,
-            dependencies=given.dependencies,
-            callbacks=given.callbacks,
-            deprecated=given.deprecated,
-            include_in_schema=given.include_in_schema,
-            responses=given.responses,
-            generate_unique_id_function=given.generate_unique_id_function,
-            strict_content_type=given.strict_content_type,
-            max_body_size=given.max_body_size,
-            form_limits=given.form_limits,
-        )
+        self.router: APIRouter = APIRouter(dependency_overrides_provider=self, **as_options(given, RouterDefaults))
         self.router.is_root = True
         self.exception_handlers: dict[Any, Callable[[Any, Any], Any]] = WatchedDict(
             {

@@ -23,7 +23,7 @@ from starlette.routing import BaseRoute, Match as Match, Mount as Mount, NoMatch
 from starlette.types import ASGIApp, Lifespan, Receive as Receive, Scope as Scope, Send as Send
 from typing_extensions import deprecated
 
-from slipstream._app.limits import checked_form_limits, checked_max_body_size, limited
+from slipstream._app.limits import limited
 from slipstream._app.observing import is_observing, telling
 from slipstream._engine.compile import Dialect
 from slipstream._engine.entry.lifespan import Context, merge
@@ -31,7 +31,8 @@ from slipstream._engine.errors import InvalidPath
 from slipstream._engine.plan.fields import ModelField
 from slipstream._engine.router.pattern import Pattern, read_pattern
 from slipstream._engine.types import DirectApp
-from slipstream._options.route import RouteDefaults, RouteOptions, VerbDefaults, VerbOptions
+from slipstream._options.inherited import merged
+from slipstream._options.route import RouteDefaults, RouteOptions, VerbDefaults, VerbOptions, WebSocketDefaults
 from slipstream._options.router import InclusionDefaults, InclusionOptions, RouterDefaults, RouterOptions
 from slipstream._options.unpack import as_options, completed, unpacks
 from slipstream._routes import half_public
@@ -69,7 +70,6 @@ from slipstream.exceptions import FastAPIError as FastAPIError
 from slipstream.params import Depends
 from slipstream.sse import _PING_INTERVAL
 from slipstream.types import DecoratedCallable
-from slipstream.utils import get_value_or_default
 
 
 class APIRoute(PlannedRoute, routing.Route):  # type: ignore[override]  # path_regex is an attribute in Starlette
@@ -120,8 +120,8 @@ class APIRoute(PlannedRoute, routing.Route):  # type: ignore[override]  # path_r
         self.dependency_overrides_provider = given.dependency_overrides_provider
         self.generate_unique_id_function = given.generate_unique_id_function
         self.strict_content_type = given.strict_content_type
-        self.max_body_size = checked_max_body_size(given.max_body_size)
-        self.form_limits = checked_form_limits(given.form_limits)
+        self.max_body_size = given.max_body_size
+        self.form_limits = dict(given.form_limits or {})
         self._read(given.response_model, stream_item_type)
 
     def _read(self, response_model: Any, stream_item_type: Any) -> None:
@@ -263,9 +263,7 @@ class APIWebSocketRoute(PlannedRoute, routing.WebSocketRoute):  # type: ignore[o
         return type(self)(
             inclusion.prefix + self.path,
             self.endpoint,
-            name=self.name,
-            dependencies=[*inclusion.dependencies, *self.dependencies],
-            dependency_overrides_provider=inclusion.dependency_overrides_provider,
+            **merged(WebSocketDefaults, inclusion, self),
         )
 
 
@@ -296,7 +294,7 @@ class APIRouter(TableRouter):
         self.default_response_class = given.default_response_class
         self.generate_unique_id_function = given.generate_unique_id_function
         self.strict_content_type = given.strict_content_type
-        self.form_limits = checked_form_limits(given.form_limits)
+        self.form_limits = dict(given.form_limits or {})
 
     @unpacks(RouteOptions, RouteDefaults)
     def add_api_route(
@@ -318,26 +316,10 @@ class APIRouter(TableRouter):
         given = completed(RouteDefaults, options, "add_api_route")
         self._check_path(path)
         route_class = route_class_override or self.route_class
-        merged: dict[str, Any] = {
-            **as_options(given),
-            "tags": [*self.tags, *(given.tags or [])],
-            "dependencies": [*self.dependencies, *(given.dependencies or [])],
-            "responses": {**self.responses, **(given.responses or {})},
-            "callbacks": [*self.callbacks, *(given.callbacks or [])],
-            "deprecated": given.deprecated or self.deprecated,
-            "include_in_schema": given.include_in_schema and self.include_in_schema,
-            "response_class": get_value_or_default(given.response_class, self.default_response_class),
-            "generate_unique_id_function": get_value_or_default(
-                given.generate_unique_id_function, self.generate_unique_id_function
-            ),
-            "strict_content_type": get_value_or_default(given.strict_content_type, self.strict_content_type),
-            "dependency_overrides_provider": self.dependency_overrides_provider,
-            "max_body_size": given.max_body_size if given.max_body_size is not None else self.max_body_size,
-            "form_limits": {**self.form_limits, **checked_form_limits(given.form_limits)},
-        }
-        if not merged["form_limits"]:
-            del merged["form_limits"]  # younger than many route classes that list what they take
-        self.routes.append(route_class(self.prefix + path, endpoint=endpoint, **merged))
+        every = merged(RouteDefaults, self, given)
+        if not every["form_limits"]:
+            del every["form_limits"]  # younger than many route classes that list what they take
+        self.routes.append(route_class(self.prefix + path, endpoint=endpoint, **every))
 
     def _check_path(self, path: str) -> None:
         """Refuse a path that no prefix can put right any more."""
@@ -417,15 +399,8 @@ class APIRouter(TableRouter):
             dependencies: `Depends(...)` to run after the router's own.
         """
         self._check_path(path)
-        self.routes.append(
-            APIWebSocketRoute(
-                self.prefix + path,
-                endpoint=endpoint,
-                name=name,
-                dependencies=[*self.dependencies, *(dependencies or [])],
-                dependency_overrides_provider=self.dependency_overrides_provider,
-            )
-        )
+        every = merged(WebSocketDefaults, self, WebSocketDefaults(name=name, dependencies=dependencies))
+        self.routes.append(APIWebSocketRoute(self.prefix + path, endpoint=endpoint, **every))
 
     def websocket(
         self, path: str, name: str | None = None, *, dependencies: Sequence[Depends] | None = None

@@ -6,23 +6,18 @@ from typing import Any
 
 from starlette.middleware import Middleware
 from starlette.responses import JSONResponse
-from starlette.routing import BaseRoute
-from typing_extensions import TypedDict
 
-from slipstream._options.route import FormLimits, IdMaker, ResponseClass, Responses
+from slipstream._options.inherited import InheritedDefaults, InheritedOptions, ResponseClass
+from slipstream._options.router import StarletteDefaults, StarletteOptions
 from slipstream._options.telemetry import TelemetryConfig
 from slipstream.datastructures import Default
-from slipstream.utils import generate_unique_id
 
 
-class AppOptions(TypedDict, total=False):
+class AppOptions(InheritedOptions, StarletteOptions, total=False):
     """What can be said about an application."""
 
     debug: bool
     """Show tracebacks in the answers to unhandled exceptions; never in production."""
-
-    routes: list[BaseRoute] | None
-    """Routes to begin with; a Starlette habit."""
 
     title: str
     """Title in the documentation."""
@@ -45,14 +40,8 @@ class AppOptions(TypedDict, total=False):
     servers: list[dict[str, str | Any]] | None
     """Servers to name in the OpenAPI document."""
 
-    dependencies: Sequence[Any] | None
-    """`Depends(...)` to run for every path operation."""
-
     default_response_class: ResponseClass
     """Response class of path operations that have none."""
-
-    redirect_slashes: bool
-    """Redirect (307) to the path with or without a slash at its end if that one is served."""
 
     docs_url: str | None
     """Path of the Swagger UI page; None turns it off."""
@@ -72,15 +61,6 @@ class AppOptions(TypedDict, total=False):
     exception_handlers: Mapping[Any, Callable[[Any, Any], Any]] | None
     """Handlers by exception class or status code."""
 
-    on_startup: Sequence[Callable[[], Any]] | None
-    """Functions to call at start-up; `lifespan` is the newer way."""
-
-    on_shutdown: Sequence[Callable[[], Any]] | None
-    """Functions to call at shut-down."""
-
-    lifespan: Any | None
-    """Async context manager around the application's life; what it yields becomes the requests' state."""
-
     terms_of_service: str | None
     """URL of the terms of service."""
 
@@ -96,26 +76,11 @@ class AppOptions(TypedDict, total=False):
     root_path_in_servers: bool
     """Whether the OpenAPI document names the root path as a server."""
 
-    responses: Responses | None
-    """Further responses to document for every path operation."""
-
-    callbacks: list[BaseRoute] | None
-    """Callbacks to document for every path operation."""
-
     webhooks: Any | None
     """Router whose path operations document what the application will call."""
 
-    deprecated: bool | None
-    """Mark every path operation as deprecated."""
-
-    include_in_schema: bool
-    """Whether the documentation shows the path operations."""
-
     swagger_ui_parameters: dict[str, Any] | None
     """Settings of the Swagger UI page."""
-
-    generate_unique_id_function: IdMaker
-    """Makes the ids of path operations."""
 
     separate_input_output_schemas: bool
     """Whether a model that reads and writes differently is documented twice."""
@@ -126,23 +91,16 @@ class AppOptions(TypedDict, total=False):
     strict_content_type: bool
     """Whether a body is JSON only under a Content-Type that says so."""
 
-    max_body_size: int | None
-    """Most bytes of a request's body, 413 beyond; None: no bound."""
-
-    form_limits: FormLimits | None
-    """Bounds on forms."""
-
     telemetry: TelemetryConfig | None
     """What OpenTelemetry gets to know of the requests; None: the defaults, under which the global providers hear of
     everything and without a provider nothing is recorded. Keys that `TelemetryConfig` does not have are ignored."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class AppDefaults:
+class AppDefaults(InheritedDefaults, StarletteDefaults):
     """Defaults of `AppOptions`."""
 
     debug: bool = False
-    routes: list[BaseRoute] | None = None
     title: str = "FastAPI"
     summary: str | None = None
     description: str = ""
@@ -150,33 +108,21 @@ class AppDefaults:
     openapi_url: str | None = "/openapi.json"
     openapi_tags: list[dict[str, Any]] | None = None
     servers: list[dict[str, str | Any]] | None = None
-    dependencies: Sequence[Any] | None = None
     default_response_class: ResponseClass = field(default_factory=lambda: Default(JSONResponse))
-    redirect_slashes: bool = True
     docs_url: str | None = "/docs"
     redoc_url: str | None = "/redoc"
     swagger_ui_oauth2_redirect_url: str | None = "/docs/oauth2-redirect"
     swagger_ui_init_oauth: dict[str, Any] | None = None
     middleware: Sequence[Middleware] | None = None
     exception_handlers: Mapping[Any, Callable[[Any, Any], Any]] | None = None
-    on_startup: Sequence[Callable[[], Any]] | None = None
-    on_shutdown: Sequence[Callable[[], Any]] | None = None
-    lifespan: Any | None = None
     terms_of_service: str | None = None
     contact: dict[str, str | Any] | None = None
     license_info: dict[str, str | Any] | None = None
     root_path: str = ""
     root_path_in_servers: bool = True
-    responses: Responses | None = None
-    callbacks: list[BaseRoute] | None = None
     webhooks: Any | None = None
-    deprecated: bool | None = None
-    include_in_schema: bool = True
     swagger_ui_parameters: dict[str, Any] | None = None
-    generate_unique_id_function: IdMaker = field(default_factory=lambda: Default(generate_unique_id))
     separate_input_output_schemas: bool = True
     openapi_external_docs: dict[str, Any] | None = None
     strict_content_type: bool = True
-    max_body_size: int | None = None
-    form_limits: FormLimits | None = None
     telemetry: TelemetryConfig | None = None

@@ -1,38 +1,17 @@
 """Options of path operations: `@app.get(...)` and its seven siblings, `add_api_route`, `APIRoute`."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from enum import Enum
 from typing import Any
 
-from starlette.responses import JSONResponse, Response
-from starlette.routing import BaseRoute
-from typing_extensions import TypedDict
+from starlette.responses import JSONResponse
 
+from slipstream._options.inherited import ResponseClass, TaggedDefaults, TaggedOptions
 from slipstream.datastructures import Default, DefaultPlaceholder
 from slipstream.types import IncEx
-from slipstream.utils import generate_unique_id
-
-IdMaker = Callable[[Any], str] | DefaultPlaceholder
-
-ResponseClass = type[Response] | DefaultPlaceholder
-Responses = dict[int | str, dict[str, Any]]
 
 
-class FormLimits(TypedDict, total=False):
-    """Bounds on what a form may carry; each one that is not given is inherited."""
-
-    max_fields: int
-    """Most fields that are no files."""
-
-    max_files: int
-    """Most files."""
-
-    max_part_size: int
-    """Most bytes of one field that is no file."""
-
-
-class VerbOptions(TypedDict, total=False):
+class VerbOptions(TaggedOptions, total=False):
     """Options of a path operation that every verb takes."""
 
     response_model: Any
@@ -40,12 +19,6 @@ class VerbOptions(TypedDict, total=False):
 
     status_code: int | None
     """HTTP status of a normal response; the response class's own by default."""
-
-    tags: list[str | Enum] | None
-    """Groups that the documentation lists the operation under, after those of its routers."""
-
-    dependencies: Sequence[Any] | None
-    """`Depends(...)` whose results nobody needs, run before the endpoint's own."""
 
     summary: str | None
     """Title in the documentation; made from the name by default."""
@@ -55,12 +28,6 @@ class VerbOptions(TypedDict, total=False):
 
     response_description: str
     """Sentence on a normal response, in the documentation."""
-
-    responses: Responses | None
-    """Further responses to document: status to `description`, `model`, `content`, …"""
-
-    deprecated: bool | None
-    """Mark the operation as deprecated in the documentation."""
 
     operation_id: str | None
     """Id in the OpenAPI document; made by `generate_unique_id_function` by default."""
@@ -83,29 +50,14 @@ class VerbOptions(TypedDict, total=False):
     response_model_exclude_none: bool
     """Leave out fields that are None."""
 
-    include_in_schema: bool
-    """Whether the documentation shows the operation."""
-
     response_class: ResponseClass
     """Response class for results that are no Response; JSON by default."""
 
     name: str | None
     """Name for `url_path_for`; the function's by default."""
 
-    callbacks: list[BaseRoute] | None
-    """Routes of an `APIRouter` that document what the operation will call at the client."""
-
     openapi_extra: dict[str, Any] | None
     """Keys to merge, deeply, into the operation in the OpenAPI document."""
-
-    generate_unique_id_function: IdMaker
-    """Makes the operation's id from the route."""
-
-    max_body_size: int | None
-    """Most bytes of a request's body, 413 beyond; 0: only an empty one. None: what encloses it says."""
-
-    form_limits: FormLimits | None
-    """Bounds on forms; what encloses it says by default."""
 
 
 class RouteOptions(VerbOptions, total=False):
@@ -122,18 +74,23 @@ class RouteOptions(VerbOptions, total=False):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class VerbDefaults:
+class WebSocketDefaults:
+    """Options of a WebSocket endpoint, with their defaults."""
+
+    name: str | None = None
+    dependencies: Sequence[Any] | None = None
+    dependency_overrides_provider: Any | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class VerbDefaults(TaggedDefaults):
     """Defaults of `VerbOptions`."""
 
     response_model: Any = Default(None)
     status_code: int | None = None
-    tags: list[str | Enum] | None = None
-    dependencies: Sequence[Any] | None = None
     summary: str | None = None
     description: str | None = None
     response_description: str = "Successful Response"
-    responses: Responses | None = None
-    deprecated: bool | None = None
     operation_id: str | None = None
     response_model_include: IncEx | None = None
     response_model_exclude: IncEx | None = None
@@ -141,14 +98,9 @@ class VerbDefaults:
     response_model_exclude_unset: bool = False
     response_model_exclude_defaults: bool = False
     response_model_exclude_none: bool = False
-    include_in_schema: bool = True
     response_class: ResponseClass = field(default_factory=lambda: Default(JSONResponse))
     name: str | None = None
-    callbacks: list[BaseRoute] | None = None
     openapi_extra: dict[str, Any] | None = None
-    generate_unique_id_function: IdMaker = field(default_factory=lambda: Default(generate_unique_id))
-    max_body_size: int | None = None
-    form_limits: FormLimits | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -75,18 +75,24 @@ def completed(defaults: type[D], options: Mapping[str, Any], owner: str) -> D:
     Raises:
         TypeError: An option that does not exist was given, or a required one was not.
     """
-    known = _names(cast(Any, defaults))
+    known = names_of(cast(Any, defaults))
     for name in options:
         if name not in known:
             raise TypeError(f"{owner}() got an unexpected keyword argument {name!r}")
     return defaults(**options)
 
 
-def as_options(given: object) -> dict[str, Any]:
-    """Turn completed options into keyword arguments again, for a function that takes them one by one."""
-    return {name: getattr(given, name) for name in _names(cast(Any, type(given)))}
+def as_options(given: object, taken: type[Any] | None = None) -> dict[str, Any]:
+    """Turn completed options into keyword arguments again, for a function that takes them one by one.
+
+    Args:
+        taken: Dataclass with the options that the function takes; by default it takes all.
+    """
+    names = names_of(cast(Any, type(given)))
+    return {name: getattr(given, name) for name in names if taken is None or name in names_of(cast(Any, taken))}
 
 
 @cache
-def _names(defaults: Any) -> frozenset[str]:
-    return frozenset(each.name for each in fields(defaults))
+def names_of(defaults: Any) -> Mapping[str, None]:
+    """Return the names of the options that a dataclass has defaults of, in order."""
+    return dict.fromkeys(each.name for each in fields(defaults))

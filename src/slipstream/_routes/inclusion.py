@@ -8,121 +8,66 @@ import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from operator import is_not
-from typing import Any, cast
+from typing import Any, Protocol, runtime_checkable
 
 from starlette import routing
 from starlette.datastructures import URLPath
 from starlette.routing import BaseRoute, Host, Match, Mount, NoMatchFound, Route, WebSocketRoute, compile_path
 from starlette.types import Receive, Scope, Send
 
-from slipstream._app.limits import checked_form_limits, checked_max_body_size, limited
+from slipstream._app.limits import limited
 from slipstream._app.refresh import Lock, version
-from slipstream._options.route import FormLimits, RouteDefaults
-from slipstream._options.router import InclusionDefaults
+from slipstream._options.inherited import merged, repeated
+from slipstream._options.route import RouteDefaults
+from slipstream._options.router import InclusionDefaults, LevelDefaults
 from slipstream.exceptions import FastAPIError
-from slipstream.utils import get_value_or_default
 
 
-@dataclass(frozen=True, slots=True)
-class Inclusion:
-    """Everything that routers and inclusions above a route say about it, outermost first."""
+class IncludableRouter(Protocol):
+    """What inclusion asks of a router."""
 
-    router: Any
-    prefix: str
-    tags: tuple[Any, ...]
-    dependencies: tuple[Any, ...]
-    default_response_class: Any
-    responses: dict[int | str, dict[str, Any]]
-    callbacks: tuple[BaseRoute, ...]
-    deprecated: bool | None
-    include_in_schema: bool
-    generate_unique_id_function: Any
-    strict_content_type: Any
-    max_body_size: int | None
-    form_limits: dict[str, int]
-    dependency_overrides_provider: Any
+    mark: int
+
+    @property
+    def routes(self) -> Sequence[BaseRoute]:
+        """Its routes, live."""
+        ...
+
+    @property
+    def _low_priority_routes(self) -> Sequence[BaseRoute]: ...
+
+    def contains(self, router: "IncludableRouter") -> bool:
+        """Whether a router is among those that it includes, directly or through others."""
+        ...
+
+
+@runtime_checkable
+class IncludableRoute(Protocol):
+    """A route that knows its twin under an inclusion; of other routes only Starlette's own kinds have one."""
+
+    def included(self, inclusion: "Inclusion") -> BaseRoute:
+        """Return its twin under a prefix, with what the routers above it say."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Inclusion(LevelDefaults):
+    """Everything that routers and inclusions above a route say about it, merged."""
+
+    router: IncludableRouter
 
     @classmethod
-    def of(cls, parent: Any, router: Any, given: InclusionDefaults) -> "Inclusion":
+    def of(cls, parent: IncludableRouter, router: IncludableRouter, given: InclusionDefaults) -> "Inclusion":
         """Put together what a router and its `include_router` call say."""
-        return cls(
-            router=router,
-            prefix=parent.prefix + given.prefix,
-            tags=(*parent.tags, *(given.tags or ())),
-            dependencies=(*parent.dependencies, *(given.dependencies or ())),
-            default_response_class=get_value_or_default(given.default_response_class, parent.default_response_class),
-            responses={**parent.responses, **(given.responses or {})},
-            callbacks=(*parent.callbacks, *(given.callbacks or ())),
-            deprecated=given.deprecated or parent.deprecated,
-            include_in_schema=parent.include_in_schema and given.include_in_schema,
-            generate_unique_id_function=get_value_or_default(
-                given.generate_unique_id_function, parent.generate_unique_id_function
-            ),
-            strict_content_type=parent.strict_content_type,
-            max_body_size=first(router.max_body_size, checked_max_body_size(given.max_body_size), parent.max_body_size),
-            form_limits={**parent.form_limits, **checked_form_limits(given.form_limits), **router.form_limits},
-            dependency_overrides_provider=parent.dependency_overrides_provider,
-        )
+        return cls(router=router, **merged(LevelDefaults, parent, given, repeated(router)))
 
     def around(self, inner: "Inclusion") -> "Inclusion":
         """Put an inclusion inside another: the inner one wins where only one can."""
-        return Inclusion(
-            router=inner.router,
-            prefix=self.prefix + inner.prefix,
-            tags=(*self.tags, *inner.tags),
-            dependencies=(*self.dependencies, *inner.dependencies),
-            default_response_class=get_value_or_default(inner.default_response_class, self.default_response_class),
-            responses={**self.responses, **inner.responses},
-            callbacks=(*self.callbacks, *inner.callbacks),
-            deprecated=self.deprecated or inner.deprecated,
-            include_in_schema=self.include_in_schema and inner.include_in_schema,
-            generate_unique_id_function=get_value_or_default(
-                inner.generate_unique_id_function, self.generate_unique_id_function
-            ),
-            strict_content_type=get_value_or_default(inner.strict_content_type, self.strict_content_type),
-            max_body_size=first(inner.max_body_size, self.max_body_size),
-            form_limits={**self.form_limits, **inner.form_limits},
-            dependency_overrides_provider=self.dependency_overrides_provider,
-        )
+        return Inclusion(router=inner.router, **merged(LevelDefaults, self, inner))
 
-    def options_of(self, route: Any) -> RouteDefaults:
-        """The options of a route as they are under this inclusion."""
-        router = self.router
-        return RouteDefaults(
-            response_model=route.response_model,
-            status_code=route.status_code,
-            tags=[*self.tags, *route.tags],
-            dependencies=[*self.dependencies, *route.dependencies],
-            summary=route.summary,
-            description=route.description,
-            response_description=route.response_description,
-            responses={**self.responses, **route.responses},
-            deprecated=route.deprecated or self.deprecated,
-            methods=route.methods,
-            operation_id=route.operation_id,
-            response_model_include=route.response_model_include,
-            response_model_exclude=route.response_model_exclude,
-            response_model_by_alias=route.response_model_by_alias,
-            response_model_exclude_unset=route.response_model_exclude_unset,
-            response_model_exclude_defaults=route.response_model_exclude_defaults,
-            response_model_exclude_none=route.response_model_exclude_none,
-            include_in_schema=route.include_in_schema and self.include_in_schema,
-            response_class=get_value_or_default(
-                route.response_class, router.default_response_class, self.default_response_class
-            ),
-            name=route.name,
-            dependency_overrides_provider=self.dependency_overrides_provider,
-            callbacks=[*self.callbacks, *(route.callbacks or [])],
-            openapi_extra=route.openapi_extra,
-            generate_unique_id_function=get_value_or_default(
-                route.generate_unique_id_function, router.generate_unique_id_function, self.generate_unique_id_function
-            ),
-            strict_content_type=get_value_or_default(
-                route.strict_content_type, router.strict_content_type, self.strict_content_type
-            ),
-            max_body_size=first(route.max_body_size, self.max_body_size),
-            form_limits=cast(FormLimits, {**self.form_limits, **route.form_limits}),
-        )
+    def options_of(self, route: object) -> RouteDefaults:
+        """Return the options of a route, which has FastAPI's attributes of one, as they are under this inclusion."""
+        return RouteDefaults(**merged(RouteDefaults, self, repeated(self.router), route))
 
 
 def check_prefix(prefix: str) -> None:
@@ -136,7 +81,7 @@ def check_prefix(prefix: str) -> None:
         assert not prefix.endswith("/"), "A path prefix must not end with '/', as the routes will start with '/'"
 
 
-def check_inclusion(parent: Any, router: Any, prefix: str) -> None:
+def check_inclusion(parent: IncludableRouter, router: IncludableRouter, prefix: str) -> None:
     """Refuse to include a router where that makes no sense.
 
     Raises:
@@ -157,11 +102,6 @@ def check_inclusion(parent: Any, router: Any, prefix: str) -> None:
             raise FastAPIError(f"Prefix and path cannot be both empty (path operation: {name})")
 
 
-def first(*limits: int | None) -> int | None:
-    """The first bound that is one."""
-    return next((limit for limit in limits if limit is not None), None)
-
-
 class Twins:
     """The routes of a router as they are under an inclusion; made anew when one was added or taken away.
 
@@ -174,7 +114,7 @@ class Twins:
         self._originals: list[BaseRoute] = []
         self._made: list[BaseRoute] = []
 
-    def of(self, router: Any, routes: Sequence[BaseRoute]) -> list[BaseRoute]:
+    def of(self, router: IncludableRouter, routes: Sequence[BaseRoute]) -> list[BaseRoute]:
         """Return the twins of routes, and nodes for the routers that are included further down."""
         mark, known = router.mark, self._originals
         if mark != self._mark or len(routes) != len(known) or any(map(is_not, routes, known)):
@@ -202,7 +142,7 @@ class IncludedRouter(BaseRoute):
         inclusion: What is said about its routes.
     """
 
-    def __init__(self, original_router: Any, inclusion: Inclusion) -> None:
+    def __init__(self, original_router: IncludableRouter, inclusion: Inclusion) -> None:
         self.original_router = original_router
         self.inclusion = inclusion
         self._twins = Twins(inclusion)
@@ -259,10 +199,8 @@ _CHOSEN = "slipstream.included_route"
 
 def relocated(route: BaseRoute, inclusion: Inclusion) -> BaseRoute | None:
     """Make the twin of a route under a prefix; None for a kind of route that cannot have one."""
-    included = getattr(route, "included", None)
-    if included is not None:
-        twin: BaseRoute = included(inclusion)
-        return twin
+    if isinstance(route, IncludableRoute):
+        return route.included(inclusion)
     prefix = inclusion.prefix
     if isinstance(route, Route):
         plain = Route(
@@ -297,7 +235,7 @@ def effective(routes: Sequence[BaseRoute]) -> Iterator[BaseRoute]:
             yield route
 
 
-def low_priority(router: Any) -> Iterator[BaseRoute]:
+def low_priority(router: IncludableRouter) -> Iterator[BaseRoute]:
     """List what a router serves after all other routes, its own first."""
     yield from router._low_priority_routes
     for route in router.routes:

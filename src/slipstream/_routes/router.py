@@ -9,12 +9,12 @@ from starlette.routing import BaseRoute, NoMatchFound
 from starlette.types import ASGIApp, Lifespan, Receive, Scope, Send
 
 from slipstream._app.dispatch import Dispatcher
-from slipstream._app.limits import checked_max_body_size, limited
+from slipstream._app.limits import limited
 from slipstream._app.refresh import WatchedList, version
 from slipstream._engine.entry.lifespan import Context, as_context, from_events, lifespan
 from slipstream._options.router import RouterDefaults
 from slipstream._routes.frontend import LowPriority
-from slipstream._routes.inclusion import IncludedRouter, effective, low_priority
+from slipstream._routes.inclusion import IncludableRouter, IncludedRouter, effective, low_priority
 
 
 class TableRouter(routing.Router):
@@ -38,7 +38,7 @@ class TableRouter(routing.Router):
             redirect_slashes=given.redirect_slashes, default=given.default, lifespan=cast(Lifespan[Any], own)
         )
         self.routes = list(given.routes or [])
-        self.max_body_size = checked_max_body_size(given.max_body_size)
+        self.max_body_size = given.max_body_size
         self.middleware_stack = cast(Any, limited(self.app, self.max_body_size))
         self.dispatcher = Dispatcher(self)
 
@@ -98,7 +98,7 @@ class TableRouter(routing.Router):
         self._default = app
         version.bump()
 
-    def contains(self, router: "TableRouter") -> bool:
+    def contains(self, router: IncludableRouter) -> bool:
         """Whether a router is among those that this one includes, directly or through others."""
         included = [route.original_router for route in self.routes if isinstance(route, IncludedRouter)]
         return any(each is router or each.contains(router) for each in included)
