@@ -8,7 +8,8 @@ import subprocess
 import sys
 import threading
 import weakref
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -20,8 +21,8 @@ import pytest
 import sniffio
 import uvloop
 
-from slipstream._engine.runtime import pool as pool_module
-from slipstream._engine.runtime.pool import Row, current_pool
+from slipstream._engine.runtime import anyio_private, pool as pool_module
+from slipstream._engine.runtime.pool import current_pool
 from slipstream._engine.runtime.threads import ThreadGenerator, in_one_thread, in_thread
 
 pytestmark = pytest.mark.anyio
@@ -507,7 +508,7 @@ def test_threads_end_with_the_loop(run: Run, factory: Any) -> None:
 
         assert len(found) == 2
         assert not any(thread.is_alive() for thread in found)
-    assert pool_module._pools == {}
+    assert pool_module._pools.by_loop == {}
 
 
 def test_a_loop_may_be_run_again(run: Run) -> None:
@@ -543,7 +544,7 @@ def test_a_loop_that_runs_for_ever_has_threads_for_as_long_as_it_needs_them(run:
     loop.call_soon_threadsafe(loop.stop)
     running.join(SOON_S)
     loop.close()
-    assert pool_module._pools == {}
+    assert pool_module._pools.by_loop == {}
 
 
 def test_two_loops_have_threads_of_their_own() -> None:
@@ -608,7 +609,7 @@ def test_a_task_that_outlives_the_root_task_can_still_call() -> None:
 
     assert task.cancelled()
     assert log == ["cleaned up"]
-    assert pool_module._pools == {}
+    assert pool_module._pools.by_loop == {}
 
 
 @pytest.mark.parametrize(
@@ -688,12 +689,12 @@ async def test_where_no_more_threads_can_be_started_those_there_are_do_all(monke
 async def by_pool_in_one(calls: Callable[[Any], Any]) -> Any:
     pool = current_pool()
     assert pool is not None
-    return await pool.run(calls, kind=Row)
+    return await pool.run(calls, is_row=True)
 
 
 async def by_anyio_in_one(calls: Callable[[Any], Any]) -> Any:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pool_module, "IS_POSSIBLE", False)
+        patch.setattr(pool_module._pools, "is_possible", False)
         waiting = in_one_thread(calls)
         return await waiting
 
@@ -800,7 +801,7 @@ async def test_clean_up_is_done_in_a_scope_that_is_cancelled(
     how: str, is_possible: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The client has left; what the generator holds is given back before anything else happens."""
-    monkeypatch.setattr(pool_module, "IS_POSSIBLE", is_possible)
+    monkeypatch.setattr(pool_module._pools, "is_possible", is_possible)
     log: list[str] = []
 
     def connection() -> Any:
@@ -838,28 +839,253 @@ async def test_under_trio_there_is_no_pool() -> None:
     assert await in_one_thread(lambda each: each(int, "3")) == 3
 
 
+async def test_without_a_pool_everything_works(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As it did before there was one."""
+    monkeypatch.setattr(pool_module._pools, "is_possible", False)
+
+    assert current_pool() is None
+    assert await in_thread(int, "12", base=3) == 5
+    assert await in_one_thread(lambda each: each(int, "12", base=3)) == 5
+
+
+@pytest.fixture
+def pools(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A process in which no pool has been opened yet."""
+    fresh = pool_module._Pools()
+    monkeypatch.setattr(pool_module, "_pools", fresh)
+    return fresh
+
+
+async def every_way() -> list[Any]:
+    """Call in all ways in which generated text and its clean-up call."""
+    log: list[Any] = []
+    main = threading.main_thread()
+
+    def connection() -> Any:
+        try:
+            yield "opened"
+        finally:
+            log.append("closed")
+
+    generator = ThreadGenerator(connection())
+    log.append(await generator.__anext__())
+    log.extend(await asyncio.gather(*(in_thread(int, str(number)) for number in range(60))))
+    log.append(await in_one_thread(lambda each: [each(int, "1"), each(threading.current_thread) is not main]))
+    with anyio.CancelScope() as scope:
+        scope.cancel()
+        await generator.leave()
+    with pytest.raises(LookupError):
+        await in_thread({}.__getitem__, 1)
+    return log
+
+
+EVERY_WAY = ["opened", *range(60), [1, True], "closed"]
+
+
+@contextmanager
+def nothing(*arguments: Any) -> Iterator[None]:
+    yield
+
+
+@contextmanager
+def not_entered(*arguments: Any) -> Iterator[None]:
+    raise ZeroDivisionError
+    yield
+
+
+def refuse(*arguments: Any) -> None:
+    raise ZeroDivisionError
+
+
+class Stateless(dict[Any, Any]):
+    def get(self, *arguments: Any) -> Any:
+        return object()
+
+
+AWAY = object()
+OTHERWISE: dict[str, dict[str, Any]] = {
+    "_task_states": {"away": AWAY, "empty": {}, "of other things": Stateless(), "none": None},
+    "find_root_task": {"away": AWAY, "other arguments": lambda loop: None, "none": lambda: None, "raises": refuse},
+    "claim_worker_thread": {
+        "away": AWAY,
+        "fewer arguments": lambda loop: nothing(),
+        "other result": lambda backend, loop: None,
+        "does nothing": nothing,
+        "cannot be entered": not_entered,
+        "raises": refuse,
+    },
+    "AsyncIOBackend": {"away": AWAY, "another": object()},
+    "threadlocals": {"away": AWAY, "others": threading.local(), "none": None},
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [pytest.param(name, value, id=f"{name} {how}") for name, ways in OTHERWISE.items() for how, value in ways.items()],
+)
+async def test_where_a_private_name_of_anyios_is_another_thing_calls_go_through_anyio(
+    name: str, value: Any, pools: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A release may move what has no public name, or give it other parameters: nothing hangs, and one line says why."""
+    if value is AWAY:
+        monkeypatch.delattr(anyio_private, name)
+    else:
+        monkeypatch.setattr(anyio_private, name, value)
+
+    with anyio.fail_after(SOON_S):
+        assert await every_way() == EVERY_WAY
+
+    assert current_pool() is None
+    assert [record.name for record in caplog.records] == ["slipstream"]
+    assert "sync calls go through anyio's threads" in caplog.text
+
+
 @pytest.mark.parametrize("name", ["_task_states", "find_root_task", "AsyncIOBackend"])
-async def test_without_a_name_of_anyios_there_is_no_pool(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Another release may have moved what has no public name; then everything is left to anyio."""
+async def test_a_name_that_cannot_be_imported_is_told(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The package is imported all the same."""
     monkeypatch.delattr(anyio._backends._asyncio, name)
-    spec = importlib.util.spec_from_file_location("another_pool", str(pool_module.__file__))
+    spec = importlib.util.spec_from_file_location("another", str(anyio_private.__file__))
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     monkeypatch.undo()
 
-    assert module.IS_POSSIBLE is False
-    assert module.current_pool() is None
+    with pytest.raises(ImportError, match=name):
+        module.probe(asyncio.get_running_loop())
 
 
-async def test_without_a_pool_everything_works(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As it did before there was one."""
-    monkeypatch.setattr(pool_module, "IS_POSSIBLE", False)
+async def test_anyio_is_tried_once_in_a_process(pools: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It takes a thread; a suite opens thousands of loops."""
+    tried: list[Any] = []
+    monkeypatch.setattr(pool_module, "probe", tried.append)
 
-    assert current_pool() is None
-    assert await in_thread(int, "12", base=3) == 5
-    assert await in_one_thread(lambda each: each(int, "12", base=3)) == 5
+    for _ in range(3):
+        await in_thread(int)
+        pools.by_loop.clear()
+
+    assert tried == [asyncio.get_running_loop()]
+
+
+@pytest.mark.parametrize("setting_up", [nothing, not_entered, refuse], ids=["later", "in part", "not at all"])
+async def test_calls_that_wait_for_a_worker_that_cannot_set_itself_up_go_through_anyio(
+    setting_up: Any, pools: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whatever else fails in a worker: a call that no worker takes must not be waited for."""
+    assert await in_thread(int) == 0
+    pool = current_pool()
+    assert pool is not None
+    pool.close()
+    monkeypatch.setattr(pool_module, "worker_of", setting_up)
+    if setting_up is nothing:
+        monkeypatch.setattr(pool_module, "work_in", refuse)
+
+    with anyio.fail_after(SOON_S):
+        assert await every_way() == EVERY_WAY
+        assert await pool_of_old(pool) == "not taken"
+
+    assert len(caplog.records) == 1
+    assert anyio.to_thread.current_default_thread_limiter().borrowed_tokens == 0
+
+
+async def pool_of_old(pool: Any) -> str:
+    """Call in a pool that has failed while the call was on its way."""
+    try:
+        await pool.run(int)
+    except pool_module.NotTaken:
+        return "not taken"
+    return "taken"
+
+
+async def test_a_call_that_has_begun_is_made_once_when_its_worker_fails(
+    pools: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nobody pays twice; the calls behind it are made by anyio's threads."""
+    made: list[int] = []
+    real = anyio_private.work_in
+    pools.open(asyncio.get_running_loop())
+
+    def fail_after_the_call(scope: Any) -> None:
+        real(scope)
+        if made:
+            raise ZeroDivisionError
+
+    def pay() -> int:
+        made.append(1)
+        return len(made)
+
+    monkeypatch.setattr(pool_module, "work_in", fail_after_the_call)
+    with anyio.fail_after(SOON_S):
+        first = await in_thread(pay)
+        assert await in_thread(lambda: "behind") == "behind"
+
+    assert (first, made) == (1, [1])
+    assert len(caplog.records) == 1
+
+
+@pytest.mark.parametrize("is_cleanup", [False, True])
+async def test_a_cancelled_scope_does_not_wait_for_a_call_that_nobody_will_make(
+    is_cleanup: bool, pools: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It would wait in a shield, where nothing reaches it. Clean-up is made nevertheless, elsewhere."""
+    pool = pools.open(asyncio.get_running_loop())
+    starting = threading.Event()
+
+    def fail_when_told(loop: Any) -> None:
+        assert starting.wait(SOON_S)
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(pool_module, "worker_of", fail_when_told)
+    ended: list[str] = []
+    scope = anyio.CancelScope()
+
+    async def call() -> None:
+        try:
+            with scope:
+                await pool.run(int, is_cleanup=is_cleanup)
+            ended.append("cancelled" if scope.cancelled_caught else "made")
+        except pool_module.NotTaken:
+            ended.append("not taken")
+
+    with anyio.fail_after(SOON_S):
+        async with anyio.create_task_group() as group:
+            group.start_soon(call)
+            while not pool._jobs:
+                await asyncio.sleep(0)
+            scope.cancel()
+            for _ in range(5):  # until it waits in its shield
+                await asyncio.sleep(0)
+            assert ended == []
+            starting.set()
+
+    assert ended == ["not taken" if is_cleanup else "cancelled"]
+    assert len(caplog.records) == 1
+
+
+def test_an_application_answers_with_another_anyio() -> None:
+    """The whole way, with a private function that takes other arguments from the start."""
+    program = """
+import anyio, sys
+from anyio._core import _eventloop
+import anyio._backends._asyncio
+real = _eventloop.claim_worker_thread
+_eventloop.claim_worker_thread = lambda loop: real(None, loop)
+from slipstream import Depends, FastAPI
+from slipstream.testclient import TestClient
+app = FastAPI()
+def session():
+    yield 3
+@app.get("/")
+def read(value: int = Depends(session)) -> int:
+    return value
+with TestClient(app) as client:
+    print([client.get("/").json() for _ in range(3)])
+"""
+    done = subprocess.run([sys.executable, "-c", program], timeout=SOON_S, check=True, capture_output=True, text=True)
+
+    assert done.stdout == "[3, 3, 3]\n"
+    assert done.stderr.count("\n") == 1
+    assert "slipstream's own pool cannot work with this anyio" in done.stderr
 
 
 def test_without_sniffio_there_is_a_pool() -> None:

@@ -2,8 +2,8 @@
 
 A pool does what `anyio.to_thread.run_sync` does, for less. What code in a worker, or around it, can see is anyio's: the
 limiter and who holds its tokens, `anyio.from_thread`, context variables, cancellation, when the threads end. Parts of
-that have no public name; they are imported here and nowhere else. Without one of them, and off asyncio, there is no
-pool, and `threads.py` leaves everything to anyio.
+that have no public name (`anyio_private.py`). Where one of them is not what we know, and off asyncio, there is no pool,
+and `threads.py` leaves everything to anyio.
 
 Costs are saved in two places. A call is put into a queue, and one worker is woken; whoever takes a call and sees more
 of them wakes the next worker first. So a call that blocks never holds up another, and quick ones are made by a thread
@@ -11,6 +11,7 @@ that is awake already. And what is over is told to the loop in one message, as m
 """
 
 import asyncio
+import logging
 import math
 from collections import deque
 from collections.abc import Callable
@@ -22,13 +23,7 @@ import anyio
 from anyio.lowlevel import checkpoint
 from anyio.to_thread import current_default_thread_limiter
 
-try:
-    from anyio._backends._asyncio import AsyncIOBackend, _task_states, find_root_task
-    from anyio._core._eventloop import claim_worker_thread, threadlocals
-except ImportError:  # another release of anyio
-    IS_POSSIBLE = False
-else:
-    IS_POSSIBLE = True
+from slipstream._engine.runtime.anyio_private import probe, root_task, scope_of, work_in, worker_of
 
 try:
     from sniffio import current_async_library_cvar as _library
@@ -45,10 +40,14 @@ class NotMade(asyncio.CancelledError):
     """A call was not made: the task that would have waited for it has been cancelled before."""
 
 
+class NotTaken(Exception):
+    """A call was not made: the pool has no worker for it, and never will."""
+
+
 class Job:
     """One call on its way through a worker."""
 
-    __slots__ = ("call", "context", "error", "is_cancelled", "is_over", "result", "scope", "waiter")
+    __slots__ = ("call", "context", "error", "is_begun", "is_cancelled", "is_over", "result", "scope", "waiter")
 
     def __init__(self, call: Callable[..., Any], scope: Any, waiter: "asyncio.Future[None]") -> None:
         self.call = call
@@ -59,12 +58,14 @@ class Job:
             self.context.run(_library.set, None)  # in a worker, none runs
         self.result: Any = None
         self.error: BaseException | None = None
+        self.is_begun = False
         self.is_over = False
         self.is_cancelled = False
 
     def make(self) -> None:
         """Make the call, in a worker; the outcome is kept."""
-        threadlocals.current_cancel_scope = self.scope
+        work_in(self.scope)
+        self.is_begun = True
         try:
             self.result = self.context.run(self.begin)
         except StopIteration as exc:
@@ -73,7 +74,7 @@ class Job:
         except BaseException as exc:
             self.error = exc
         finally:
-            del threadlocals.current_cancel_scope
+            work_in(None)
 
     def begin(self) -> Any:
         """Call, in the job's context."""
@@ -125,21 +126,23 @@ class Pool:
         self._is_waking = False
         self._is_telling = False
 
-    async def run(self, call: Callable[..., T], *, kind: type[Job] = Job, is_cleanup: bool = False) -> T:
+    async def run(self, call: Callable[..., T], *, is_row: bool = False, is_cleanup: bool = False) -> T:
         """Call in a worker and wait for the result.
 
         As under anyio, the task waits until the call is over if a scope cancels it, and leaves at once if `Task.cancel`
         does.
 
         Args:
-            kind: How to call.
+            is_row: Give it a function that makes the calls of a row.
             is_cleanup: Call whatever scope is cancelled, and without a token of the limiter: clean-up must not wait
                 behind the calls that need what it gives back.
+
+        Raises:
+            NotTaken: The workers have failed; the call was not made, and no token is held.
         """
         task = asyncio.current_task(self.loop)
         assert task is not None, "whoever awaits is a task"
-        state = _task_states.get(task)
-        scope = None if state is None else state.cancel_scope
+        scope = scope_of(task)
         if not is_cleanup:
             if scope is not None or task.cancelling():
                 await checkpoint()
@@ -148,7 +151,7 @@ class Pool:
             except anyio.WouldBlock:
                 await self.limiter.acquire_on_behalf_of(task)
         try:
-            job = kind(call, scope, self.loop.create_future())
+            job = (Row if is_row else Job)(call, scope, self.loop.create_future())
             self._submit(job)
             try:
                 await job.waiter
@@ -158,7 +161,7 @@ class Pool:
                 if not is_by_scope:
                     raise
                 await self._outwait(job)
-                if isinstance(job.error, NotMade):
+                if isinstance(job.error, NotMade | NotTaken) and not is_cleanup:
                     raise
             result: T = job.outcome()
             return result
@@ -174,6 +177,8 @@ class Pool:
                 await job.waiter
 
     def _submit(self, job: Job) -> None:
+        if not _pools.is_possible:
+            raise NotTaken
         self._jobs.append(job)
         if self._is_waking:
             return
@@ -198,26 +203,38 @@ class Pool:
             bell.release()
 
     def _work(self) -> None:
-        """Make calls until there are none for long, in a thread."""
+        """Make calls until there are none for long, in a thread; if it cannot, hand back those that wait."""
+        try:
+            with worker_of(self.loop):
+                self._is_waking = False
+                self._make_calls()
+        except BaseException as exc:
+            _pools.disable(exc)
+            self._call_in_loop(self._hand_back)
+
+    def _make_calls(self) -> None:
         bell = Lock()
         bell.acquire()
-        with claim_worker_thread(AsyncIOBackend, self.loop):
-            self._is_waking = False
-            while True:
-                try:
-                    job = self._jobs.popleft()
-                except IndexError:
-                    if not self._wait(bell):
-                        return
-                    continue
+        while True:
+            try:
+                job = self._jobs.popleft()
+            except IndexError:
+                if not self._wait(bell):
+                    return
+                continue
+            try:
                 if self._jobs and not self._is_waking:
                     try:
                         self._wake()
                     except RuntimeError:
                         pass  # no more threads: those that there are will come round to it
                 job.make()
-                self._report(job)
-                del job  # and with it, all that hangs on the call
+            finally:
+                if job.is_begun:
+                    self._report(job)
+                else:
+                    self._jobs.appendleft(job)
+            del job  # and with it, all that hangs on the call
 
     def _wait(self, bell: Lock) -> bool:
         """Wait for the bell; False if no more work is to be expected."""
@@ -238,8 +255,11 @@ class Pool:
         if self._is_telling:
             return
         self._is_telling = True
+        self._call_in_loop(self._settle)
+
+    def _call_in_loop(self, callback: Callable[[], None]) -> None:
         try:
-            self.loop.call_soon_threadsafe(self._settle)
+            self.loop.call_soon_threadsafe(callback)
         except RuntimeError:
             pass  # the loop is closed, and nobody waits
 
@@ -252,11 +272,23 @@ class Pool:
             if not job.waiter.done():
                 job.waiter.set_result(None)
 
+    def _hand_back(self) -> None:
+        """Let those go on, in the loop, whose calls no worker has taken."""
+        while self._jobs:
+            try:
+                job = self._jobs.popleft()
+            except IndexError:  # a worker that is left took it
+                break
+            job.error = NotTaken()
+            self._over.append(job)
+        self._settle()
+        self.close()
+
     def close(self, root: object = None) -> None:
         """Let workers end as soon as there is nothing to do."""
         self.is_closed = True
-        if _pools.get(self.loop) is self:
-            del _pools[self.loop]
+        if _pools.by_loop.get(self.loop) is self:
+            del _pools.by_loop[self.loop]
         while self._idle:
             try:
                 self._idle.pop().release()
@@ -264,23 +296,50 @@ class Pool:
                 pass  # it ended by itself
 
 
-_pools: dict[asyncio.AbstractEventLoop, Pool] = {}
-"""By running loop; each leaves when its root task ends."""
+class _Pools:
+    """The pools of the process."""
+
+    def __init__(self) -> None:
+        self.by_loop: dict[asyncio.AbstractEventLoop, Pool] = {}
+        """By running loop; each leaves when its root task ends."""
+        self.is_possible = True
+        self._is_probed = False
+        self._lock = Lock()
+
+    def open(self, loop: asyncio.AbstractEventLoop) -> Pool | None:
+        """Open the pool of the running loop; None where there cannot be one."""
+        try:
+            if not self._is_probed:
+                probe(loop)
+                self._is_probed = True
+            root = root_task()
+        except Exception as exc:
+            self.disable(exc)
+            return None
+        pool = self.by_loop[loop] = Pool(loop)
+        root.add_done_callback(pool.close, context=Context())
+        return pool
+
+    def disable(self, reason: BaseException) -> None:
+        """Open no more pools, and take no more calls; logged once."""
+        with self._lock:
+            was_possible, self.is_possible = self.is_possible, False
+        if was_possible:
+            logging.getLogger("slipstream").warning(
+                "sync calls go through anyio's threads: slipstream's own pool cannot work with this anyio (%r)", reason
+            )
+
+
+_pools = _Pools()
 
 
 def current_pool() -> Pool | None:
     """Find or open the pool of the running loop; None where there cannot be one."""
     try:
-        pool = _pools.get(asyncio.get_running_loop())
+        pool = _pools.by_loop.get(asyncio.get_running_loop())
         task = asyncio.current_task()
     except RuntimeError:  # trio
         return None
-    if task is None or not IS_POSSIBLE:  # trio as a guest of asyncio
+    if task is None or not _pools.is_possible:  # trio as a guest of asyncio
         return None
-    return pool or _open_pool(task.get_loop())
-
-
-def _open_pool(loop: asyncio.AbstractEventLoop) -> Pool:
-    pool = _pools[loop] = Pool(loop)
-    find_root_task().add_done_callback(pool.close, context=Context())
-    return pool
+    return pool or _pools.open(task.get_loop())

@@ -1,6 +1,7 @@
 """Running what blocks in worker threads: calls, and generators that are `yield` dependencies."""
 
-from collections.abc import AsyncGenerator, Callable, Generator, Iterator
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Iterator
+from contextlib import nullcontext
 from contextvars import copy_context
 from functools import cache, partial
 from importlib import import_module
@@ -24,23 +25,19 @@ def _pools() -> Any:
     return import_module("slipstream._engine.runtime.pool")
 
 
-async def in_thread(call: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
+def in_thread(call: Callable[..., T], /, *args: Any, **kwargs: Any) -> Coroutine[Any, Any, T]:
     """Call in a worker thread, context variables carried along, and wait for the result."""
-    return await _in_worker(partial(call, *args, **kwargs) if args or kwargs else call)
+    return _in_worker(partial(call, *args, **kwargs) if args or kwargs else call)
 
 
-async def in_one_thread(calls: Callable[[Each], T]) -> T:
+def in_one_thread(calls: Callable[[Each], T]) -> Coroutine[Any, Any, T]:
     """Make several calls in one worker thread, as if each had a hop of its own, and wait for what comes of them.
 
     Args:
         calls: Makes them by the function that it is given. A context variable that one of them sets is not seen by the
             next, and once the waiting task is cancelled no further call is made.
     """
-    pool = _pools().current_pool()
-    if pool is None:
-        return await anyio.to_thread.run_sync(calls, _each)
-    result: T = await pool.run(calls, kind=_pools().Row)
-    return result
+    return _in_worker(calls, is_row=True)
 
 
 def _each(call: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
@@ -48,19 +45,24 @@ def _each(call: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
     return copy_context().run(call, *args, **kwargs)
 
 
-async def _in_worker(call: Callable[[], T]) -> T:
-    pool = _pools().current_pool()
-    return await (anyio.to_thread.run_sync(call) if pool is None else pool.run(call))
+async def _in_worker(call: Callable[..., T], *, is_row: bool = False, is_cleanup: bool = False) -> T:
+    """Call in a worker of the pool, or of anyio's where there is no pool.
 
-
-async def _clean_up(call: Callable[[], T]) -> T:
-    """Call in a worker, whatever scope is cancelled, and without a token: nothing that needs it has to end before."""
+    Args:
+        is_row: Give it the function that makes the calls of a row.
+        is_cleanup: Call whatever scope is cancelled, and without a token: nothing that needs it has to end before.
+    """
     pool = _pools().current_pool()
     if pool is not None:
-        result: T = await pool.run(call, is_cleanup=True)
-        return result
-    with anyio.CancelScope(shield=True):
-        result = await anyio.to_thread.run_sync(call, limiter=CapacityLimiter(1))
+        try:
+            return await pool.run(call, is_row=is_row, is_cleanup=is_cleanup)  # type: ignore[no-any-return]  # loaded late
+        except _pools().NotTaken:
+            pass
+    if is_row:
+        call = partial(call, _each)
+    limiter = CapacityLimiter(1) if is_cleanup else None
+    with anyio.CancelScope(shield=True) if is_cleanup else nullcontext():
+        result = await anyio.to_thread.run_sync(call, limiter=limiter)
     return result
 
 
@@ -88,7 +90,7 @@ class ThreadGenerator:
 
     async def athrow(self, exc: BaseException) -> Any:
         """Throw an exception in where it yielded."""
-        value = await _clean_up(partial(self._throw, exc))
+        value = await _in_worker(partial(self._throw, exc), is_cleanup=True)
         if value is _END:
             raise StopAsyncIteration
         return value
@@ -104,7 +106,7 @@ class ThreadGenerator:
 
     async def leave(self) -> None:
         """Run to the end."""
-        if await _clean_up(self._next) is not _END:
+        if await _in_worker(self._next, is_cleanup=True) is not _END:
             raise RuntimeError("generator didn't stop")
 
 
@@ -116,5 +118,5 @@ async def iterate(generator: Iterator[Any]) -> AsyncGenerator[Any]:
             yield value
     except BaseException:
         if hasattr(generator, "close"):
-            await _clean_up(generator.close)
+            await _in_worker(generator.close, is_cleanup=True)
         raise
