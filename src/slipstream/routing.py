@@ -142,11 +142,11 @@ class APIRoute(PlannedRoute, routing.Route):  # type: ignore[override]  # path_r
         self._compiler = Compiler(plan_http(self, tree), lambda other: plan_http(self, other))
 
     @property
-    def _dialect(self) -> Dialect:
+    def _dialect(self) -> Dialect | None:
         """How the generated source is called: with a Request where a function of the user's is put around it."""
         wrapped = type(self).get_route_handler is not APIRoute.get_route_handler
         is_patched = get_request_handler is not half_public.get_request_handler
-        return "request" if wrapped or is_patched or "get_route_handler" in self.__dict__ else "asgi"
+        return "request" if wrapped or is_patched or "get_route_handler" in self.__dict__ else None
 
     @property
     def body_field(self) -> ModelField | None:

@@ -61,10 +61,10 @@ def test_the_dialect_says_what_the_handler_is_called_with(dialect: Any, argument
 
 
 def test_a_web_socket_has_one_dialect() -> None:
-    """There is no Request to wrap."""
+    """Nobody has to say so: it follows from the plan's protocol."""
     made = APIWebSocketRoute("/compiled/{number}", talk).plan
 
-    assert compile_plan(made, SERVICES, "request").source.text == compile_plan(made, SERVICES).source.text
+    assert compile_plan(made, SERVICES).dialect == "websocket"
     assert compile_plan(made, SERVICES).filename == (
         f"<slipstream WS /compiled/{{number}} -> {__name__}.talk, websocket>"
     )

@@ -1,4 +1,4 @@
-"""The registration trip, top to bottom: endpoint → tree → plan → source → handler.
+"""The registration trip, top to bottom: endpoint → tree → plan → program → source → handler.
 
 A route makes its plan when it is registered, so that what is wrong fails at the user's line. Source
 and handler are made when the first request needs them, for overrides may change until then.
@@ -10,27 +10,43 @@ from typing import Any, Literal
 
 from slipstream._engine.abc import Services
 from slipstream._engine.codegen.load import Source, load
-from slipstream._engine.emit.handler import emit_http, emit_request, emit_websocket
+from slipstream._engine.emit.dialects.asgi import ASGI
+from slipstream._engine.emit.dialects.direct import DIRECT
+from slipstream._engine.emit.dialects.observed import OBSERVED
+from slipstream._engine.emit.dialects.request import REQUEST
+from slipstream._engine.emit.dialects.websocket import WEBSOCKET
+from slipstream._engine.emit.handler import emit_handler
+from slipstream._engine.emit.pen import Layer
+from slipstream._engine.plan.arrange import Program, arrange
 from slipstream._engine.plan.model import Plan
 from slipstream._engine.runtime.observe import function_name
 from slipstream._engine.signature.kinds import unpartial
 
-Dialect = Literal["asgi", "direct", "request"]
-"""How a handler is called.
+__all__ = ["OBSERVED", "UNOBSERVED", "Compiled", "Dialect", "compile_plan"]
 
-"asgi": with ASGI's three arguments. "direct": with these, the request's whole body and a function that takes a whole
-response; servers that have both at hand call it so. "request": with a Request, and it returns a Response.
-"""
+Dialect = Literal["asgi", "direct", "request", "websocket"]
+"""How a handler is called: the modules in `emit/dialects/` say with what, and what it gives back."""
+
+_DIALECTS = {dialect.name: dialect for dialect in (ASGI, DIRECT, REQUEST, WEBSOCKET)}
+_USUAL: dict[str, Dialect] = {"http": "asgi", "websocket": "websocket"}
+"""The dialect of a plan's protocol where nobody chooses another."""
+
+UNOBSERVED = Layer()
 
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """A handler, the source that it was loaded from, and the plan that the source was written from."""
+    """A handler, the source that it was loaded from, and the program that the source was written from."""
 
     handler: Callable[..., Any]
     source: Source
-    plan: Plan
-    dialect: Dialect
+    program: Program
+    dialect: str
+
+    @property
+    def plan(self) -> Plan:
+        """The plan that the program carries out."""
+        return self.program.plan
 
     @property
     def filename(self) -> str:
@@ -38,23 +54,16 @@ class Compiled:
         return self.handler.__code__.co_filename
 
 
-def compile_plan(plan: Plan, services: Services, dialect: Dialect = "asgi", *, is_observed: bool = False) -> Compiled:
+def compile_plan(plan: Plan, services: Services, dialect: Dialect | None = None, layer: Layer = UNOBSERVED) -> Compiled:
     """Turn a plan into the function that serves it.
 
     Args:
-        is_observed: Whether the function tells an `Observation` what it does.
+        dialect: How it is to be called; None for the usual way of the plan's protocol.
+        layer: `OBSERVED` if it tells an `Observation` what it does.
     """
-    if plan.protocol == "websocket":
-        source = emit_websocket(plan, services, is_observed)
-    elif dialect == "request":
-        source = emit_request(plan, services, is_observed)
-    else:
-        source = emit_http(plan, services, is_observed, is_direct=dialect == "direct")
-    return Compiled(load(source, _label(plan, dialect, is_observed)), source, plan, dialect)
-
-
-def _label(plan: Plan, dialect: Dialect, is_observed: bool) -> str:
-    """Name a source after method, path, endpoint and dialect: the same in each process, so that profiles add up."""
-    spoken = "websocket" if plan.protocol == "websocket" else dialect
-    endpoint = function_name(unpartial(plan.root.call))
-    return f"slipstream {plan.label} -> {endpoint}, {spoken}{', observed' if is_observed else ''}"
+    chosen = _DIALECTS[dialect or _USUAL[plan.protocol]]
+    program = arrange(plan, layer.manner(chosen.manner))
+    source = emit_handler(program, services, chosen, layer)
+    # The same in each process, so that profiles add up.
+    label = f"slipstream {plan.label} -> {function_name(unpartial(plan.root.call))}, {chosen.name}{layer.title}"
+    return Compiled(load(source, label), source, program, chosen.name)

@@ -10,7 +10,7 @@ from typing import Any
 from starlette.requests import Request
 
 from slipstream._app.refresh import Lock, version
-from slipstream._engine.compile import Compiled, Dialect, compile_plan
+from slipstream._engine.compile import OBSERVED, UNOBSERVED, Compiled, Dialect, compile_plan
 from slipstream._engine.emit.handler import CLOSING, EXITS
 from slipstream._engine.plan.model import Call, Plan
 from slipstream._engine.plan.tree import override_tree, walk
@@ -64,10 +64,11 @@ class Compiler:
                 self._shape = shape
                 self._known.clear()
 
-    def compiled(self, overrides: Overrides, dialect: Dialect = "asgi", *, is_observed: bool = False) -> Compiled:
+    def compiled(self, overrides: Overrides, dialect: Dialect | None = None, *, is_observed: bool = False) -> Compiled:
         """Return the handler that honours the overrides.
 
         Args:
+            dialect: How it is called; None for the usual way.
             is_observed: Whether it tells the observation in the scope what it does.
         """
         plan = self.plan
@@ -81,9 +82,8 @@ class Compiler:
         with self._lock:
             found = self._known.get(key)
             if found is None:
-                found = compile_plan(
-                    plan if tree is plan.root else self._replan(tree), SERVICES, dialect, is_observed=is_observed
-                )
+                chosen = plan if tree is plan.root else self._replan(tree)
+                found = compile_plan(chosen, SERVICES, dialect, OBSERVED if is_observed else UNOBSERVED)
                 if len(self._known) >= _KEPT:
                     self._known.clear()
                 self._known[key] = found

@@ -48,9 +48,9 @@ class PlannedRoute(BaseRoute):
         return self.compiled.source.text
 
     @property
-    def _dialect(self) -> Dialect:
-        """How the generated source is called."""
-        return "asgi"
+    def _dialect(self) -> Dialect | None:
+        """How the generated source is called; None for the usual way."""
+        return None
 
     @property
     def dependant(self) -> Call:

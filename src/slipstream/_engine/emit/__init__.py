@@ -1,1 +1,1 @@
-"""`Plan` in, `Source` out: one function per kind of step, worded for a dialect."""
+"""`Program` in, `Source` out: one function per kind of step, worded for a dialect. Nothing is decided here."""

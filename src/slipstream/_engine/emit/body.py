@@ -6,15 +6,14 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from slipstream._engine.emit.draft import Draft
-from slipstream._engine.emit.observed import emit_body_noted, teller
+from slipstream._engine.emit.pen import Pen
 from slipstream._engine.emit.values import described
 from slipstream._engine.plan.body import form_models, should_embed
 from slipstream._engine.plan.fields import ModelField
 from slipstream._engine.plan.flatten import flat_body_params
 from slipstream._engine.plan.items import form_item, item_of
-from slipstream._engine.plan.model import BodyPlan, Call, Take
-from slipstream._engine.runtime.body import body_decoder, body_reader, is_json, key_taker, whole_taker
+from slipstream._engine.plan.model import BodyPlan, ReadBody, Take, TakeAbsent, TakeForm, TakeJson
+from slipstream._engine.runtime.body import body_decoder, is_json, key_taker, whole_taker
 from slipstream._engine.runtime.cleanup import FormExit
 from slipstream._engine.runtime.form import form_reader, form_taker
 from slipstream._engine.runtime.take import Item
@@ -22,132 +21,110 @@ from slipstream._engine.runtime.values import UNSET, find_header, read_headers
 from slipstream._engine.types import Location
 
 
-def emit_read_body(draft: Draft, body: BodyPlan) -> None:
+def emit_read_body(pen: Pen, step: ReadBody) -> None:
     """Write the reading of the body as a whole."""
-    if body.kind == "form":
-        _emit_read_form(draft, body)
+    if step.body.kind == "form":
+        _emit_read_form(pen, step.body)
         return
-    text = draft.text
-    fast = draft.fast_body
-    _note_body(draft)
-    if draft.has_request:
-        read = draft.constant("read_request_body", body_reader(draft.services.body_error, from_request=True))
-        text.line(f"raw = await {read}(request)")
-    elif not draft.is_direct:
-        read = draft.constant("read_body", body_reader(draft.services.body_error))
-        text.line(f"raw = await {read}(receive)")
-    text.line(f"content_type = {_content_type(draft)}")
+    text, fast = pen.text, step.fast
+    if fast is not None and step.is_first:
+        pen.note(f"body {described(fast)}", pen.plan.steps[0].call.origin)
+    else:
+        pen.note("body, as JSON", pen.plan.root.origin)
+    pen.dialect.read_raw(pen)
+    text.line(f"content_type = {_content_type(pen)}")
     if fast is None:
-        text.line(f"body = {decoded(draft, body)}")
-        emit_body_noted(draft, "body")
+        text.line(f"body = {decoded(pen, step.body)}")
+        pen.layer.read(pen, "body")
         return
-    variable = _fast_variable(draft, fast)
-    unset = draft.constant("UNSET", UNSET)
-    parse = draft.constant(f"parse_{fast.name}", fast.checker.validator.validate_json)
-    is_json_type = f"{draft.constant('is_json', is_json)}(content_type, {body.strict})"
+    variable = _fast_variable(pen, fast)
+    unset = pen.constant("UNSET", UNSET)
+    parse = pen.constant(f"parse_{fast.name}", fast.checker.validator.validate_json)
+    is_json_type = f"{pen.constant('is_json', is_json)}(content_type, {step.body.strict})"
     with text.block("try:"):
         is_json_body = f'content_type == b"application/json" or {is_json_type}'
         text.line(f"{variable} = {parse}(raw) if {is_json_body} else {unset}")
-    with text.block(f"except {draft.constant('ValidationError', ValidationError)}:"):
+    with text.block(f"except {pen.constant('ValidationError', ValidationError)}:"):
         text.line(f"{variable} = {unset}  # told in full below")
     with text.block(f"if {variable} is {unset}:"):
-        text.line(f"body = {decoded(draft, body)}")
-        if draft.is_body_first:
-            _emit_taken(draft, fast, variable, whole_taker)
+        text.line(f"body = {decoded(pen, step.body)}")
+        if step.is_first:
+            _emit_taken(pen, fast, variable, whole_taker)
 
 
-def _note_body(draft: Draft) -> None:
-    if draft.fast_body is not None and draft.is_body_first:
-        draft.note(f"body {described(draft.fast_body)}", draft.plan.steps[0].call.origin)
-    else:
-        draft.note("body, as JSON", draft.plan.root.origin)
-
-
-def _content_type(draft: Draft) -> str:
+def _content_type(pen: Pen) -> str:
     """Find the header: in the dictionary of headers if one is made anyway."""
-    if any(isinstance(step, Take) and step.source == "header" for step in draft.plan.steps):
-        if "headers" not in draft.prepared:
-            draft.prepared.add("headers")
-            draft.text.line(f"headers = {draft.constant('read_headers', read_headers)}(scope)")
+    if any(isinstance(step, Take) and step.source == "header" for step in pen.plan.steps):
+        if "headers" not in pen.prepared:
+            pen.prepared.add("headers")
+            pen.text.line(f"headers = {pen.constant('read_headers', read_headers)}(scope)")
         return 'headers.get(b"content-type")'
-    return f'{draft.constant("find_header", find_header)}(scope, b"content-type")'
+    return f'{pen.constant("find_header", find_header)}(scope, b"content-type")'
 
 
-def decoded(draft: Draft, body: BodyPlan) -> str:
+def decoded(pen: Pen, body: BodyPlan) -> str:
     """Write the decoding of the bytes."""
-    if draft.decode is None:
-        tell = None if draft.observation is None else teller(draft.services.observation_key)
-        draft.decode = body_decoder(draft.services, body.strict, draft.where, tell)
-    decode = draft.constant("decode_body", draft.decode)
-    return f"{decode}(raw, content_type, scope)"
+
+    def make() -> Callable[..., Any]:
+        return body_decoder(pen.services, body.strict, pen.plan.where, pen.layer.body_teller(pen))
+
+    return f"{pen.made('decode_body', make)}(raw, content_type, scope)"
 
 
-def _fast_variable(draft: Draft, fast: ModelField) -> str:
+def _fast_variable(pen: Pen, fast: ModelField) -> str:
     """Reserve the local of the parameter that is the whole body: it is filled before its step comes."""
-    for step in draft.plan.steps:
-        if isinstance(step, Take) and step.field is fast:
-            variable = draft.text.local(fast.name)
-            draft.variables[id(step.call), fast.name] = variable
-            return variable
-    raise AssertionError("a body field belongs to a step")
+    step = next(step for step in pen.plan.steps if isinstance(step, Take) and step.field is fast)
+    return pen.variable(step.call, fast.name)
 
 
-def emit_take_body(draft: Draft, step: Take) -> None:
+def emit_take_json(pen: Pen, step: TakeJson) -> None:
     """Write how a parameter gets its part of a JSON body."""
-    body = draft.plan.body
+    body, item = pen.plan.body, step.field
     assert body is not None, "a body parameter needs a body"
-    draft.fallible = True
-    text, item = draft.text, step.field
     make = key_taker if body.embed else whole_taker
-    known = draft.variables.get((id(step.call), item.name))
-    if known is not None and draft.is_body_first:
-        return
-    draft.note(f"body {described(item)}", step.call.origin)
-    if known is not None:
-        with text.block(f"if {known} is {draft.constant('UNSET', UNSET)}:"):
-            _emit_taken(draft, item, known, make)
-        return
-    variable = draft.variables[id(step.call), item.name] = text.local(item.name)
-    _emit_taken(draft, item, variable, make)
+    pen.note(f"body {described(item)}", step.call.origin)
+    if step.is_retry:
+        known = pen.variables[id(step.call), item.name]
+        with pen.text.block(f"if {known} is {pen.constant('UNSET', UNSET)}:"):
+            _emit_taken(pen, item, known, make)
+    else:
+        _emit_taken(pen, item, pen.variable(step.call, item.name), make)
 
 
-def _emit_taken(draft: Draft, item: ModelField, variable: str, make: Callable[[Item], Any]) -> None:
+def _emit_taken(pen: Pen, item: ModelField, variable: str, make: Callable[[Item], Any]) -> None:
     """Write the validation of a parameter's part of the parsed body."""
-    take = draft.constant(f"take_{item.name}", make(item_of(item)))
-    draft.text.line(f"{variable}, wrong = {take}(body)")
-    draft.perhaps_wrong()
+    take = pen.constant(f"take_{item.name}", make(item_of(item)))
+    pen.text.line(f"{variable}, wrong = {take}(body)")
+    pen.perhaps_wrong()
 
 
-def emit_absent_body(draft: Draft, step: Take) -> None:
-    """Write what a body parameter is where no body ever comes, on a WebSocket: its default, or an error."""
-    draft.fallible = True
-    text, item = draft.text, step.field
-    variable = draft.variables[id(step.call), item.name] = text.local(item.name)
-    draft.note(f"body {described(item)}", step.call.origin)
-    loc: Location = ("body", item.alias) if should_embed(flat_body_params(draft.plan.root)) else ("body",)
-    take = draft.constant(f"take_{item.name}", partial(item_of(item).settle, loc=loc))
-    text.line(f"{variable}, wrong = {take}({draft.constant('UNSET', UNSET)})")
-    draft.perhaps_wrong()
+def emit_take_absent(pen: Pen, step: TakeAbsent) -> None:
+    """Write what a body parameter is where no body ever comes: its default, or an error."""
+    item = step.field
+    variable = pen.variable(step.call, item.name)
+    pen.note(f"body {described(item)}", step.call.origin)
+    loc: Location = ("body", item.alias) if should_embed(flat_body_params(pen.plan.root)) else ("body",)
+    take = pen.constant(f"take_{item.name}", partial(item_of(item).settle, loc=loc))
+    pen.text.line(f"{variable}, wrong = {take}({pen.constant('UNSET', UNSET)})")
+    pen.perhaps_wrong()
 
 
-def _emit_read_form(draft: Draft, body: BodyPlan) -> None:
-    read = draft.constant("read_form", form_reader(draft.services.body_error, body.form_limits))
-    draft.note("body, as a form", draft.plan.root.origin)
-    draft.text.line(f"form = await {read}(request)")
-    draft.text.line(f"exits.append({draft.constant('FormExit', FormExit)}(form))")
-    emit_body_noted(draft, "form")
+def _emit_read_form(pen: Pen, body: BodyPlan) -> None:
+    read = pen.constant("read_form", form_reader(pen.services.body_error, body.form_limits))
+    pen.note("body, as a form", pen.plan.root.origin)
+    pen.text.line(f"form = await {read}(request)")
+    pen.text.line(f"exits.append({pen.constant('FormExit', FormExit)}(form))")
+    pen.layer.read(pen, "form")
 
 
-def emit_take_form(draft: Draft, call: Call, embed: bool) -> None:
+def emit_take_form(pen: Pen, step: TakeForm) -> None:
     """Write how all form parameters of one call get their values, together: unknown keys matter to models."""
-    draft.fallible = True
-    text = draft.text
-    single = len(call.body_params) == 1 and not embed and not form_models(call.body_params[0])
-    take = draft.constant("take_form", form_taker([form_item(item) for item in call.body_params], whole=single))
-    names = [text.local(item.name) for item in call.body_params]
-    for item, variable in zip(call.body_params, names, strict=True):
-        draft.variables[id(call), item.name] = variable
-    draft.note("form " + ", ".join(map(described, call.body_params)), call.origin)
+    call, body = step.call, pen.plan.body
+    assert body is not None, "a form is a body"
+    single = len(call.body_params) == 1 and not body.embed and not form_models(call.body_params[0])
+    take = pen.constant("take_form", form_taker([form_item(item) for item in call.body_params], whole=single))
+    names = [pen.variable(call, item.name) for item in call.body_params]
+    pen.note("form " + ", ".join(map(described, call.body_params)), call.origin)
     values = ", ".join(names) + ("," if len(names) == 1 else "")
-    text.line(f"({values}), wrong = await {take}(form)")
-    draft.perhaps_wrong()
+    pen.text.line(f"({values}), wrong = await {take}(form)")
+    pen.perhaps_wrong()

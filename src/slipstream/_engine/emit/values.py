@@ -1,6 +1,6 @@
 """The text that reads one parameter from path, query, headers or cookies.
 
-What is one plain value is read in place; lists, aliases, JSON text and models by a taker (wire/take.py).
+What is one plain value is read in place; lists, aliases, JSON text and models by a taker (runtime/take.py).
 """
 
 from enum import Enum
@@ -10,9 +10,10 @@ from pydantic import ValidationError
 from starlette.datastructures import Headers, QueryParams
 
 from slipstream._engine.codegen.writer import literal
-from slipstream._engine.emit.draft import Draft, is_plain_str
+from slipstream._engine.emit.pen import Pen
 from slipstream._engine.errors import shown
 from slipstream._engine.plan.describe import shown_default
+from slipstream._engine.plan.failing import is_plain_str
 from slipstream._engine.plan.fields import ModelField, model_fields
 from slipstream._engine.plan.flatten import param_model, request_names
 from slipstream._engine.plan.items import item_of
@@ -23,19 +24,15 @@ from slipstream._engine.runtime.values import find_header, read_cookies, read_he
 from slipstream._engine.signature.annotations import is_json, is_sequence
 from slipstream._engine.signature.read import path_names_of
 
-FEW_HEADERS = 2
-"""As many headers are looked up one by one; for more, a dictionary of all is cheaper."""
 
-
-def emit_take(draft: Draft, step: Take) -> None:
+def emit_take(pen: Pen, step: Take) -> None:
     """Write the reading of one value; errors go to the list `errors`."""
-    variable = draft.text.local(step.field.name)
-    draft.variables[id(step.call), step.field.name] = variable
-    draft.note(f"{step.source} {described(step.field)}", step.call.origin)
+    variable = pen.variable(step.call, step.field.name)
+    pen.note(f"{step.source} {described(step.field)}", step.call.origin)
     if is_simple(step.field):
-        _emit_simple(draft, step, variable)
+        _emit_simple(pen, step, variable)
     else:
-        _emit_taker(draft, step, variable)
+        _emit_taker(pen, step, variable)
 
 
 def is_simple(item: ModelField) -> bool:
@@ -56,25 +53,25 @@ def described(item: ModelField) -> str:
     return text if item.required else f"{text} = {shown_default(item)}"
 
 
-def _emit_simple(draft: Draft, step: Take, variable: str) -> None:
-    text, item = draft.text, step.field
+def _emit_simple(pen: Pen, step: Take, variable: str) -> None:
+    text, item = pen.text, step.field
     _, key = request_names(item)[0]
     is_str = is_plain_str(item)
-    if step.source == "path" and key in path_names_of(draft.plan.root.path):
-        found = f"{_place(draft, 'path')}[{literal(key)}]"
-        if is_str and key in draft.plan.path_strings:
+    if step.source == "path" and key in path_names_of(pen.plan.root.path):
+        found = f"{_place(pen, 'path')}[{literal(key)}]"
+        if is_str and key in pen.plan.path_strings:
             text.line(f"{variable} = {found}")
         else:
-            _emit_check(draft, step, variable, found, key)
+            _emit_check(pen, step, variable, found, key)
         return
-    if step.source == "header" and draft.wanted_headers <= FEW_HEADERS:
+    if step.source == "header" and pen.program.searches_headers:
         place = ""
-        found = f"{draft.constant('find_header', find_header)}(scope, {_key(step.source, key)})"
+        found = f"{pen.constant('find_header', find_header)}(scope, {_key(step.source, key)})"
     else:
-        place = _place(draft, step.source)
+        place = _place(pen, step.source)
         found = f"{place}.get({_key(step.source, key)})"
     target = variable if is_str else "given"
-    default = _default(draft, item)
+    default = _default(pen, item)
     if is_str and step.source != "header" and default is not None and not default.endswith("()"):
         tail = "" if default == "None" else f", {default}"
         text.line(f"{variable} = {place}.get({_key(step.source, key)}{tail})")
@@ -82,8 +79,7 @@ def _emit_simple(draft: Draft, step: Take, variable: str) -> None:
     text.line(f"{target} = {found}")
     with text.block(f"if {target} is None:"):
         if default is None:
-            draft.fallible = True
-            draft.wrong(f"[{draft.constant('missing', missing)}({literal((step.source, key))})]")
+            pen.wrong(f"[{pen.constant('missing', missing)}({literal((step.source, key))})]")
         elif default != "None" or not is_str:
             text.line(f"{variable} = {default}")
     decoded = f'{target}.decode("latin-1")' if step.source == "header" else target
@@ -92,24 +88,23 @@ def _emit_simple(draft: Draft, step: Take, variable: str) -> None:
             text.line(f"{variable} = {decoded}")
     elif not is_str:
         with text.block("else:"):
-            _emit_check(draft, step, variable, decoded, key)
+            _emit_check(pen, step, variable, decoded, key)
 
 
-def _emit_check(draft: Draft, step: Take, variable: str, found: str, key: str) -> None:
-    text, item = draft.text, step.field
-    check = draft.constant(f"check_{item.name}", item.checker.validator.validate_python)
-    draft.fallible = True
+def _emit_check(pen: Pen, step: Take, variable: str, found: str, key: str) -> None:
+    text, item = pen.text, step.field
+    check = pen.constant(f"check_{item.name}", item.checker.validator.validate_python)
     with text.block("try:"):
         text.line(f"{variable} = {check}({found})")
-    with text.block(f"except {draft.constant('ValidationError', ValidationError)} as wrong:"):
-        draft.wrong(f"{draft.constant('located', located)}(wrong, {literal((step.source, key))})")
+    with text.block(f"except {pen.constant('ValidationError', ValidationError)} as wrong:"):
+        pen.wrong(f"{pen.constant('located', located)}(wrong, {literal((step.source, key))})")
 
 
 def _key(source: str, key: str) -> str:
     return literal(key.lower().encode("latin-1") if source == "header" else key)
 
 
-def _place(draft: Draft, source: str, rich: bool = False) -> str:
+def _place(pen: Pen, source: str, rich: bool = False) -> str:
     """Name the mapping where values of a source stand, and make it where it is needed first."""
     name, expression = {
         ("path", False): ("path_params", 'scope["path_params"]'),
@@ -119,18 +114,18 @@ def _place(draft: Draft, source: str, rich: bool = False) -> str:
         ("query", True): ("query_lists", '{QueryParams}(scope["query_string"])'),
         ("header", True): ("header_lists", "{Headers}(scope=scope)"),
     }[source, rich and source in ("query", "header")]
-    if name not in draft.prepared:
-        draft.prepared.add(name)
+    if name not in pen.prepared:
+        pen.prepared.add(name)
         names = {
-            thing.__name__: draft.constant(thing.__name__, thing)
+            thing.__name__: pen.constant(thing.__name__, thing)
             for thing in (read_query, read_headers, read_cookies, QueryParams, Headers)
             if f"{{{thing.__name__}}}" in expression
         }
-        draft.text.line(f"{name} = {expression.format(**names)}")
+        pen.text.line(f"{name} = {expression.format(**names)}")
     return name
 
 
-def _default(draft: Draft, item: ModelField) -> str | None:
+def _default(pen: Pen, item: ModelField) -> str | None:
     """Write the default: a literal, a shared constant, or a call that makes it anew; None if required."""
     if item.required:
         return None
@@ -140,16 +135,15 @@ def _default(draft: Draft, item: ModelField) -> str | None:
         if value is None or type(value) in (bool, int, str):
             return literal(value)
         if isinstance(value, (float, bytes, Enum)):
-            return draft.constant(f"default_{item.name}", value)
-    return f"{draft.constant(f'make_{item.name}', item.get_default)}()"
+            return pen.constant(f"default_{item.name}", value)
+    return f"{pen.constant(f'make_{item.name}', item.get_default)}()"
 
 
-def _emit_taker(draft: Draft, step: Take, variable: str) -> None:
-    draft.fallible = True
-    take = draft.constant(f"take_{step.field.name}", make_taker(step.field, step.source))
-    place = _place(draft, step.source, rich=True)
-    draft.text.line(f"{variable}, wrong = {take}({place})")
-    draft.perhaps_wrong()
+def _emit_taker(pen: Pen, step: Take, variable: str) -> None:
+    take = pen.constant(f"take_{step.field.name}", make_taker(step.field, step.source))
+    place = _place(pen, step.source, rich=True)
+    pen.text.line(f"{variable}, wrong = {take}({place})")
+    pen.perhaps_wrong()
 
 
 def make_taker(item: ModelField, source: str) -> Any:

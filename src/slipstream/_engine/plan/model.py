@@ -11,8 +11,9 @@ from typing import Any, Literal, TypeAlias
 from slipstream._engine.abc import Limit
 from slipstream._engine.plan.fields import ModelField
 from slipstream._engine.runtime.stream import usual_interval
+from slipstream._engine.signature.kinds import may_hold_scopes
 from slipstream._engine.signature.model import Origin, Signature
-from slipstream._engine.types import CallKind, ContextKind, DependencyScope, SlotSource
+from slipstream._engine.types import CallKind, ContextKind, DependencyScope, Scope, SlotSource
 
 
 @dataclass(eq=False, slots=True)
@@ -135,6 +136,19 @@ class BodyPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadBody:
+    """Read the body as a whole, before anything else.
+
+    `fast` is the parameter that is the whole JSON body and is validated straight from the bytes. `is_first` says that
+    nothing is read before it, so that its errors can be noted at once; else its `Take` comes later (`is_retry`).
+    """
+
+    body: BodyPlan
+    fast: ModelField | None
+    is_first: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Take:
     """Read one value from the request and validate it, for a parameter of `call`."""
 
@@ -144,11 +158,71 @@ class Take:
 
 
 @dataclass(frozen=True, slots=True)
+class TakeJson(Take):
+    """Give a parameter its part of a JSON body.
+
+    `is_retry` says that the bytes have been validated already, and that only their errors are still to be found.
+    """
+
+    is_retry: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TakeForm(Take):
+    """Give all form parameters of a call their values; `field` is the first of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class TakeAbsent(Take):
+    """Give a body parameter its default, or note that it is missing, where no body ever comes."""
+
+
+Condition: TypeAlias = Literal["always", "unless wrong", "unless wrong since mark"]
+"""When a dependency may be called: only if reading what it and its own dependencies need has found no error."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Note how many errors there are before anything is read for a call."""
+
+    call: Call
+
+
+@dataclass(frozen=True, slots=True)
 class Solve:
-    """Call a dependency; `shared` says that later places use the result too."""
+    """Call a dependency; `shared` says that later places use the result too.
+
+    With a condition, the errors of a shared one are kept, to be told at the later places again.
+    """
 
     call: Call
     shared: bool
+    condition: Condition = "always"
+
+
+@dataclass(frozen=True, slots=True)
+class Open(Solve):
+    """Run a `yield` dependency up to its `yield`, and keep it open."""
+
+    @property
+    def exits(self) -> "Exits":
+        """The list that keeps it."""
+        return "closing" if self.call.scope == "function" else "exits"
+
+    @property
+    def is_shielded(self) -> bool:
+        """Whether it may have a cancel scope of its own open where it yields; threads cannot have one."""
+        return self.call.kind == "async_gen" and may_hold_scopes(self.call.call)
+
+    @property
+    def raises_not_yielded(self) -> bool:
+        """Whether what opens it says by itself that it did not yield."""
+        return self.call.kind == "gen" or self.is_shielded
+
+    @property
+    def is_simple(self) -> bool:
+        """Whether it is an async generator and nothing more: no scope to shield, no place to give back."""
+        return self.call.kind == "async_gen" and self.call.limit is None and not self.is_shielded
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +234,65 @@ class Again:
 
 
 Step: TypeAlias = Take | Solve | Again
+"""What a plan consists of; a program refines it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """Raise the errors that have been gathered, if there are any."""
+
+
+@dataclass(frozen=True, slots=True)
+class Invoke:
+    """Call the endpoint; `is_kept` says that something is made of its result."""
+
+    is_kept: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """Validate the endpoint's result, unless it is a Response."""
+
+    field: ModelField
+
+
+@dataclass(frozen=True, slots=True)
+class Encode:
+    """Turn the endpoint's result into what is sent.
+
+    `into` says what it becomes: JSON bytes, a Response object, or a Response that streams what the endpoint yields.
+    `is_checked` says that a `Check` was before. Instances of `trusts` need no validation. `options` are the arguments
+    of Pydantic's writer that make a difference.
+    """
+
+    into: Literal["bytes", "response", "stream"]
+    is_checked: bool = False
+    trusts: type[Any] | None = None
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """Do these steps in one worker thread; `gives` are those of them whose values are used afterwards."""
+
+    steps: "tuple[Act, ...]"
+    gives: "tuple[Act, ...]"
+
+
+Act: TypeAlias = ReadBody | Step | Mark | Refuse | Invoke | Check | Encode | Hop
+"""A step of a program."""
+
+Exits: TypeAlias = Literal["closing", "exits"]
+"""Lists of what is open: closed when the endpoint has returned, or after the response."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """Close what a list holds: dependencies, last opened first; nothing but simple ones if it says so."""
+
+    exits: Exits
+    calls: tuple[Call, ...]
+    is_simple: bool
 
 
 @dataclass(eq=False, slots=True)
@@ -187,7 +320,27 @@ class Plan:
         yield self.root
 
     @property
+    def objects(self) -> frozenset[ContextKind]:
+        """The objects that calls ask for."""
+        return frozenset(kind for call in self.calls for _, kind in call.contexts)
+
+    @property
+    def is_form(self) -> bool:
+        """Whether there is a body, and it is a form."""
+        return self.body is not None and self.body.kind == "form"
+
+    @property
     def shows_scope(self) -> bool:
         """Whether anybody is handed an object with the scope in it while all goes well."""
-        asks = any(kind in ("request", "connection", "websocket") for call in self.calls for _, kind in call.contexts)
-        return asks or (self.body is not None and self.body.kind == "form")
+        return self.is_form or not self.objects.isdisjoint(("request", "connection", "websocket"))
+
+    def where(self, scope: Scope | None) -> dict[str, Any]:
+        """Tell where the endpoint is, for errors."""
+        verb, mount = self.label.partition(" ")[0], ""
+        if scope is not None:
+            verb = scope.get("method", verb)
+            mount = scope.get("root_path", "").rstrip("/")
+        origin = self.root.origin
+        facts = {"function": getattr(self.root.call, "__name__", None), "file": origin.file, "line": origin.line}
+        told = {key: value for key, value in facts.items() if value is not None}
+        return {**told, "path": f"{verb} {mount}{self.root.path}"}

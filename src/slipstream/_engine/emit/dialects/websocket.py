@@ -1,0 +1,41 @@
+"""Called as an ASGI app for a WebSocket; the endpoint does the talking."""
+
+from starlette.websockets import WebSocket
+
+from slipstream._engine.emit.calls import emit_leave
+from slipstream._engine.emit.handler import emit_closed_core, emit_failure, emit_lists, emit_objects
+from slipstream._engine.emit.pen import Dialect, Pen
+from slipstream._engine.plan.arrange import Manner
+from slipstream._engine.types import ErrorDetail, Scope
+
+
+class OfWebSocket(Dialect):
+    """The dialect of WebSocket endpoints."""
+
+    name = "websocket"
+    manner = Manner(gives="nothing")
+    connection = "websocket"
+    objects = {"websocket": "websocket", "connection": "websocket", "response": "response", "background": "background"}
+
+    def write(self, pen: Pen) -> None:
+        """Write the inside."""
+        emit_lists(pen)
+        pen.text.line(f"websocket = {pen.constant('WebSocket', WebSocket)}(scope, receive, send)")
+        pen.layer.enter(pen)
+        with pen.text.block("try:"):
+            emit_objects(pen)
+            emit_closed_core(pen)
+            if pen.program.exits is not None:
+                emit_leave(pen, pen.program.exits)
+        emit_failure(pen, sent="False", known=", connection=websocket")
+
+    def refusal(self, pen: Pen, errors: str, body: str) -> str:
+        """Write the exception that closes the handshake with 1008."""
+
+        def refuse(errors: list[ErrorDetail], scope: Scope) -> Exception:
+            return pen.services.websocket_error(errors, pen.plan.where(scope))
+
+        return f"{pen.made('websocket_error', lambda: refuse)}({errors}, scope)"
+
+
+WEBSOCKET = OfWebSocket()

@@ -1,0 +1,70 @@
+"""What of a plan can be wrong with a request, and what follows from that."""
+
+from collections.abc import Iterator
+from functools import cached_property
+from itertools import dropwhile
+from typing import Literal, TypeAlias
+
+from slipstream._engine.plan.fields import ModelField
+from slipstream._engine.plan.model import Again, Call, Plan, Solve, Take
+
+
+def is_plain_str(item: ModelField) -> bool:
+    """Whether any string is a good value as it is: `str` or `str | None` without constraints."""
+    info = item.field_info
+    if info.metadata or info.discriminator is not None or item.config is not None:
+        return False
+    return info.annotation in (str, str | None)
+
+
+Errors: TypeAlias = Literal["none", "at once", "gathered"]
+"""What becomes of errors: none can be, the only one that can be is raised where it is found, or all are together."""
+
+
+class Failing:
+    """Where a request can have an error.
+
+    Args:
+        raises_late: Whether errors are raised together in any case, because somebody wants to see all arguments.
+    """
+
+    def __init__(self, plan: Plan, *, raises_late: bool) -> None:
+        self.plan = plan
+        self.takes = [step for step in plan.steps if isinstance(step, Take) and self.can_fail(step)]
+        self.errors: Errors = "none"
+        if self.takes:
+            self.errors = "gathered" if raises_late or not self._is_raised_at_once else "at once"
+
+    def can_fail(self, step: Take) -> bool:
+        """Whether a request can have an error there."""
+        if step.source == "path" and step.field.alias in self.plan.path_strings and is_plain_str(step.field):
+            return False
+        if step.source == "body" or not is_plain_str(step.field) or step.field.field_info.validate_default:
+            return True
+        return step.field.required
+
+    def below(self, call: Call) -> bool:
+        """Whether reading anything for a call, or for what it depends on, can fail."""
+        below = {id(inner) for inner in _family(call)}
+        firsts = {id(first) for place, first in self._agains if id(place) in below}
+        return any(id(step.call) in below for step in self.takes) or any(
+            self.below(step.call) for step in self.plan.steps if isinstance(step, Solve) and id(step.call) in firsts
+        )
+
+    @cached_property
+    def _agains(self) -> list[tuple[Call, Call]]:
+        return [(step.call, step.first) for step in self.plan.steps if isinstance(step, Again)]
+
+    @property
+    def _is_raised_at_once(self) -> bool:
+        """Whether one step alone can be wrong, is told once, and no call that does without it comes after it."""
+        if len(self.takes) != 1 or any(self.below(first) for _, first in self._agains):
+            return False
+        after = dropwhile(lambda step: step is not self.takes[0], self.plan.steps)
+        return all(self.below(step.call) for step in after if isinstance(step, Solve))
+
+
+def _family(call: Call) -> Iterator[Call]:
+    yield call
+    for dependency in call.dependencies:
+        yield from _family(dependency)
