@@ -14,7 +14,7 @@ from typing import Any
 from starlette.routing import Match
 
 from slipstream._engine.compile import Compiled
-from slipstream._engine.plan.describe import describe_plan, how_it_runs, name_of, place
+from slipstream._engine.plan.describe import describe_program, how_it_runs, name_of, place
 from slipstream._engine.signature.origin import origin_of
 
 INDEX = "INDEX.txt"
@@ -204,7 +204,7 @@ def _explained(item: Operation) -> str:
 
 def _plan_lines(item: Operation) -> list[str]:
     assert item.compiled is not None, "the caller looked"
-    lines = describe_plan(item.compiled.plan)
+    lines = describe_program(item.compiled.program)
     if item.around is not None:
         lines += ["route class", f"  {item.around}: what it makes is called, and calls the source below with a Request"]
     return lines

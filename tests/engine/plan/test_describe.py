@@ -22,7 +22,7 @@ from slipstream import (
     Security,
     WebSocket,
 )
-from slipstream._engine.plan.describe import describe_plan, name_of, place, shown_default
+from slipstream._engine.plan.describe import describe_program, name_of, place, shown_default
 from slipstream._engine.plan.fields import ModelField
 from slipstream._engine.plan.model import Call
 from slipstream._engine.signature.model import Origin, Signature
@@ -54,7 +54,7 @@ def told(function: Any, method: str = "post", **options: Any) -> list[str]:
     """Describe an endpoint, file names and lines left out."""
     app = FastAPI(openapi_url=None)
     getattr(app, method)("/{path}", **options)(function)
-    lines = describe_plan(app.routes[-1].plan)  # type: ignore[attr-defined]
+    lines = describe_program(app.routes[-1].compiled.program)  # type: ignore[attr-defined]
     return [line.replace(place_of(line), "") for line in lines]
 
 
@@ -147,7 +147,8 @@ def test_a_body_says_its_form(annotation: Any, said: str) -> None:
         ({}, ["  200 application/json, written as bytes; a Response is sent as it is"]),
         ({"status_code": 201, "response_model": Item, "response_model_exclude_none": True},
          ["  201 application/json, written as bytes; a Response is sent as it is",
-          "  checked against Item, exclude_none=True"]),
+          "  checked against Item, exclude_none=True",
+          "  an instance of Item is written without a check"]),
         ({"response_class": HTMLResponse}, ["  200 HTMLResponse; a Response is sent as it is"]),
     ],
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""A plan in words: what is called in which order, what each call reads and from where, and the response.
+"""A program in words: what is called in which order, what each call reads and from where, and the response.
 
 Made for people; nothing reads it back.
 """
@@ -12,27 +12,45 @@ from typing import Any
 
 from slipstream._engine.codegen.writer import literal
 from slipstream._engine.errors import shown
+from slipstream._engine.plan.arrange import Program
 from slipstream._engine.plan.fields import ModelField
 from slipstream._engine.plan.flatten import request_names
-from slipstream._engine.plan.model import Again, BodyPlan, Call, Plan, ResponseSpec, Solve
+from slipstream._engine.plan.model import (
+    Again,
+    Call,
+    Check,
+    Encode,
+    Hop,
+    Invoke,
+    Plan,
+    ReadBody,
+    ResponseSpec,
+    Solve,
+)
 from slipstream._engine.signature.kinds import unpartial
 from slipstream._engine.signature.model import Origin, Slot
 
 _INDENT = "  "
 
 
-def describe_plan(plan: Plan) -> list[str]:
-    """Tell a plan, one line a fact, indented by what belongs to what."""
+def describe_program(program: Program) -> list[str]:
+    """Tell a program, one line a fact, indented by what belongs to what."""
+    plan = program.plan
     parts: list[tuple[str, list[str]]] = []
-    if plan.body is not None:
-        parts.append(("body, read first", _body_lines(plan.body)))
+    if program.read is not None:
+        parts.append(("body, read first", _body_lines(program.read)))
     dependencies = list(_dependency_lines(plan))
     if dependencies:
         parts.append(("dependencies, in this order", dependencies))
     parts.append(("endpoint", _call_lines(plan.root, plan, [])))
-    if plan.protocol == "http":
-        parts.append(("response", _response_lines(plan.response)))
-    closed = list(_closing_lines(plan))
+    threads = list(_thread_lines(program))
+    if threads:
+        parts.append(("worker threads, one for each line", threads))
+    if program.errors != "none":
+        parts.append(("errors of a request", [_ERRORS[program.errors]]))
+    if program.response is not None:
+        parts.append(("response", _response_lines(plan.response, program.response)))
+    closed = list(_closing_lines(program))
     if closed:
         parts.append(("clean-up", closed))
     lines = []
@@ -79,13 +97,33 @@ def shown_default(field: ModelField) -> str:
     return literal(info.default)
 
 
-def _body_lines(body: BodyPlan) -> list[str]:
+_ERRORS = {
+    "at once": "raised where it is found: there is one place for it",
+    "gathered": "told together, before the endpoint is called",
+}
+
+
+def _thread_lines(program: Program) -> Iterator[str]:
+    """Say which calls share a worker thread, and what it does with the endpoint's result."""
+    for hop in (*program.feeding, *program.ending):
+        if isinstance(hop, Hop):
+            names = [name_of(step.call) for step in hop.steps if isinstance(step, Solve)]
+            for step in hop.steps:
+                if isinstance(step, Invoke):
+                    names.append(name_of(program.plan.root))
+                elif isinstance(step, (Check, Encode)):
+                    names.append("validation of its result" if isinstance(step, Check) else "its result's JSON")
+            yield ", ".join(names)
+
+
+def _body_lines(read: ReadBody) -> list[str]:
+    body = read.body
     if body.kind == "form":
         limits = ", ".join(f"{name}={value}" for name, value in body.form_limits.items())
         return [f"form{f', {limits}' if limits else ''}"]
     missing_type = "a missing content type is refused" if body.strict else "a missing content type passes for JSON"
     shape = "an object with one key per parameter" if body.embed else "the whole document is the parameter"
-    return [f"JSON: {shape}; {missing_type}"]
+    return [f"JSON: {shape}; {missing_type}", *([] if read.fast is None else ["validated straight from its bytes"])]
 
 
 def _dependency_lines(plan: Plan) -> Iterator[str]:
@@ -160,7 +198,7 @@ def _typed(field: ModelField) -> str:
     return f"{text}, default {shown_default(field)}"
 
 
-def _response_lines(response: ResponseSpec) -> list[str]:
+def _response_lines(response: ResponseSpec, encode: Encode) -> list[str]:
     status = f"{response.status_code or 200}"
     if response.stream is not None:
         kind = {
@@ -178,6 +216,8 @@ def _response_lines(response: ResponseSpec) -> list[str]:
         lines = [f"{status} {response.response_class.__name__}; a Response is sent as it is"]
     if response.field is not None:
         lines.append(f"checked against {_annotation(response.field)}{_dump_options(response)}")
+        if encode.trusts is not None:
+            lines.append(f"an instance of {encode.trusts.__name__} is written without a check")
     return lines
 
 
@@ -196,13 +236,10 @@ def _dump_options(response: ResponseSpec) -> str:
     return "".join(f", {key}={value!r}" for key, value in said.items())
 
 
-def _closing_lines(plan: Plan) -> Iterator[str]:
+def _closing_lines(program: Program) -> Iterator[str]:
     """Say what is closed when, last opened first."""
-    opened = [step.call for step in plan.steps if isinstance(step, Solve) and step.call.is_generator]
-    moments = (("function", "before the response is sent"), ("request", "after the response is sent"))
-    for lifetime, moment in moments:
-        names = [name_of(call) for call in reversed(opened) if call.lifetime == lifetime]
-        if plan.protocol == "websocket":
-            moment = "when the endpoint returns"
-        if names:
-            yield f"{moment}: {', '.join(names)}"
+    moments = ((program.closing, "before the response is sent"), (program.exits, "after the response is sent"))
+    for leave, moment in moments:
+        if leave is not None and leave.calls:
+            moment = "when the endpoint returns" if program.response is None else moment
+            yield f"{moment}: {', '.join(map(name_of, leave.calls))}"
