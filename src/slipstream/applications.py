@@ -2,7 +2,6 @@
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from typing import Any, Literal, Unpack
 
 from starlette.applications import Starlette
@@ -14,10 +13,11 @@ from starlette.responses import HTMLResponse, JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 from typing_extensions import deprecated
 
+from slipstream._app.entrance import Entrance
 from slipstream._app.limits import limited
 from slipstream._app.observing import Observer
-from slipstream._app.refresh import Watched, WatchedDict, version
-from slipstream._app.stack import build_stack, door_of
+from slipstream._app.refresh import Latest, Watched, WatchedDict, version
+from slipstream._app.stack import build_stack
 from slipstream._engine.types import Reply
 from slipstream._options.app import AppDefaults, AppOptions
 from slipstream._options.route import RouteDefaults, RouteOptions, VerbDefaults, VerbOptions
@@ -36,9 +36,6 @@ from slipstream.params import Depends
 from slipstream.routing import APIRoute, APIRouter
 from slipstream.telemetry._settings import Settings
 from slipstream.types import DecoratedCallable
-
-_STARLETTES_OWN = Starlette.__call__
-"""Packages that watch applications, such as Sentry, put a function of theirs in its place."""
 
 Overrides = dict[Callable[..., Any], Callable[..., Any]]
 
@@ -79,7 +76,7 @@ class FastAPI(Starlette):
         self.openapi_external_docs = given.openapi_external_docs
         self.openapi_version = "3.1.0"
         self.openapi_schema: dict[str, Any] | None = None
-        self._openapi_seen = -1
+        self._document = Latest(self._make_document)
         self.servers: list[dict[str, Any]] = given.servers or []
         self.separate_input_output_schemas = given.separate_input_output_schemas
         self.root_path, self.root_path_in_servers = given.root_path, given.root_path_in_servers
@@ -87,8 +84,8 @@ class FastAPI(Starlette):
         self.swagger_ui_oauth2_redirect_url = given.swagger_ui_oauth2_redirect_url
         self.swagger_ui_init_oauth = given.swagger_ui_init_oauth
         self.swagger_ui_parameters = given.swagger_ui_parameters
-        self._telemetry = Settings.of(given.telemetry)
-        self.observer = Observer(self, self._telemetry)
+        self.observer = Observer(self, Settings.of(given.telemetry))
+        self._entrance = Entrance(self)
         self.max_body_size = given.max_body_size
         self.webhooks: APIRouter = given.webhooks or APIRouter()
         self.state = State()
@@ -105,8 +102,6 @@ class FastAPI(Starlette):
         )
         self.user_middleware: list[Middleware] = list(given.middleware or [])
         self.middleware_stack = None
-        self._choose, self._choose_direct, self._fail = door_of(self.router)
-        self._seen = -1
         self.setup()
 
     @property
@@ -127,14 +122,12 @@ class FastAPI(Starlette):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve as an ASGI app."""
         scope["app"] = self
-        if self._seen != version.number:
-            self._refresh()
-        fail = None
+        entrance = self._entrance
+        door = entrance.value if entrance.seen == version.number else entrance.enter(scope)
         try:
-            target, fail = self._choose(scope), self._fail  # taken together: a change must not come between
-            await target.handler(scope, receive, send)
+            await door.choose(scope).handler(scope, receive, send)
         except Exception as exc:
-            await (fail or self._fail)(exc, scope, receive, send)
+            await door.fail(exc, scope, receive, send)
 
     async def serve_direct(self, scope: Scope, receive: Receive, send: Send, raw: bytes, reply: Reply) -> None:
         """Serve an HTTP request whose body is there, for a server that also takes a response in one piece.
@@ -149,60 +142,50 @@ class FastAPI(Starlette):
             reply: Takes the others, as `reply(status, headers, content)`; it adds the content-length.
         """
         scope["app"] = self
-        if self._seen != version.number:
-            self._refresh()
-        fail = None
+        entrance = self._entrance
+        door = entrance.value if entrance.seen == version.number else entrance.enter(scope)
         try:
-            target, fail = self._choose_direct(scope), self._fail
-            await target.direct(scope, receive, send, raw, reply)
+            await door.choose_direct(scope).direct(scope, receive, send, raw, reply)
         except Exception as exc:
             self.complete_scope(scope)
-            await (fail or self._fail)(exc, scope, receive, send)
+            await door.fail(exc, scope, receive, send)
 
     def complete_scope(self, scope: Scope) -> None:
         """Note in a scope that came by `serve_direct` what any other has: route, endpoint, router, handlers."""
         if "route" not in scope:
-            self._choose(scope)
-
-    def _refresh(self) -> None:
-        """Look at what has changed: routes, handlers, the stack, around which packages put their own layers."""
-        self.observer.decide()
-        if self.middleware_stack is None:
-            vars(self)["middleware_stack"] = self.build_middleware_stack()  # no change that anybody must hear of
-        seen, stack = version.number, self.middleware_stack
-        if Starlette.__call__ is not _STARLETTES_OWN:
-            stack = partial(Starlette.__call__, self)
-        door = self.observer.door(door_of(self.observer.around(stack), self.root_path))
-        self._choose, self._choose_direct, self._fail = door
-        self._seen = seen
+            self._entrance.value.choose(scope)
 
     def openapi(self) -> dict[str, Any]:
         """Return the OpenAPI document; it is made once, and again when routes have changed.
 
         Replace this method, or change `openapi_schema`, to say something else.
         """
-        if self.openapi_schema is None or self._openapi_seen not in (-1, version.number):
-            # The generator is a tenth of the import time, and many processes never make the document.
-            from slipstream.openapi.utils import get_openapi  # noqa: PLC0415 - see above
-
-            self.openapi_schema = get_openapi(
-                title=self.title,
-                version=self.version,
-                openapi_version=self.openapi_version,
-                summary=self.summary,
-                description=self.description,
-                terms_of_service=self.terms_of_service,
-                contact=self.contact,
-                license_info=self.license_info,
-                routes=self.routes,
-                webhooks=self.webhooks.routes,
-                tags=self.openapi_tags,
-                servers=self.servers,
-                separate_input_output_schemas=self.separate_input_output_schemas,
-                external_docs=self.openapi_external_docs,
-            )
-            self._openapi_seen = version.number
+        document = self._document
+        if self.openapi_schema is None or document.seen not in (-1, version.number):
+            document.seen = -1
+            self.openapi_schema = document.get()
         return self.openapi_schema
+
+    def _make_document(self) -> dict[str, Any]:
+        # The generator is a tenth of the import time, and many processes never make the document.
+        from slipstream.openapi.utils import get_openapi  # noqa: PLC0415 - see above
+
+        return get_openapi(
+            title=self.title,
+            version=self.version,
+            openapi_version=self.openapi_version,
+            summary=self.summary,
+            description=self.description,
+            terms_of_service=self.terms_of_service,
+            contact=self.contact,
+            license_info=self.license_info,
+            routes=self.routes,
+            webhooks=self.webhooks.routes,
+            tags=self.openapi_tags,
+            servers=self.servers,
+            separate_input_output_schemas=self.separate_input_output_schemas,
+            external_docs=self.openapi_external_docs,
+        )
 
     def setup(self) -> None:
         """Add the routes of the OpenAPI document and of the documentation pages."""

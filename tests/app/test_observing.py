@@ -98,8 +98,8 @@ def test_where_nobody_observes_a_request_goes_the_way_it_would_go_without_teleme
         serve(each)
 
         route: Any = each.routes[-1]
-        assert (each._choose, each._choose_direct) == each.middleware_stack.choosers()
-        assert each._fail == each.middleware_stack.fail
+        assert (each._entrance.value.choose, each._entrance.value.choose_direct) == each.middleware_stack.choosers()
+        assert each._entrance.value.fail == each.middleware_stack.fail
         assert handler_of(each) is route._compiler.compiled({}).handler
         assert "observed" not in route.source
 
@@ -240,7 +240,7 @@ def test_the_layer_stands_outside_of_middleware(recorder: Recorder) -> None:
 
     serve(app)
 
-    assert isinstance(app._choose({"type": "http"}).handler, TelemetryLayer)
+    assert isinstance(app._entrance.value.choose({"type": "http"}).handler, TelemetryLayer)
     assert [span.name for span in current] == ["GET /items/{item_id}"]
 
 

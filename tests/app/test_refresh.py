@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 
 from slipstream import APIRouter, Depends, FastAPI
-from slipstream._app.refresh import WatchedDict, WatchedList, version
+from slipstream._app.refresh import Latest, WatchedDict, WatchedList, version
 from slipstream.testclient import TestClient
 
 
@@ -154,3 +154,28 @@ def test_every_way_to_change_a_dictionary_is_noticed(change: object) -> None:
 
     assert version.number > before
     assert dict(items) == plain
+
+
+def test_what_is_made_of_changing_things_is_made_once_a_change() -> None:
+    """Requests ask for it all the time."""
+    made: list[int] = []
+    latest = Latest(lambda: made.append(version.number) or len(made))  # type: ignore[func-returns-value]  # that is why
+
+    assert (latest.get(), latest.get()) == (1, 1)
+    version.bump()
+    assert (latest.get(), latest.get()) == (2, 2)
+
+
+def test_a_change_while_it_is_made_has_it_made_once_more() -> None:
+    """Another thread may add a route while the table of the routes is read."""
+    made: list[int] = []
+
+    def make() -> int:
+        made.append(version.number)
+        if len(made) == 1:
+            version.bump()
+        return len(made)
+
+    latest = Latest(make)
+
+    assert [latest.get(), latest.get(), latest.get()] == [1, 2, 2]

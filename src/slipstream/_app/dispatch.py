@@ -7,7 +7,7 @@ from starlette import routing
 from starlette.routing import BaseRoute
 
 from slipstream._app.observing import TellingTable, is_observing, telling
-from slipstream._app.refresh import Lock, version
+from slipstream._app.refresh import Latest
 from slipstream._engine.entry.asgi import Choose, Target, make_chooser
 from slipstream._engine.entry.guard import noting
 from slipstream._engine.router.pattern import Pattern, read_pattern
@@ -24,28 +24,21 @@ class Dispatcher:
 
     def __init__(self, router: Any) -> None:
         self._router = router
-        self._seen = -1
-        self._lock = Lock()
-        self._table = Table(())
-        self._choose = make_chooser(self._table, router)
+        self._latest = Latest(self._look_up)
 
     def table(self) -> Table:
         """Return the table of the routes as they are now."""
-        self.choose()
-        return self._table
+        return self._latest.get()[0]
 
     def choose(self) -> Choose:
         """Return the function that looks requests up in the routes as they are now."""
-        if self._seen != version.number:
-            with self._lock:
-                seen = version.number
-                if self._seen != seen:
-                    router = self._router
-                    make = TellingTable if is_observing() else Table
-                    self._table = make(_entries(router.served_routes()), redirect_slashes=router.redirect_slashes)
-                    self._choose = make_chooser(self._table, router)
-                    self._seen = seen
-        return self._choose
+        return self._latest.get()[1]
+
+    def _look_up(self) -> tuple[Table, Choose]:
+        router = self._router
+        make = TellingTable if is_observing() else Table
+        table = make(_entries(router.served_routes()), redirect_slashes=router.redirect_slashes)
+        return table, make_chooser(table, router)
 
 
 def _entries(routes: Iterable[BaseRoute]) -> Iterator[Entry | OpaqueEntry]:

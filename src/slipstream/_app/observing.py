@@ -8,21 +8,21 @@ does not know what it is mounted in.
 import sys
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 from weakref import WeakSet
 
 from starlette._utils import get_route_path
+from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from slipstream._app.refresh import version
-from slipstream._app.stack import Door
 from slipstream._engine.entry.asgi import Choose, Target
 from slipstream._engine.router.table import Miss, Table
 from slipstream.telemetry import _runtime
 from slipstream.telemetry._data import SCOPE_KEY
 from slipstream.telemetry._settings import Settings
 
-_observed: WeakSet[Any] = WeakSet()
+_observed: WeakSet["Observer"] = WeakSet()
 """The observers that are heard."""
 
 _GLOBAL_SETTERS = (
@@ -38,18 +38,24 @@ def is_observing() -> bool:
     return bool(_observed)
 
 
+class Observable(Protocol):
+    """What an observer asks of an application."""
+
+    user_middleware: list[Middleware]
+
+
 class Observer:
     """The telemetry of one application.
 
     Args:
-        app: The application; it has `user_middleware`, `_refresh`, and then `_choose` and `_choose_direct`.
+        app: The application.
         settings: What is to be recorded.
     """
 
-    def __init__(self, app: Any, settings: Settings) -> None:
+    def __init__(self, app: Observable, settings: Settings) -> None:
         self._app = app
         self.settings = settings
-        self._signals: Any = None
+        self._signals: Any = None  # Signals, whose module imports OpenTelemetry
         self._has_served = False
 
     @property
@@ -70,48 +76,39 @@ class Observer:
 
         return TelemetryLayer(stack, self._signals)
 
-    def door(self, known: Door) -> Door:
-        """Return the way into the application: `known` itself, as soon as it is known whether anybody listens.
-
-        Until the first request, nobody can know: start-up may set providers.
-        """
+    def lifespans(self, choose: Choose) -> Choose:
+        """Look after start-up and shut-down, where exporters may have to be added and emptied."""
         if self.settings.is_silent or (self._has_served and not self.settings.auto_configure):
-            return known
-        return known._replace(
-            choose=self._deciding(known.choose, lambda app: app._choose),
-            choose_direct=self._deciding(known.choose_direct, lambda app: app._choose_direct),
-        )
+            return choose
 
-    def _deciding(self, choose: Choose, decided: Callable[[Any], Choose]) -> Choose:
-        """Look after start-up and shut-down, and decide when the first request comes.
-
-        Args:
-            choose: What chooses until then.
-            decided: Reads from the application what chooses from then on.
-        """
-
-        def decide_and_choose(scope: Scope) -> Target:
+        def choose_or_look_after(scope: Scope) -> Target:
+            target = choose(scope)
             if scope["type"] == "lifespan":
-                return Target(None, None, partial(self._serve_lifespan, choose(scope).handler))
-            if self._has_served:
-                return choose(scope)
-            self._has_served = True
-            self._app._refresh()
-            return decided(self._app)(scope)
+                return Target(None, None, partial(self._serve_lifespan, target.handler))
+            return target
 
-        return decide_and_choose
+        return choose_or_look_after
 
     async def _serve_lifespan(self, serve: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
         await _runtime.lifespan(config=self.settings, app=serve, scope=scope, receive=receive, send=send)
 
-    def decide(self) -> None:
-        """Find out whether anybody listens; before the first request, that is left open."""
+    def decide(self, scope: Scope) -> bool:
+        """Find out whether anybody listens; nobody can know before the first request, for start-up may set providers.
+
+        Args:
+            scope: Of what comes in now.
+
+        Returns:
+            Whether the answer holds until something changes.
+        """
+        self._has_served = self._has_served or scope["type"] != "lifespan"
         if self.settings.is_silent or not self._has_served:
-            return
+            return self.settings.is_silent
         is_heard = self._may_observe() and self._are_signals_heard()
         if is_heard != self.is_heard:
             (_observed.add if is_heard else _observed.discard)(self)
             version.bump()  # tables are made anew, with or without places that look for an observation
+        return True
 
     def _may_observe(self) -> bool:
         return self.settings.may_be_heard and not self._is_observed_by_others()

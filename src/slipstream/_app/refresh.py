@@ -1,15 +1,17 @@
 """Noticing that routes, overrides or handlers have changed, for the price of one comparison a request.
 
-Whatever changes adds one to a number that the whole process shares; who has compiled something
-remembers the number and looks again when it has moved.
+Whatever changes adds one to a number that the whole process shares. What is made of routes, overrides and handlers is
+a `Latest`: it keeps the number at which it was made, and is made again when that has moved.
 """
 
 import threading
-from collections.abc import Iterable, Mapping
-from typing import Any, SupportsIndex, TypeVar
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Generic, TypeVar, cast
 
 K = TypeVar("K")
 V = TypeVar("V")
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Version:
@@ -47,16 +49,41 @@ version = Version()
 """The number of changes to routes, overrides and exception handlers in this process."""
 
 
+class Latest(Generic[V]):
+    """What is made of things that may change: made when it is asked for and something has changed.
+
+    Args:
+        make: Makes it. A change that comes meanwhile has it made once more at the next time.
+    """
+
+    def __init__(self, make: Callable[[], V]) -> None:
+        self._make = make
+        self._lock = Lock()
+        self.seen = -1
+        """The number of changes when `value` was made; -1 if it has to be made again in any case."""
+        self.value: V
+
+    def get(self) -> V:
+        """Return what holds now."""
+        if self.seen != version.number:
+            with self._lock:
+                seen = version.number
+                if self.seen != seen:
+                    self.value = self._make()
+                    self.seen = seen
+        return self.value
+
+
 class Watched:
     """An attribute that says when it is set."""
 
-    def __set_name__(self, owner: type[Any], name: str) -> None:
+    def __set_name__(self, owner: type[object], name: str) -> None:
         self._name = name
 
-    def __get__(self, instance: Any, owner: type[Any] | None = None) -> Any:
+    def __get__(self, instance: Any, owner: type[object] | None = None) -> Any:
         return self if instance is None else instance.__dict__[self._name]
 
-    def __set__(self, instance: Any, value: Any) -> None:
+    def __set__(self, instance: object, value: Any) -> None:
         instance.__dict__[self._name] = value
         version.bump()
 
@@ -64,86 +91,25 @@ class Watched:
 class WatchedList(list[V]):
     """A list that says when it changes."""
 
-    def append(self, item: V) -> None:
-        super().append(item)
-        version.bump()
-
-    def extend(self, items: Iterable[V]) -> None:
-        super().extend(items)
-        version.bump()
-
-    def insert(self, index: SupportsIndex, item: V) -> None:
-        super().insert(index, item)
-        version.bump()
-
-    def remove(self, item: V) -> None:
-        super().remove(item)
-        version.bump()
-
-    def pop(self, index: SupportsIndex = -1) -> V:
-        item = super().pop(index)
-        version.bump()
-        return item
-
-    def clear(self) -> None:
-        super().clear()
-        version.bump()
-
-    def sort(self, **options: Any) -> None:
-        super().sort(**options)
-        version.bump()
-
-    def reverse(self) -> None:
-        super().reverse()
-        version.bump()
-
-    def __setitem__(self, index: Any, item: Any) -> None:
-        super().__setitem__(index, item)
-        version.bump()
-
-    def __delitem__(self, index: Any) -> None:
-        super().__delitem__(index)
-        version.bump()
-
-    def __iadd__(self, items: Iterable[V]) -> "WatchedList[V]":  # type: ignore[misc, override]  # list's is overloaded
-        self.extend(items)
-        return self
-
 
 class WatchedDict(dict[K, V]):
     """A dictionary that says when it changes."""
 
-    def __setitem__(self, key: K, value: V) -> None:
-        super().__setitem__(key, value)
-        version.bump()
 
-    def __delitem__(self, key: K) -> None:
-        super().__delitem__(key)
+def _noticed(change: F) -> F:
+    @wraps(change)
+    def change_and_say(*args: Any, **options: Any) -> Any:
+        result = change(*args, **options)
         version.bump()
+        return result
 
-    def clear(self) -> None:
-        super().clear()
-        version.bump()
+    return cast(F, change_and_say)
 
-    def update(self, *args: Any, **kwargs: Any) -> None:
-        super().update(*args, **kwargs)
-        version.bump()
 
-    def pop(self, *args: Any) -> Any:
-        value = super().pop(*args)
-        version.bump()
-        return value
-
-    def popitem(self) -> tuple[K, V]:
-        item = super().popitem()
-        version.bump()
-        return item
-
-    def setdefault(self, key: K, default: Any = None) -> Any:
-        value = super().setdefault(key, default)
-        version.bump()
-        return value
-
-    def __ior__(self, other: Mapping[K, V]) -> "WatchedDict[K, V]":  # type: ignore[misc, override]  # dict's is overloaded
-        self.update(other)
-        return self
+_CHANGES: dict[type[Any], str] = {
+    WatchedList: "append extend insert remove pop clear sort reverse __setitem__ __delitem__ __iadd__ __imul__",
+    WatchedDict: "update pop popitem clear setdefault __setitem__ __delitem__ __ior__",
+}
+for _cls, _names in _CHANGES.items():
+    for _name in _names.split():
+        setattr(_cls, _name, _noticed(getattr(_cls, _name)))

@@ -6,54 +6,29 @@ middleware there are two: `InnerGuard` answers what comes out of the routes, so 
 nothing else.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Protocol
 
 from starlette.middleware import Middleware
 from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from slipstream._app.refresh import version
-from slipstream._engine.entry.asgi import Choose, Fail, Target, make_chooser, make_direct_chooser
-from slipstream._engine.entry.guard import HANDLERS, Guard, answer, crash
+from slipstream._app.dispatch import Dispatcher
+from slipstream._app.fail import Handlers, Registered
+from slipstream._app.refresh import Latest
+from slipstream._engine.entry.asgi import Choose, Fail, make_chooser, make_direct_chooser
+from slipstream._engine.entry.guard import HANDLERS, ExceptionHandler, answer
 from slipstream._engine.runtime.watch import Watch
 
-Handlers = Mapping[Any, Callable[..., Any]]
-"""Exception handlers by exception class or status code; the application's own mapping, which may grow."""
 
+class Dispatching(Protocol):
+    """What the stack asks of a router."""
 
-class Registered:
-    """The handlers of an application, sorted anew when something has changed."""
+    dispatcher: Dispatcher
 
-    def __init__(self, handlers: Handlers, debug: bool) -> None:
-        self._handlers = handlers
-        self.debug = debug
-        self._seen = -1
-        self._guard: Guard
-
-    @property
-    def guard(self) -> Guard:
-        """The handlers as they are now."""
-        seen = version.number
-        if self._seen != seen:
-            self._guard = Guard.of(self._handlers)
-            self._seen = seen
-        return self._guard
-
-    async def answer(
-        self, exc: Exception, scope: Scope, receive: Receive, send: Send, *, started: bool | None = None
-    ) -> None:
-        """Answer an exception; one that has no handler with a 500, after which it is raised again.
-
-        Args:
-            started: Whether the response has begun; None for what lies further in has left in the scope.
-        """
-        guard = self.guard
-        scope[HANDLERS] = guard.pair  # a mounted application has put its own there
-        try:
-            await answer(exc, scope, receive, send, started=started)
-        except Exception as unhandled:
-            await crash(unhandled, scope, receive, send, self.debug, guard.server_error, started=started)
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve as an ASGI app."""
+        ...
 
 
 class Outermost(ServerErrorMiddleware):
@@ -68,7 +43,7 @@ class Outermost(ServerErrorMiddleware):
         self._registered = registered
 
     @property
-    def handler(self) -> Any:  # type: ignore[override]  # it may change until it is asked for
+    def handler(self) -> ExceptionHandler | None:  # type: ignore[override]  # it may change until it is asked for
         """The handler of what no other handler serves."""
         return self._registered.guard.server_error
 
@@ -81,22 +56,20 @@ class SoleGuard(Outermost):
         registered: The handlers of exceptions that come out of them.
     """
 
-    def __init__(self, router: Any, registered: Registered) -> None:
+    def __init__(self, router: Dispatching, registered: Registered) -> None:
         super().__init__(InnerGuard(router, registered), registered)
         self._router = router
-        self._made_for: tuple[Any, ...] = ()
-        self._choosers: tuple[Choose, Choose]
+        self._choosers = Latest(self._make_choosers)
         self.fail: Fail = registered.answer
-        self._registered = registered
 
     def choosers(self) -> tuple[Choose, Choose]:
         """Return the functions that look requests up in the routes as they are now: by ASGI, by the direct door."""
-        table, guard = self._router.dispatcher.table(), self._registered.guard
-        if self._made_for != (table, guard):
-            choose = make_chooser(table, self._router, guard.pair)
-            self._choosers = choose, make_direct_chooser(table, self._router, guard.pair, choose)
-            self._made_for = table, guard
-        return self._choosers
+        return self._choosers.get()
+
+    def _make_choosers(self) -> tuple[Choose, Choose]:
+        table, pair = self._router.dispatcher.table(), self._registered.guard.pair
+        choose = make_chooser(table, self._router, pair)
+        return choose, make_direct_chooser(table, self._router, pair, choose)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve; answer every exception, raise again those that nobody handles."""
@@ -152,58 +125,7 @@ class OuterGuard(Outermost):
             await self._registered.answer(exc, scope, receive, send, started=watch.started)
 
 
-class Door(NamedTuple):
-    """What an application does with a request.
-
-    Args:
-        choose: Says who serves it, and completes its scope.
-        choose_direct: Says who serves it when it comes by the direct door.
-        fail: Answers an exception.
-    """
-
-    choose: Choose
-    choose_direct: Choose
-    fail: Fail
-
-
-def door_of(stack: ASGIApp, root_path: str = "") -> Door:
-    """Return what an application does; without middleware, nothing stands between it and the handler of a route.
-
-    Args:
-        root_path: What every scope gets in place of the server's root path; "" leaves that.
-    """
-    fail: Fail = raise_again
-    if isinstance(stack, SoleGuard):
-        (choose, choose_direct), fail = stack.choosers(), stack.fail
-    else:
-        choose = choose_direct = always(stack)
-    if root_path:
-        choose = choose_direct = rooted(choose, root_path)
-    return Door(choose, choose_direct, fail)
-
-
-def always(app: ASGIApp) -> Choose:
-    """Choose one app for every scope."""
-    target = Target(None, None, app)
-    return lambda scope: target
-
-
-def rooted(choose: Choose, root_path: str) -> Choose:
-    """Note a root path in the scope before choosing."""
-
-    def note_and_choose(scope: Scope) -> Target:
-        scope["root_path"] = root_path
-        return choose(scope)
-
-    return note_and_choose
-
-
-async def raise_again(exc: Exception, scope: Scope, receive: Receive, send: Send) -> None:
-    """Let an exception out."""
-    raise exc
-
-
-def build_stack(router: Any, middleware: Sequence[Middleware], handlers: Handlers, *, debug: bool) -> ASGIApp:
+def build_stack(router: Dispatching, middleware: Sequence[Middleware], handlers: Handlers, *, debug: bool) -> ASGIApp:
     """Put the layers together, outermost first: guard, middleware in order, guard, router.
 
     Args:

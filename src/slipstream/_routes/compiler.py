@@ -9,7 +9,7 @@ from typing import Any
 
 from starlette.requests import Request
 
-from slipstream._app.refresh import Lock, version
+from slipstream._app.refresh import Latest, Lock
 from slipstream._engine.compile import OBSERVED, UNOBSERVED, Compiled, Dialect, compile_plan
 from slipstream._engine.emit.handler import CLOSING, EXITS
 from slipstream._engine.plan.model import Call, Plan
@@ -38,8 +38,8 @@ class Compiler:
     def __init__(self, plan: Plan, replan: Callable[[Any], Plan]) -> None:
         self._plan = plan
         self._shape = _shape(plan.root)
-        self._seen = version.number
         self._replan = replan
+        self._latest = Latest(self._look_again)
         self._known: dict[Any, Compiled] = {}
         self._lock = Lock()
 
@@ -50,19 +50,19 @@ class Compiler:
     @property
     def plan(self) -> Plan:
         """The plan without overrides; another one where a package has changed its tree in place."""
-        if self._seen != version.number:
-            self.look_again()
-        return self._plan
+        return self._latest.get()
 
     def look_again(self) -> None:
-        """Plan anew if the tree is no longer what was planned."""
-        with self._lock:
-            self._seen = version.number
-            shape = _shape(self._plan.root)
-            if shape != self._shape:
-                self._plan = self._replan(self._plan.root)
-                self._shape = shape
+        """Plan once more if the tree is no longer what was planned."""
+        self._latest.seen = -1
+
+    def _look_again(self) -> Plan:
+        shape = _shape(self._plan.root)
+        if shape != self._shape:
+            with self._lock:
+                self._plan, self._shape = self._replan(self._plan.root), shape
                 self._known.clear()
+        return self._plan
 
     def compiled(self, overrides: Overrides, dialect: Dialect | None = None, *, is_observed: bool = False) -> Compiled:
         """Return the handler that honours the overrides.

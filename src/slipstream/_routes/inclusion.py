@@ -16,7 +16,7 @@ from starlette.routing import BaseRoute, Host, Match, Mount, NoMatchFound, Route
 from starlette.types import Receive, Scope, Send
 
 from slipstream._app.limits import limited
-from slipstream._app.refresh import Lock, version
+from slipstream._app.refresh import Latest, Lock
 from slipstream._options.inherited import merged, repeated
 from slipstream._options.route import RouteDefaults
 from slipstream._options.router import InclusionDefaults, LevelDefaults
@@ -147,18 +147,16 @@ class IncludedRouter(BaseRoute):
         self.inclusion = inclusion
         self._twins = Twins(inclusion)
         self._low_priority_twins = Twins(inclusion)
-        self._routes: tuple[BaseRoute, ...] = ()
-        self._seen = -1
+        self._routes = Latest(self._list)
         self._lock = Lock()
 
     def effective_routes(self) -> Sequence[BaseRoute]:
         """Every route of the included router, and of those that it includes, as it is here."""
+        return self._routes.get()
+
+    def _list(self) -> Sequence[BaseRoute]:
         with self._lock:
-            seen = version.number
-            if self._seen != seen:
-                self._routes = tuple(effective(self._twins.of(self.original_router, self.original_router.routes)))
-                self._seen = seen
-        return self._routes
+            return tuple(effective(self._twins.of(self.original_router, self.original_router.routes)))
 
     def effective_low_priority_routes(self) -> Sequence[BaseRoute]:
         """What the included router, and those that it includes, serve after all other routes, as it is here."""
