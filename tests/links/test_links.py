@@ -90,6 +90,17 @@ def test_names_are_made_and_kept_apart() -> None:
         links.websocket(NOWHERE, quue=3)  # type: ignore[call-arg]  # that is the claim
 
 
+async def test_a_made_name_is_free_whatever_was_removed_or_named_before() -> None:
+    """And no name is made twice: metrics and logs of two links would be taken for those of one."""
+    links = Links()
+    names = [links.webhook("/a").name, links.webhook("/b").name, links.webhook("/c", name="webhook-4").name]
+    await links.remove("webhook-1")
+
+    names += [links.webhook("/d").name, links.webhook("/e").name]
+
+    assert names == ["webhook-1", "webhook-2", "webhook-4", "webhook-3", "webhook-5"]
+
+
 async def test_links_come_and_go_while_the_application_runs() -> None:
     """A bot that is added by a setting is dialled at once; one that is removed is closed."""
     links = Links(drain=0)

@@ -87,3 +87,13 @@ async def test_a_reply_to_a_call_that_was_cancelled_is_passed_over() -> None:
     calls.open("1").cancel()
 
     assert calls.resolve("1", "reply")
+
+
+async def test_a_made_id_is_none_that_the_program_uses_itself() -> None:
+    """A program may number its calls too; two with one id could not be told apart."""
+    calls = PendingCalls()
+    calls.open("1")
+
+    assert calls.new_id() == "2"
+    calls.give_up("1")
+    assert [calls.new_id(), calls.new_id()] == ["3", "4"]

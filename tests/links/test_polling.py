@@ -465,3 +465,34 @@ def test_an_answer_is_data() -> None:
     answer = Answer(200, httpx2.Headers({"x": "1"}), b"[]", 0.1, "http://h/", [])
 
     assert (answer.status, answer.headers["x"], answer.data) == (200, "1", [])
+
+
+async def test_an_answer_without_the_field_that_was_named_is_counted_and_said(
+    server: Start, links: Links, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A renamed field, or an error with status 200, would look like a quiet day; an empty list, or null, is one."""
+    bodies = [
+        *({"items": [], "next": 1}, {"items": None, "next": None}, {"itemz": [{"id": 1}], "next": 2}),
+        *({"items": [{"id": 1}]}, {"error": "no token"}, {"error": "no token"}),
+    ]
+    peer = await server(lambda asked: as_json(bodies.pop(0)) if bodies else (204, {}, b""))
+    link = links.poll(peer.url, interval=0.001, events="items", cursor="next")
+    seen: list[Event] = []
+
+    @link
+    async def handle(event: Event) -> None:
+        seen.append(event)
+
+    async with links.running():
+        await until(lambda: not bodies and seen)
+        metrics = links.metrics()
+
+    assert link.counters.incomplete == 4
+    assert 'outcome="incomplete"} 4' in metrics
+    told = [each.getMessage() for each in caplog.records if "has no field" in each.getMessage()]
+    assert told == [
+        "link polling-1: an answer has no field 'items' (1 such answers so far)",
+        "link polling-1: an answer has no field 'next' (2 such answers so far)",
+        "link polling-1: an answer has no field 'items' and no field 'next' (4 such answers so far)",
+    ]
+    assert link.cursor == 2

@@ -5,9 +5,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
+import httpx2
 import pytest
 
-from slipstream.links import TLS, Links, PollingSetup, Timeouts, WebSocketSetup, WrongSetup
+from slipstream import Depends
+from slipstream.links import TLS, Backoff, Fatal, Links, PollingSetup, Timeouts, WebSocketSetup, WrongSetup
 from slipstream.links.setup import LinkOptions, Options
 
 
@@ -69,6 +71,39 @@ OUT_OF_RANGE: list[tuple[Callable[[], object], str]] = [
     (lambda: Links().accept("/ws", subprotocols="chat"), "subprotocols"),
     (lambda: Links().webhook("/hook", max_message=0), "max_message"),
     (lambda: Links(drain=cast(Any, "10")), "drain"),
+    (lambda: Fatal(close_codes=cast(Any, 4004)), "close_codes"),
+    (lambda: Fatal(statuses=cast(Any, "401")), "statuses"),
+    (lambda: Fatal(tries=cast(Any, "3")), "tries"),
+    (lambda: Backoff(first=cast(Any, "1")), "first"),
+    (lambda: Backoff(limit=0.5), "limit"),
+    (lambda: Backoff(factor=cast(Any, None)), "factor"),
+    (lambda: WebSocketSetup("ws://h/", subprotocols=cast(Any, None)), "subprotocols"),
+    (lambda: WebSocketSetup("ws://h/", subprotocols=cast(Any, (1,))), "subprotocols"),
+    (lambda: WebSocketSetup("ws://h/", headers=cast(Any, [("X", "y")])), "headers"),
+    (lambda: WebSocketSetup("ws://h/", tls=cast(Any, True)), "tls"),
+    (lambda: WebSocketSetup("ws://h/", timeouts=cast(Any, 3)), "timeouts"),
+    (lambda: WebSocketSetup("ws://h/", backoff=cast(Any, 3)), "backoff"),
+    (lambda: PollingSetup("http://h/", params=cast(Any, "a=b")), "params"),
+    (lambda: PollingSetup("http://h/", content=cast(Any, ["x"])), "content"),
+    (lambda: PollingSetup("http://h/", transport=cast(Any, httpx2.MockTransport(lambda request: None))), "transport"),
+    (lambda: TLS(context=cast(Any, True)), "context"),
+    (lambda: TLS(ca_file=cast(Any, 5)), "ca_file"),
+    (lambda: Links().poll("http://h/", events=cast(Any, 5)), "events"),
+    (lambda: Links().poll("http://h/", cursor=cast(Any, ["next"])), "cursor"),
+    (lambda: Links().poll("http://h/", cursor_param=cast(Any, 5)), "cursor_param"),
+    (lambda: Links().poll("http://h/", on_cursor=cast(Any, "print")), "on_cursor"),
+    (lambda: Links().accept("/ws", key=cast(Any, 5)), "key"),
+    (lambda: Links().accept("/ws", permission=cast(Any, True)), "permission"),
+    (lambda: Links().accept("/ws", dependencies=cast(Any, Depends(print))), "dependencies"),
+    (lambda: Links().webhook("/hook", dependencies=cast(Any, [print])), "dependencies"),
+    (lambda: Links().webhook("/hook", name=cast(Any, 5)), "name"),
+    (lambda: Links(random=cast(Any, 0.5)), "random"),
+    (lambda: Links().on_change(cast(Any, None)), "on_change"),
+    (lambda: Links().webhook("/hook")(cast(Any, None)), "handler"),
+    (lambda: Links().websocket("ws://h/").opened(cast(Any, None)), "opened"),
+    (lambda: Links().websocket("ws://h/").on_change(cast(Any, None)), "on_change"),
+    (lambda: Links().websocket("ws://h/").on_drop(cast(Any, None)), "on_drop"),
+    (lambda: Options.of({"setup_timeout": 0}), "setup_timeout"),
     (lambda: Options.of({"quue": 1}), "quue"),  # type: ignore[typeddict-unknown-key]  # that is the claim
 ]
 

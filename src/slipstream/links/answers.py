@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx2
 
-from slipstream.links.events import id_of
+from slipstream.links.events import MISSING, field_of, id_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class Reading:
     overlap: int = 0
 
     def events_in(self, answer: Answer) -> Sequence[Any]:
-        """List the events of an answer.
+        """List the events of an answer; none where the field is null or missing (see `missing_in`).
 
         Raises:
             ValueError: They are not where they should be.
@@ -54,6 +54,11 @@ class Reading:
         if not isinstance(found, Iterable) or isinstance(found, str | bytes | dict):
             raise ValueError("there is no list of events where it should be")
         return list(found)
+
+    def missing_in(self, answer: Answer) -> list[str]:
+        """List the fields that `events` and `cursor` name and a JSON answer lacks; null is not missing."""
+        names = [name for name in (self.events, self.cursor) if isinstance(name, str)]
+        return [name for name in names if answer.data is not None and field_of(answer.data, name) is MISSING]
 
     def cursor_in(self, answer: Answer) -> Any:
         """Read the next cursor; None where there is none."""

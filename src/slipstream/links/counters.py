@@ -40,5 +40,12 @@ class Counters:
     """Calls without a reply, because the link went down or time was over."""
     late_replies: int = 0
     """Replies whose call had been given up."""
+    incomplete: int = 0
+    """Answers to polls without a field that `events=` or `cursor=` names."""
     attempts: int = 0
     """Attempts to connect; answers to polls asked for."""
+
+
+def is_power_of_two(number: int) -> bool:
+    """Tell whether to log an occurrence of this number: the 1st, 2nd, 4th, 8th … do not fill a disk."""
+    return number & (number - 1) == 0

@@ -1,5 +1,6 @@
 """What can go wrong with a link, said to the program that uses it."""
 
+import asyncio
 from dataclasses import dataclass
 
 from slipstream.exceptions import DefinitionError, SlipstreamError
@@ -109,3 +110,15 @@ class CannotSend(LinkError):
 
     def __str__(self) -> str:
         return f"link {self.link!r} is of kind {self.kind!r}, and nothing can be sent through it now"
+
+
+def ends_task(error: BaseException) -> bool:
+    """Tell whether an error must end the task that catches it.
+
+    That is the end of the process, or the cancellation of the task itself. Everything else that a function of the
+    program raises is a failure of that function, even where it is no `Exception`.
+    """
+    if isinstance(error, asyncio.CancelledError):
+        task = asyncio.current_task()
+        return task is not None and task.cancelling() > 0
+    return isinstance(error, KeyboardInterrupt | SystemExit)

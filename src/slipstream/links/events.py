@@ -8,18 +8,25 @@ from pydantic import ValidationError
 from slipstream.links.redact import printable
 from slipstream.links.setup import EventId
 
+MISSING = object()
+"""What `field_of` returns where there is no such field."""
+
 
 def id_of(event: Any, where: EventId | None) -> Any:
     """Read an event's id; None where it has none."""
     if where is None:
         return None
-    if callable(where):
-        return where(event)
+    found = where(event) if callable(where) else field_of(event, where)
+    return None if found is MISSING else found
+
+
+def field_of(value: Any, where: str) -> Any:
+    """Read the field that a name such as "data.id" leads to; None where null is on the way, `MISSING` where it ends."""
     for name in where.split("."):
-        event = event.get(name) if isinstance(event, Mapping) else getattr(event, name, None)
-        if event is None:
-            return None
-    return event
+        value = value.get(name, MISSING) if isinstance(value, Mapping) else getattr(value, name, MISSING)
+        if value is MISSING or value is None:
+            break
+    return value
 
 
 def told_without_input(error: ValueError) -> str:

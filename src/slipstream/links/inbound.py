@@ -215,6 +215,7 @@ class AcceptRunner(_Inbound):
         headers: Mapping[str, str],
     ) -> None:
         failure = Failure("error", "cancelled")
+        link.begin_task()
         try:
             if replaced is not None:
                 await _dismiss(replaced)

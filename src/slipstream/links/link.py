@@ -4,17 +4,19 @@ import asyncio
 import inspect
 import logging
 from collections.abc import Awaitable, Callable, Hashable, Iterator, Mapping
+from contextvars import ContextVar
 from typing import Any, Protocol, TypeVar
 
 from slipstream.links import state
 from slipstream.links.clock import Clock
 from slipstream.links.connection import Connection
 from slipstream.links.counters import Counters
-from slipstream.links.errors import CannotSend, LinkDown, NotRunning, WrongHandler, WrongSetup
+from slipstream.links.errors import CannotSend, LinkDown, NotRunning, WrongHandler, WrongSetup, ends_task
 from slipstream.links.handlers import Handler
 from slipstream.links.outbox import Dropped
-from slipstream.links.session import Session
-from slipstream.links.setup import LinkKind, Options
+from slipstream.links.redact import told
+from slipstream.links.session import Session, Spawner
+from slipstream.links.setup import FUNCTION, LinkKind, Options, check_value
 from slipstream.links.state import LinkState, Status
 
 logger = logging.getLogger("slipstream.links")
@@ -30,14 +32,18 @@ Changed = Callable[["Link", Status, Status], Awaitable[None] | None]
 OnDrop = Callable[["Link", list[Dropped]], Awaitable[None] | None]
 """Called with the link and the messages that its outbox let go."""
 
+_working_for: ContextVar["Link | None"] = ContextVar("_working_for", default=None)
+
 _LEVELS = {LinkState.BACKING_OFF: logging.WARNING, LinkState.FAILED: logging.ERROR, LinkState.CONNECTING: logging.DEBUG}
 
 
-class Home(Protocol):
+class Home(Spawner, Protocol):
     """What a link asks of the collection that it belongs to."""
 
     clock: Clock
     lifespan_state: Mapping[str, Any]
+    numbers: Mapping[str, Iterator[int]]
+    """What the connections of a link are numbered by, by its name."""
 
     @property
     def is_running(self) -> bool:
@@ -45,9 +51,6 @@ class Home(Protocol):
 
     def overrides(self) -> Any:
         """The object whose `dependency_overrides` hold."""
-
-    def spawn(self, work: Any, name: str) -> "asyncio.Task[Any]":
-        """Run a coroutine under the supervisor."""
 
     def changed(self, link: "Link", old: Status, new: Status) -> None:
         """Call the hooks of the collection."""
@@ -96,12 +99,12 @@ class Link:
         self.connections: set[Connection] = set()
         self.is_stopping = False
         self.hooks_under_way: set[asyncio.Task[Any]] = set()
+        self.main: asyncio.Task[Any] | None = None
         self.revival = asyncio.Event()
         self._changes = asyncio.Event()
         self._opened: list[Opened] = []
         self._on_change: list[Changed] = []
         self._on_drop: list[OnDrop] = []
-        self._made = 0
 
     def __repr__(self) -> str:
         return f"<Link {self.name} {self.kind} {self.status.state}: {self.status.reason}>"
@@ -114,6 +117,7 @@ class Link:
         Raises:
             WrongHandler: It asks for what a link does not have.
         """
+        _check_callable("handler", function)
         handler = Handler(function, self.name, self.home.overrides)
         if handler.is_conversation and self.kind in ("polling", "webhook"):
             raise WrongHandler(self.name, handler.name, "it takes no event, and there is no connection to read from")
@@ -126,17 +130,19 @@ class Link:
         The link is up when it returns. If it raises, or takes longer than the option `opened_timeout` allows, the
         connection is closed with 1011, and dialled again later.
         """
-        self._opened.append(function)
+        if self.kind in ("polling", "webhook"):
+            raise WrongHandler(self.name, "an opened hook", "it has no connections that open")
+        self._opened.append(_check_callable("opened", function))
         return function
 
     def on_change(self, function: F) -> F:
         """Call a function of `(link, old, new)` when the link's state changes."""
-        self._on_change.append(function)
+        self._on_change.append(_check_callable("on_change", function))
         return function
 
     def on_drop(self, function: F) -> F:
         """Call a function of `(link, dropped)` with the messages that the outbox lets go."""
-        self._on_drop.append(function)
+        self._on_drop.append(_check_callable("on_drop", function))
         return function
 
     def resume_from(self, event_id: Any, key: Hashable = None) -> None:
@@ -240,7 +246,11 @@ class Link:
         return self.status
 
     def restart(self) -> None:
-        """Dial now: out of "failed", or without waiting for the end of a back-off."""
+        """Dial now: out of "failed", without waiting for the end of a back-off, or in place of what is there.
+
+        A connection that is open, or an attempt under way, is ended first (1001), and the waits begin anew. A link
+        that others dial has nothing to dial: it comes out of "failed", and is otherwise left as it is.
+        """
         self.revival.set()
 
     # What the runners say
@@ -251,13 +261,12 @@ class Link:
         if found is None:
             found = self.sessions[key] = Session(self, key)
             if self.home.is_running:
-                found.employ(self.home.spawn)
+                found.employ()
         return found
 
     def new_id(self) -> str:
-        """Name a connection."""
-        self._made += 1
-        return f"{self.name}#{self._made}"
+        """Name a connection; no name is used twice, even if a link is removed and another takes its name."""
+        return f"{self.name}#{next(self.home.numbers[self.name])}"
 
     async def open(self, connection: Connection) -> None:
         """Call the `opened` hooks."""
@@ -282,8 +291,42 @@ class Link:
 
     def come_up(self, reason: str) -> None:
         """Note that events can come in."""
-        if self.status.state is not LinkState.UP:
+        if self.status.state is not LinkState.UP and not self.is_stopping:
             self.move(state.up(self.status, self.clock.now(), reason))
+
+    def launch(self) -> None:
+        """Run until told to stop; whatever else ends the runner makes the link "failed", until `restart`."""
+        self.main = self.home.spawn(self._run(), f"links: {self.name}", self._fail)
+
+    async def _run(self) -> None:
+        self.begin_task()
+        await self.runner.run(self)
+
+    async def _relaunch(self) -> None:
+        await self.revival.wait()
+        self.launch()
+
+    def _fail(self, error: BaseException) -> None:
+        if self.is_stopping:
+            return
+        self.revival.clear()
+        self.main = self.home.spawn(self._relaunch(), f"links: {self.name}, failed")
+        logger.critical("link %s: it cannot go on", self.name, exc_info=error)
+        try:
+            now = self.clock.now()
+        except Exception:  # the clock may be what failed
+            now = self.status.since
+        if self.status.state is not LinkState.FAILED:
+            self.move(state.failed(self.status, now, told(error)))
+
+    def begin_task(self) -> None:
+        """Note that the current task, and those that it starts, work for this link."""
+        _working_for.set(self)
+
+    @property
+    def is_at_work(self) -> bool:
+        """Whether the current task works for this link: runs its handler, a hook, or a function asked for a setup."""
+        return _working_for.get() is self
 
     def tell_dropped(self, dropped: list[Dropped]) -> None:
         """Say what an outbox let go."""
@@ -304,19 +347,22 @@ class Link:
         """Call a hook, async or not; whatever it raises is logged."""
         try:
             result = hook(*args)
-        except Exception:
-            logger.exception("link %s: a hook failed", self.name)
+        except BaseException as error:
+            if ends_task(error):
+                raise
+            self._hook_failed(error)
             return
         if inspect.isawaitable(result):
-            task = self.home.spawn(self._finish_hook(result), f"links: {self.name} hook")
+            task = self.home.spawn(self._finish_hook(result), f"links: {self.name} hook", self._hook_failed)
             self.hooks_under_way.add(task)
             task.add_done_callback(self.hooks_under_way.discard)
 
     async def _finish_hook(self, result: Awaitable[Any]) -> None:
-        try:
-            await result
-        except Exception:
-            logger.exception("link %s: a hook failed", self.name)
+        self.begin_task()
+        await result
+
+    def _hook_failed(self, error: BaseException) -> None:
+        logger.error("link %s: a hook failed", self.name, exc_info=error)
 
     def check_running(self) -> None:
         """Refuse to work without a supervisor.
@@ -329,3 +375,8 @@ class Link:
 
     def __iter__(self) -> Iterator[Connection]:
         return iter(tuple(self.connections))
+
+
+def _check_callable(setting: str, function: F) -> F:
+    check_value(setting, function, FUNCTION)
+    return function

@@ -4,13 +4,18 @@ import asyncio
 import logging
 import random as lots
 import re
+from collections import defaultdict
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from functools import partial
+from itertools import count
 from typing import Any, TypeVar, Unpack, cast
 
 from slipstream.applications import FastAPI
 from slipstream.links import state
 from slipstream.links.clock import Clock, SystemClock
+from slipstream.links.counters import Counters
 from slipstream.links.errors import WrongSetup
 from slipstream.links.health import LinkHealth, add_health_routes, exposition, health_of
 from slipstream.links.inbound import AcceptRunner, Duplicates, Permission, WebhookRunner
@@ -19,8 +24,12 @@ from slipstream.links.link import Changed, Link, Runner
 from slipstream.links.rules import Random, Turnstile
 from slipstream.links.setup import (
     COUNT,
+    FIELD_OR_FUNCTION,
+    FUNCTION,
+    FUNCTION_OR_NONE,
     SECONDS_OR_NONE,
     SIZE,
+    TEXT_OR_NONE,
     LinkOptions,
     MiB,
     Options,
@@ -60,12 +69,15 @@ class Links:
         random: Random = lots.random,
     ) -> None:
         check_value("drain", drain, (lambda value: isinstance(value, int | float) and value >= 0, "0 or more seconds"))
+        check_value("random", random, FUNCTION)
         self.clock: Clock = clock or SystemClock()
         self.lifespan_state: Mapping[str, Any] = {}
         self._app: FastAPI | None = None
         self._drain, self._random = drain, random
         self._links: dict[str, Link] = {}
-        self._mains: dict[str, asyncio.Task[Any]] = {}
+        self._leaving: set[asyncio.Task[Any]] = set()
+        self.numbers: Mapping[str, Iterator[int]] = defaultdict(partial(count, 1))
+        self._names: defaultdict[str, Iterator[int]] = defaultdict(partial(count, 1))
         self._supervisor = Supervisor()
         self._turnstile = Turnstile()
         self._hooks: list[Changed] = []
@@ -110,7 +122,7 @@ class Links:
             try:
                 yield self
             finally:
-                await self._stop(tuple(self._links.values()))
+                await asyncio.gather(self._stop(tuple(self._links.values())), *self._leaving)
 
     @property
     def is_running(self) -> bool:
@@ -190,6 +202,10 @@ class Links:
             raise WrongSetup("interval", interval, "the interval in the setup itself, where that is no address")
         _check_source(setup, PollingSetup)
         check_value("overlap", overlap, COUNT)
+        check_value("events", events, FIELD_OR_FUNCTION)
+        check_value("cursor", cursor, FIELD_OR_FUNCTION)
+        check_value("cursor_param", cursor_param, TEXT_OR_NONE)
+        check_value("on_cursor", on_cursor, FUNCTION_OR_NONE)
         reading = module.Reading(events, cursor, cursor_param, on_cursor, overlap)
         runner = module.PollingRunner(setup, reading, self._random, self._turnstile, self._dialling)
         link = self._add(name, runner, options)
@@ -245,6 +261,9 @@ class Links:
         check_value("silence", silence, SECONDS_OR_NONE)
         check_value("remember", remember, COUNT)
         check_words("subprotocols", subprotocols)
+        check_value("key", key, FIELD_OR_FUNCTION)
+        check_value("permission", permission, FUNCTION_OR_NONE)
+        _check_dependencies(dependencies)
         if isinstance(key, str) and key not in _PARAMETER.findall(path):
             raise WrongSetup("key", key, f"a parameter of the path {path!r}, or a function of the WebSocket")
         runner = AcceptRunner(path, key, permission, duplicates, tuple(subprotocols), max_message, silence, remember)
@@ -278,6 +297,7 @@ class Links:
             WrongSetup: The name is taken, or an option is wrong.
         """
         check_value("max_message", max_message, SIZE)
+        _check_dependencies(dependencies)
         runner = WebhookRunner(path, wait, max_message)
         link = self._add(name, runner, options)
         self._mount(lambda app: runner.mount(app, link, dependencies))
@@ -285,6 +305,7 @@ class Links:
 
     def on_change(self, function: F) -> F:
         """Call a function of `(link, old, new)` when any link's state changes."""
+        check_value("on_change", function, FUNCTION)
         self._hooks.append(function)
         return function
 
@@ -328,12 +349,29 @@ class Links:
     async def remove(self, name: str) -> None:
         """Stop a link, as at shutdown, and forget it. Paths that others dial stay, and refuse.
 
+        A handler, hook or task of the link itself may remove it: the link is then closed when this returns, at once.
+        Events that wait are lost. The handler that asked may finish, within the seconds that `Links(drain=)` gives,
+        and can still send; then the connection is closed. What else the link calls (hooks, functions in place of a
+        setup, tasks of a connection, handlers that hold one) is cancelled with it, where it next waits.
+
         Raises:
             KeyError: There is none of this name.
         """
         link = self._links.pop(name)
-        if self.is_running:
+        if not self.is_running:
+            return
+        if not link.is_at_work:
             await self._stop((link,))
+            return
+        before = self._begin_stop(link)
+        for session in link.sessions.values():
+            for inbox in session.inboxes:
+                inbox.clear()
+        if link.state is not LinkState.CLOSED:
+            link.move(state.closed(link.status, self.clock.now(), "removed"))
+        stopping = self.spawn(self._end_stop({link: before}), f"links: end of {name}")
+        self._leaving.add(stopping)
+        stopping.add_done_callback(self._leaving.discard)
 
     # What links ask
 
@@ -341,9 +379,11 @@ class Links:
         """The object whose `dependency_overrides` hold."""
         return self._app
 
-    def spawn(self, work: Any, name: str) -> "asyncio.Task[Any]":
+    def spawn(
+        self, work: Any, name: str, on_error: Callable[[BaseException], Any] | None = None
+    ) -> "asyncio.Task[Any]":
         """Run a coroutine under the supervisor."""
-        return self._supervisor.spawn(work, name)
+        return self._supervisor.spawn(work, name, on_error)
 
     def changed(self, link: Link, old: Status, new: Status) -> None:
         """Call the hooks."""
@@ -361,62 +401,68 @@ class Links:
             mount(self._app)
 
     def _add(self, name: str | None, runner: Runner, options: LinkOptions) -> Link:
-        if name is None:
-            number = 1 + sum(link.kind == runner.kind for link in self._links.values())
-            name = f"{runner.kind}-{number}"
+        treatment = Options.of(options)
+        check_value("name", name, TEXT_OR_NONE)
+        if name is None:  # one that no other link has, nor had: metrics and logs of two would be taken for one's
+            names = (f"{runner.kind}-{number}" for number in self._names[runner.kind])
+            name = next(each for each in names if each not in self._links)
         if name in self._links:
             raise WrongSetup("name", name, "a name that no other link has")
-        link = self._links[name] = Link(name, runner, Options.of(options), self)
+        link = self._links[name] = Link(name, runner, treatment, self)
         if self.is_running:
             # A decorator gives the handler in the same step of the event loop; the link starts in the next one.
             asyncio.get_running_loop().call_soon(self._start_late, link)
         return link
 
     def _start_late(self, link: Link) -> None:
-        if self.is_running and self._links.get(link.name) is link and link.name not in self._mains:
+        if self.is_running and self._links.get(link.name) is link and link.main is None:
             self._start(link)
 
     def _start(self, link: Link) -> None:
         link.is_stopping = False
         link.revival = asyncio.Event()
         for session in link.sessions.values():
-            session.employ(self.spawn)
-        self._mains[link.name] = self.spawn(link.runner.run(link), f"links: {link.name}")
+            session.employ()
+        link.launch()
 
     async def _stop(self, links: Sequence[Link]) -> None:
         """Let no new events in, handle what has been received, say goodbye, say what is lost."""
-        refused = [link.counters.refused for link in links]
-        for link in links:
-            link.is_stopping = True
-            link.runner.drain(link)
-            for session in link.sessions.values():
-                session.is_draining = True
-            main = self._mains.get(link.name)
-            if main is not None and (link.state is not LinkState.UP or link.kind == "polling"):
-                main.cancel()
+        await self._end_stop({link: self._begin_stop(link) for link in links})
+
+    def _begin_stop(self, link: Link) -> Counters:
+        """Let no new events in; return what was counted until now."""
+        link.is_stopping = True
+        link.runner.drain(link)
+        for session in link.sessions.values():
+            session.is_draining = True
+        if link.main is not None and (link.state is not LinkState.UP or link.kind == "polling"):
+            link.main.cancel()
+        return replace(link.counters)
+
+    async def _end_stop(self, links: Mapping[Link, Counters]) -> None:
         joins = [asyncio.ensure_future(session.join()) for link in links for session in link.sessions.values()]
         if joins:
             _, late = await asyncio.wait(joins, timeout=self._drain)
             for join in late:
                 join.cancel()
         await asyncio.gather(*(link.runner.close(link) for link in links), return_exceptions=True)
-        for link, before in zip(links, refused, strict=True):
-            main = self._mains.pop(link.name, None)
+        for link, before in links.items():
+            main, link.main = link.main, None
             if main is not None:
                 main.cancel()
                 await asyncio.wait({main})
             await self._say_goodbye(link, before)
 
-    async def _say_goodbye(self, link: Link, refused_before: int) -> None:
-        now, lost = self.clock.now(), 0
+    async def _say_goodbye(self, link: Link, before: Counters) -> None:
+        now = self.clock.now()
         for session in link.sessions.values():
-            lost += await session.dismiss()
+            await session.dismiss()
             link.tell_dropped(session.outbox.clear(now.monotonic))
         if link.state is not LinkState.CLOSED:
             link.move(state.closed(link.status, now, "shutting down"))
         if link.hooks_under_way:
             await asyncio.wait(link.hooks_under_way, timeout=self._drain)
-        refused = link.counters.refused - refused_before
+        lost, refused = link.counters.lost - before.lost, link.counters.refused - before.refused
         if lost or refused:
             logger.warning(
                 "link %s: stopped; %d events received and not handled, %d events read and refused",
@@ -424,6 +470,11 @@ class Links:
                 lost,
                 refused,
             )
+
+
+def _check_dependencies(dependencies: object) -> None:
+    if not isinstance(dependencies, Sequence) or not all(isinstance(each, Depends) for each in dependencies):
+        raise WrongSetup("dependencies", dependencies, "a list of Depends(...)")
 
 
 def _check_source(source: object, kind: type[WebSocketSetup] | type[PollingSetup]) -> None:

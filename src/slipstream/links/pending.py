@@ -28,9 +28,12 @@ class PendingCalls:
         return bool(self._waiting) or len(self._given_up) > 0
 
     def new_id(self) -> str:
-        """Make an id that no other call of this link has."""
-        self._last += 1
-        return str(self._last)
+        """Make an id that no other call of this link has, nor had lately."""
+        while True:
+            self._last += 1
+            made = str(self._last)
+            if made not in self._waiting and made not in self._given_up:
+                return made
 
     def open(self, call_id: Hashable, connection: object = None) -> "asyncio.Future[Any]":
         """Begin to wait for a reply.

@@ -17,7 +17,8 @@ from starlette.datastructures import Headers
 from slipstream.links.answers import Answer as Answer, Reading as Reading
 from slipstream.links.connection import Connection, Data
 from slipstream.links.cookies import Sendable
-from slipstream.links.errors import CannotSend, WrongSetup
+from slipstream.links.counters import is_power_of_two
+from slipstream.links.errors import CannotSend, WrongSetup, ends_task
 from slipstream.links.handlers import parsed
 from slipstream.links.libraries import check, missing
 from slipstream.links.link import Link, logger
@@ -313,11 +314,22 @@ class PollingRunner:
         try:
             events = self._reading.events_in(answer)
             cursor = self._reading.cursor_in(answer)
-        except Exception as error:
+        except BaseException as error:  # of a function that the user wrote, perhaps
+            if ends_task(error):
+                raise
             link.counters.received += 1
             link.counters.invalid += 1
             logger.warning("link %s: skipped an answer that cannot be read: %s", link.name, type(error).__name__)
             return 0
+        if missing := self._reading.missing_in(answer):
+            link.counters.incomplete += 1
+            if is_power_of_two(link.counters.incomplete):
+                logger.warning(
+                    "link %s: an answer has no field %s (%d such answers so far)",
+                    link.name,
+                    " and no field ".join(map(repr, missing)),
+                    link.counters.incomplete,
+                )
         session = link.session()
         connection = Connection(
             session, _NoWire(link.name), name=link.new_id(), url=answer.url, headers=Headers(raw=answer.headers.raw)

@@ -54,6 +54,15 @@ def printable(text: str, most: int = 200) -> str:
     return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
 
 
+def told(error: BaseException) -> str:
+    """Write an error on one line; its class alone where it cannot say more."""
+    try:
+        text = str(error)
+    except Exception:  # of a class that the program wrote
+        text = ""
+    return printable(f"{type(error).__name__}: {text}" if text else type(error).__name__)
+
+
 def without_secrets(text: str, secrets: Iterable[str]) -> str:
     """Write a text with each of the secrets hidden, and printable."""
     for secret in sorted(secrets, key=len, reverse=True):

@@ -3,13 +3,15 @@
 Pure rules: no sockets, no clock, no sleep. What draws lots is given; `supervise.py` does the waiting.
 """
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Collection, Generator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from itertools import count
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 from urllib.parse import urljoin, urlsplit
+
+from slipstream.links.errors import WrongSetup
 
 Random: TypeAlias = Callable[[], float]
 """Draws evenly from [0, 1)."""
@@ -78,12 +80,11 @@ class Backoff:
     retry_after_limit: float = 300.0
 
     def __post_init__(self) -> None:
-        if not 0 < self.first <= self.limit:
-            raise ValueError(f"expected 0 < first <= limit, not first={self.first!r}, limit={self.limit!r}")
-        if not self.factor >= 1:
-            raise ValueError(f"expected factor >= 1, not {self.factor!r}")
-        if not (self.reset_after >= 0 and self.retry_after_limit >= 0):
-            raise ValueError("expected reset_after and retry_after_limit of 0 or more")
+        least = {"first": 0.0, "limit": self.first, "factor": 1.0, "reset_after": 0.0, "retry_after_limit": 0.0}
+        for name, bound in least.items():
+            value = getattr(self, name)
+            if not (isinstance(value, int | float) and value >= bound and (value > 0 or name != "first")):
+                raise WrongSetup(name, value, "more than 0" if name == "first" else f"a number, {bound:g} or more")
 
     def bound(self, attempt: int) -> float:
         """Tell the longest wait, in seconds, before an attempt; the first new one is number 0."""
@@ -101,15 +102,24 @@ class Fatal:
         statuses: HTTP statuses that are, when `tries` attempts in a row end with one. Default: 401, 403, 404.
         tries: How many; at least 1. Default: 3.
         close_codes: WebSocket close codes that are, at once. Default: none.
+
+    Raises:
+        WrongSetup: `statuses` or `close_codes` is no set, list or tuple of whole numbers, or `tries` is out of range.
     """
 
-    statuses: frozenset[int] = frozenset({401, 403, 404})
+    statuses: Collection[int] = frozenset({401, 403, 404})
     tries: int = 3
-    close_codes: frozenset[int] = frozenset()
+    close_codes: Collection[int] = frozenset()
 
     def __post_init__(self) -> None:
-        if self.tries < 1:
-            raise ValueError(f"expected tries >= 1, not {self.tries!r}")
+        for name in ("statuses", "close_codes"):
+            given = getattr(self, name)
+            if not isinstance(given, Collection) or not all(isinstance(each, int) for each in given):
+                raise WrongSetup(name, given, "a set of whole numbers, such as {4004}")
+            object.__setattr__(self, name, frozenset(given))
+        tries: Any = self.tries
+        if not (isinstance(tries, int) and tries >= 1):
+            raise WrongSetup("tries", tries, "a whole number, 1 or more")
 
 
 def backoff(

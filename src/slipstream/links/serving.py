@@ -4,7 +4,7 @@ import asyncio
 import logging
 
 from slipstream.links.connection import Connection
-from slipstream.links.errors import LinkDown
+from slipstream.links.errors import LinkDown, ends_task
 from slipstream.links.link import Link
 from slipstream.links.rules import Failure
 from slipstream.links.session import Session
@@ -47,7 +47,9 @@ async def _hold(link: Link, session: Session, connection: Connection, reason: st
             await link.open(connection)
     except LinkDown:
         return None
-    except Exception as error:
+    except BaseException as error:
+        if ends_task(error):
+            raise
         return await _close_after(link, connection, error, "an opened hook failed")
     link.come_up(reason)
     await session.ready(connection)
@@ -57,7 +59,9 @@ async def _hold(link: Link, session: Session, connection: Connection, reason: st
         await link.handler.run(connection)
     except LinkDown:
         return None
-    except Exception as error:
+    except BaseException as error:
+        if ends_task(error):
+            raise
         link.counters.failed += 1
         return await _close_after(link, connection, error, "the conversation failed")
     if not connection.is_open:
@@ -84,7 +88,7 @@ async def for_ever() -> None:
     await asyncio.Event().wait()
 
 
-async def _close_after(link: Link, connection: Connection, error: Exception, what: str) -> Failure:
+async def _close_after(link: Link, connection: Connection, error: BaseException, what: str) -> Failure:
     logger.error("link %s: %s", link.name, what, exc_info=error)
     await connection.close(1011)
     return Failure("hook", f"{what}: {type(error).__name__}")

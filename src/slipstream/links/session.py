@@ -10,9 +10,9 @@ from weakref import WeakSet
 
 from slipstream.links.clock import Clock
 from slipstream.links.connection import Connection, Data, LinkFacts, encoded
-from slipstream.links.counters import Counters
+from slipstream.links.counters import Counters, is_power_of_two
 from slipstream.links.dedupe import DedupeWindow
-from slipstream.links.errors import CallTimeout, LinkDown, OutboxFull, WrongSetup
+from slipstream.links.errors import CallTimeout, LinkDown, OutboxFull, WrongSetup, ends_task
 from slipstream.links.events import id_of, told_without_input
 from slipstream.links.handlers import Handler, parsed
 from slipstream.links.outbox import Dropped, Outbox
@@ -61,8 +61,21 @@ class Conversation:
     is_over: asyncio.Event = field(default_factory=asyncio.Event)
 
 
+class Spawner(Protocol):
+    """What runs the tasks of a session."""
+
+    def spawn(
+        self, work: Any, name: str, on_error: Callable[[BaseException], Any] | None = None
+    ) -> "asyncio.Task[Any]":
+        """Run a coroutine; what it raises goes to `on_error`."""
+
+
 class Owner(LinkFacts, Protocol):
     """What a session asks of its link."""
+
+    @property
+    def home(self) -> Spawner:
+        """The collection that the link belongs to."""
 
     counters: Counters
     clock: Clock
@@ -70,6 +83,9 @@ class Owner(LinkFacts, Protocol):
 
     def tell_dropped(self, dropped: list[Dropped]) -> None:
         """Say what an outbox let go."""
+
+    def begin_task(self) -> None:
+        """Note that the current task works for the link."""
 
 
 class Session:
@@ -117,18 +133,27 @@ class Session:
 
     # Life
 
-    def employ(self, spawn: Callable[[Any, str], "asyncio.Task[Any]"]) -> None:
+    def employ(self) -> None:
         """Start the workers that handle the events."""
         self.is_draining = False
         self._sending = asyncio.Lock()
         if self.is_conversation:
             return
-        for number in range(self.link.options.concurrency):
-            self._workers.append(spawn(self.work(), f"links: {self.link.name} worker {number}"))
+        for _ in range(self.link.options.concurrency):
+            self._employ_one()
 
-    async def dismiss(self) -> int:
-        """End the workers, their handlers cancelled; tell how many events are lost by it."""
-        lost = self.link.counters.lost
+    def _employ_one(self) -> None:
+        self._workers = [each for each in self._workers if not each.done()]
+        self._workers.append(self.link.home.spawn(self.work(), f"links: {self.link.name} worker", self._replace_worker))
+
+    def _replace_worker(self, error: BaseException) -> None:
+        """Start another worker for one that ended; a `GeneratorExit` out of a future ends any task that awaits it."""
+        logger.error("link %s: a worker ended, and is replaced", self.link.name, exc_info=error)
+        if not self.is_draining:
+            self._employ_one()
+
+    async def dismiss(self) -> None:
+        """End the workers, their handlers cancelled; what waits for them is lost, and counted so."""
         self.is_draining = True
         for inbox in self.inboxes:
             inbox.clear()
@@ -137,7 +162,6 @@ class Session:
             worker.cancel()
         if workers:
             await asyncio.wait(workers)
-        return self.link.counters.lost - lost
 
     # Events
 
@@ -204,7 +228,9 @@ class Session:
         try:
             event_id = id_of(event, self.link.options.event_id)
             hash(event_id)
-        except Exception as error:  # of a function that the user wrote
+        except BaseException as error:  # of a function that the user wrote
+            if ends_task(error):
+                raise
             unreadable = ValueError(f"its id cannot be read: {type(error).__name__}")
             self._skip(unreadable)
             if is_strict:
@@ -252,7 +278,7 @@ class Session:
     def _skip(self, error: ValueError) -> None:
         counters = self.link.counters
         counters.invalid += 1
-        if counters.invalid & (counters.invalid - 1) == 0:  # the 1st, 2nd, 4th, 8th …: a garbled peer fills no disk
+        if is_power_of_two(counters.invalid):
             logger.warning(
                 "link %s: skipped a message that is no event (%d so far): %s",
                 self.link.name,
@@ -262,6 +288,7 @@ class Session:
 
     async def work(self) -> None:
         """Handle events, one after the other, until the queue is closed and empty."""
+        self.link.begin_task()
         handled = 0
         while True:
             try:
@@ -284,15 +311,12 @@ class Session:
             return
         try:
             result = await handler.run(item.connection, item.event)
-        except asyncio.CancelledError as error:
-            if _is_cancelled():
+        except BaseException as error:
+            if ends_task(error):
                 counters.lost += 1
                 self._forget(item)
                 item.settle(error=Skipped("lost"))
                 raise
-            # Something that the handler awaited was cancelled, not the handler.
-            self._failed(item, error)
-        except Exception as error:
             self._failed(item, error)
         else:
             counters.handled += 1
@@ -306,7 +330,9 @@ class Session:
             self._forget(item)
         name = self.link.handler.name if self.link.handler else "a handler"
         logger.error("link %s: %s failed on an event", self.link.name, name, exc_info=error)
-        item.settle(error=error if isinstance(error, Exception) else RuntimeError("the handler was cancelled"))
+        item.settle(
+            error=error if isinstance(error, Exception) else RuntimeError(f"the handler raised {type(error).__name__}")
+        )
 
     async def next_message(self, connection: Connection) -> Data:
         """Wait for the next message of a conversation; see `Peer`."""
@@ -488,8 +514,3 @@ def _copy(outcome: "asyncio.Future[Any]", first: "asyncio.Future[Any]") -> None:
     else:
         outcome.set_exception(error)
         outcome.exception()  # nobody may be listening any more
-
-
-def _is_cancelled() -> bool:
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0

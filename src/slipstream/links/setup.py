@@ -2,9 +2,10 @@
 
 import re
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
+from types import NoneType
 from typing import Any, Literal, Self, TypeAlias, TypedDict
 from urllib.parse import urlsplit
 
@@ -43,8 +44,10 @@ class TLS:
     server_name: str | None = None
 
     def __post_init__(self) -> None:
+        _check(self, a(ssl.SSLContext, NoneType), "context")
         for name in ("ca_file", "certificate", "key"):
             path = getattr(self, name)
+            check_value(name, path, a(str, Path, NoneType))
             if self.context is None and path is not None and not Path(path).is_file():
                 raise WrongSetup(name, path, "a file that is there")
 
@@ -113,6 +116,9 @@ class _Peer:
             _check_url(self.proxy, proxies, "proxy")
         _check(self, SIZE, "max_message")
         _check(self, COUNT, "max_redirects")
+        _check(self, a(TLS), "tls")
+        _check(self, a(Timeouts), "timeouts")
+        _check(self, a(Backoff, NoneType), "backoff")
         _check_pairs("headers", self.headers)
         _check_pairs("cookies", self.cookies)
 
@@ -233,6 +239,11 @@ class PollingSetup(_Shown, _Peer):
         self._check_common(("http", "https", "socks5h", "socks5"))
         _check(self, SECONDS, "interval")
         _check(self, (lambda method: bool(_NAME.fullmatch(method)), "a word such as 'GET'"), "method")
+        _check(self, FUNCTION_OR_NONE, "transport")
+        if not isinstance(self.params, Mapping):
+            raise WrongSetup("params", HIDDEN, f"a mapping of names to values, not {type(self.params).__name__}")
+        if not isinstance(self.content, bytes | NoneType):
+            raise WrongSetup("content", HIDDEN, f"bytes, or None, not {type(self.content).__name__}")
         if self.content is not None and self.json is not None:
             raise WrongSetup("json", HIDDEN, "no json= beside content=")
 
@@ -269,6 +280,9 @@ class LinkOptions(TypedDict, total=False):
     call_timeout: float
     """Seconds that `call` waits for its reply. Default: 30."""
 
+    setup_timeout: float | None
+    """Seconds that a function in place of a setup has to give one; then the attempt has failed. Default: 30."""
+
     opened_timeout: float | None
     """Seconds that the `opened` hooks have, all together; then the connection ends with 1011. Default: 30."""
 
@@ -302,6 +316,7 @@ class Options:
     dedupe: int = 4096
     reply_id: str | None = None
     call_timeout: float = 30.0
+    setup_timeout: float | None = 30.0
     opened_timeout: float | None = 30.0
     outbox: int = 256
     outbox_bytes: int = 4 * MiB
@@ -314,13 +329,13 @@ class Options:
         _check(self, SIZE, "queue", "concurrency")
         _check(self, COUNT, "dedupe", "outbox", "outbox_bytes")
         _check(self, SECONDS, "call_timeout")
-        _check(self, SECONDS_OR_NONE, "opened_timeout", "outbox_ttl")
+        _check(self, SECONDS_OR_NONE, "setup_timeout", "opened_timeout", "outbox_ttl")
         _check(self, one_of("wait", "drop_oldest", "close"), "policy")
         _check(self, one_of("drop_oldest", "refuse"), "outbox_policy")
-        _check(self, (lambda where: where is None or isinstance(where, str) or callable(where), "a name"), "event_id")
-        _check(self, (lambda name: name is None or isinstance(name, str), "the name of a field"), "reply_id")
-        _check(self, (lambda rule: isinstance(rule, Backoff), "a Backoff(...)"), "backoff")
-        _check(self, (lambda rule: isinstance(rule, Fatal), "a Fatal(...)"), "fatal")
+        _check(self, FIELD_OR_FUNCTION, "event_id")
+        _check(self, TEXT_OR_NONE, "reply_id")
+        _check(self, a(Backoff), "backoff")
+        _check(self, a(Fatal), "fatal")
 
     @classmethod
     def of(cls, given: LinkOptions) -> Self:
@@ -347,6 +362,20 @@ SECONDS_OR_NONE: Rule = (lambda value: value is None or SECONDS[0](value), "more
 SIZE: Rule = (lambda value: isinstance(value, int) and value > 0, "a whole number, more than 0")
 COUNT: Rule = (lambda value: isinstance(value, int) and value >= 0, "a whole number, 0 or more")
 
+TEXT_OR_NONE: Rule = (lambda value: value is None or isinstance(value, str), "text, or None")
+FUNCTION: Rule = (callable, "a function")
+FUNCTION_OR_NONE: Rule = (lambda value: value is None or callable(value), "a function, or None")
+FIELD_OR_FUNCTION: Rule = (
+    lambda value: value is None or isinstance(value, str) or callable(value),
+    "the name of a field, or a function",
+)
+
+
+def a(kind: type, *others: type) -> Rule:
+    """Make the rule that a value is of one of these types."""
+    names = " or ".join(each.__name__ for each in (kind, *others) if each is not NoneType)
+    return lambda value: isinstance(value, (kind, *others)), names + " or None" * (NoneType in others)
+
 
 def one_of(*words: str) -> Rule:
     """Make the rule that a value is one of these."""
@@ -365,13 +394,15 @@ def check_value(setting: str, value: object, rule: Rule) -> None:
 
 
 def check_words(setting: str, words: object) -> None:
-    """Refuse a single word where several belong, for its letters would be taken for them.
+    """Refuse all but a sequence of words; the letters of a single word would be taken for such.
 
     Raises:
-        WrongSetup: It is one.
+        WrongSetup: It is something else.
     """
     if isinstance(words, str):
         raise WrongSetup(setting, words, f"several: ({words!r},)")
+    if not (isinstance(words, Sequence) and all(isinstance(each, str) and _NAME.fullmatch(each) for each in words)):
+        raise WrongSetup(setting, words, "a tuple of words")
 
 
 def _check(owner: object, rule: Rule, *names: str) -> None:
@@ -381,6 +412,8 @@ def _check(owner: object, rule: Rule, *names: str) -> None:
 
 def _check_pairs(setting: str, pairs: Mapping[Any, Any]) -> None:
     """Refuse what no header can hold; a value is not shown, nor left for a library to show."""
+    if not isinstance(pairs, Mapping):
+        raise WrongSetup(setting, HIDDEN, f"a mapping of names to values, not {type(pairs).__name__}")
     for name, value in pairs.items():
         if not (isinstance(name, str) and _NAME.fullmatch(name)):
             raise WrongSetup(setting, name, "names as HTTP has them")

@@ -20,11 +20,11 @@ class LinkState(StrEnum):
 
 
 _ALLOWED: dict[LinkState, frozenset[LinkState]] = {
-    LinkState.CLOSED: frozenset({LinkState.CONNECTING, LinkState.UP}),
-    LinkState.CONNECTING: frozenset({LinkState.UP, LinkState.BACKING_OFF, LinkState.FAILED, LinkState.CLOSED}),
+    LinkState.CLOSED: frozenset({LinkState.CONNECTING, LinkState.UP, LinkState.FAILED}),
+    LinkState.CONNECTING: frozenset(LinkState),
     LinkState.UP: frozenset({LinkState.BACKING_OFF, LinkState.FAILED, LinkState.CLOSED, LinkState.CONNECTING}),
     LinkState.BACKING_OFF: frozenset({LinkState.CONNECTING, LinkState.FAILED, LinkState.CLOSED}),
-    LinkState.FAILED: frozenset({LinkState.CONNECTING, LinkState.CLOSED}),
+    LinkState.FAILED: frozenset({LinkState.CONNECTING, LinkState.UP, LinkState.CLOSED}),
 }
 
 

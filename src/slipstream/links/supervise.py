@@ -7,8 +7,9 @@ from typing import Any, TypeVar
 
 from slipstream.exceptions import SlipstreamError
 from slipstream.links import state
+from slipstream.links.errors import ends_task
 from slipstream.links.link import Link
-from slipstream.links.redact import printable
+from slipstream.links.redact import printable, told
 from slipstream.links.rules import Failure, Random, Schedule, Stop, Turnstile
 from slipstream.links.state import LinkState
 
@@ -40,34 +41,43 @@ class Supervisor:
         # Not told what the body raises, the group does not wrap it: no task beneath has an exception to add.
         await group.__aexit__(None, None, None)
 
-    def spawn(self, work: Coroutine[Any, Any, Any], name: str) -> "asyncio.Task[Any]":
-        """Run a coroutine; an exception of its is logged and reaches nobody else."""
+    def spawn(
+        self, work: Coroutine[Any, Any, Any], name: str, on_error: Callable[[BaseException], Any] | None = None
+    ) -> "asyncio.Task[Any]":
+        """Run a coroutine; what it raises goes to `on_error`, or to the log, and reaches nobody else."""
         if self._group is None:
             work.close()
             raise RuntimeError("the supervisor is not running")
-        task = self._group.create_task(_guarded(work, name), name=name)
+        task = self._group.create_task(_guarded(work, name, on_error), name=name)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         task.add_done_callback(lambda _: work.close())  # a task that is cancelled before its first step runs nothing
         return task
 
 
-async def _guarded(work: Coroutine[Any, Any, T], name: str) -> T | None:
+async def _guarded(
+    work: Coroutine[Any, Any, T], name: str, on_error: Callable[[BaseException], Any] | None = None
+) -> T | None:
     try:
         return await work
-    except Exception:
-        logger.exception("%s ended with an exception, which is a bug in slipstream.links or in a hook", name)
+    except BaseException as error:
+        if ends_task(error):
+            raise
+        if on_error is not None:
+            on_error(error)
+        else:
+            logger.exception("%s ended with an exception, which is a bug in slipstream.links or in a hook", name)
         return None
 
 
 async def keep_up(
     link: Link,
-    attempt: Callable[[Schedule], Awaitable[Failure]],
+    attempt: Callable[[Schedule], Coroutine[Any, Any, Failure | None]],
     random: Random,
     turnstile: Turnstile,
     links: Callable[[], int],
 ) -> None:
-    """Attempt, wait, attempt again, until the link is told to stop.
+    """Attempt, wait, attempt again, until the link is told to stop; `Link.restart` cuts short whichever it is.
 
     Args:
         link: The link.
@@ -84,12 +94,17 @@ async def keep_up(
         link.move(state.connecting(link.status, clock.now()))
         link.counters.attempts += 1
         try:
-            failure = await attempt(schedule)
-        except Exception as error:
+            failure = await first_of(attempt(schedule), _revived(link))
+        except BaseException as error:
+            if ends_task(error):
+                raise
             logger.exception("link %s: an attempt failed in a way nobody foresaw", link.name)
-            failure = Failure("error", printable(f"{type(error).__name__}: {error}"))
+            failure = Failure("error", told(error))
         if link.is_stopping:
             break
+        if failure is None:
+            schedule.reset()
+            continue
         now = clock.now()
         was_up = link.status.state is LinkState.UP
         verdict = schedule.after(failure, now.monotonic - link.status.since.monotonic if was_up else None)
@@ -104,6 +119,11 @@ async def keep_up(
             await _rest(link, turnstile.admit(clock.now().monotonic, links()))
 
 
+async def _revived(link: Link) -> Failure | None:
+    await link.revival.wait()
+    return None
+
+
 async def _rest(link: Link, seconds: float) -> None:
     """Wait, or less if somebody says so."""
     if seconds <= 0:
@@ -114,14 +134,24 @@ async def _rest(link: Link, seconds: float) -> None:
 
 async def asked(source: Any, kind: type[T], link: Link) -> T | Failure:
     """Give a setup, or ask the function that stands in its place; tell as data why there is none."""
+    if isinstance(source, kind):
+        return source
+    limit = link.options.setup_timeout
+    deadline = asyncio.timeout(limit)
     try:
-        setup = source() if callable(source) else source
-        setup = await setup if isinstance(setup, Awaitable) else setup
+        async with deadline:
+            setup = source()
+            setup = await setup if isinstance(setup, Awaitable) else setup
     except SlipstreamError as error:
         reason = printable(str(error).partition("\n")[0])
-    except Exception as error:
-        logger.exception("link %s: the function that is asked for a setup failed", link.name)
-        reason = type(error).__name__
+    except BaseException as error:
+        if ends_task(error):
+            raise
+        if deadline.expired():
+            reason = f"the function gave none within {limit:g} seconds"
+        else:
+            logger.exception("link %s: the function that is asked for a setup failed", link.name)
+            reason = type(error).__name__
     else:
         if isinstance(setup, kind):
             return setup
