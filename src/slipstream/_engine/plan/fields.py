@@ -97,13 +97,14 @@ class ModelField:
 
     @cached_property
     def checker(self) -> TypeAdapter[Any]:
-        """Adapter that validates and serializes; shared by all fields of one plain annotation."""
+        """Adapter that validates and serializes; shared by all fields of one annotation with the same constraints."""
         info = self.field_info
-        if info.metadata or info.discriminator is not None or self.config is not None:
+        if info.discriminator is not None or self.config is not None:
             return self.type_adapter
+        parts = (info.annotation, *info.metadata)
         try:
-            # Unions that differ in order are equal but not the same; their text tells them apart.
-            return _shared_adapter(cast(Any, info.annotation), repr(info.annotation))
+            # Unions that differ in order, 1 and 1.0 are equal but not the same; their text tells them apart.
+            return _shared_adapter(parts, repr(parts))
         except TypeError:  # an unhashable annotation, such as Literal over a list
             return self.type_adapter
 
@@ -135,8 +136,8 @@ class ModelField:
 
 
 @lru_cache(maxsize=4096)
-def _shared_adapter(annotation: Any, _text: str) -> TypeAdapter[Any]:
-    return TypeAdapter(annotation)
+def _shared_adapter(parts: Any, _text: str) -> TypeAdapter[Any]:
+    return TypeAdapter(parts[0] if len(parts) == 1 else getitem(cast(Any, Annotated), parts))
 
 
 @lru_cache(maxsize=1024)

@@ -5,7 +5,7 @@ import inspect
 import sys
 from collections.abc import Callable, Iterator
 from functools import partial
-from types import CodeType
+from types import CodeType, FunctionType
 from typing import Any
 
 from slipstream._engine.types import CallKind
@@ -67,12 +67,9 @@ def _opens_something(code: CodeType) -> bool:
 def _faces(call: Any) -> Iterator[Any]:
     """Every function that may tell: the callable, what it wraps, and their `__call__`."""
     outer, inner = unpartial(call), unwrapped(call)
-    yield outer
-    yield inner
-    if inspect.isclass(inner):
-        return
-    for owner in (outer, inner):
-        method = getattr(owner, "__call__", None)  # noqa: B004 - the method itself is wanted
-        if method is not None:
+    for face in (outer,) if outer is inner else (outer, inner):
+        yield face
+        method = getattr(face, "__call__", None)  # noqa: B004 - the method itself is wanted
+        if method is not None and not isinstance(face, FunctionType | type):
             yield unpartial(method)
             yield unwrapped(method)
