@@ -42,7 +42,7 @@ def start_up(options: argparse.Namespace, builders: dict[str, harness.Build]) ->
     webs = [name for name in ("fastapi", "slipstream") if name in builders]
     if "startup" not in options.only or not webs:
         return {}
-    print("measuring start-up: import, 1,000 routes, OpenAPI", file=sys.stderr)
+    print("measuring start-up: import, 1,000 routes, OpenAPI, whole applications", file=sys.stderr)
     return startup.measure(webs, repeats=1 if options.quick else 5, routes=50 if options.quick else 1000)
 
 

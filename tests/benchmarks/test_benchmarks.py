@@ -2,13 +2,14 @@
 
 import asyncio
 import json
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from benchmarks import __main__ as command, harness, report, startup
+from benchmarks import __main__ as command, harness, report, sources, startup
 from benchmarks.work import WORK, Work
 
 REFERENCES = ["fastapi", "starlette", "raw"]
@@ -127,3 +128,27 @@ def test_start_up_is_measured_in_a_process_of_its_own(monkeypatch: pytest.Monkey
     assert found["import"]["interpreter"]["cpu_ms"] < found["import"]["fastapi"]["cpu_ms"]
     assert 0 < found["import"]["interpreter"]["rss_mib"] < found["import"]["fastapi"]["rss_mib"]
     assert found["routes"]["fastapi"]["operations"] == found["included"]["fastapi"]["operations"] == 20
+    for title in ("tour", "shop"):
+        assert 0 < found[title]["fastapi"]["import_ms"] < found[title]["fastapi"]["cpu_ms"]
+
+
+def test_whole_applications_are_the_same_under_both_frameworks(tmp_path: Path) -> None:
+    """They differ in one name; so do the answers in nothing, or the figures would compare two programs."""
+    answers = {}
+    for web in ("fastapi", "slipstream"):
+        (tmp_path / web).mkdir()
+        sources.write(tmp_path / web, web)
+        program = (
+            "import asyncio, sys; sys.path[:0] = sys.argv[1:3]\n"
+            "from main import app\n"
+            "from benchmarks.startup import first_answer\n"
+            "print(asyncio.run(first_answer(app, '/v1/r3/3/7')), len(app.openapi()['paths']))\n"
+            "print(sorted(app.openapi()['components']['schemas']))\n"
+        )
+        arguments = [sys.executable, "-c", program, str(tmp_path / web / "shop"), str(Path(__file__).parents[2])]
+        done = subprocess.run(arguments, capture_output=True, text=True, check=True)
+        answers[web] = done.stdout
+
+    assert answers["fastapi"] == answers["slipstream"]
+    assert answers["slipstream"].startswith('(200, b\'{"id":7')
+    assert (sources.MODELS, sources.ROUTES, sources.ROUTERS) == (30, 150, 20)
