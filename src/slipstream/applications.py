@@ -11,7 +11,6 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
-from typing_extensions import deprecated
 
 from slipstream._app.entrance import Entrance
 from slipstream._app.limits import limited
@@ -20,10 +19,11 @@ from slipstream._app.refresh import Latest, Watched, WatchedDict, version
 from slipstream._app.stack import build_stack
 from slipstream._engine.types import Reply
 from slipstream._options.app import AppDefaults, AppOptions
-from slipstream._options.route import RouteDefaults, RouteOptions, VerbDefaults, VerbOptions
+from slipstream._options.route import RouteDefaults, RouteOptions, VerbOptions
 from slipstream._options.router import InclusionDefaults, InclusionOptions, RouterDefaults
 from slipstream._options.unpack import as_options, completed, unpacks
 from slipstream._routes.frontend import Directory, Fallback, checks_directory
+from slipstream._routes.verbs import Verbs
 from slipstream.exception_handlers import (
     http_exception_handler,
     request_validation_exception_handler,
@@ -40,7 +40,7 @@ from slipstream.types import DecoratedCallable
 Overrides = dict[Callable[..., Any], Callable[..., Any]]
 
 
-class FastAPI(Starlette):
+class FastAPI(Verbs, Starlette):
     """An application.
 
     Args:
@@ -247,25 +247,9 @@ class FastAPI(Starlette):
         """Add a WebSocket endpoint; see `APIRouter.add_api_websocket_route`."""
         self.router.add_api_websocket_route(path, endpoint, name, dependencies=dependencies)
 
-    def websocket(
-        self, path: str, name: str | None = None, *, dependencies: Sequence[Depends] | None = None
-    ) -> Callable[[DecoratedCallable], DecoratedCallable]:
-        """Serve a WebSocket with the decorated function."""
-        return self.router.websocket(path, name, dependencies=dependencies)
-
-    def websocket_route(self, path: str, name: str | None = None) -> Callable[[DecoratedCallable], DecoratedCallable]:
-        """Serve a WebSocket with a function of the WebSocket alone, as Starlette does."""
-        return self.router.websocket_route(path, name)
-
     def add_websocket_route(self, path: str, route: Callable[..., Any], name: str | None = None) -> None:
         """Serve a WebSocket with a function of the WebSocket alone, as Starlette does."""
         self.router.add_websocket_route(path, route, name)
-
-    def route(
-        self, path: str, methods: Sequence[str] | None = None, name: str | None = None, include_in_schema: bool = True
-    ) -> Callable[[DecoratedCallable], DecoratedCallable]:
-        """Serve a path with a function of the Request alone, as Starlette did."""
-        return self.router.route(path, methods, name, include_in_schema)
 
     @unpacks(InclusionOptions, InclusionDefaults)
     def include_router(self, router: APIRouter, **options: Unpack[InclusionOptions]) -> None:
@@ -284,55 +268,9 @@ class FastAPI(Starlette):
         check_dir = checks_directory(directory, check_dir, stacklevel=2)
         self.router.frontend(path, directory=directory, fallback=fallback, check_dir=check_dir)
 
-    @unpacks(VerbOptions, VerbDefaults)
-    def get(self, path: str, **options: Unpack[VerbOptions]) -> Callable[[DecoratedCallable], DecoratedCallable]:
-        """Serve `GET path` with the decorated function."""
-        return self.router.get(path, **options)
-
-    @unpacks(VerbOptions, VerbDefaults)
-    def put(self, path: str, **options: Unpack[VerbOptions]) -> Callable[[DecoratedCallable], DecoratedCallable]:
-        """Serve `PUT path` with the decorated function."""
-        return self.router.put(path, **options)
-
-    @unpacks(VerbOptions, VerbDefaults)
-    def post(self, path: str, **options: Unpack[VerbOptions]) -> Callable[[DecoratedCallable], DecoratedCallable]:
-        """Serve `POST path` with the decorated function."""
-        return self.router.post(path, **options)
-
-    @unpacks(VerbOptions, VerbDefaults)
-    def delete(self, path: str, **options: Unpack[VerbOptions]) -> Callable[[DecoratedCallable], DecoratedCallable]:
-        """Serve `DELETE path` with the decorated function."""
-        return self.router.delete(path, **options)
-
-    @unpacks(VerbOptions, VerbDefaults)
-    def options(self, path: str, **options: Unpack[VerbOptions]) -> Callable[[DecoratedCallable], DecoratedCallable]:
-        """Serve `OPTIONS path` with the decorated function."""
-        return self.router.options(path, **options)
-
-    @unpacks(VerbOptions, VerbDefaults)
-    def head(self, path: str, **options: Unpack[VerbOptions]) -> Callable[[DecoratedCallable], DecoratedCallable]:
-        """Serve `HEAD path` with the decorated function."""
-        return self.router.head(path, **options)
-
-    @unpacks(VerbOptions, VerbDefaults)
-    def patch(self, path: str, **options: Unpack[VerbOptions]) -> Callable[[DecoratedCallable], DecoratedCallable]:
-        """Serve `PATCH path` with the decorated function."""
-        return self.router.patch(path, **options)
-
-    @unpacks(VerbOptions, VerbDefaults)
-    def trace(self, path: str, **options: Unpack[VerbOptions]) -> Callable[[DecoratedCallable], DecoratedCallable]:
-        """Serve `TRACE path` with the decorated function."""
-        return self.router.trace(path, **options)
-
-    @deprecated("on_event is deprecated, use lifespan event handlers instead: FastAPI(lifespan=...)")
-    def on_event(self, event_type: str) -> Callable[[DecoratedCallable], DecoratedCallable]:
-        """Call the decorated function at "startup" or "shutdown"; `lifespan` is the newer way."""
-
-        def decorate(function: DecoratedCallable) -> DecoratedCallable:
-            self.router.add_event_handler(event_type, function)
-            return function
-
-        return decorate
+    def _verb(self, method: str, path: str, options: VerbOptions) -> Callable[[DecoratedCallable], DecoratedCallable]:
+        verb: Callable[..., Callable[[DecoratedCallable], DecoratedCallable]] = getattr(self.router, method.lower())
+        return verb(path, **options)
 
     def add_event_handler(self, event_type: str, func: Callable[[], Any]) -> None:
         """Call a function at "startup" or "shutdown"."""

@@ -11,7 +11,7 @@ Here is what programs write and packages take hold of. How routes and routers se
 import copy
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from enum import Enum, IntEnum
+from enum import Enum
 from functools import cached_property
 from typing import Any, Literal, Unpack, cast
 
@@ -21,7 +21,6 @@ from starlette.datastructures import URLPath as URLPath
 from starlette.requests import Request
 from starlette.routing import BaseRoute, Match as Match, Mount as Mount, NoMatchFound as NoMatchFound, get_name
 from starlette.types import ASGIApp, Lifespan, Receive as Receive, Scope as Scope, Send as Send
-from typing_extensions import deprecated
 
 from slipstream._app.limits import limited
 from slipstream._app.observing import is_observing, telling
@@ -53,18 +52,10 @@ from slipstream._routes.half_public import (
     serialize_response as serialize_response,
 )
 from slipstream._routes.inclusion import IncludedRouter, Inclusion, check_inclusion, check_prefix, effective
-from slipstream._routes.operation import (
-    describe,
-    plan_http,
-    plan_websocket,
-    read_response_model,
-    read_tree,
-    response_field,
-    response_fields,
-    stream_kind,
-)
+from slipstream._routes.operation import describe, read_operation, read_websocket
 from slipstream._routes.route import PlannedRoute
 from slipstream._routes.router import TableRouter
+from slipstream._routes.verbs import Verbs
 from slipstream.datastructures import DefaultPlaceholder
 from slipstream.exceptions import FastAPIError as FastAPIError
 from slipstream.params import Depends
@@ -107,7 +98,6 @@ class APIRoute(PlannedRoute, routing.Route):  # type: ignore[override]  # path_r
         self.response_description = given.response_description
         self.responses = given.responses or {}
         self.deprecated, self.operation_id = given.deprecated, given.operation_id
-        self.status_code = int(given.status_code) if isinstance(given.status_code, IntEnum) else given.status_code
         self.response_class = given.response_class
         self.response_model_include = given.response_model_include
         self.response_model_exclude = given.response_model_exclude
@@ -122,24 +112,22 @@ class APIRoute(PlannedRoute, routing.Route):  # type: ignore[override]  # path_r
         self.strict_content_type = given.strict_content_type
         self.max_body_size = given.max_body_size
         self.form_limits = dict(given.form_limits or {})
-        self._read(given.response_model, stream_item_type)
-
-    def _read(self, response_model: Any, stream_item_type: Any) -> None:
-        """Read the endpoint, and plan."""
-        tree = read_tree(self.endpoint, self.pattern, self.dependencies)
-        maker = self.generate_unique_id_function
+        maker = given.generate_unique_id_function
         make = maker.value if isinstance(maker, DefaultPlaceholder) else maker
-        self.unique_id: str = self.operation_id or make(self)
-        self.stream_kind = stream_kind(tree, self.response_class)
-        if isinstance(response_model, DefaultPlaceholder):
-            response_model, stream_item_type = read_response_model(tree, self.stream_kind)
-        self.response_model, self.stream_item_type = response_model, stream_item_type
-        self.response_field = response_field(
-            response_model, f"Response_{self.unique_id}", self.status_code, tree.origin
+        self.unique_id: str = given.operation_id or make(self)
+        read = read_operation(
+            endpoint,
+            self.pattern,
+            given,
+            unique_id=self.unique_id,
+            stream_item_type=stream_item_type,
+            ping_interval=self.ping_interval,
         )
-        self.stream_item_field = response_field(stream_item_type, f"StreamItem_{self.unique_id}", None, tree.origin)
-        self.response_fields = response_fields(self.responses, self.unique_id, tree.origin)
-        self._compiler = Compiler(plan_http(self, tree), lambda other: plan_http(self, other))
+        self.response_model, self.stream_item_type = read.response_model, read.stream_item_type
+        self.response_fields = read.response_fields
+        self.status_code, self.stream_kind = read.response.status_code, read.response.stream
+        self.response_field, self.stream_item_field = read.response.field, read.response.item_field
+        self._compiler = Compiler(read.tree, read.plan)
 
     @property
     def _dialect(self) -> Dialect | None:
@@ -254,9 +242,7 @@ class APIWebSocketRoute(PlannedRoute, routing.WebSocketRoute):  # type: ignore[o
         self.pattern: Pattern = read_pattern(path, is_relative=True)
         self.path_format = self.pattern.path_format
         self.param_convertors = dict(self.pattern.convertors)
-        tree = read_tree(endpoint, self.pattern, self.dependencies)
-        pattern = self.pattern
-        self._compiler = Compiler(plan_websocket(tree, pattern), lambda other: plan_websocket(other, pattern))
+        self._compiler = Compiler(*read_websocket(endpoint, self.pattern, self.dependencies))
 
     def included(self, inclusion: Inclusion) -> "APIWebSocketRoute":
         """Return a twin of the route as it is under a prefix."""
@@ -267,7 +253,7 @@ class APIWebSocketRoute(PlannedRoute, routing.WebSocketRoute):  # type: ignore[o
         )
 
 
-class APIRouter(TableRouter):
+class APIRouter(Verbs, TableRouter):
     """A collection of routes with options in common; include it in an application or in another router.
 
     Args:
@@ -342,46 +328,6 @@ class APIRouter(TableRouter):
         every: Any = as_options(completed(VerbDefaults, options, method.lower()))
         return self.api_route(path, methods=[method], **every)
 
-    @unpacks(VerbOptions, VerbDefaults)
-    def get(self, path: str, **options: Unpack[VerbOptions]) -> Callable[[DecoratedCallable], DecoratedCallable]:
-        """Serve `GET path` with the decorated function."""
-        return self._verb("GET", path, options)
-
-    @unpacks(VerbOptions, VerbDefaults)
-    def put(self, path: str, **options: Unpack[VerbOptions]) -> Callable[[DecoratedCallable], DecoratedCallable]:
-        """Serve `PUT path` with the decorated function."""
-        return self._verb("PUT", path, options)
-
-    @unpacks(VerbOptions, VerbDefaults)
-    def post(self, path: str, **options: Unpack[VerbOptions]) -> Callable[[DecoratedCallable], DecoratedCallable]:
-        """Serve `POST path` with the decorated function."""
-        return self._verb("POST", path, options)
-
-    @unpacks(VerbOptions, VerbDefaults)
-    def delete(self, path: str, **options: Unpack[VerbOptions]) -> Callable[[DecoratedCallable], DecoratedCallable]:
-        """Serve `DELETE path` with the decorated function."""
-        return self._verb("DELETE", path, options)
-
-    @unpacks(VerbOptions, VerbDefaults)
-    def options(self, path: str, **options: Unpack[VerbOptions]) -> Callable[[DecoratedCallable], DecoratedCallable]:
-        """Serve `OPTIONS path` with the decorated function."""
-        return self._verb("OPTIONS", path, options)
-
-    @unpacks(VerbOptions, VerbDefaults)
-    def head(self, path: str, **options: Unpack[VerbOptions]) -> Callable[[DecoratedCallable], DecoratedCallable]:
-        """Serve `HEAD path` with the decorated function."""
-        return self._verb("HEAD", path, options)
-
-    @unpacks(VerbOptions, VerbDefaults)
-    def patch(self, path: str, **options: Unpack[VerbOptions]) -> Callable[[DecoratedCallable], DecoratedCallable]:
-        """Serve `PATCH path` with the decorated function."""
-        return self._verb("PATCH", path, options)
-
-    @unpacks(VerbOptions, VerbDefaults)
-    def trace(self, path: str, **options: Unpack[VerbOptions]) -> Callable[[DecoratedCallable], DecoratedCallable]:
-        """Serve `TRACE path` with the decorated function."""
-        return self._verb("TRACE", path, options)
-
     def add_api_websocket_route(
         self,
         path: str,
@@ -401,37 +347,6 @@ class APIRouter(TableRouter):
         self._check_path(path)
         every = merged(WebSocketDefaults, self, WebSocketDefaults(name=name, dependencies=dependencies))
         self.routes.append(APIWebSocketRoute(self.prefix + path, endpoint=endpoint, **every))
-
-    def websocket(
-        self, path: str, name: str | None = None, *, dependencies: Sequence[Depends] | None = None
-    ) -> Callable[[DecoratedCallable], DecoratedCallable]:
-        """Serve a WebSocket with the decorated function; see `add_api_websocket_route`."""
-
-        def decorate(function: DecoratedCallable) -> DecoratedCallable:
-            self.add_api_websocket_route(path, function, name=name, dependencies=dependencies)
-            return function
-
-        return decorate
-
-    def websocket_route(self, path: str, name: str | None = None) -> Callable[[DecoratedCallable], DecoratedCallable]:
-        """Serve a WebSocket with a function of the WebSocket alone, as Starlette does."""
-
-        def decorate(function: DecoratedCallable) -> DecoratedCallable:
-            self.add_websocket_route(path, function, name=name)
-            return function
-
-        return decorate
-
-    def route(
-        self, path: str, methods: Sequence[str] | None = None, name: str | None = None, include_in_schema: bool = True
-    ) -> Callable[[DecoratedCallable], DecoratedCallable]:
-        """Serve a path with a function of the Request alone, as Starlette did."""
-
-        def decorate(function: DecoratedCallable) -> DecoratedCallable:
-            self.add_route(path, function, list(methods) if methods else None, name, include_in_schema)
-            return function
-
-        return decorate
 
     @unpacks(InclusionOptions, InclusionDefaults)
     def include_router(self, router: "APIRouter", **options: Unpack[InclusionOptions]) -> None:
@@ -494,16 +409,6 @@ class APIRouter(TableRouter):
             max_body_size=self.max_body_size,
         )
         self._low_priority_routes.append(Frontend(place, files, operation))
-
-    @deprecated("on_event is deprecated, use lifespan event handlers instead: APIRouter(lifespan=...)")
-    def on_event(self, event_type: str) -> Callable[[DecoratedCallable], DecoratedCallable]:
-        """Call the decorated function at "startup" or "shutdown"; `lifespan` is the newer way."""
-
-        def decorate(function: DecoratedCallable) -> DecoratedCallable:
-            self.add_event_handler(event_type, function)
-            return function
-
-        return decorate
 
     def add_event_handler(self, event_type: str, func: Callable[[], Any]) -> None:
         """Call a function at "startup" or "shutdown"."""

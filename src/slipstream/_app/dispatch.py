@@ -1,7 +1,7 @@
 """From the routes of a router to the table that serves them, made anew when something has changed."""
 
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Protocol, cast
 
 from starlette import routing
 from starlette.routing import BaseRoute
@@ -12,17 +12,43 @@ from slipstream._engine.entry.asgi import Choose, Target, make_chooser
 from slipstream._engine.entry.guard import noting
 from slipstream._engine.router.pattern import Pattern, read_pattern
 from slipstream._engine.router.table import Entry, OpaqueEntry, Table
-from slipstream._engine.types import ASGIApp, Receive, Reply, Scope, Send
+from slipstream._engine.types import ASGIApp, DirectApp, Receive, Reply, Scope, Send
+
+
+class Dispatchable(Protocol):
+    """What a dispatcher asks of a router."""
+
+    redirect_slashes: bool
+
+    @property
+    def default(self) -> ASGIApp:
+        """What serves what no route does."""
+        ...
+
+    def served_routes(self) -> Iterator[BaseRoute]:
+        """List the routes in the order in which they are tried, those of included routers in their places."""
+        ...
+
+
+class CompiledRoute(Protocol):
+    """What a dispatcher asks of a route that is found by its pattern and compiled when its first request comes."""
+
+    pattern: Pattern
+    endpoint: Callable[..., Any]
+
+    def handler(self) -> ASGIApp:
+        """Return what serves it now."""
+        ...
+
+    def direct_handler(self) -> tuple[DirectApp, bool]:
+        """Return what serves it in the direct dialect, and whether that shows the scope to anybody."""
+        ...
 
 
 class Dispatcher:
-    """Finds the route of a request among those of one router.
+    """Finds the route of a request among those of one router."""
 
-    Args:
-        router: Has `served_routes()`, `redirect_slashes`, and `default` for what no route serves.
-    """
-
-    def __init__(self, router: Any) -> None:
+    def __init__(self, router: Dispatchable) -> None:
         self._router = router
         self._latest = Latest(self._look_up)
 
@@ -46,37 +72,42 @@ def _entries(routes: Iterable[BaseRoute]) -> Iterator[Entry | OpaqueEntry]:
         yield _entry(rank, route)
 
 
-def _entry(rank: int, route: Any) -> Entry | OpaqueEntry:
+def _entry(rank: int, route: BaseRoute) -> Entry | OpaqueEntry:
     """Put a route into the table: by its pattern where its class does not match in a way of its own."""
     matching = type(route).matches
     if getattr(matching, "is_by_pattern", False):
-        target = Target(route, route.endpoint, _foreign(route)) if _handles(route) else _Compiling(route).target
-        return _by_pattern(rank, route, route.pattern, target)
-    if matching in (routing.Route.matches, routing.WebSocketRoute.matches):
+        own = cast(CompiledRoute, route)
+        target = Target(route, own.endpoint, _foreign(route)) if _handles(route) else _Compiling(own).target
+        return _by_pattern(rank, route, own.pattern, target)
+    if isinstance(route, _PLAIN) and matching in _MATCHING:
         handle = _foreign(route, route.handle if _handles(route) else route.app)
-        return _by_pattern(
-            rank, route, read_pattern(route.path, is_relative=True), Target(route, route.endpoint, handle)
-        )
+        pattern = read_pattern(route.path, is_relative=True)
+        return _by_pattern(rank, route, pattern, Target(route, route.endpoint, handle))
     target = Target(route, getattr(route, "endpoint", None), _foreign(route))
     return OpaqueEntry(rank=rank, matches=route.matches, value=target, prefix=_prefix(route))
 
 
-def _foreign(route: Any, handle: ASGIApp | None = None) -> ASGIApp:
+_PLAIN = (routing.Route, routing.WebSocketRoute)
+_MATCHING = tuple(cls.matches for cls in _PLAIN)
+_HANDLING = tuple(cls.handle for cls in _PLAIN)
+
+
+def _foreign(route: BaseRoute, handle: ASGIApp | None = None) -> ASGIApp:
     """Put around a foreign app what our own handlers do by themselves."""
     app = noting(handle or route.handle)
     return telling(route, app) if is_observing() else app
 
 
-def _by_pattern(rank: int, route: Any, pattern: Pattern, target: Target) -> Entry:
+def _by_pattern(rank: int, route: BaseRoute, pattern: Pattern, target: Target) -> Entry:
     if isinstance(route, routing.WebSocketRoute):
         return Entry(rank=rank, pattern=pattern, value=target, protocol="websocket")
-    methods = frozenset(route.methods) if route.methods else None
-    return Entry(rank=rank, pattern=pattern, value=target, methods=methods)
+    methods: Iterable[str] | None = getattr(route, "methods", None)
+    return Entry(rank=rank, pattern=pattern, value=target, methods=frozenset(methods) if methods else None)
 
 
-def _handles(route: Any) -> bool:
+def _handles(route: BaseRoute) -> bool:
     """Whether a route's class handles requests in a way of its own, or an instance was given one."""
-    return type(route).handle not in (routing.Route.handle, routing.WebSocketRoute.handle) or "handle" in vars(route)
+    return type(route).handle not in _HANDLING or "handle" in vars(route)
 
 
 def _prefix(route: BaseRoute) -> str:
@@ -89,16 +120,17 @@ def _prefix(route: BaseRoute) -> str:
 class _Compiling:
     """The handler of a route until its first request: compiles, steps aside, serves."""
 
-    def __init__(self, route: Any) -> None:
+    def __init__(self, route: CompiledRoute) -> None:
+        self._route = route
         self.target = Target(route, route.endpoint, self, self.serve_direct)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve the first request."""
-        self.target.handler = self.target.route.handler()
+        self.target.handler = self._route.handler()
         await self.target.handler(scope, receive, send)
 
     async def serve_direct(self, scope: Scope, receive: Receive, send: Send, raw: bytes, reply: Reply) -> None:
         """Serve the first request that comes in the direct dialect."""
         target = self.target
-        target.direct, target.shows_scope = target.route.direct_handler()
+        target.direct, target.shows_scope = self._route.direct_handler()
         await target.direct(scope, receive, send, raw, reply)

@@ -13,6 +13,7 @@ from weakref import WeakSet
 
 from starlette._utils import get_route_path
 from starlette.middleware import Middleware
+from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from slipstream._app.refresh import version
@@ -154,15 +155,14 @@ def _noticed(setter: Callable[..., None]) -> Callable[..., None]:
     return set_provider
 
 
-def choosing(route: Any, plain: ASGIApp, observed: Callable[[], ASGIApp]) -> ASGIApp:
+def choosing(template: str, plain: ASGIApp, observed: Callable[[], ASGIApp]) -> ASGIApp:
     """Make the handler of a path operation that serves observed requests in another way.
 
     Args:
-        route: Has a `path_format`.
+        template: Path of the operation, with the names of its parameters.
         plain: Serves the others.
         observed: Returns what serves observed requests; called when the first comes.
     """
-    template: str = route.path_format
     serve_observed: ASGIApp | None = None
 
     async def choose(scope: Scope, receive: Receive, send: Send) -> None:
@@ -179,7 +179,7 @@ def choosing(route: Any, plain: ASGIApp, observed: Callable[[], ASGIApp]) -> ASG
     return choose
 
 
-def telling(route: Any, handler: ASGIApp) -> ASGIApp:
+def telling(route: BaseRoute, handler: ASGIApp) -> ASGIApp:
     """Have a foreign route or a mount tell the observation, if there is one, that it serves."""
     template = getattr(route, "path_format", None)
     if template is None:

@@ -4,7 +4,7 @@ A route may be served by several applications with different overrides; each set
 touches it has a handler of its own.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any
 
 from starlette.requests import Request
@@ -31,19 +31,19 @@ class Compiler:
     """Compiles one route.
 
     Args:
-        plan: Its plan without overrides.
-        replan: Makes a plan of the same route from another tree.
+        tree: Its tree of calls without overrides.
+        plan_of: Plans the route, given that tree or one with overrides in it.
     """
 
-    def __init__(self, plan: Plan, replan: Callable[[Any], Plan]) -> None:
-        self._plan = plan
-        self._shape = _shape(plan.root)
-        self._replan = replan
+    def __init__(self, tree: Call, plan_of: Callable[[Call], Plan]) -> None:
+        self._plan = plan_of(tree)
+        self._shape = _shape(tree)
+        self._plan_of = plan_of
         self._latest = Latest(self._look_again)
-        self._known: dict[Any, Compiled] = {}
+        self._known: dict[Hashable, Compiled] = {}
         self._lock = Lock()
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> "Compiler":
+    def __deepcopy__(self, memo: dict[int, object]) -> "Compiler":
         """Copies of a route share what was compiled."""
         return self
 
@@ -60,7 +60,7 @@ class Compiler:
         shape = _shape(self._plan.root)
         if shape != self._shape:
             with self._lock:
-                self._plan, self._shape = self._replan(self._plan.root), shape
+                self._plan, self._shape = self._plan_of(self._plan.root), shape
                 self._known.clear()
         return self._plan
 
@@ -78,11 +78,11 @@ class Compiler:
                 tree = override_tree(tree, overrides, IMPLIED)
         # What is called, in which order, says all; what was compiled keeps the callables alive, and so their ids.
         kind = (dialect, is_observed)
-        key: Any = kind if tree is plan.root else (kind, *(id(call.call) for call in walk(tree)))
+        key: Hashable = kind if tree is plan.root else (kind, *(id(call.call) for call in walk(tree)))
         with self._lock:
             found = self._known.get(key)
             if found is None:
-                chosen = plan if tree is plan.root else self._replan(tree)
+                chosen = plan if tree is plan.root else self._plan_of(tree)
                 found = compile_plan(chosen, SERVICES, dialect, OBSERVED if is_observed else UNOBSERVED)
                 if len(self._known) >= _KEPT:
                     self._known.clear()
@@ -97,7 +97,7 @@ def _shape(call: Call) -> tuple[int, ...]:
     return (id(call.signature), *values, *(part for inner in call.dependencies for part in _shape(inner)))
 
 
-def overrides_of(provider: Any) -> Overrides:
+def overrides_of(provider: object) -> Overrides:
     """The overrides that hold; none without a provider."""
     return getattr(provider, "dependency_overrides", None) or {}
 

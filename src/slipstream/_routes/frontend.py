@@ -8,8 +8,8 @@ import errno
 import os
 import stat
 import warnings
-from collections.abc import Sequence
-from typing import Any, Literal, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, NamedTuple, Protocol
 
 from starlette._utils import get_route_path
 from starlette.background import BackgroundTasks
@@ -22,6 +22,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from slipstream._engine.runtime.threads import in_thread
+from slipstream._routes.inclusion import Inclusion
 
 Fallback = Literal["auto", "index.html", "404.html"] | None
 Directory = str | os.PathLike[str]
@@ -148,6 +149,20 @@ class FrontendFiles(StaticFiles):
         return found
 
 
+class FileOperation(Protocol):
+    """What a frontend asks of the path operation beneath it."""
+
+    endpoint: Callable[..., Any]
+
+    def handler(self) -> ASGIApp:
+        """Return what serves it now."""
+        ...
+
+    def included(self, inclusion: Inclusion) -> "FileOperation":
+        """Return its twin under a prefix."""
+        ...
+
+
 class Frontend(BaseRoute):
     """Files under a prefix.
 
@@ -157,7 +172,7 @@ class Frontend(BaseRoute):
         operation: The path operation that answers, dependencies and bounds with it.
     """
 
-    def __init__(self, path: str, files: FrontendFiles, operation: Any) -> None:
+    def __init__(self, path: str, files: FrontendFiles, operation: FileOperation) -> None:
         self.path = path
         self.app = files
         self.operation = operation
@@ -184,7 +199,7 @@ class Frontend(BaseRoute):
         """Build nothing: files have no names."""
         raise NoMatchFound(name, path_params)
 
-    def included(self, inclusion: Any) -> "Frontend":
+    def included(self, inclusion: Inclusion) -> "Frontend":
         """Return a twin as it is under a prefix, with what the routers above it say."""
         return Frontend(joined(inclusion.prefix, self.path), self.app, self.operation.included(inclusion))
 

@@ -1,7 +1,7 @@
 """Half-public functions of FastAPI's routing that packages call or wrap, made from the compiled routes."""
 
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 from starlette._utils import is_async_callable
 from starlette.requests import Request
@@ -32,7 +32,7 @@ def request_response(func: Callable[[Request], Any]) -> ASGIApp:
 
 
 def get_request_handler(
-    dependant: Call, *, compiler: Compiler, dependency_overrides_provider: Any = None, **described: Any
+    dependant: Call, *, compiler: Compiler, dependency_overrides_provider: object = None, **described: Any
 ) -> Callable[[Request], Any]:
     """Make the function that turns a Request into a route's Response.
 
@@ -88,14 +88,21 @@ async def serialize_response(
     return field.serialize_json(value, **options) if dump_json else field.serialize(value, **options)
 
 
+class EventRouter(Protocol):
+    """A router with `on_event` handlers."""
+
+    on_startup: list[Callable[[], Any]]
+    on_shutdown: list[Callable[[], Any]]
+
+
 class DefaultLifespan:
     """The context of a router's `on_event` handlers, for a lifespan that is put around them.
 
     Args:
-        router: Has `on_startup` and `on_shutdown`.
+        router: Whose handlers they are.
     """
 
-    def __init__(self, router: Any) -> None:
+    def __init__(self, router: EventRouter) -> None:
         self._events = from_events(router.on_startup, router.on_shutdown)(router)
 
     async def __aenter__(self) -> None:

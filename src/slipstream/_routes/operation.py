@@ -1,8 +1,14 @@
-"""What a path operation is, worked out from its options: the response model, the stream, the plan."""
+"""What an endpoint and its options come to: `read_operation` for HTTP, `read_websocket` for WebSockets.
+
+The tree of calls, the response model, the stream, and how they are planned, with or without overrides in the tree.
+"""
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from enum import IntEnum
+from functools import partial
+from typing import Any, cast
 
 from starlette.convertors import PathConvertor, StringConvertor
 from starlette.responses import Response
@@ -15,6 +21,8 @@ from slipstream._engine.plan.tree import build_tree
 from slipstream._engine.router.pattern import Pattern
 from slipstream._engine.signature.annotations import is_subclass, stream_item
 from slipstream._engine.signature.model import Origin
+from slipstream._options.inherited import ResponseClass
+from slipstream._options.route import RouteDefaults
 from slipstream._routes.public_errors import public_errors
 from slipstream._routes.services import IMPLIED
 from slipstream.datastructures import DefaultPlaceholder
@@ -22,6 +30,97 @@ from slipstream.exceptions import FastAPIError
 from slipstream.responses import EventSourceResponse
 from slipstream.sse import ServerSentEvent
 from slipstream.utils import create_model_field, is_body_allowed_for_status_code
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """What a path operation is.
+
+    Attributes:
+        tree: The endpoint and everything that it depends on.
+        response: How the result becomes a response.
+        response_model: Type that the result is validated against; None for none.
+        stream_item_type: Type that each item of a stream is validated against; None for none.
+        response_fields: What documents additional responses, by status.
+        plan: Plans the operation, given the tree or one with overrides in it.
+    """
+
+    tree: Call
+    response: ResponseSpec
+    response_model: Any
+    stream_item_type: Any
+    response_fields: dict[int | str, ModelField]
+    plan: Callable[[Call], Plan]
+
+
+def read_operation(
+    endpoint: Callable[..., Any],
+    pattern: Pattern,
+    options: RouteDefaults,
+    *,
+    unique_id: str,
+    stream_item_type: Any = None,
+    ping_interval: Callable[[], float],
+) -> Operation:
+    """Read a path operation.
+
+    Args:
+        endpoint: Function that serves it.
+        pattern: Its whole path.
+        options: Its options, those of the levels above merged in.
+        unique_id: Its id, which response fields and combined bodies are named after.
+        stream_item_type: As `Operation` has it, where the response model was read before.
+        ping_interval: Returns after how many seconds of silence a stream of events pings.
+
+    Raises:
+        FastAPIError: Pydantic cannot validate a parameter or a response model.
+        AssertionError: A response of that status has no body, or an additional response is no dict.
+        DefinitionError: Anything else that is wrong; see `read_tree`.
+    """
+    tree = read_tree(endpoint, pattern, options.dependencies or ())
+    chosen, status, model = options.response_class, options.status_code, options.response_model
+    stream = stream_kind(tree, chosen)
+    if isinstance(model, DefaultPlaceholder):
+        model, stream_item_type = read_response_model(tree, stream)
+    status = int(status) if isinstance(status, IntEnum) else status
+    response = ResponseSpec(
+        status_code=status,
+        response_class=None if isinstance(chosen, DefaultPlaceholder) else chosen,
+        field=response_field(model, f"Response_{unique_id}", status, tree.origin),
+        stream=stream,
+        item_field=response_field(stream_item_type, f"StreamItem_{unique_id}", None, tree.origin),
+        ping_interval=ping_interval,
+        include=options.response_model_include,
+        exclude=options.response_model_exclude,
+        by_alias=options.response_model_by_alias,
+        exclude_unset=options.response_model_exclude_unset,
+        exclude_defaults=options.response_model_exclude_defaults,
+        exclude_none=options.response_model_exclude_none,
+    )
+    strict = options.strict_content_type
+    plan = partial(
+        build_http_plan,
+        methods=sorted(method.upper() for method in options.methods or ("GET",)),
+        unique_id=unique_id,
+        response=response,
+        strict_content_type=strict.value if isinstance(strict, DefaultPlaceholder) else strict,
+        form_limits=cast(dict[str, int], options.form_limits or {}),
+        path_strings=path_strings(pattern),
+    )
+    fields = response_fields(options.responses or {}, unique_id, tree.origin)
+    return Operation(tree, response, model, stream_item_type, fields, plan)
+
+
+def read_websocket(
+    endpoint: Callable[..., Any], pattern: Pattern, dependencies: Sequence[Any]
+) -> tuple[Call, Callable[[Call], Plan]]:
+    """Read a WebSocket endpoint; return its tree, and what plans it, given the tree or one with overrides in it.
+
+    Raises:
+        DefinitionError: See `read_tree`.
+    """
+    tree = read_tree(endpoint, pattern, dependencies)
+    return tree, partial(build_websocket_plan, path_strings=path_strings(pattern))
 
 
 def read_tree(endpoint: Callable[..., Any], pattern: Pattern, dependencies: Sequence[Any]) -> Call:
@@ -52,7 +151,7 @@ def describe(endpoint: Callable[..., Any], description: str | None) -> str:
     return text.split("\f")[0].strip()
 
 
-def stream_kind(tree: Call, response_class: Any) -> StreamKind | None:
+def stream_kind(tree: Call, response_class: ResponseClass) -> StreamKind | None:
     """How a generator endpoint streams; None for an endpoint that is none."""
     if not tree.is_generator:
         return None
@@ -116,37 +215,3 @@ def response_fields(
         if field is not None:
             fields[status] = field
     return fields
-
-
-def plan_http(route: Any, tree: Call) -> Plan:
-    """Plan a path operation; `route` has FastAPI's attributes of one."""
-    chosen = route.response_class
-    response = ResponseSpec(
-        status_code=route.status_code,
-        response_class=None if isinstance(chosen, DefaultPlaceholder) else chosen,
-        field=route.response_field,
-        stream=route.stream_kind,
-        item_field=route.stream_item_field,
-        ping_interval=route.ping_interval,
-        include=route.response_model_include,
-        exclude=route.response_model_exclude,
-        by_alias=route.response_model_by_alias,
-        exclude_unset=route.response_model_exclude_unset,
-        exclude_defaults=route.response_model_exclude_defaults,
-        exclude_none=route.response_model_exclude_none,
-    )
-    strict = route.strict_content_type
-    return build_http_plan(
-        tree,
-        methods=sorted(route.methods),
-        unique_id=route.unique_id,
-        response=response,
-        strict_content_type=strict.value if isinstance(strict, DefaultPlaceholder) else strict,
-        form_limits=route.form_limits,
-        path_strings=path_strings(route.pattern),
-    )
-
-
-def plan_websocket(tree: Call, pattern: Pattern) -> Plan:
-    """Plan a WebSocket endpoint."""
-    return build_websocket_plan(tree, path_strings(pattern))

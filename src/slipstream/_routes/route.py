@@ -1,5 +1,6 @@
 """What path operations and WebSocket endpoints have in common: how they match, and what serves them."""
 
+import re
 from typing import Any
 
 from starlette.routing import BaseRoute, Match
@@ -26,6 +27,7 @@ class PlannedRoute(BaseRoute):
     """What path operations and WebSocket endpoints share: a pattern, a plan, and the handlers compiled from it."""
 
     pattern: Pattern
+    path_format: str
     dependency_overrides_provider: Any | None
     _compiler: Compiler
     _app: ASGIApp | None = None
@@ -58,7 +60,7 @@ class PlannedRoute(BaseRoute):
         return self.plan.root
 
     @property
-    def path_regex(self) -> Any:
+    def path_regex(self) -> re.Pattern[str]:
         """The path as a regular expression, made when asked for."""
         return self.pattern.regex
 
@@ -76,7 +78,7 @@ class PlannedRoute(BaseRoute):
         """Serve with what is compiled, overrides looked up for each request."""
         await self._own_handler()(scope, receive, send)
 
-    def handler(self, provider: Any = None) -> ASGIApp:
+    def handler(self, provider: object = None) -> ASGIApp:
         """Return what serves the route now, compiled if it has to be.
 
         Args:
@@ -84,13 +86,13 @@ class PlannedRoute(BaseRoute):
         """
         return self._own_handler(provider) if self._app is None else self._app
 
-    def _own_handler(self, provider: Any = None) -> ASGIApp:
+    def _own_handler(self, provider: object = None) -> ASGIApp:
         """Return what serves the route unless somebody put an app in its place."""
         overrides = overrides_of(self.dependency_overrides_provider if provider is None else provider)
         handler = self._compiler.compiled(overrides).handler
         if not is_observing():
             return handler
-        return choosing(self, handler, lambda: self._compiler.compiled(overrides, is_observed=True).handler)
+        return choosing(self.path_format, handler, lambda: self._compiler.compiled(overrides, is_observed=True).handler)
 
     def direct_handler(self) -> tuple[DirectApp, bool]:
         """Return what serves the route now in the direct dialect, and whether it shows the scope to anybody."""
