@@ -5,6 +5,7 @@ from datetime import date
 from enum import Enum
 
 from slipstream.openapi._build import shapes
+from slipstream.openapi.models import ExternalDocumentation
 
 
 class Kind(Enum):
@@ -61,5 +62,7 @@ def test_a_response_without_description_keeps_its_order() -> None:
 
 def test_urls_take_their_normal_form_and_what_is_none_stays() -> None:
     """Only `externalDocs` and external examples hold URLs that OpenAPI checks."""
-    assert shapes.external_docs({"url": "http://a.example"}) == {"url": "http://a.example/"}
-    assert shapes.external_docs({"url": "nowhere"}) == {"url": "nowhere"}
+    external_docs = shapes.shape_of(ExternalDocumentation)
+
+    assert external_docs({"url": "http://a.example"}) == {"url": "http://a.example/"}
+    assert external_docs({"url": "nowhere"}) == {"url": "nowhere"}

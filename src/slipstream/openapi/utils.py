@@ -15,9 +15,8 @@ from slipstream._engine.plan.fields import ModelField
 from slipstream._engine.plan.flatten import FlatCall, SecurityUse, flatten
 from slipstream._engine.plan.model import Call
 from slipstream.openapi._build import operations, shapes
-from slipstream.openapi._build.bodies import request_body
-from slipstream.openapi._build.document import Head, document
-from slipstream.openapi._build.parameters import described
+from slipstream.openapi._build.document import document
+from slipstream.openapi._build.parameters import every_parameter
 from slipstream.openapi._build.responses import HTTP_VALIDATION_ERROR, STATUS_RANGES, VALIDATION_ERROR
 from slipstream.openapi._build.routes import PathOperation, documented_fields
 from slipstream.openapi._build.schemas import FieldMapping, FieldSchemas, Mode, define
@@ -64,20 +63,23 @@ def get_openapi(
             and one as it is written (`Item-Output`), where they differ.
         external_docs: `description` and `url`.
     """
-    head = Head(
+    optional = {
+        "summary": summary,
+        "description": description,
+        "termsOfService": terms_of_service,
+        "contact": contact,
+        "license": license_info,
+    }
+    return document(
         openapi_version=openapi_version,
-        title=title,
-        version=version,
-        summary=summary,
-        description=description,
-        terms_of_service=terms_of_service,
-        contact=contact,
-        license_info=license_info,
+        info={"title": title, "version": version, **{key: value for key, value in optional.items() if value}},
         servers=servers,
+        routes=routes,
+        webhooks=webhooks or (),
         tags=tags,
         external_docs=external_docs,
+        separate_schemas=separate_input_output_schemas,
     )
-    return document(head, routes, webhooks or (), separate_schemas=separate_input_output_schemas)
 
 
 def get_fields_from_routes(routes: Sequence[BaseRoute | Any]) -> list[ModelField]:
@@ -126,7 +128,7 @@ def get_openapi_operation_request_body(
     separate_input_output_schemas: bool = True,
 ) -> dict[str, Any] | None:
     """Describe the body that a field stands for; None for no field."""
-    return request_body(body_field, FieldSchemas(field_mapping, separate=separate_input_output_schemas))
+    return operations.request_body(body_field, FieldSchemas(field_mapping, separate=separate_input_output_schemas))
 
 
 def generate_operation_summary(*, route: PathOperation, method: str) -> str:
@@ -163,10 +165,4 @@ def _get_openapi_operation_parameters(
     separate_input_output_schemas: bool = True,
 ) -> list[dict[str, Any]]:
     schemas = FieldSchemas(field_mapping, separate=separate_input_output_schemas)
-    groups = {
-        "path": dependency_data.path,
-        "query": dependency_data.query,
-        "header": dependency_data.header,
-        "cookie": dependency_data.cookie,
-    }
-    return [one for place, declared in groups.items() for one in described(place, declared, schemas)]
+    return list(every_parameter(dependency_data, schemas))

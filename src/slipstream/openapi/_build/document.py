@@ -23,35 +23,6 @@ from slipstream.openapi.models import ExternalDocumentation, Info, Server, Tag
 
 
 @dataclass(slots=True)
-class Head:
-    """What the document says about the API as a whole."""
-
-    openapi_version: str
-    title: str
-    version: str
-    summary: str | None = None
-    description: str | None = None
-    terms_of_service: str | None = None
-    contact: Any = None
-    license_info: Any = None
-    servers: Sequence[Any] | None = None
-    tags: Sequence[Any] | None = None
-    external_docs: Any = None
-
-    def info(self) -> dict[str, Any]:
-        """Gather the `info` object; what is empty is left out."""
-        always = {"title": self.title, "version": self.version}
-        optional = {
-            "summary": self.summary,
-            "description": self.description,
-            "termsOfService": self.terms_of_service,
-            "contact": self.contact,
-            "license": self.license_info,
-        }
-        return {**always, **{key: value for key, value in optional.items() if value}}
-
-
-@dataclass(slots=True)
 class _Gathered:
     """What the path operations add up to, in the forms in which it came."""
 
@@ -73,15 +44,17 @@ class _Gathered:
 
 
 def document(
-    head: Head, routes: Sequence[Any], webhooks: Sequence[Any] = (), *, separate_schemas: bool = True
+    *,
+    openapi_version: str,
+    info: dict[str, Any],
+    servers: Sequence[Any] | None,
+    routes: Sequence[Any],
+    webhooks: Sequence[Any],
+    tags: Sequence[Any] | None,
+    external_docs: Any,
+    separate_schemas: bool,
 ) -> dict[str, Any]:
-    """Make the document.
-
-    Args:
-        head: What it says about the API as a whole.
-        routes: Routes of the app, included routers among them.
-        webhooks: Routes that describe what the API will call.
-        separate_schemas: Whether a model may have two schemas, one as it is read and one as it is written.
+    """Make the document; the arguments are those of `get_openapi`, with all that is said of the API as `info`.
 
     Raises:
         ValidationError: Contact, license, servers, tags or external documentation are not what OpenAPI knows.
@@ -95,18 +68,18 @@ def document(
     gathered = _Gathered(definitions, remembered)
     paths = gathered.items(listed, schemas)
     hooks = gathered.items(listed_webhooks, schemas)
-    result: dict[str, Any] = {"openapi": head.openapi_version, "info": _checked(Info, head.info())}
-    if head.servers:
-        result["servers"] = [_checked(Server, server) for server in head.servers]
+    result: dict[str, Any] = {"openapi": openapi_version, "info": _checked(Info, info)}
+    if servers:
+        result["servers"] = [_checked(Server, server) for server in servers]
     result["paths"] = {path: _path_item(item) for path, item in paths.items()}
     if hooks:
         result["webhooks"] = {path: shapes.path_item(item) for path, item in hooks.items()}
     if components := _components(gathered):
         result["components"] = components
-    if head.tags:
-        result["tags"] = [_checked(Tag, tag) for tag in head.tags]
-    if head.external_docs:
-        result["externalDocs"] = _checked(ExternalDocumentation, head.external_docs)
+    if tags:
+        result["tags"] = [_checked(Tag, tag) for tag in tags]
+    if external_docs:
+        result["externalDocs"] = _checked(ExternalDocumentation, external_docs)
     return result
 
 

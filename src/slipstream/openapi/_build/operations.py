@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from slipstream._engine.plan.flatten import FlatCall
-from slipstream.openapi._build.bodies import request_body
+from slipstream._engine.plan.fields import ModelField
 from slipstream.openapi._build.merge import merged
-from slipstream.openapi._build.parameters import parameters
+from slipstream.openapi._build.parameters import examples, parameters
 from slipstream.openapi._build.responses import (
     INVALID_REQUEST_DEFINITIONS,
     add_invalid_request,
@@ -104,6 +104,16 @@ def _add_request(
     body = request_body(route.body_field, schemas) if method in METHODS_WITH_BODY else None
     if body is not None:
         operation["requestBody"] = body
+
+
+def request_body(field: ModelField | None, schemas: FieldSchemas) -> dict[str, Any] | None:
+    """Describe the body that a field stands for; None where nothing is read from the body."""
+    if field is None:
+        return None
+    media_type = getattr(field.field_info, "media_type", "application/json")
+    body: dict[str, Any] = {"required": True} if field.required else {}
+    body["content"] = {media_type: {"schema": schemas.of(field), **examples(field)}}
+    return body
 
 
 def _callbacks(

@@ -17,7 +17,7 @@ def parameters(flat: FlatCall, schemas: FieldSchemas) -> list[dict[str, Any]]:
     """
     gathered = {}
     required = {}
-    for parameter in _all_parameters(flat, schemas):
+    for parameter in every_parameter(flat, schemas):
         key = (parameter["in"], parameter["name"])
         gathered[key] = parameter
         if parameter["required"]:
@@ -25,20 +25,15 @@ def parameters(flat: FlatCall, schemas: FieldSchemas) -> list[dict[str, Any]]:
     return list((gathered | required).values())
 
 
-def _all_parameters(flat: FlatCall, schemas: FieldSchemas) -> Iterator[dict[str, Any]]:
+def every_parameter(flat: FlatCall, schemas: FieldSchemas) -> Iterator[dict[str, Any]]:
+    """Describe the parameters of a tree of calls, also those that share a name."""
     places = (("path", flat.path), ("query", flat.query), ("header", flat.header), ("cookie", flat.cookie))
     for place, declared in places:
-        yield from described(place, declared, schemas)
+        yield from _described(place, declared, schemas)
 
 
-def described(place: str, declared: Sequence[ModelField], schemas: FieldSchemas) -> Iterator[dict[str, Any]]:
-    """Describe the parameters of one place, in order, those of a parameter model one by one.
-
-    Args:
-        place: "path", "query", "header" or "cookie".
-        declared: The parameters as they were declared.
-        schemas: Where their schemas are found.
-    """
+def _described(place: str, declared: Sequence[ModelField], schemas: FieldSchemas) -> Iterator[dict[str, Any]]:
+    """Describe the parameters of one place, in order, those of a parameter model one by one."""
     for outer in declared:
         if not getattr(outer.field_info, "include_in_schema", True):
             continue

@@ -12,8 +12,9 @@ from slipstream.datastructures import DefaultPlaceholder
 from slipstream.openapi._build.merge import merged
 from slipstream.openapi._build.routes import PathOperation
 from slipstream.openapi._build.schemas import FieldSchemas
-from slipstream.openapi._build.streams import stream_content
 from slipstream.openapi.constants import REF_PREFIX
+from slipstream.sse import _SSE_EVENT_SCHEMA
+from slipstream.utils import is_body_allowed_for_status_code
 
 STATUS_RANGES = {
     "1XX": "Information",
@@ -87,13 +88,30 @@ def response_class_of(route: PathOperation) -> Any:
 
 def _own_response(route: PathOperation, response_class: Any, schemas: FieldSchemas) -> dict[str, Any]:
     response: dict[str, Any] = {"description": route.response_description}
-    if _has_body(route.status_code):
-        content = stream_content(route, schemas)
+    if is_body_allowed_for_status_code(route.status_code):
+        content = _stream_content(route, schemas)
         if content is None and response_class.media_type:
             content = {response_class.media_type: {"schema": _own_schema(route, response_class, schemas)}}
         if content is not None:
             response["content"] = content
     return response
+
+
+def _stream_content(route: PathOperation, schemas: FieldSchemas) -> dict[str, Any] | None:
+    """Describe the content of a response that is a stream; None if the response is no stream of items.
+
+    `itemSchema` is of OpenAPI 3.2, as FastAPI writes it; a 3.1 document has no words for the items of a stream.
+    """
+    item = schemas.of(route.stream_item_field) if route.stream_item_field is not None else None
+    if route.is_json_stream:
+        return {"application/jsonl": {"itemSchema": item or {}}}
+    if not route.is_sse_stream:
+        return None
+    event = _SSE_EVENT_SCHEMA
+    if item is not None:
+        data = {"type": "string", "contentMediaType": "application/json", "contentSchema": item}
+        event = {**event, "properties": {**event["properties"], "data": data}, "required": ["data"]}
+    return {"text/event-stream": {"itemSchema": event}}
 
 
 def _own_schema(route: PathOperation, response_class: Any, schemas: FieldSchemas) -> dict[str, Any]:
@@ -131,11 +149,6 @@ def _default_status(response_class: Any) -> int:
     """Read the status that a response class has by default from its constructor."""
     parameter = inspect.signature(response_class.__init__).parameters.get("status_code")
     return parameter.default if parameter is not None and isinstance(parameter.default, int) else 200
-
-
-def _has_body(status: int | None) -> bool:
-    """Whether HTTP allows a response of this status to have a body."""
-    return status is None or not (int(status) < 200 or int(status) in (204, 205, 304))
 
 
 def _status_text(status: int | str) -> str:

@@ -1,17 +1,23 @@
 """The final form of each OpenAPI object: which keys come first, and of what kind their values are.
 
 A shape takes a value as it was gathered and returns a copy in which keys stand in the order of the
-specification's tables (unknown ones last, as they came), None is left out of objects, bounds are
+models in `openapi/models.py` (unknown ones last, as they came), None is left out of objects, bounds are
 floats and everything is JSON. A value of another form than the shape expects is copied as it is: it
 is the user's own, and tools that read the document say better what is wrong with it.
 """
 
 from collections.abc import Callable, Mapping
 from enum import Enum
-from typing import Any, TypeAlias
+from functools import cache
+from types import NoneType
+from typing import Any, ForwardRef, TypeAlias, get_args, get_origin, get_type_hints
 
-from pydantic import AnyUrl, ValidationError
+from pydantic import AnyUrl, BaseModel, ValidationError
 from pydantic_core import to_jsonable_python
+from typing_extensions import is_typeddict
+
+from slipstream._engine.signature.annotations import is_subclass, is_union
+from slipstream.openapi import models
 
 Shape: TypeAlias = Callable[[Any], Any]
 
@@ -97,153 +103,55 @@ def url(value: Any) -> Any:
         return free(value)
 
 
-def schema(value: Any) -> Any:
-    """Shape a JSON Schema, which may be a mere boolean."""
-    return _schema_object(value)
-
-
 def response(value: Any) -> Any:
-    """Shape a response; one without a description is none by the specification's table, and is left alone."""
+    """Shape a response; a dict without a description is no response to the specification, and is left alone."""
     is_response = type(value) is dict and isinstance(value.get("description"), str)
-    return _response_object(value) if is_response else free(value)
+    return _record_of(models.Response)(value) if is_response else free(value)
 
 
-def path_item(value: Any) -> Any:
-    """Shape the operations of one path."""
-    return _path_item_object(value)
+def shape_of(annotation: Any) -> Shape:
+    """Make the shape of what a field of OpenAPI's models holds; a union of one kind besides `_NO_SHAPE` has its shape."""
+    if isinstance(annotation, ForwardRef):
+        annotation = annotation.__forward_arg__
+    if isinstance(annotation, str):
+        annotation = getattr(models, annotation)
+    if is_union(annotation):
+        told = [choice for choice in get_args(annotation) if choice not in _NO_SHAPE]
+        return shape_of(told[0]) if len(told) == 1 else free
+    if annotation is models.Response:
+        return response
+    if is_typeddict(annotation) or is_subclass(annotation, BaseModel):
+        return lambda value: _record_of(annotation)(value)
+    if is_subclass(annotation, Enum):
+        return text
+    arguments = get_args(annotation)
+    if get_origin(annotation) is list:
+        return list_of(shape_of(arguments[0]))
+    if get_origin(annotation) is dict:
+        return map_of(shape_of(arguments[1]))
+    return _SCALARS.get(annotation, free)
 
 
-_SCHEMAS = list_of(schema)
-_SCHEMA_MAP = map_of(schema)
+_NO_SHAPE = (NoneType, bool, Any, models.Reference)
+_SCALARS: dict[Any, Shape] = {str: text, float: number, AnyUrl: url}
 
-external_docs = record({"description": free, "url": url})
 
-_schema_object = record(
-    {
-        "$schema": free,
-        "$vocabulary": free,
-        "$id": free,
-        "$anchor": free,
-        "$dynamicAnchor": free,
-        "$ref": free,
-        "$dynamicRef": free,
-        "$defs": _SCHEMA_MAP,
-        "$comment": free,
-        "allOf": _SCHEMAS,
-        "anyOf": _SCHEMAS,
-        "oneOf": _SCHEMAS,
-        "not": schema,
-        "if": schema,
-        "then": schema,
-        "else": schema,
-        "dependentSchemas": _SCHEMA_MAP,
-        "prefixItems": _SCHEMAS,
-        "items": schema,
-        "contains": schema,
-        "properties": _SCHEMA_MAP,
-        "patternProperties": _SCHEMA_MAP,
-        "additionalProperties": schema,
-        "propertyNames": schema,
-        "unevaluatedItems": schema,
-        "unevaluatedProperties": schema,
-        "type": free,
-        "enum": free,
-        "const": free,
-        "multipleOf": number,
-        "maximum": number,
-        "exclusiveMaximum": number,
-        "minimum": number,
-        "exclusiveMinimum": number,
-        "maxLength": free,
-        "minLength": free,
-        "pattern": free,
-        "maxItems": free,
-        "minItems": free,
-        "uniqueItems": free,
-        "maxContains": free,
-        "minContains": free,
-        "maxProperties": free,
-        "minProperties": free,
-        "required": free,
-        "dependentRequired": free,
-        "format": free,
-        "contentEncoding": free,
-        "contentMediaType": free,
-        "contentSchema": schema,
-        "title": free,
-        "description": free,
-        "default": free,
-        "deprecated": free,
-        "readOnly": free,
-        "writeOnly": free,
-        "examples": free,
-        "discriminator": record({"propertyName": free, "mapping": free}),
-        "xml": free,
-        "externalDocs": external_docs,
-        "example": free,
-    }
-)
+@cache
+def _record_of(*kinds: Any) -> Shape:
+    """Shape an object with the keys of one model, or of one of several, in the order of their fields."""
+    shapes: dict[str, Shape] = {}
+    for model in kinds:
+        if is_typeddict(model):
+            shapes |= {name: shape_of(annotation) for name, annotation in get_type_hints(model).items()}
+        else:
+            shapes |= {field.alias or name: shape_of(field.annotation) for name, field in model.model_fields.items()}
+    return record(shapes)
 
-_examples = map_of(record({"summary": free, "description": free, "value": free, "externalValue": url}))
-_media_types = map_of(record({"schema": schema, "example": free, "examples": _examples, "encoding": free}))
 
-_PARAMETER_FIELDS: dict[str, Shape] = {
-    "description": free,
-    "required": free,
-    "deprecated": free,
-    "style": free,
-    "explode": free,
-    "allowReserved": free,
-    "schema": schema,
-    "example": free,
-    "examples": _examples,
-    "content": _media_types,
-}
-_headers = map_of(record(_PARAMETER_FIELDS))
-_parameters = list_of(record({**_PARAMETER_FIELDS, "name": free, "in": text}))
+schema = shape_of(models.Schema)
+path_item = shape_of(models.PathItem)
 
-_response_object = record({"description": free, "headers": _headers, "content": _media_types, "links": free})
 
-_servers = list_of(record({"url": free, "description": free, "variables": free}))
-
-_operation = record(
-    {
-        "tags": list_of(text),
-        "summary": free,
-        "description": free,
-        "externalDocs": external_docs,
-        "operationId": free,
-        "parameters": _parameters,
-        "requestBody": record({"description": free, "content": _media_types, "required": free}),
-        "responses": map_of(response),
-        "callbacks": map_of(map_of(path_item)),
-        "deprecated": free,
-        "security": free,
-        "servers": _servers,
-    }
-)
-
-_VERBS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
-_path_item_object = record(
-    {
-        "$ref": free,
-        "summary": free,
-        "description": free,
-        **dict.fromkeys(_VERBS, _operation),
-        "servers": _servers,
-        "parameters": _parameters,
-    }
-)
-
-security_scheme = record(
-    {
-        "type": text,
-        "description": free,
-        "in": text,
-        "name": free,
-        "scheme": free,
-        "bearerFormat": free,
-        "flows": free,
-        "openIdConnectUrl": free,
-    }
-)
+def security_scheme(value: Any) -> Any:
+    """Shape a security scheme of any kind."""
+    return _record_of(*get_args(models.SecurityScheme))(value)
