@@ -3,6 +3,8 @@
 Each class documents the key and reads it; whether it is a good one is for the program to decide.
 """
 
+from typing import ClassVar
+
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 from starlette.status import HTTP_401_UNAUTHORIZED
@@ -40,68 +42,52 @@ class APIKeyBase(SecurityBase):
         return HTTPException(HTTP_401_UNAUTHORIZED, "Not authenticated", {"WWW-Authenticate": "APIKey"})
 
     def check_api_key(self, api_key: str | None) -> str | None:
-        """Give the key back; a missing or empty one is None, or an error with `auto_error`."""
-        if api_key:
-            return api_key
-        if self.auto_error:
-            raise self.make_not_authenticated_error()
-        return None
+        """Return the key; None for a missing or empty one, or an error with `auto_error`."""
+        return self._required(api_key)
 
 
-class APIKeyQuery(APIKeyBase):
-    """An API key in the query string; logs and browser histories will show it.
+class _PlacedKey(APIKeyBase):
+    """An API key in a place that the class knows.
 
     Args:
-        name: Name of the query parameter.
+        name: Name of the parameter, header or cookie.
         scheme_name: Name in the documentation; the class's name if None.
         description: Description in the documentation.
         auto_error: Answer 401 where there is no key; False gives None to the endpoint instead.
     """
 
+    location: ClassVar[APIKeyIn]
+
     def __init__(
         self, *, name: str, scheme_name: str | None = None, description: str | None = None, auto_error: bool = True
     ) -> None:
-        super().__init__(APIKeyIn.query, name, description, scheme_name, auto_error)
+        super().__init__(self.location, name, description, scheme_name, auto_error)
+
+
+class APIKeyQuery(_PlacedKey):
+    """An API key in the query string; logs and browser histories will show it."""
+
+    location = APIKeyIn.query
 
     async def __call__(self, request: HTTPConnection) -> str | None:
         """Read the key."""
         return self.check_api_key(request.query_params.get(self.model.name))
 
 
-class APIKeyHeader(APIKeyBase):
-    """An API key in a header.
+class APIKeyHeader(_PlacedKey):
+    """An API key in a header."""
 
-    Args:
-        name: Name of the header.
-        scheme_name: Name in the documentation; the class's name if None.
-        description: Description in the documentation.
-        auto_error: Answer 401 where there is no key; False gives None to the endpoint instead.
-    """
-
-    def __init__(
-        self, *, name: str, scheme_name: str | None = None, description: str | None = None, auto_error: bool = True
-    ) -> None:
-        super().__init__(APIKeyIn.header, name, description, scheme_name, auto_error)
+    location = APIKeyIn.header
 
     async def __call__(self, request: HTTPConnection) -> str | None:
         """Read the key."""
         return self.check_api_key(request.headers.get(self.model.name))
 
 
-class APIKeyCookie(APIKeyBase):
-    """An API key in a cookie.
+class APIKeyCookie(_PlacedKey):
+    """An API key in a cookie."""
 
-    Args:
-        name: Name of the cookie.
-        scheme_name: Name in the documentation; the class's name if None.
-        description: Description in the documentation.
-        auto_error: Answer 401 where there is no key; False gives None to the endpoint instead.
-    """
-
-    def __init__(
-        self, *, name: str, scheme_name: str | None = None, description: str | None = None, auto_error: bool = True
-    ) -> None:
-        super().__init__(APIKeyIn.cookie, name, description, scheme_name, auto_error)
+    location = APIKeyIn.cookie
 
     async def __call__(self, request: HTTPConnection) -> str | None:
         """Read the key."""

@@ -77,9 +77,7 @@ class HTTPBase(SecurityBase):
         scheme, credentials = get_authorization_scheme_param(request.headers.get("Authorization"))
         if scheme and credentials and (expected is None or scheme.lower() == expected):
             return HTTPAuthorizationCredentials(scheme=scheme, credentials=credentials)
-        if self.auto_error:
-            raise self.make_not_authenticated_error()
-        return None
+        return self._required(None)
 
 
 class HTTPBasic(HTTPBase):
@@ -112,9 +110,7 @@ class HTTPBasic(HTTPBase):
         """Read name and password."""
         scheme, encoded = get_authorization_scheme_param(request.headers.get("Authorization"))
         if scheme.lower() != "basic":
-            if self.auto_error:
-                raise self.make_not_authenticated_error()
-            return None
+            return self._required(None)
         try:
             decoded = b64decode(encoded).decode("ascii")
         except ValueError as exc:

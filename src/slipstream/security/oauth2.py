@@ -46,16 +46,7 @@ class OAuth2PasswordRequestForm:
 
 
 class OAuth2PasswordRequestFormStrict(OAuth2PasswordRequestForm):
-    """The form of the password flow, `grant_type=password` required as the RFC says.
-
-    Args:
-        grant_type: "password".
-        username: Name of the user.
-        password: The password.
-        scope: Scopes separated by spaces; `scopes` has them as a list.
-        client_id: The client, unless it identifies itself with HTTP Basic.
-        client_secret: Its secret, likewise.
-    """
+    """The same form, in which `grant_type` is required, as the RFC says."""
 
     def __init__(
         self,
@@ -110,20 +101,21 @@ class OAuth2(SecurityBase):
 
     async def __call__(self, request: HTTPConnection) -> str | None:
         """Read the header."""
-        return self._checked(request.headers.get("Authorization") or None)
-
-    def _checked(self, token: str | None) -> str | None:
-        if token is None and self.auto_error:
-            raise self.make_not_authenticated_error()
-        return token
+        return self._required(request.headers.get("Authorization"))
 
 
-def _bearer_token(request: HTTPConnection) -> str | None:
-    scheme, token = get_authorization_scheme_param(request.headers.get("Authorization"))
-    return token if scheme.lower() == "bearer" else None
+class _Bearer(OAuth2):
+    """Gives the token, without the scheme's name in front of it."""
+
+    async def __call__(self, request: HTTPConnection) -> str | None:
+        """Read the token."""
+        scheme, token = get_authorization_scheme_param(request.headers.get("Authorization"))
+        if scheme.lower() == "bearer":
+            return token
+        return self._required(None)
 
 
-class OAuth2PasswordBearer(OAuth2):
+class OAuth2PasswordBearer(_Bearer):
     """A bearer token that clients get for name and password; gives the token.
 
     Args:
@@ -152,12 +144,8 @@ class OAuth2PasswordBearer(OAuth2):
             auto_error=auto_error,
         )
 
-    async def __call__(self, request: HTTPConnection) -> str | None:
-        """Read the token."""
-        return self._checked(_bearer_token(request))
 
-
-class OAuth2AuthorizationCodeBearer(OAuth2):
+class OAuth2AuthorizationCodeBearer(_Bearer):
     """A bearer token that clients get for an authorization code; gives the token.
 
     Args:
@@ -192,10 +180,6 @@ class OAuth2AuthorizationCodeBearer(OAuth2):
             description=description,
             auto_error=auto_error,
         )
-
-    async def __call__(self, request: HTTPConnection) -> str | None:
-        """Read the token."""
-        return self._checked(_bearer_token(request))
 
 
 class SecurityScopes:

@@ -42,9 +42,4 @@ class OpenIdConnect(SecurityBase):
 
     async def __call__(self, request: HTTPConnection) -> str | None:
         """Read the header."""
-        authorization = request.headers.get("Authorization")
-        if authorization:
-            return authorization
-        if self.auto_error:
-            raise self.make_not_authenticated_error()
-        return None
+        return self._required(request.headers.get("Authorization"))

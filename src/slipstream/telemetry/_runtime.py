@@ -11,6 +11,8 @@ import atexit
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
+from pkgutil import resolve_name
 from threading import Lock
 from typing import Any
 from urllib.parse import urlsplit
@@ -77,7 +79,7 @@ def _configure_from_environment(config: Settings) -> None:
     with _lock:
         for signal, endpoint in endpoints.items():
             if endpoint is not None:
-                _export(_parts(signal), endpoint, given[signal])
+                _export(_PARTS[signal], endpoint, given[signal])
 
 
 def _export_endpoint(signal: str) -> str | None:
@@ -123,69 +125,58 @@ def _is_http_url(text: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Parts:
-    """How one signal is set up: the API's global provider, the SDK's classes, and the way to join them."""
+    """How one signal is set up: names in OpenTelemetry's API, its SDK and its OTLP exporter, imported when needed.
+
+    Attributes:
+        name: What the API calls the provider: its functions are `get_<name>` and `set_<name>`.
+        api: Module of the API.
+        provider: The SDK's class of providers.
+        component: The SDK's class that stands between a provider and an exporter.
+        exporter: The exporter's class.
+        add: The provider's method that takes the component.
+    """
 
     name: str
-    get_global: Callable[[], Any]
-    set_global: Callable[[Any], None]
-    make_provider: Callable[[], Any]
-    make_exporter: Callable[[str], Any]
-    make_component: Callable[[Any], Any]
+    api: str
+    provider: str
+    component: str
+    exporter: str
     add: str
-    """Name of the provider's method that takes the component."""
 
 
-def _parts(signal: str) -> _Parts:
-    """Import what a signal needs; only here, for the SDK takes long and need not be installed."""
-    if signal == "TRACES":
-        from opentelemetry import trace  # noqa: PLC0415 - see above
-        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
-        from opentelemetry.sdk import trace as sdk_trace  # noqa: PLC0415
-        from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
-
-        return _Parts(
-            "tracer_provider",
-            lambda: trace.get_tracer_provider(),
-            lambda provider: trace.set_tracer_provider(provider),
-            lambda: sdk_trace.TracerProvider(shutdown_on_exit=False),
-            lambda endpoint: OTLPSpanExporter(endpoint=endpoint),
-            BatchSpanProcessor,
-            "add_span_processor",
-        )
-    if signal == "METRICS":
-        from opentelemetry import metrics  # noqa: PLC0415
-        from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter  # noqa: PLC0415
-        from opentelemetry.sdk import metrics as sdk_metrics  # noqa: PLC0415
-        from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader  # noqa: PLC0415
-
-        return _Parts(
-            "meter_provider",
-            lambda: metrics.get_meter_provider(),
-            lambda provider: metrics.set_meter_provider(provider),
-            lambda: sdk_metrics.MeterProvider(shutdown_on_exit=False),
-            lambda endpoint: OTLPMetricExporter(endpoint=endpoint),
-            PeriodicExportingMetricReader,
-            "add_metric_reader",
-        )
-    from opentelemetry import _logs  # noqa: PLC0415
-    from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter  # noqa: PLC0415
-    from opentelemetry.sdk import _logs as sdk_logs  # noqa: PLC0415
-    from opentelemetry.sdk._logs.export import BatchLogRecordProcessor  # noqa: PLC0415
-
-    return _Parts(
+_OTLP = "opentelemetry.exporter.otlp.proto.http"
+_PARTS = {
+    "TRACES": _Parts(
+        "tracer_provider",
+        "opentelemetry.trace",
+        "opentelemetry.sdk.trace:TracerProvider",
+        "opentelemetry.sdk.trace.export:BatchSpanProcessor",
+        f"{_OTLP}.trace_exporter:OTLPSpanExporter",
+        "add_span_processor",
+    ),
+    "METRICS": _Parts(
+        "meter_provider",
+        "opentelemetry.metrics",
+        "opentelemetry.sdk.metrics:MeterProvider",
+        "opentelemetry.sdk.metrics.export:PeriodicExportingMetricReader",
+        f"{_OTLP}.metric_exporter:OTLPMetricExporter",
+        "add_metric_reader",
+    ),
+    "LOGS": _Parts(
         "logger_provider",
-        lambda: _logs.get_logger_provider(),
-        lambda provider: _logs.set_logger_provider(provider),
-        lambda: sdk_logs.LoggerProvider(shutdown_on_exit=False),
-        lambda endpoint: OTLPLogExporter(endpoint=endpoint),
-        BatchLogRecordProcessor,
+        "opentelemetry._logs",
+        "opentelemetry.sdk._logs:LoggerProvider",
+        "opentelemetry.sdk._logs.export:BatchLogRecordProcessor",
+        f"{_OTLP}._log_exporter:OTLPLogExporter",
         "add_log_record_processor",
-    )
+    ),
+}
 
 
 def _export(parts: _Parts, endpoint: str, given: Any) -> None:
     """Add an exporter to the provider that is in use; where there is none, make one and make it the global one."""
-    provider = given if given is not None else _global_provider(parts)
+    make_provider, make_component, make_exporter = map(resolve_name, (parts.provider, parts.component, parts.exporter))
+    provider = given if given is not None else _global_provider(parts, make_provider)
     target = _registration_provider(provider)
     if any(signal == parts.name and known is target for signal, known in _configured):
         return
@@ -195,10 +186,10 @@ def _export(parts: _Parts, endpoint: str, given: Any) -> None:
             f"{type(provider).__name__} does not support adding an OTLP exporter\n"
             f"  give another telemetry[{parts.name!r}], or telemetry={{'auto_configure': False}}"
         )
-    exporter = parts.make_exporter(endpoint)
+    exporter = make_exporter(endpoint=endpoint)
     component = None
     try:
-        component = parts.make_component(exporter)
+        component = make_component(exporter)
         add(component)
     except BaseException:
         (exporter if component is None else component).shutdown()
@@ -207,16 +198,18 @@ def _export(parts: _Parts, endpoint: str, given: Any) -> None:
     _configured.append((parts.name, target))
 
 
-def _global_provider(parts: _Parts) -> Any:
+def _global_provider(parts: _Parts, make_provider: Callable[..., Any]) -> Any:
     """Return the global provider; a new one of ours if nobody has set any. Whoever sets one first wins."""
     from slipstream.telemetry._signals import is_unset  # noqa: PLC0415 - imports OpenTelemetry
 
-    provider = parts.get_global()
+    api = import_module(parts.api)
+    get_global = getattr(api, f"get_{parts.name}")
+    provider = get_global()
     if not is_unset(provider):
         return provider
-    made = parts.make_provider()
-    parts.set_global(made)
-    provider = parts.get_global()
+    made = make_provider(shutdown_on_exit=False)
+    getattr(api, f"set_{parts.name}")(made)
+    provider = get_global()
     if provider is not made:
         made.shutdown()
     return provider
@@ -224,7 +217,7 @@ def _global_provider(parts: _Parts) -> Any:
 
 def _registration_provider(provider: Any) -> Any:
     """Return what takes exporters: the provider itself, or the one that it is a wrapper around."""
-    if any(hasattr(provider, add) for add in ("add_span_processor", "add_metric_reader", "add_log_record_processor")):
+    if any(hasattr(provider, parts.add) for parts in _PARTS.values()):
         return provider
     return getattr(provider, "provider", provider)
 
