@@ -7,11 +7,10 @@ from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
-import click
 import pytest
 from click.testing import CliRunner
 
-from slipstream.cli.program import SUBCOMMANDS, program
+from slipstream.cli.program import program
 
 Write = Callable[[str, str], Path]
 Command = Callable[..., subprocess.CompletedProcess[str]]
@@ -22,9 +21,9 @@ def test_help_lists_every_command(slipstream: Command) -> None:
     answer = slipstream("--help")
 
     assert answer.returncode == 0
-    for name, (_, line) in SUBCOMMANDS.items():
+    for name, command in program.commands.items():
         assert f"{name} " in answer.stdout
-        assert line in answer.stdout
+        assert command.get_short_help_str(limit=80) in answer.stdout
 
 
 def test_the_version_is_the_packages(slipstream: Command) -> None:
@@ -32,15 +31,14 @@ def test_the_version_is_the_packages(slipstream: Command) -> None:
     assert slipstream("--version").stdout == f"slipstream {version('slipstream')}\n"
 
 
-@pytest.mark.parametrize("name", SUBCOMMANDS)
+@pytest.mark.parametrize("name", ["run", "explain", "openapi"])
 def test_each_command_has_help(name: str) -> None:
-    """The table that `--help` shows and the commands themselves are kept apart; here they meet."""
+    """The second thing to type."""
     answer = CliRunner().invoke(program, [name, "--help"])
 
     assert answer.exit_code == 0
-    command = program.get_command(click.Context(program), name)
-    assert command is not None
-    assert command.help
+    assert answer.output.startswith(f"Usage: program {name} ")
+    assert program.commands[name].help
 
 
 def test_an_unknown_command_is_refused() -> None:
@@ -51,12 +49,12 @@ def test_an_unknown_command_is_refused() -> None:
     assert "No such command 'serve'" in answer.output
 
 
-def test_help_imports_neither_server_nor_commands() -> None:
+def test_help_imports_neither_a_server_nor_what_one_command_needs() -> None:
     """The command line answers at once; what only one command needs waits for it."""
     code = (
         "import sys; from slipstream.cli.program import program\n"
         "program(['--help'], standalone_mode=False)\n"
-        "heavy = {'uvicorn', 'yaml', 'slipstream.cli.run', 'slipstream.cli.explain', 'slipstream.explain'}\n"
+        "heavy = {'uvicorn', 'yaml', 'websockets', 'slipstream.explain'}\n"
         "sys.exit(str(heavy & set(sys.modules)) if heavy & set(sys.modules) else 0)"
     )
 

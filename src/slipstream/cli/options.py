@@ -30,19 +30,27 @@ def takes_application(command: C) -> C:
     return command
 
 
-def find_application(target: str | None, name: str | None, alias: bool) -> tuple[Any, str]:
-    """Import the application that the options of `takes_application` name, or end the command."""
+def find_application(
+    target: str | None, name: str | None, alias: bool, *, exit_code: int | None = None
+) -> tuple[Any, str]:
+    """Import the application that the options of `takes_application` name, or end the command.
+
+    Args:
+        exit_code: The process's exit code where there is none; None for one that tells by the kind of error.
+    """
     try:
         if alias:
             compat.install()
         return load(read_target(target, name))
     except SlipstreamError as error:
-        fail(error)
+        fail(error, exit_code)
 
 
-def fail(error: Exception | str) -> NoReturn:
+def fail(error: Exception | str, exit_code: int | None = None) -> NoReturn:
     """Say what is wrong and end the command."""
     if isinstance(error, ImportFailed):
         click.echo(error.excerpt(), err=True)
     click.echo(f"slipstream: {error}", err=True)
-    sys.exit(FAILED_PROGRAM if isinstance(error, ImportFailed) else WRONG_USE)
+    if exit_code is None:
+        exit_code = FAILED_PROGRAM if isinstance(error, ImportFailed) else WRONG_USE
+    sys.exit(exit_code)
