@@ -22,6 +22,7 @@ from pydantic.networks import AnyUrl, NameEmail
 from pydantic.types import SecretBytes, SecretStr
 from pydantic_core import PydanticUndefinedType, Url
 
+from slipstream._engine.signature.annotations import is_pydantic_v1
 from slipstream.exceptions import PydanticV1NotSupportedError
 from slipstream.types import IncEx
 
@@ -173,7 +174,7 @@ def _encode(obj: Any, include: Any, exclude: Any, how: _How) -> Any:
     known = ENCODERS_BY_TYPE.get(type(obj)) or _by_class(obj)
     if known is not None:
         return known(obj)
-    if _is_pydantic_v1_model(obj):
+    if is_pydantic_v1(type(obj)):
         raise PydanticV1NotSupportedError(
             f"pydantic.v1 models are not supported; make {type(obj).__qualname__} a Pydantic 2 model"
         )
@@ -219,9 +220,3 @@ def _is_color(obj: Any) -> bool:
         for name in _COLOR_MODULES
         if (color := getattr(sys.modules.get(name), "Color", None)) is not None
     )
-
-
-def _is_pydantic_v1_model(obj: Any) -> bool:
-    """Recognize an instance of a `pydantic.v1` model without importing that package (120 ms)."""
-    v1 = sys.modules.get("pydantic.v1.main")
-    return v1 is not None and isinstance(obj, v1.BaseModel)

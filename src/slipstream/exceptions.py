@@ -99,36 +99,30 @@ class ValidationException(Exception):
         return "\n".join(lines)
 
 
-class RequestValidationError(ValidationException):
-    """An HTTP request does not fit its path operation; answered with 422.
+class _BodyValidationException(ValidationException):
+    """A body did not fit.
 
     Args:
         errors: What is wrong.
-        body: The body as it was read.
+        body: The body as it was read, or what the endpoint returned.
         endpoint_ctx: The path operation concerned.
     """
 
     def __init__(self, errors: Sequence[Any], *, body: Any = None, endpoint_ctx: EndpointContext | None = None) -> None:
         super().__init__(errors, endpoint_ctx=endpoint_ctx)
         self.body = body
+
+
+class RequestValidationError(_BodyValidationException):
+    """An HTTP request does not fit its path operation; answered with 422."""
 
 
 class WebSocketRequestValidationError(ValidationException):
     """A WebSocket handshake does not fit its path operation; closed with 1008."""
 
 
-class ResponseValidationError(ValidationException):
-    """What an endpoint returned does not fit its response model: the program is wrong, not the request.
-
-    Args:
-        errors: What is wrong.
-        body: What the endpoint returned.
-        endpoint_ctx: The path operation concerned.
-    """
-
-    def __init__(self, errors: Sequence[Any], *, body: Any = None, endpoint_ctx: EndpointContext | None = None) -> None:
-        super().__init__(errors, endpoint_ctx=endpoint_ctx)
-        self.body = body
+class ResponseValidationError(_BodyValidationException):
+    """What an endpoint returned does not fit its response model: the program is wrong, not the request."""
 
 
 class PydanticV1NotSupportedError(FastAPIError):

@@ -36,7 +36,10 @@ from slipstream._engine.runtime.form import form_taker, read_again as read_again
 from slipstream._engine.runtime.response import blank_response
 from slipstream._engine.runtime.threads import ThreadGenerator, in_thread
 from slipstream._engine.runtime.values import UNSET
-from slipstream._engine.signature.annotations import is_subclass as lenient_issubclass, stream_item
+from slipstream._engine.signature.annotations import (
+    is_subclass as lenient_issubclass,
+    stream_item as get_stream_item_type,
+)
 from slipstream._engine.signature.kinds import may_hold_scopes
 from slipstream._engine.signature.read import resolved, written_signature
 from slipstream._engine.types import DependencyScope, ErrorDetail
@@ -164,11 +167,6 @@ def _globals_of(call: Callable[..., Any]) -> dict[str, Any]:
     return getattr(inspect.unwrap(call), "__globals__", {})
 
 
-def get_stream_item_type(annotation: Any) -> Any | None:
-    """Return the type of the items of an iterable; None for anything else."""
-    return stream_item(annotation)
-
-
 def get_validation_alias(field: ModelField) -> str:
     """Return the name that a value is read under."""
     return field.validation_alias or field.alias
@@ -183,14 +181,8 @@ def ensure_multipart_is_installed() -> None:
     require_form_parser("ensure_multipart_is_installed()")
 
 
-def _get_flat_body_params(dependant: Call) -> list[ModelField]:
-    """List the body parameters of a tree."""
-    return flat_body_params(dependant)
-
-
-def _should_embed_body_fields(fields: list[ModelField]) -> bool:
-    """Whether a body is an object with one key per parameter."""
-    return should_embed(fields)
+_get_flat_body_params = flat_body_params
+_should_embed_body_fields = should_embed
 
 
 def _get_body_field(*, body_params: list[ModelField], name: str, embed_body_fields: bool) -> ModelField | None:
