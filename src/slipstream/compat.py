@@ -1,9 +1,7 @@
 """Let `import fastapi` give slipstream.
 
-A program, or a package that it uses, may import `fastapi` itself. After `install()` each
-`fastapi.x` is the very same module object as `slipstream.x`: classes are identical, so
-`isinstance`, `except`, pickles and patched attributes agree whichever name was written.
-Nothing is changed on disk, and nothing happens unless a program asks:
+After `install()` each `fastapi.x` is the same module object as `slipstream.x`: classes are identical, so
+`isinstance`, `except`, pickles and patched attributes agree whichever name was written:
 
     import slipstream.compat
     slipstream.compat.install()          # before anything imports fastapi
@@ -15,10 +13,9 @@ Nothing is changed on disk, and nothing happens unless a program asks:
     python -m slipstream.compat -m package.module
     slipstream run --alias main.py               # also with --reload and --workers
 
-A fastapi that is installed beside it stays where it is and is hidden while the alias holds.
-Packages that ask `importlib.metadata` for the version of fastapi are told `FASTAPI_VERSION`,
-so that their checks for features come out as they should. The alias holds in one process: a
-child process that starts a fresh interpreter (`multiprocessing` with "spawn") installs its own.
+An installed fastapi is hidden meanwhile, and not changed. `importlib.metadata.version("fastapi")` is
+`FASTAPI_VERSION`, so that packages find the features that they look for. The alias holds in one process; a
+process that `multiprocessing` spawns installs its own.
 """
 
 import contextlib
@@ -157,16 +154,16 @@ class _Loader(importlib.abc.InspectLoader):
         self.own_spec: importlib.machinery.ModuleSpec | None = None
 
     def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType:
-        """Give slipstream's module; the import system then writes the alias's spec over its own."""
+        """Return slipstream's module; the import system then replaces the module's spec by the alias's."""
         module = importlib.import_module(self.own_name)
         self.own_spec = module.__spec__
         return module
 
     def exec_module(self, module: ModuleType) -> None:
-        """Give the module its own spec back; it has run already."""
+        """Restore the module's own spec; the module has run already."""
         module.__spec__ = self.own_spec
 
-    # What `runpy` and `inspect` ask, for `python -m slipstream.compat -m fastapi`.
+    # `runpy` and `inspect` call these, for `python -m slipstream.compat -m fastapi`.
 
     def is_package(self, fullname: str) -> bool:
         return self._spec().submodule_search_locations is not None
@@ -190,12 +187,12 @@ class _Loader(importlib.abc.InspectLoader):
 
 
 class _Finder(importlib.metadata.DistributionFinder):
-    """Answers for every name of fastapi, so that a real one beside us stays hidden."""
+    """Finds every module of fastapi, so that an installed one is hidden."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
-        """Spec of the alias, None for other names; a module that slipstream lacks is an error here."""
+        """Return the spec of an alias; None for other names. A module that slipstream lacks raises an error."""
         if not _is_alias(fullname):
             return None
         own_name = _own(fullname)
@@ -212,7 +209,7 @@ class _Finder(importlib.metadata.DistributionFinder):
     def find_distributions(
         self, context: importlib.metadata.DistributionFinder.Context = importlib.metadata.DistributionFinder.Context()
     ) -> Iterable[importlib.metadata.Distribution]:
-        """Answer when fastapi is asked for by name; a list of all distributions stays as it is."""
+        """Return ours when fastapi is asked for by name; a list of all distributions stays as it is."""
         return [_Distribution()] if context.name == _ALIAS else []
 
 

@@ -1,7 +1,6 @@
 """What an application was compiled to, for people: its routes, their plans, their generated source.
 
-Applications and routes are read by what they offer (`routes`, `effective_routes()`, `compiled`), so
-that any object like them can be explained, and nothing here needs the floors above.
+Applications and routes are known by their attributes `routes`, `effective_routes` and `compiled`, not by class.
 """
 
 import re
@@ -22,7 +21,7 @@ INDEX = "INDEX.txt"
 
 
 def explain(app: Any, operation: str | None = None) -> str:
-    """Tell what an application serves, or what one operation was compiled to.
+    """Say what an application serves, or what one operation was compiled to.
 
     Args:
         app: An application or a router.
@@ -36,9 +35,11 @@ def explain(app: Any, operation: str | None = None) -> str:
         LookupError: The application has no such operation; the message names those that look like it.
     """
     operations = list(_operations(app.routes))
-    if operation is None:
-        return _listed(operations)
-    return _explained(_find(operations, operation))
+    if operation is not None:
+        return _explained(_find(operations, operation))
+    if not operations:
+        return "no routes\n"
+    return _columns([[",".join(item.verbs), item.path, item.kind, item.endpoint] for item in operations])
 
 
 def dump(app: Any, folder: Path) -> list[Path]:
@@ -89,9 +90,6 @@ class Operation:
         return f"{','.join(self.verbs)} {self.path}"
 
 
-# Finding ------------------------------------------------------------------------------------------------------------
-
-
 def _operations(routes: Sequence[Any], prefix: str = "") -> Iterator[Operation]:
     """List what is served, in the order in which it is tried; routers and mounts in their places."""
     for route in routes:
@@ -109,14 +107,14 @@ def _operation(route: Any, prefix: str) -> Operation:
     paths = frozenset({path, prefix + getattr(route, "path_format", path.removeprefix(prefix))})
     compiled: Compiled | None = getattr(route, "compiled", None)
     if compiled is None:
-        return Operation(_verbs(route), path, paths, _foreign_endpoint(route), _foreign_kind(route), route, prefix)
+        kind = f"{type(route).__name__}, served as it is"
+        return Operation(_verbs(route), path, paths, _foreign_endpoint(route), kind, route, prefix)
     plan = compiled.plan
+    kind = how_it_runs(plan.root)
     if plan.protocol == "websocket":
-        kind = f"WebSocket, {how_it_runs(plan.root)}"
+        kind = f"WebSocket, {kind}"
     elif plan.response.stream is not None:
-        kind = f"stream, {how_it_runs(plan.root)}"
-    else:
-        kind = how_it_runs(plan.root)
+        kind = f"stream, {kind}"
     around = type(route).__name__ if compiled.dialect == "request" else None
     endpoint = f"{name_of(plan.root)} ({place(plan.root.origin)})"
     return Operation(_verbs(route), path, paths, endpoint, kind, route, prefix, compiled, around)
@@ -136,10 +134,6 @@ def _foreign_endpoint(route: Any) -> str:
         return type(route).__name__
     origin = origin_of(target)
     return f"{origin.name} ({place(origin)})"
-
-
-def _foreign_kind(route: Any) -> str:
-    return f"{type(route).__name__}, served as it is"
 
 
 def _find(operations: Sequence[Operation], wanted: str) -> Operation:
@@ -175,15 +169,6 @@ def _unknown(operations: Sequence[Operation], label: str, path: str) -> str:
     if labels:
         return f"there is no operation {label}\n  there is: " + "\n            ".join(labels)
     return f"there is no operation {label}, nor one that looks like it; without an operation, all are listed"
-
-
-# Telling ------------------------------------------------------------------------------------------------------------
-
-
-def _listed(operations: Sequence[Operation]) -> str:
-    if not operations:
-        return "no routes\n"
-    return _columns([[",".join(item.verbs), item.path, item.kind, item.endpoint] for item in operations])
 
 
 def _columns(rows: Sequence[Sequence[str]]) -> str:

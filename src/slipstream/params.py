@@ -1,7 +1,7 @@
-"""What a parameter's default or metadata can say: where its value comes from, and what it has to be.
+"""The classes of a parameter's default or metadata: where its value comes from, and what is valid.
 
-The value classes are Pydantic field descriptions that also name a place in the request; the engine
-reads that place from `slot_source`. `Depends` and `Security` name a callable instead.
+`Query` and its like are Pydantic field descriptions; the engine reads from `slot_source` where in the request the
+value is. `Depends` and `Security` name a callable instead.
 """
 
 import warnings
@@ -167,11 +167,7 @@ class Body(_Value):  # type: ignore[misc]
 
 
 class Form(Body):  # type: ignore[misc]
-    """A field of a form, or a model made of all of them.
-
-    Args:
-        media_type: Media type in the documentation.
-    """
+    """A field of a form, or a model made of all of them."""
 
     slot_source: SlotSource = "form"
 
@@ -190,11 +186,7 @@ class Form(Body):  # type: ignore[misc]
 
 
 class File(Form):  # type: ignore[misc]
-    """A file of a form, as `bytes` or as an `UploadFile`.
-
-    Args:
-        media_type: Media type in the documentation.
-    """
+    """A file of a form, as `bytes` or as an `UploadFile`."""
 
     slot_source: SlotSource = "file"
 
@@ -216,13 +208,7 @@ class File(Form):  # type: ignore[misc]
 class Depends:
     """A callable to be called first; the parameter gets what it returns or yields.
 
-    Args:
-        dependency: The callable; None takes the parameter's own type.
-        use_cache: Call it once per request however many ask for it.
-        scope: When the code after `yield` runs: before the response ("function") or after it
-            ("request"). None: after it.
-        max_concurrency: How many calls may run at once, per event loop; at least 1. None: any number.
-            Each object counts for itself, even where two are alike.
+    The arguments are those of the function `Depends` in `param_functions`.
 
     Raises:
         ValueError: `max_concurrency` is not a positive integer.
@@ -259,14 +245,9 @@ class Depends:
 
 @dataclass(frozen=True)
 class Security(Depends):
-    """A dependency that asks for OAuth2 scopes.
+    """A dependency that asks for OAuth2 scopes."""
 
-    Args:
-        scopes: Names of the scopes; not to be confused with `scope`. Left out of the hash, for it may
-            be a list.
-    """
-
-    scopes: Sequence[str] | None = field(default=None, hash=False)
+    scopes: Sequence[str] | None = field(default=None, hash=False)  # may be a list, which has no hash
 
     @property
     def security_scopes(self) -> Sequence[str]:

@@ -14,7 +14,6 @@ class Limit(Protocol):
 
     def get_semaphore(self) -> Any:
         """Return the semaphore of the running event loop (an async context manager)."""
-        ...
 
 
 class ValueMarker(FieldInfo):  # type: ignore[misc]  # Pydantic declares it final and keeps subclasses working
@@ -36,12 +35,10 @@ class DependencyMarker(Protocol):
     @property
     def security_scopes(self) -> Sequence[str]:
         """OAuth2 scopes that this use of the dependency asks for, in order; mostly none."""
-        ...
 
     @property
     def limit(self) -> Limit | None:
         """Bound on simultaneous calls, or None for no bound."""
-        ...
 
 
 def is_value_marker(thing: Any) -> TypeGuard[ValueMarker]:
@@ -59,23 +56,18 @@ class Observation(Protocol):
 
     def enter(self, connection: Any, function: str) -> None:
         """Note the Request or WebSocket of the handler, and the module and qualified name of its endpoint."""
-        ...
 
     def read(self, body: Any) -> None:
         """Note the body, as it was read."""
-        ...
 
     def invalid(self, errors: Sequence[Any], values: dict[str, Any] | None = None) -> None:
         """Note what was wrong with the request, and the arguments that were not."""
-        ...
 
     def solved(self, values: dict[str, Any]) -> None:
         """Note the endpoint's arguments."""
-        ...
 
     def operation(self, name: str) -> AbstractContextManager[None]:
         """Measure what happens inside of a `with` block."""
-        ...
 
 
 class Services(Protocol):
@@ -83,46 +75,35 @@ class Services(Protocol):
 
     def request_error(self, errors: list[ErrorDetail], body: Any, where: dict[str, Any]) -> Exception:
         """Make the exception for a request that does not fit (answered with 422)."""
-        ...
 
     def websocket_error(self, errors: list[ErrorDetail], where: dict[str, Any]) -> Exception:
         """Make the exception for a WebSocket handshake that does not fit (closed with 1008)."""
-        ...
 
     def response_error(self, errors: list[ErrorDetail], body: Any, where: dict[str, Any]) -> Exception:
         """Make the exception for an endpoint's return value that its own response model refuses."""
-        ...
 
     def body_error(self, cause: Exception) -> Exception:
         """Make the exception for a body that cannot be read at all (answered with 400)."""
-        ...
 
     @property
     def fail(self) -> Callable[..., Awaitable[None]]:
         """Answers an exception with the handler registered for it, or raises it again (entry/guard.py)."""
-        ...
 
     def complete_scope(self, scope: Scope) -> None:
         """Note in a scope that came by the direct door what ASGI handlers find in theirs."""
-        ...
 
     def swallowed_error(self) -> Exception:
         """Make the exception for a `yield` dependency that swallowed the endpoint's exception."""
-        ...
 
     def format_event(self, item: Any, dump: Callable[[Any], bytes]) -> bytes:
         """Write one item of a Server-Sent-Events stream; `dump` writes what is not an event already."""
-        ...
 
     def jsonable(self, value: Any) -> Any:
         """Turn any value into what `json.dumps` takes (FastAPI's `jsonable_encoder`)."""
-        ...
 
     def background_tasks(self) -> Any:
         """Make an empty collection of background tasks."""
-        ...
 
     @property
     def observation_key(self) -> str:
         """Key of the `Observation` in the scope of a request that an observed handler serves."""
-        ...

@@ -1,8 +1,7 @@
 """From what a user types, `main.py` or `package.module:app`, to the application object.
 
-A file is imported under the name that it has below the outermost folder without an `__init__.py`,
-with that folder on `sys.path`; a module name is looked up from the working directory. Knows nothing
-of servers and of click.
+A file is imported under the name that it has below the outermost folder without an `__init__.py`, with that folder
+on `sys.path`; a module name is looked up from the working directory.
 """
 
 import importlib
@@ -75,11 +74,11 @@ class Target:
 
 
 def read_target(text: str | None, attribute: str | None = None) -> Target:
-    """Turn `FILE`, `FOLDER` or `MODULE`, each with `:NAME` if need be, into where the module is.
+    """Read `FILE`, `FOLDER` or `MODULE`, each perhaps with `:NAME`.
 
     Args:
         text: What the user typed; None looks for the files of `DEFAULT_FILES`.
-        attribute: Name given apart from the target.
+        attribute: What the user gave as `--app`.
 
     Raises:
         TargetError: There is no such file, or it cannot have a module name.

@@ -28,9 +28,9 @@ def _param_name(kind: ContextKind) -> Any:
 
 
 class Dependant(Call):
-    """A callable and everything that feeds it, as FastAPI names it.
+    """A callable, its parameters and its dependencies, under FastAPI's names.
 
-    It is a call of the engine's: put among a route's `dependant.dependencies`, it is served.
+    It is a `Call` of the engine: one that is appended to a route's `dependant.dependencies` is called for requests.
     """
 
     __slots__ = ()
@@ -105,7 +105,7 @@ class Dependant(Call):
 
 
 def dependant_of(call: Call) -> Dependant:
-    """View a tree of calls under FastAPI's names; its lists of parameters are shared."""
+    """Make a `Dependant` of a tree of calls, with the same lists of parameters."""
     view = Dependant(
         call.path_params, call.query_params, call.header_params, call.cookie_params, call.body_params,
         [dependant_of(dependency) for dependency in call.dependencies],
@@ -117,7 +117,7 @@ def dependant_of(call: Call) -> Dependant:
 
 
 def _unread(call: Callable[..., Any] | None) -> Signature:
-    """A signature that names a callable and nothing that it asks for: that is said by whoever makes the Dependant."""
+    """Make a signature without parameters: whoever makes a Dependant gives them."""
     if call is None:
         nothing: Any = None
         return Signature(nothing, Origin("nothing", None, None), (), inspect.Signature.empty, "sync")

@@ -84,17 +84,7 @@ def get_dependant(
     scope: DependencyScope | None = None,
     concurrency: Any = None,
 ) -> Dependant:
-    """Read a callable and everything that it depends on.
-
-    Args:
-        path: Path whose names in braces are path parameters.
-        call: The callable.
-        name: Parameter that receives its result.
-        own_oauth_scopes: Scopes that this use of it asks for.
-        parent_oauth_scopes: Scopes asked for on the way to it.
-        use_cache: Whether its result may be shared.
-        scope: When it is closed, if it yields.
-        concurrency: Bound on simultaneous calls.
+    """Read a callable and everything that it depends on; the arguments are those of `Dependant`.
 
     Raises:
         DefinitionError: It asks for something that no request has.
@@ -122,9 +112,8 @@ def get_flat_dependant(dependant: Call, *, skip_repeats: bool = False, visited: 
     """Gather the parameters of a tree in one call without dependencies.
 
     Args:
-        dependant: The tree.
         skip_repeats: Take a dependency that is used several times once.
-        visited: Ignored; kept because packages pass it.
+        visited: Ignored; packages pass it.
     """
     flat, seen = Dependant(path=dependant.path, call=dependant.call), []
     waiting = [dependant]
@@ -173,11 +162,7 @@ def get_validation_alias(field: ModelField) -> str:
 
 
 def ensure_multipart_is_installed() -> None:
-    """Make sure that forms can be read.
-
-    Raises:
-        RuntimeError: python-multipart is not installed.
-    """
+    """Raise RuntimeError if python-multipart is not installed."""
     require_form_parser("ensure_multipart_is_installed()")
 
 
@@ -198,19 +183,11 @@ def get_body_field(*, flat_dependant: Call, name: str, embed_body_fields: bool) 
 _read_file_bytes = read_again
 
 Values = tuple[dict[str, Any], list[ErrorDetail]]
-"""Values by parameter, and what was wrong."""
+"""The valid values by parameter name, and the errors of the others."""
 
 
 def request_params_to_args(fields: Sequence[ModelField], received_params: Mapping[str, Any]) -> Values:
-    """Take parameters out of a request's path, query, headers or cookies.
-
-    Args:
-        fields: Parameters of one source.
-        received_params: The source.
-
-    Returns:
-        The good values by the name of their parameter, and the errors of the others.
-    """
+    """Read parameters of one source: a request's path, query, headers or cookies."""
     values: dict[str, Any] = {}
     errors: list[ErrorDetail] = []
     for field in fields:
@@ -230,15 +207,10 @@ def _param_taker(field: ModelField) -> Callable[[Mapping[str, Any]], tuple[Any, 
 
 
 async def request_body_to_args(body_fields: list[ModelField], received_body: Any, embed_body_fields: bool) -> Values:
-    """Take parameters out of a body that has been parsed.
+    """Read parameters from a form or a parsed JSON body.
 
     Args:
-        body_fields: The parameters.
-        received_body: A form, or what JSON held.
-        embed_body_fields: Whether each parameter is a key of the body.
-
-    Returns:
-        The good values by the name of their parameter, and the errors of the others.
+        embed_body_fields: Whether each parameter is a key of the body, even if there is only one.
     """
     assert body_fields, "request_body_to_args() takes the body's parameters, and there are none"
     embed = embed_body_fields or should_embed(body_fields)
@@ -260,7 +232,7 @@ async def request_body_to_args(body_fields: list[ModelField], received_body: Any
 
 @dataclass
 class SolvedDependency:
-    """What a callable is to be called with, and what was wrong."""
+    """The arguments of a callable, and the errors of those that the request lacks."""
 
     values: dict[str, Any]
     errors: list[Any]
@@ -281,20 +253,16 @@ async def solve_dependencies(
     async_exit_stack: AsyncExitStack,
     embed_body_fields: bool,
 ) -> SolvedDependency:
-    """Call everything that a callable depends on, and take its own values out of the request.
-
-    What `yield` dependencies open is closed with the request where `request_response` serves it, and
-    else with `async_exit_stack`.
+    """Call everything that a callable depends on, and read its own parameters from the request.
 
     Args:
-        request: The request or WebSocket.
         dependant: The tree of the callable, which is not called itself.
-        body: The body, parsed.
+        body: The parsed body.
         background_tasks: Tasks so far.
-        response: What dependencies may set status and headers on.
-        dependency_overrides_provider: Object whose `dependency_overrides` hold.
+        response: Dependencies set status and headers on it.
+        dependency_overrides_provider: Object with `dependency_overrides`.
         dependency_cache: Results so far; new ones are put into it.
-        async_exit_stack: See above.
+        async_exit_stack: Closes `yield` dependencies, unless `request_response` serves the request and does it.
         embed_body_fields: Whether each body parameter is a key of the body.
     """
     solver = _Solver(
@@ -402,7 +370,7 @@ class _Solver:
         return result
 
     def _exits(self, call: Call) -> list[Any]:
-        """The list that closes with the request, or one that closes with the caller's stack."""
+        """Return the list that is closed with the request, or else one that is closed with the caller's stack."""
         kept: list[Any] | None = self.request.scope.get(CLOSING if call.scope == "function" else EXITS)
         if kept is not None:
             return kept

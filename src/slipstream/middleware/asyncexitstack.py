@@ -6,12 +6,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 
 class AsyncExitStackMiddleware:
-    """Put an `AsyncExitStack` into the scope and close it after the app.
-
-    Args:
-        app: The app beneath.
-        context_name: Key of the stack in the scope.
-    """
+    """Put an `AsyncExitStack` into the scope, under `context_name`, and close it after the app."""
 
     def __init__(self, app: ASGIApp, context_name: str = "fastapi_middleware_astack") -> None:
         self.app = app

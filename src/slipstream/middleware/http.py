@@ -1,24 +1,22 @@
-"""Middleware written as a function: what `@app.middleware("http")` makes of it.
+"""Middleware with `dispatch(request, call_next)`, as `@app.middleware("http")` makes it of a function.
 
-`dispatch(request, call_next)` sees each request before the application beneath does, and each response before the
-client does. It behaves as Starlette's `BaseHTTPMiddleware`, without its task group and its queue: the application
-runs as a `Fiber` in the task and the context of the middleware, pauses when it has sent something, and goes on when
-the middleware asks for more. So context variables set by the endpoint are seen by the middleware, and a request costs
-a few microseconds more, not hundreds.
+It behaves as Starlette's `BaseHTTPMiddleware`, without its task group and its queue: the application runs as a `Fiber`
+in the task and the context of the middleware, pauses when it has sent something, and goes on when the middleware asks
+for more. So the middleware sees context variables that the endpoint sets, and costs microseconds, not hundreds of them.
 
 The order of events for one request:
-1. `call_next` runs the application until it has begun its response and has nothing more to say without waiting;
-2. `dispatch` returns a response, which is sent; where that means reading the application's own, the application is
-   run for each piece;
-3. after the last piece, the application runs to its end: background tasks, clean-up of what lives with the request.
+1. `call_next` runs the application until its response has started and it has to wait for something;
+2. `dispatch` returns a response, which is sent; for each piece of the application's own response, the application runs;
+3. after the last piece, the application runs to its end: background tasks and clean-up.
 
-Where it differs from Starlette's, and why:
-- an exception in the middle of a body is raised where the body is read, and the response is then not completed: a
-  client can tell it from a whole one;
-- calling `call_next` again is refused, where Starlette would mix two responses;
-- when `dispatch` gives a response of its own instead, an endless stream beneath is told that the client has left.
+Differences from Starlette's:
+- an exception in the middle of a body is raised where the body is read, and the response is not completed, so that a
+  client can tell;
+- a second `call_next` raises an error, where Starlette would mix two responses;
+- if `dispatch` returns a response of its own, `send` raises in an endless stream of the application, as if the client
+  had left.
 
-Off asyncio (trio), Starlette's own class does the work.
+Under trio, Starlette's class does the work.
 """
 
 import asyncio
@@ -44,7 +42,7 @@ class HTTPMiddleware:
     """Base class for middleware with a `dispatch` method; takes the place of Starlette's `BaseHTTPMiddleware`.
 
     Args:
-        app: The ASGI application beneath.
+        app: The ASGI application to call.
         dispatch: Function to use instead of the method.
     """
 
@@ -53,7 +51,7 @@ class HTTPMiddleware:
         self.dispatch_func: Dispatch = self.dispatch if dispatch is None else dispatch
 
     async def dispatch(self, request: Request[Any], call_next: CallNext) -> Response:
-        """Answer a request, mostly by `await call_next(request)`, and return the response to send."""
+        """Return the response to send, mostly that of `await call_next(request)`."""
         raise NotImplementedError
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -89,7 +87,7 @@ class FunctionMiddleware(HTTPMiddleware):
 
 
 def current_task() -> "asyncio.Task[Any] | None":
-    """Give the running task of asyncio; None where there is none, as under trio."""
+    """Return the running task of asyncio; None under trio."""
     try:
         return asyncio.current_task()
     except RuntimeError:
@@ -97,10 +95,10 @@ def current_task() -> "asyncio.Task[Any] | None":
 
 
 class BodySharingRequest(Request[Any]):
-    """The request as `dispatch` sees it: what it reads of the body can be read again beneath.
+    """The request that `dispatch` gets.
 
-    After `body()` the application gets the whole body; after `stream()` it gets an empty one, so that it does not wait
-    for what was read already.
+    If `dispatch` calls `body()`, the application receives the whole body too; after `stream()`, it receives an empty
+    body and does not wait.
     """
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -108,7 +106,7 @@ class BodySharingRequest(Request[Any]):
         self._is_delivered = False
 
     async def receive_once(self) -> Message:
-        """Receive on behalf of the application: the body once, then the client's leaving."""
+        """Receive for the application: the body once, then the client's disconnect."""
         if self._is_disconnected:
             if not self._is_delivered and hasattr(self, "_body"):
                 return self._deliver(self._body)
@@ -127,7 +125,7 @@ class BodySharingRequest(Request[Any]):
                 # The request's own view stays in step with what the application reads.
                 self._stream_consumed = self._is_delivered = not message.get("more_body", False)
                 return message
-            # What is left of a body that `dispatch` put another in place of.
+            # The rest of a body in whose place `dispatch` has put another one.
 
     def _deliver(self, body: bytes) -> Message:
         self._is_delivered = True
@@ -135,7 +133,7 @@ class BodySharingRequest(Request[Any]):
 
 
 class Exchange:
-    """One request on its way through a middleware: the application beneath, and what it has said so far."""
+    """The application's part of one request: its fiber, and the messages that it has sent."""
 
     __slots__ = (
         "_app",
@@ -167,18 +165,18 @@ class Exchange:
         self.info: Mapping[str, Any] | None = None
         self.inbox: deque[Message] = deque()
         self.is_read = False
-        """Whether the last piece of the application's response was taken."""
+        """Whether the last piece of the application's response has been read."""
 
     @property
     def is_running(self) -> bool:
-        """Whether the application was begun and has not ended."""
+        """Whether the application has started and not ended."""
         return self.fiber is not None and not self.fiber.done()
 
     async def call_next(self, request: Request[Any]) -> Response:
-        """Run the application until its response has begun; give that response, its body yet to come.
+        """Run the application until its response has started, and return that response.
 
         Raises:
-            Exception: Whatever the application raises before its response has begun.
+            Exception: What the application raises before its response has started.
             RuntimeError: It ended without a response, or was called before.
         """
         if self.fiber is not None:
@@ -189,8 +187,8 @@ class Exchange:
         self.fiber = fiber = Fiber(running, self._loop)
         task = asyncio.current_task(self._loop)
         if task is not self._task:
-            # In a task of its own, as `asyncio.wait_for(call_next(request), 5)` makes one: the application will be
-            # stepped from several tasks and needs one context for all.
+            # `asyncio.wait_for(call_next(request), 5)` makes a task: the application runs in several tasks then, and
+            # needs one context for all.
             fiber.context = contextvars.copy_context()
         await self.advance(task)
         if self.start is None:
@@ -203,7 +201,7 @@ class Exchange:
         return await self._request.receive_once()
 
     async def _take(self, message: Message) -> None:
-        """Take a message from the application: its `send`."""
+        """Take a message; this is the application's `send`."""
         kind = message["type"]
         if kind == "http.response.start":
             self.start = message
@@ -223,7 +221,7 @@ class Exchange:
                 await self._until_taken()
 
     async def _until_taken(self) -> None:
-        """Wait in a task that the application made; the fiber itself is waiting for something else."""
+        """Wait, in a task that the application made, until the middleware has taken the message."""
         if self._wait is not None:
             self._wait.wake()
         taken = self._loop.create_future()
@@ -231,19 +229,18 @@ class Exchange:
         await taken
 
     def _hang_up(self, message: Message) -> None:
-        """Drop what nobody will read; tell a stream that would go on for ever, in the way that it understands."""
+        """Drop a message that nobody reads; raise for a stream, which might go on for ever."""
         if message.get("more_body", False) and not self.is_read and can_raise_on_send(self._request.scope):
             raise ResponseReplaced("a middleware gave another response; nobody reads this one")
 
     @coroutine
     def advance(self, task: "asyncio.Task[Any] | None" = None) -> Generator[Any, Any, None]:
-        """Run the application until there is something to take, or it has ended.
+        """Run the application until it has sent a piece of the body or has ended.
 
-        To take: a piece of the body; or, while `call_next` waits, the start of the response, once the application
-        cannot go on without waiting.
+        While `call_next` waits, the start of the response is enough, as soon as the application has to wait.
 
         Args:
-            task: The current task, if it is known.
+            task: The current task, if the caller knows it.
         """
         if task is None:
             task = asyncio.current_task(self._loop)
@@ -263,7 +260,7 @@ class Exchange:
                 return
 
     def _sleep(self, fiber: Fiber) -> Generator[Any, Any, None]:
-        """Let the event loop run until the fiber can go on or a message is there."""
+        """Let the event loop run until the fiber can go on or has sent a message."""
         if fiber.can_run:
             yield
             return
@@ -274,22 +271,22 @@ class Exchange:
             self._wait = None
 
     def _release(self) -> None:
-        """Let those go on who wait for their message to be taken."""
+        """Wake the tasks that wait until their message is taken."""
         for taken in self._held:
             if not taken.done():
                 taken.set_result(None)
         self._held.clear()
 
     def ignore(self) -> None:
-        """Read nothing more of what the application sends; for it, the client has left."""
+        """Drop all further messages; to the application, the client has left."""
         self._is_ignored = True
         self.inbox.clear()
 
     async def cancel(self, task: "asyncio.Task[Any]", cause: BaseException) -> None:
-        """Stop the application by a CancelledError, and wait for its clean-up; what that raises is dropped.
+        """Cancel the application and wait for its clean-up; exceptions of the clean-up are dropped.
 
         Raises:
-            CancelledError: The task was cancelled while it waited; the application was told so again.
+            CancelledError: The task was cancelled during the clean-up; the application was then cancelled again.
         """
         fiber = self.fiber
         assert fiber is not None
@@ -313,11 +310,11 @@ class Exchange:
 
 
 class ResponseReplaced(OSError):
-    """What a stream meets that sends a response which nobody reads."""
+    """Raised by `send` in a stream whose response nobody reads."""
 
 
 def is_hung_up(exc: BaseException | None) -> bool:
-    """Whether an exception comes of `ResponseReplaced`, as Starlette's ClientDisconnect may."""
+    """Whether an exception is or was caused by `ResponseReplaced`, as Starlette's ClientDisconnect may be."""
     while exc is not None:
         if isinstance(exc, ResponseReplaced):
             return True
@@ -337,7 +334,7 @@ def can_raise_on_send(scope: Scope) -> bool:
 
 
 class ForwardedBody:
-    """The body of the application's response, piece by piece: bytes, and dicts for messages of other kinds."""
+    """The pieces of the application's body: bytes, and dicts for messages of other kinds."""
 
     __slots__ = ("_exchange",)
 
@@ -366,7 +363,7 @@ class ForwardedBody:
         raise StopAsyncIteration
 
     def take_whole(self) -> bytes | None:
-        """Take the body if it is here in one piece; None, and nothing taken, if it is not."""
+        """Take the body if all of it has been sent in one piece; else return None and take nothing."""
         exchange = self._exchange
         if exchange.is_read or not exchange.inbox:
             return None
@@ -379,16 +376,13 @@ class ForwardedBody:
         return body
 
     async def aclose(self) -> None:
-        """Read no further; the rest of the response is dropped."""
+        """Drop the rest of the response."""
         self._exchange.inbox.clear()
         self._exchange.is_read = True
 
 
 class ForwardedResponse(_StreamingResponse):
-    """The application's response in the hands of a middleware.
-
-    Headers can be changed; `body_iterator` can be read, and replaced by any async iterator of bytes.
-    """
+    """The application's response. `body_iterator` can be read, or replaced by any async iterator of bytes."""
 
     def __init__(self, exchange: Exchange, start: Message) -> None:
         self.info = exchange.info
@@ -400,7 +394,7 @@ class ForwardedResponse(_StreamingResponse):
         self.background = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send it, each piece as it comes."""
+        """Send the response, each piece as it comes."""
         body = self.body_iterator
         whole = body.take_whole() if type(body) is ForwardedBody else None
         if self.info is not None:

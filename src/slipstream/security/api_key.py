@@ -1,7 +1,4 @@
-"""API keys in the query string, a header or a cookie.
-
-Each class documents the key and reads it; whether it is a good one is for the program to decide.
-"""
+"""API keys in the query string, a header or a cookie: documented and read, not checked."""
 
 from typing import ClassVar
 
@@ -14,15 +11,7 @@ from slipstream.security.base import SecurityBase
 
 
 class APIKeyBase(SecurityBase):
-    """What the three places have in common.
-
-    Args:
-        location: Where the key stands.
-        name: Name of the parameter, header or cookie.
-        description: Description in the documentation.
-        scheme_name: Name in the documentation; the class's name if None.
-        auto_error: Answer 401 where there is no key; False gives None to the endpoint instead.
-    """
+    """An API key in the place that `location` says; the other arguments are those of the classes below."""
 
     model: APIKey
 
@@ -34,10 +23,9 @@ class APIKeyBase(SecurityBase):
         self.auto_error = auto_error
 
     def make_not_authenticated_error(self) -> HTTPException:
-        """Make the error for a missing key: 401.
+        """Make the error for a missing key: 401. Override it to answer otherwise.
 
-        A 401 has to name a challenge (RFC 9110, 15.5.2); no standard has one for API keys, so it is
-        `APIKey`. Override it to answer otherwise.
+        A 401 has to name a challenge (RFC 9110, 15.5.2); no standard has one for API keys, hence `APIKey`.
         """
         return HTTPException(HTTP_401_UNAUTHORIZED, "Not authenticated", {"WWW-Authenticate": "APIKey"})
 
@@ -47,7 +35,7 @@ class APIKeyBase(SecurityBase):
 
 
 class _PlacedKey(APIKeyBase):
-    """An API key in a place that the class knows.
+    """An API key in the place of the class.
 
     Args:
         name: Name of the parameter, header or cookie.

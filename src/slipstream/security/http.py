@@ -1,7 +1,6 @@
-"""The schemes of the `Authorization` header: Basic, Bearer, Digest.
+"""The schemes of the `Authorization` header, Basic, Bearer and Digest: documented and read, not checked.
 
-Each class documents the scheme and reads the credentials; checking them is for the program (compare
-secrets with `hmac.compare_digest`).
+Compare secrets with `hmac.compare_digest`.
 """
 
 from base64 import b64decode
@@ -149,9 +148,7 @@ class HTTPBearer(HTTPBase):
 
 
 class HTTPDigest(HTTPBase):
-    """Digest credentials in the `Authorization` header (RFC 7616), unparsed and unchecked.
-
-    Gives `HTTPAuthorizationCredentials`; the digest itself is for a subclass to verify.
+    """Digest credentials in the `Authorization` header (RFC 7616); gives `HTTPAuthorizationCredentials`, unchecked.
 
     Args:
         scheme_name: Name in the documentation; the class's name if None.

@@ -93,10 +93,7 @@ class OAuth2(SecurityBase):
         self.auto_error = auto_error
 
     def make_not_authenticated_error(self) -> HTTPException:
-        """Make the error for a missing token: 401 with the challenge `Bearer`, the usual kind of token.
-
-        Override it where tokens are of another kind; RFC 6749 prescribes none.
-        """
+        """Make the error for a missing token: 401 with the challenge `Bearer`. Override it for other tokens."""
         return HTTPException(HTTP_401_UNAUTHORIZED, "Not authenticated", {"WWW-Authenticate": "Bearer"})
 
     async def __call__(self, request: HTTPConnection) -> str | None:
@@ -183,19 +180,16 @@ class OAuth2AuthorizationCodeBearer(_Bearer):
 
 
 class SecurityScopes:
-    """The scopes that a path operation and the dependencies between it and this one ask for.
+    """The scopes that a path operation and its dependencies on the way to this one ask for.
 
     Annotate a dependency's parameter with it.
-
-    Args:
-        scopes: The scopes, outermost first, each once.
     """
 
     slot_context: ClassVar[ContextKind] = "scopes"
     """What the engine recognizes the annotation by."""
 
     scopes: list[str]
-    """The scopes, outermost first."""
+    """The scopes, outermost first, each once."""
 
     scope_str: str
     """The same, separated by spaces, as a `WWW-Authenticate` header wants them."""

@@ -11,9 +11,7 @@ from slipstream.security.base import SecurityBase
 
 
 class OpenIdConnect(SecurityBase):
-    """Documents OpenID Connect and gives the whole `Authorization` header to the endpoint.
-
-    It never fetches the URL; verifying the token is for a subclass or the endpoint.
+    """Documents OpenID Connect and gives the whole `Authorization` header to the endpoint, unchecked.
 
     Args:
         openIdConnectUrl: The provider's discovery document.

@@ -1,7 +1,4 @@
-"""The way of a request from the server to the handler that the table names.
-
-Answers to what nothing serves (404, 405, the redirect for a slash) are made here too.
-"""
+"""From a request to the handler that the table names for it, or to a 404, a 405 or a redirect."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeAlias
@@ -17,13 +14,13 @@ from slipstream._engine.types import ASGIApp, DirectApp, Receive, Reply, Scope, 
 
 
 class Target:
-    """What serves a request: the route, its endpoint, and the handlers of the moment.
+    """What serves a request: a route, its endpoint, and its handlers.
 
-    Handlers may be replaced while the application runs: a route starts with ones that compile.
+    A route's first handlers compile those that take their place.
 
     Args:
         handler: The handler, as an ASGI app.
-        direct: The handler in the direct dialect; by default the ASGI app stands in its place.
+        direct: The handler in the direct dialect; `handler` if None.
     """
 
     __slots__ = ("direct", "endpoint", "handler", "route", "shows_scope")
@@ -34,11 +31,11 @@ class Target:
         self.handler = handler
         self.direct = direct or as_direct(handler)
         self.shows_scope = True
-        """Whether `direct` shows the scope to anybody; where it does not, it need not be complete."""
+        """Whether user code may see the scope that `direct` gets; if not, path parameters in it are enough."""
 
 
 def as_direct(app: ASGIApp) -> DirectApp:
-    """Make an ASGI app fit for the direct dialect: it reads and sends for itself."""
+    """Give an ASGI app the signature of the direct dialect; it receives and sends as before."""
 
     async def serve(scope: Scope, receive: Receive, send: Send, raw: bytes, reply: Reply) -> None:
         await app(scope, receive, send)
@@ -47,21 +44,21 @@ def as_direct(app: ASGIApp) -> DirectApp:
 
 
 Choose: TypeAlias = Callable[[Scope], Target]
-"""Says who serves a scope, having noted in it what that one may look for."""
+"""Looks up the target for a scope and writes path parameters, endpoint and route into the scope."""
 
 Fail: TypeAlias = Callable[[Exception, Scope, Receive, Send], Awaitable[None]]
-"""Answers an exception that came out of the routes."""
+"""Answers an exception that the routes raised."""
 
 
 def make_chooser(table: Table, router: Any, handlers: HandlerPair | None = None) -> Choose:
-    """Make the function that looks a request up and says who serves it.
+    """Make the function that looks up the target of a scope.
 
-    It is no coroutine: whoever awaits the handler that it names has one call less between itself and the endpoint.
+    It is not a coroutine, so that one frame less lies between the application and the endpoint.
 
     Args:
         table: The routes.
-        router: Serves lifespans; its `default` serves what no route does.
-        handlers: The registered exception handlers, as foreign routes look for them in the scope; None leaves
+        router: Serves lifespans; its `default` serves what no route fits.
+        handlers: Exception handlers to put into the scope, where routes of Starlette look for them; None leaves
             those that are there.
     """
     finders, find_any, find_websocket = table.finders, table.find_any, table.match_websocket
@@ -104,16 +101,13 @@ def make_chooser(table: Table, router: Any, handlers: HandlerPair | None = None)
 
 
 def make_direct_chooser(table: Table, router: Any, handlers: HandlerPair, choose: Choose) -> Choose:
-    """Make the function that looks up a request that comes by the direct door, in a scope of its own.
+    """Make the function that looks up the target of a scope that the server made for the direct dialect.
 
-    Handlers that show the scope to nobody get one with no more than path parameters, if there are any. Whoever has to
-    show it all the same, after something went wrong, has it completed by `choose` first.
+    If no user code sees the scope, only path parameters are written into it; before an exception handler gets the
+    scope, `choose` completes it.
 
     Args:
-        table: The routes.
-        router: What the scope names as its router.
-        handlers: The registered exception handlers.
-        choose: What `make_chooser` made of the same; chooses where more than a look-up is needed.
+        choose: What `make_chooser` made of the same table, router and handlers; used where a look-up is not enough.
     """
     finders, find_any, static = table.finders, table.find_any, table.static
     none: dict[str, Target] = {}
@@ -140,7 +134,7 @@ def make_direct_chooser(table: Table, router: Any, handlers: HandlerPair, choose
 
 
 def enter(found: Found, scope: Scope) -> Target:
-    """Note in the scope what a route adds to it; one that decides by itself says what that is."""
+    """Write path parameters, endpoint and route into the scope, or what a foreign route wants there."""
     target: Target = found.value
     if found.child_scope is not None:
         scope.update(found.child_scope)
@@ -152,12 +146,7 @@ def enter(found: Found, scope: Scope) -> Target:
 
 
 def make_miss(table: Table, default: ASGIApp) -> ASGIApp:
-    """Make the ASGI app that answers what no route serves in full.
-
-    Args:
-        table: The routes.
-        default: Serves what no route fits at all.
-    """
+    """Make the ASGI app for requests that no route takes: 405, a redirect, or `default` where no path fits."""
 
     async def serve(scope: Scope, receive: Receive, send: Send) -> None:
         miss = table.miss(scope, get_route_path(scope))
@@ -173,7 +162,7 @@ def make_miss(table: Table, default: ASGIApp) -> ASGIApp:
 
 
 async def refuse_method(miss: Miss, scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer 405, and which methods are allowed."""
+    """Answer 405 with the allowed methods."""
     assert miss.partial is not None, "the caller looked"
     if not miss.allowed:
         await enter(miss.partial, scope).handler(scope, receive, send)

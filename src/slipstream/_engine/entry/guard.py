@@ -1,9 +1,8 @@
-"""Exceptions become responses here, and nowhere else.
+"""Turns exceptions into responses.
 
-Two circles lie around every handler. The inner one (`answer`) serves exceptions that somebody registered a handler
-for; generated handlers call it as `fail`. The outer one (`crash`) serves everything else: a 500 without a word about
-the cause, and the exception goes on to the server, which logs it. The layers that call them are an application's
-(`_app/stack.py`). Request and WebSocket objects are made only when a handler is about to be called.
+`answer` calls the exception handler that is registered for an exception; generated handlers call it as `fail`.
+`crash` takes all other exceptions: it answers 500 without the cause, and raises the exception again for the server
+to log. The layers that call both are in `_app/stack.py`.
 """
 
 from collections.abc import Callable, Mapping
@@ -25,24 +24,24 @@ ExceptionHandler: TypeAlias = Callable[[Any, Any], Any]
 """`handler(request, exc) -> Response` or `handler(websocket, exc) -> None`, async or sync."""
 
 HandlerPair: TypeAlias = tuple[Mapping[Any, ExceptionHandler], Mapping[int, ExceptionHandler]]
-"""Handlers by exception class, handlers by HTTP status: the order in which Starlette keeps them in a scope."""
+"""Handlers by exception class, and handlers by HTTP status, in the order in which Starlette puts them into a scope."""
 
 HANDLERS = "starlette.exception_handlers"
-"""Key of the `HandlerPair` in a scope; Starlette's, so that foreign routes find our handlers and we find theirs."""
+"""Starlette's key of the `HandlerPair` in a scope, so that routes of Starlette find our handlers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """The handlers that an application registered, sorted by what they are looked up with."""
+    """The exception handlers of an application, by what they are registered for."""
 
     by_class: dict[Any, ExceptionHandler]
     by_status: dict[int, ExceptionHandler]
     server_error: ExceptionHandler | None = None
-    """Handler registered for 500 or `Exception`: serves what no other handler does."""
+    """Handler for 500 or `Exception`, called for what no other handler is registered for."""
 
     @classmethod
     def of(cls, handlers: Mapping[Any, ExceptionHandler]) -> "Guard":
-        """Sort handlers keyed by exception class or status; of those for 500 and `Exception`, the last counts."""
+        """Read handlers keyed by exception class or status; of those for 500 and `Exception`, the last counts."""
         by_class: dict[Any, ExceptionHandler] = {
             HTTPException: plain_http_answer,
             WebSocketException: close_websocket,
@@ -68,7 +67,7 @@ class Guard:
 def find(
     exc: Exception, by_class: Mapping[Any, ExceptionHandler], by_status: Mapping[int, ExceptionHandler]
 ) -> ExceptionHandler | None:
-    """Find a handler: an HTTPException first by its status, then any exception by its nearest class."""
+    """Find the handler for an exception: by its status if it is an HTTPException, else by its nearest class."""
     if by_status and isinstance(exc, HTTPException):
         handler = by_status.get(exc.status_code)
         if handler is not None:
@@ -93,15 +92,13 @@ async def answer(
     """Answer with the handler registered for `exc`; generated handlers call this as `fail`.
 
     Args:
-        exc: What was raised.
-        started: Whether the response has begun: a handler can then no longer answer. None for what an inner `answer`
-            left in the scope.
-        connection: The Request or WebSocket that user code already has, if one was made.
-        body: The request's body, if it was read: so that the handler's `await request.body()` finds it.
+        started: Whether the response has started, so that no handler can answer; None reads it from the scope.
+        connection: The Request or WebSocket that user code already has, if there is one.
+        body: The request's body, if it was read; the handler's `await request.body()` returns it.
 
     Raises:
-        Exception: `exc` itself, if nobody handles it; whatever the handler or its response raises.
-        RuntimeError: A handler exists but the response had started.
+        Exception: `exc`, if no handler is registered for it; whatever the handler or its response raises.
+        RuntimeError: A handler is registered, but the response has started.
     """
     if isinstance(exc, ExceptionGroup):
         exc = limit_signal(exc) or exc
@@ -127,7 +124,7 @@ async def answer(
 
 
 def noting(app: ASGIApp) -> ASGIApp:
-    """Put a layer around a foreign app that leaves word for outer circles if it fails after its response has begun."""
+    """Wrap an app so that the scope says whether its response had started when it raises."""
 
     async def serve(scope: Scope, receive: Receive, send: Send) -> None:
         watch = Watch(send)
@@ -161,16 +158,14 @@ async def crash(
     *,
     started: bool | None = None,
 ) -> None:
-    """Answer an exception that nobody handled with a 500, then raise it again for the server to log.
+    """Answer an exception without a handler with 500, then raise it again for the server to log.
 
-    The default answer says nothing about the cause. With `debug`, it shows the traceback. A registered `handler` is
-    called even if the response has started, for it may log; its response is then dropped.
-
-    An exception in a WebSocket endpoint is raised again and nothing else, as Starlette does: the server closes the
-    connection, and which code it sends (uvicorn: 1006 to the peer, before accept a 500) is the server's.
+    A `handler` for 500 is called even if the response has started, since it may log; its response is then dropped.
+    For a WebSocket, the exception is only raised: the server closes the connection, with a code of its choice.
 
     Args:
-        started: Whether the response has begun. None for what `answer` left in the scope.
+        debug: Show the traceback in the response.
+        started: Whether the response has started; None reads it from the scope.
     """
     if scope["type"] == "http" and not is_answered(exc):
         response = await crash_response(exc, scope, debug, handler)
@@ -180,7 +175,7 @@ async def crash(
 
 
 async def crash_response(exc: Exception, scope: Scope, debug: bool, handler: ExceptionHandler | None) -> ASGIApp:
-    """Make the response to an exception that nobody handled."""
+    """Make the response to an exception without a handler."""
     if debug:
         page = ServerErrorMiddleware(nothing, debug=True).debug_response
         return await call_anywhere(page, Request(scope), exc)  # type: ignore[no-any-return]  # a Response
@@ -191,16 +186,16 @@ async def crash_response(exc: Exception, scope: Scope, debug: bool, handler: Exc
 
 
 async def nothing(scope: Scope, receive: Receive, send: Send) -> None:
-    """Serve nothing: stands in for an app where only the layer around it is wanted."""
+    """Do nothing; stands in for an app where only the layer around it is wanted."""
 
 
 async def plain_http_answer(request: HTTPConnection[Any], exc: HTTPException) -> Response:
-    """Answer an HTTPException in plain text; what serves if the application registers nothing of its own."""
+    """Answer an HTTPException in plain text, unless the application registers another handler."""
     if exc.status_code in (204, 304):
         return Response(status_code=exc.status_code, headers=exc.headers)
     return PlainTextResponse(exc.detail, status_code=exc.status_code, headers=exc.headers)
 
 
 async def close_websocket(websocket: WebSocket, exc: WebSocketException) -> None:
-    """Close the connection with the code and the reason that the exception names."""
+    """Close the connection with the exception's code and reason."""
     await websocket.close(code=exc.code, reason=exc.reason)

@@ -22,8 +22,8 @@ async def lifespan(scope: Scope, receive: Receive, send: Send, context: Context)
     What the context yields is merged into `scope["state"]`.
 
     Raises:
-        BaseException: Whatever start-up or shut-down raised, after the server was told with the traceback.
-        RuntimeError: The context yields state and the server has no place for it.
+        BaseException: What start-up or shut-down raised, after the server got the traceback.
+        RuntimeError: The context yields state, and the server's scope has no "state".
     """
     ended = "startup"
     await receive()
@@ -49,10 +49,7 @@ def keep(state: State, scope: Scope) -> None:
 
 
 def as_context(source: Callable[[Any], Any] | None) -> Context:
-    """Read what a user gave as `lifespan=`: a factory of contexts, or a bare generator function of either kind.
-
-    None gives a context that does nothing.
-    """
+    """Read what a user gave as `lifespan=`: a context manager factory or a generator function; None does nothing."""
     if source is None:
         return empty
     if inspect.isasyncgenfunction(source):
@@ -81,10 +78,7 @@ def lift(function: Callable[[Any], Generator[Any, Any, Any]]) -> Context:
 
 
 def merge(outer: Context, inner: Context) -> Context:
-    """Make one context of two: `inner` starts after `outer` and stops before it.
-
-    Where both yield a key, `outer` wins; None is yielded only if both yield None.
-    """
+    """Make one context of two: `inner` starts after `outer` and stops before it; of equal keys, `outer`'s count."""
 
     @asynccontextmanager
     async def merged(app: Any) -> AsyncGenerator[State]:
@@ -98,9 +92,8 @@ def merge(outer: Context, inner: Context) -> Context:
 
 
 def from_events(startup: Sequence[Callable[[], Any]], shutdown: Sequence[Callable[[], Any]]) -> Context:
-    """Make a context of `on_event` handlers, async or sync, called in the order in which they were registered.
+    """Make a context of `on_event` handlers, async or sync, called in order; the lists are read when they are called.
 
-    The lists are read when the context is entered and left, so handlers may be added until then.
     Shut-down handlers run if start-up succeeded, even if the application then failed.
     """
 
