@@ -12,6 +12,7 @@ from slipstream._engine.abc import Services
 from slipstream._engine.codegen.load import Source, load
 from slipstream._engine.emit.dialects.asgi import ASGI
 from slipstream._engine.emit.dialects.direct import DIRECT
+from slipstream._engine.emit.dialects.event import EVENT
 from slipstream._engine.emit.dialects.observed import OBSERVED
 from slipstream._engine.emit.dialects.request import REQUEST
 from slipstream._engine.emit.dialects.websocket import WEBSOCKET
@@ -24,11 +25,11 @@ from slipstream._engine.signature.kinds import unpartial
 
 __all__ = ["OBSERVED", "UNOBSERVED", "Compiled", "Dialect", "compile_plan"]
 
-Dialect = Literal["asgi", "direct", "request", "websocket"]
+Dialect = Literal["asgi", "direct", "request", "websocket", "event"]
 """How a handler is called: the modules in `emit/dialects/` say with what, and what it gives back."""
 
-_DIALECTS = {dialect.name: dialect for dialect in (ASGI, DIRECT, REQUEST, WEBSOCKET)}
-_USUAL: dict[str, Dialect] = {"http": "asgi", "websocket": "websocket"}
+_DIALECTS = {dialect.name: dialect for dialect in (ASGI, DIRECT, REQUEST, WEBSOCKET, EVENT)}
+_USUAL: dict[str, Dialect] = {"http": "asgi", "websocket": "websocket", "event": "event"}
 """The dialect of a plan's protocol where nobody chooses another."""
 
 UNOBSERVED = Layer()

@@ -54,6 +54,17 @@ class UnsupportedAnnotation(DefinitionError):
         return f"{self.claim}: {self.parameter}: {shown(self.annotation)}\n  at {self.origin}\n  {self.advice}"
 
 
+@dataclass(eq=False)
+class UnfitHandler(DefinitionError):
+    """A function that is to handle events has a parameter that nothing can be given for; `claim` says why."""
+
+    claim: str
+    origin: Any
+
+    def __str__(self) -> str:
+        return f"{self.claim}\n  at {self.origin}"
+
+
 class InvalidFieldType(UnsupportedAnnotation):
     """An annotation that Pydantic cannot make a validator of."""
 

@@ -27,8 +27,10 @@ ErrorDetail: TypeAlias = dict[str, Any]
 SlotSource: TypeAlias = Literal["path", "query", "header", "cookie", "body", "form", "file", "dependency", "context"]
 """Where the value of an endpoint's parameter comes from."""
 
-ContextKind: TypeAlias = Literal["request", "websocket", "connection", "response", "background", "scopes"]
-"""The object that a bare annotation such as `Request` asks for."""
+ContextKind: TypeAlias = Literal[
+    "request", "websocket", "connection", "response", "background", "scopes", "link", "event"
+]
+"""The object that a bare annotation such as `Request` asks for; "link" is a link's connection, for its handlers."""
 
 CallKind: TypeAlias = Literal["async", "sync", "async_gen", "gen"]
 """How a user's callable runs: awaited, in a thread, or as a generator of either kind."""

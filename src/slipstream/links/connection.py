@@ -1,7 +1,7 @@
 """A connection as a handler sees it, whoever dialled."""
 
 from collections.abc import AsyncIterator, Hashable, Mapping
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from pydantic_core import to_json
 from starlette.datastructures import Headers
@@ -91,6 +91,9 @@ class Connection:
         subprotocol: Sub-protocol agreed on, if any.
         state: Yours: whatever the program wants to remember about this connection.
     """
+
+    slot_context: ClassVar = "link"
+    """Says to `slipstream.handlers` that a parameter of this type gets the connection."""
 
     def __init__(
         self,

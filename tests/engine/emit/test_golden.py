@@ -1,6 +1,6 @@
 """The generated source of each kind of endpoint, compared with what a reviewer has read.
 
-A case is a small application in `cases/`; its last route is the endpoint in question. What is
+A case is a small application in `cases/`; its last route is the endpoint in question, or its `handler`. What is
 generated for it stands in `tests/golden/` under the same name. After a change of what is generated,
 write the files anew with `pytest tests/engine/emit/test_golden.py --update-golden`, and read the diff.
 """
@@ -33,6 +33,8 @@ def compiled(case: str) -> Compiled:
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # where `inspect` looks for classes
     spec.loader.exec_module(module)
+    if hasattr(module, "handler"):
+        return module.handler.compiled  # type: ignore[no-any-return]
     route: Any = module.app.routes[-1]
     routes = route.effective_routes() if hasattr(route, "effective_routes") else [route]
     if case.startswith("direct_door_"):

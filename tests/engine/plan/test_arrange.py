@@ -343,8 +343,8 @@ def test_a_web_socket_has_no_body_and_no_result() -> None:
 
 
 def test_a_handler_that_gives_a_value_encodes_nothing() -> None:
-    """Whoever called it takes what the function returned."""
+    """Whoever called it takes what the function returned, awaited if a plain function returned a coroutine."""
     program = arranged(work, Manner(gives="value"), needs=[settings], response_model=Item)
 
-    assert shape(program.ending) == [["settings", "Invoke"]]
+    assert shape(program.ending) == [["settings", "Invoke"], "Await"]
     assert not any(isinstance(act, (Check, Encode, Refuse)) for act in program.ending)

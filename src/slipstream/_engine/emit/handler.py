@@ -1,11 +1,15 @@
 """The whole text of a handler: what stands around the steps. A dialect (`dialects/`) puts these pieces together."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from slipstream._engine.abc import Services
 from slipstream._engine.codegen.load import Source
 from slipstream._engine.emit.calls import emit_leave
 from slipstream._engine.emit.pen import Dialect, Layer, Pen
 from slipstream._engine.emit.steps import emit_steps
 from slipstream._engine.plan.arrange import Program
+from slipstream._engine.plan.model import Leave
 from slipstream._engine.runtime.cleanup import inner_failure, open_failure, open_shield
 from slipstream._engine.runtime.response import blank_response
 
@@ -61,17 +65,18 @@ def emit_core(pen: Pen) -> None:
     emit_steps(pen, program.ending)
 
 
-def emit_closed_core(pen: Pen) -> None:
-    """Do so, and close what lasts until the endpoint has returned."""
-    if pen.program.closing is None:
-        emit_core(pen)
+@contextmanager
+def closed(pen: Pen, leave: Leave | None) -> Iterator[None]:
+    """Write the closing of a list, and a `try` around what is written inside, if anything can be on the list."""
+    if leave is None:
+        yield
         return
     with pen.text.block("try:"):
-        emit_core(pen)
-        emit_leave(pen, pen.program.closing)
+        yield
+        emit_leave(pen, leave)
     with pen.text.block("except BaseException as exc:"):
-        fail = pen.constant("fail_closing", inner_failure(pen.services.swallowed_error))
-        pen.text.line(f"raise await {fail}(closing, exc)")
+        fail = pen.made("fail_closing", lambda: inner_failure(pen.services.swallowed_error))
+        pen.text.line(f"raise await {fail}({leave.exits}, exc)")
 
 
 def emit_failure(pen: Pen, *, sent: str, known: str) -> None:

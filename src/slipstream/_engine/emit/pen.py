@@ -135,7 +135,7 @@ class Pen:
     services: Services
     dialect: Dialect
     layer: Layer
-    text: Writer = field(default_factory=lambda: Writer(RESERVED))
+    text: Writer = field(init=False)
     variables: dict[tuple[int, str], str] = field(default_factory=dict)
     results: dict[int, str] = field(default_factory=dict)
     marks: dict[int, str] = field(default_factory=dict)
@@ -143,6 +143,9 @@ class Pen:
     prepared: set[str] = field(default_factory=set)
     is_in_hop: bool = False
     _made: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.text = Writer(RESERVED | set(self.dialect.parameters.split(", ")))
 
     @property
     def plan(self) -> Plan:

@@ -6,6 +6,7 @@ and both messages are written in place. Everything else becomes a Response objec
 
 from collections.abc import Callable
 from functools import partial
+from inspect import isawaitable
 from typing import Any
 
 from starlette.responses import Response
@@ -14,7 +15,7 @@ from slipstream._engine.emit.calls import arguments, invocation
 from slipstream._engine.emit.pen import Pen
 from slipstream._engine.plan.describe import name_of
 from slipstream._engine.plan.fields import ModelField
-from slipstream._engine.plan.model import Check, Encode, Invoke
+from slipstream._engine.plan.model import Await, Check, Encode, Invoke
 from slipstream._engine.runtime.response import (
     json_messages,
     json_response,
@@ -37,6 +38,12 @@ def emit_invoke(pen: Pen, step: Invoke) -> None:
     call = invocation(pen, root, pen.function(root), arguments(pen, root))
     with pen.layer.operation(pen, ENDPOINT):
         pen.text.line(f"result = {call}" if step.is_kept else call)
+
+
+def emit_await(pen: Pen, step: Await) -> None:
+    """Write the wait for what a plain function around an async one has returned."""
+    with pen.text.block(f"if {pen.constant('isawaitable', isawaitable)}(result):"):
+        pen.text.line("result = await result")
 
 
 def emit_check(pen: Pen, step: Check) -> None:

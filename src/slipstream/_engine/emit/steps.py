@@ -6,11 +6,12 @@ from typing import Any
 from slipstream._engine.emit.body import decoded, emit_read_body, emit_take_absent, emit_take_form, emit_take_json
 from slipstream._engine.emit.calls import emit_again, emit_mark, emit_solve
 from slipstream._engine.emit.pen import Pen
-from slipstream._engine.emit.response import emit_check, emit_encode, emit_invoke
+from slipstream._engine.emit.response import emit_await, emit_check, emit_encode, emit_invoke
 from slipstream._engine.emit.values import emit_take
 from slipstream._engine.plan.model import (
     Act,
     Again,
+    Await,
     Check,
     Encode,
     Hop,
@@ -82,6 +83,7 @@ _WRITERS: dict[type[Act], Callable[[Pen, Any], None]] = {
     Again: emit_again,
     Refuse: emit_refuse,
     Invoke: emit_invoke,
+    Await: emit_await,
     Check: emit_check,
     Encode: emit_encode,
     Hop: emit_hop,

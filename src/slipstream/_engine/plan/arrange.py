@@ -9,6 +9,7 @@ from slipstream._engine.plan.fields import ModelField
 from slipstream._engine.plan.hops import endpoint_hop, given_back, rows
 from slipstream._engine.plan.model import (
     Act,
+    Await,
     Call,
     Check,
     Condition,
@@ -69,6 +70,8 @@ class Program:
     """Whether a Request is made, because somebody asks for it or reads the body from it."""
     reads_request: bool
     """Whether the body is read from a Request, which keeps it for the user's code."""
+    reads_scope: bool
+    """Whether a value is read from the scope, or shown in a Request."""
     keeps_raw: bool
     """Whether the body is read as bytes without a Request, so that exception handlers need them."""
     searches_headers: bool
@@ -132,8 +135,9 @@ def arrange(plan: Plan, manner: Manner) -> Program:
         feeding=tuple(feeding),
         ending=_ending(plan, manner, before),
         errors=failing.errors,
-        makes_request=plan.protocol == "http" and not manner.has_request and (has_request or plan.is_form),
+        makes_request=plan.protocol != "websocket" and not manner.has_request and (has_request or plan.is_form),
         reads_request=has_request,
+        reads_scope=has_request or any(isinstance(step, Take) and step.source != "body" for step in plan.steps),
         keeps_raw=is_json and not has_request,
         searches_headers=headers + is_json <= FEW_HEADERS,
         is_shielded=is_shielded,
@@ -240,7 +244,9 @@ def _ending(plan: Plan, manner: Manner, before: Sequence[Act]) -> tuple[Act, ...
     encode = _encode(plan, manner)
     if encode is not None and encode.into == "stream":
         return (encode,)
-    after = () if encode is None else (encode,)
+    after: tuple[Act, ...] = () if encode is None else (encode,)
+    if manner.gives == "value" and plan.root.kind == "sync":
+        after = (Await(),)
     is_by_worker = plan.root.kind == "sync" and not manner.shows_steps
     if encode is None or item is None or not is_by_worker:
         return (Hop((*before, call), (call,)), *after) if before else (call, *after)

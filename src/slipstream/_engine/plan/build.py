@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 
-from slipstream._engine.errors import BodiesWithoutNames
+from slipstream._engine.errors import BodiesWithoutNames, UnsupportedAnnotation
 from slipstream._engine.plan.body import build_body_field, is_form, should_embed
 from slipstream._engine.plan.flatten import flat_body_params
 from slipstream._engine.plan.form_parser import require_form_parser
 from slipstream._engine.plan.model import BodyPlan, Call, Plan, ResponseSpec
 from slipstream._engine.plan.order import order
+from slipstream._engine.plan.tree import walk
 
 
 def build_http_plan(
@@ -35,6 +36,7 @@ def build_http_plan(
         BodiesWithoutNames: A GET that reads several unmarked bodies.
         FormParserMissing: A form, and nothing installed that reads forms.
     """
+    _refuse_links(root)
     label = f"{','.join(sorted(methods))} {root.path}"
     fields = flat_body_params(root)
     body: BodyPlan | None = None
@@ -52,7 +54,24 @@ def build_http_plan(
 
 def build_websocket_plan(root: Call, path_strings: frozenset[str]) -> Plan:
     """Plan a WebSocket endpoint: same tree, no body, no response."""
+    _refuse_links(root)
     return Plan("websocket", f"WS {root.path}", root, order(root), None, ResponseSpec(), path_strings)
+
+
+def build_event_plan(root: Call, label: str) -> Plan:
+    """Plan a handler of events; `label` names it for people."""
+    return Plan("event", label, root, order(root), None, ResponseSpec())
+
+
+def _refuse_links(root: Call) -> None:
+    """Refuse to hand over the connection of a link where there is none."""
+    for call in (root, *walk(root)):
+        for slot in call.signature.slots:
+            if slot.meta == "link":
+                raise UnsupportedAnnotation(
+                    "There is a connection of a link only where one of its events is handled",
+                    slot.name, slot.annotation, call.origin, "write Request or WebSocket, or leave the parameter out",
+                )  # fmt: skip
 
 
 def _refuse_implied_bodies(root: Call, methods: Sequence[str]) -> None:

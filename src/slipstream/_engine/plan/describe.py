@@ -175,6 +175,8 @@ def _context(slot: Slot, call: Call) -> str:
     return {
         "request": "the request",
         "websocket": "the WebSocket",
+        "link": "the connection of the link",
+        "event": "the event",
         "connection": "the connection",
         "response": "a response to set status and headers on",
         "background": "the background tasks",

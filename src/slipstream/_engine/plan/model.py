@@ -250,6 +250,11 @@ class Invoke:
 
 
 @dataclass(frozen=True, slots=True)
+class Await:
+    """Wait for the endpoint's result where a plain function has returned something to be awaited."""
+
+
+@dataclass(frozen=True, slots=True)
 class Check:
     """Validate the endpoint's result, unless it is a Response."""
 
@@ -279,7 +284,7 @@ class Hop:
     gives: "tuple[Act, ...]"
 
 
-Act: TypeAlias = ReadBody | Step | Mark | Refuse | Invoke | Check | Encode | Hop
+Act: TypeAlias = ReadBody | Step | Mark | Refuse | Invoke | Await | Check | Encode | Hop
 """A step of a program."""
 
 Exits: TypeAlias = Literal["closing", "exits"]
@@ -302,7 +307,7 @@ class Plan:
     `label` names it for people: "GET /items/{item_id}".
     """
 
-    protocol: Literal["http", "websocket"]
+    protocol: Literal["http", "websocket", "event"]
     label: str
     root: Call
     steps: tuple[Step, ...]

@@ -22,8 +22,8 @@ from slipstream._engine.plan.fields import ModelField
 from slipstream._engine.plan.form_union import read_by_member
 from slipstream._engine.plan.model import Call
 from slipstream._engine.signature.annotations import is_pydantic_v1
-from slipstream._engine.signature.model import Origin, Slot
-from slipstream._engine.signature.read import path_names_of, read_signature
+from slipstream._engine.signature.model import Origin, Signature, Slot
+from slipstream._engine.signature.read import path_names_of, read_handler, read_signature
 from slipstream._engine.types import ContextKind, SlotSource
 
 Implied = Mapping[SlotSource, type[FieldInfo]]
@@ -48,6 +48,16 @@ def build_tree(
     root = builder.call(endpoint, scope="function")
     root.dependencies[:0] = [builder.dependency(marker, None, (), root.origin) for marker in dependencies]
     return root
+
+
+def build_handler_tree(handler: Callable[..., Any], *, implied: Implied) -> Call:
+    """Read a handler of events and everything it depends on.
+
+    Raises:
+        UnfitHandler: A parameter that nothing can be given for.
+        DefinitionError: See `errors.py`.
+    """
+    return _TreeBuilder("/", implied).call(handler, read_handler(handler, implied), scope="function")
 
 
 def override_tree(root: Call, overrides: Mapping[Callable[..., Any], Callable[..., Any]], implied: Implied) -> Call:
@@ -85,9 +95,9 @@ class _TreeBuilder:
         self.implied = implied
         self.way: list[Callable[..., Any]] = []
 
-    def call(self, function: Callable[..., Any], **facts: Any) -> Call:
+    def call(self, function: Callable[..., Any], signature: Signature | None = None, **facts: Any) -> Call:
         """Build the call of one callable and, below it, those of its dependencies."""
-        signature = read_signature(function, self.path_names, self.implied)
+        signature = signature or read_signature(function, self.path_names, self.implied)
         call = Call(signature=signature, path=self.path, **facts)
         if any(function is passed for passed in self.way):
             names = tuple(getattr(passed, "__name__", repr(passed)) for passed in (*self.way, function))

@@ -169,3 +169,8 @@ def key_taker(item: Item) -> Callable[[Any], tuple[Any, list[ErrorDetail]]]:
         return item.settle(value, loc)
 
     return take
+
+
+async def no_body() -> Message:
+    """Be the `receive` of a Request that stands for no request of HTTP."""
+    return {"type": "http.request", "body": b"", "more_body": False}

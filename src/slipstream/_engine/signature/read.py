@@ -11,6 +11,7 @@ import re
 import sys
 from collections.abc import Callable, Mapping
 from copy import copy
+from functools import partial
 from itertools import chain
 from operator import is_not
 from typing import Annotated, Any, ForwardRef, cast, get_args, get_origin
@@ -25,7 +26,7 @@ from starlette.websockets import WebSocket
 from typing_inspection.typing_objects import is_typealiastype
 
 from slipstream._engine.abc import DependencyMarker, is_dependency_marker, is_value_marker
-from slipstream._engine.errors import AmbiguousParameter, DefaultInAnnotated, UnsupportedAnnotation, shown
+from slipstream._engine.errors import AmbiguousParameter, DefaultInAnnotated, UnfitHandler, UnsupportedAnnotation, shown
 from slipstream._engine.signature.annotations import (
     is_scalar,
     is_scalar_sequence,
@@ -67,6 +68,48 @@ def read_signature(
     for named, signature in memory:
         if named == path_names.intersection(slot.name for slot in signature.slots):
             return signature
+    signature = _read(call, path_names, implied)
+    if not _reads_path_by_alias(signature):
+        memory.append((path_names.intersection(slot.name for slot in signature.slots), signature))
+    return signature
+
+
+def read_handler(call: Callable[..., Any], implied: Mapping[SlotSource, type[FieldInfo]]) -> Signature:
+    """Read what a handler of events asks for: dependencies, what is handed over, and the event.
+
+    The event is for the first parameter that is neither; others like it keep their default. A parameter `connection`
+    without an annotation gets the connection.
+
+    Raises:
+        UnfitHandler: A parameter that nothing can be given for.
+        DefinitionError: A parameter that two markers fight over.
+    """
+    signature = _read(call, frozenset(), implied, takes_event=True)
+    written = written_signature(call).parameters
+    slots: dict[Any, Slot] = {}
+    for slot in signature.slots:
+        parameter, key = written[slot.name], slot.meta if slot.meta == "event" else slot.name
+        if isinstance(call, partial) and slot.name in call.keywords:
+            continue
+        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD, parameter.POSITIONAL_ONLY):
+            raise UnfitHandler(f"{slot.name!r} is not a parameter that can be given by name", signature.origin)
+        if key == "event" and parameter.annotation in (EMPTY, Any) and slot.name == "connection":
+            slots[slot.name] = Slot(slot.name, "context", Any, "link")
+        elif key not in slots:
+            slots[key] = slot
+        elif parameter.default is EMPTY:
+            claim = f"there is one event at a time, for {slots[key].name!r}, and none for {slot.name!r}"
+            raise UnfitHandler(claim, signature.origin)
+    return dataclasses.replace(signature, slots=tuple(slots.values()))
+
+
+def _read(
+    call: Callable[..., Any],
+    path_names: frozenset[str],
+    implied: Mapping[SlotSource, type[FieldInfo]],
+    *,
+    takes_event: bool = False,
+) -> Signature:
     written = written_signature(call)
     namespace = getattr(inspect.unwrap(call), "__globals__", {})
     origin = origin_of(call)
@@ -80,15 +123,13 @@ def read_signature(
             path_names=path_names,
             implied=implied,
             origin=origin,
+            takes_event=takes_event,
         )
         slots.append(reader.read())
     returns = written.return_annotation
     if returns is not EMPTY:
         returns = resolved(returns, namespace)
-    signature = Signature(call=call, origin=origin, slots=tuple(slots), returns=returns, kind=call_kind(call))
-    if not _reads_path_by_alias(signature):
-        memory.append((path_names.intersection(slot.name for slot in slots), signature))
-    return signature
+    return Signature(call=call, origin=origin, slots=tuple(slots), returns=returns, kind=call_kind(call))
 
 
 _MEMORY = "__slipstream_signatures__"
@@ -169,6 +210,8 @@ class _ParameterReader:
     path_names: frozenset[str]
     implied: Mapping[SlotSource, type[FieldInfo]]
     origin: Origin
+    takes_event: bool
+    """Whether a value is the event that is handled, however it is marked."""
 
     def read(self) -> Slot:
         if is_typealiastype(self.annotation):
@@ -183,6 +226,8 @@ class _ParameterReader:
         if dependency is not None:
             return self._dependency_slot(dependency, kind)
         context = context_kind(kind)
+        if context is None and self.takes_event:
+            return Slot(self.name, "context", whole, "event")
         if context is not None:
             if value_marker is not None:
                 raise self._ambiguous(

@@ -5,7 +5,7 @@ from typing import Any
 from starlette.requests import Request
 
 from slipstream._engine.emit.calls import emit_leave
-from slipstream._engine.emit.handler import emit_closed_core, emit_failure, emit_lists, emit_objects
+from slipstream._engine.emit.handler import closed, emit_core, emit_failure, emit_lists, emit_objects
 from slipstream._engine.emit.pen import Dialect, Pen
 from slipstream._engine.emit.response import emit_send
 from slipstream._engine.runtime.body import body_reader
@@ -18,6 +18,8 @@ class Asgi(Dialect):
     """The usual dialect of a path operation."""
 
     name = "asgi"
+    where = "scope"
+    """Expression of the scope that says, for errors, where the request was sent to."""
     objects = {"request": "request", "connection": "request", "response": "response", "background": "background"}
 
     def write(self, pen: Pen) -> None:
@@ -33,7 +35,8 @@ class Asgi(Dialect):
             text.line("sent = False")
         with text.block("try:"):
             emit_objects(pen)
-            emit_closed_core(pen)
+            with closed(pen, pen.program.closing):
+                emit_core(pen)
             if program.exits is not None:
                 emit_send(pen, is_open=True)
                 emit_leave(pen, program.exits)
@@ -58,10 +61,10 @@ class Asgi(Dialect):
     def refusal(self, pen: Pen, errors: str, body: str) -> str:
         """Write the exception that is answered with 422."""
 
-        def refuse(errors: list[ErrorDetail], body: Any, scope: Scope) -> Exception:
+        def refuse(errors: list[ErrorDetail], body: Any, scope: Scope | None) -> Exception:
             return pen.services.request_error(errors, None if body is UNSET else body, pen.plan.where(scope))
 
-        return f"{pen.made('request_error', lambda: refuse)}({errors}, {body}, scope)"
+        return f"{pen.made('request_error', lambda: refuse)}({errors}, {body}, {self.where})"
 
     def send_json(self, pen: Pen, status: int) -> None:
         """Write the two messages."""

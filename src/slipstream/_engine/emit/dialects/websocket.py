@@ -3,7 +3,7 @@
 from starlette.websockets import WebSocket
 
 from slipstream._engine.emit.calls import emit_leave
-from slipstream._engine.emit.handler import emit_closed_core, emit_failure, emit_lists, emit_objects
+from slipstream._engine.emit.handler import closed, emit_core, emit_failure, emit_lists, emit_objects
 from slipstream._engine.emit.pen import Dialect, Pen
 from slipstream._engine.plan.arrange import Manner
 from slipstream._engine.types import ErrorDetail, Scope
@@ -24,7 +24,8 @@ class OfWebSocket(Dialect):
         pen.layer.enter(pen)
         with pen.text.block("try:"):
             emit_objects(pen)
-            emit_closed_core(pen)
+            with closed(pen, pen.program.closing):
+                emit_core(pen)
             if pen.program.exits is not None:
                 emit_leave(pen, pen.program.exits)
         emit_failure(pen, sent="False", known=", connection=websocket")

@@ -1,0 +1,41 @@
+"""Called with what a link has received, `await handle(connection, event, scope_of)`, and returns what the handler does.
+
+`scope_of(connection)` makes a scope, and is called only for dependencies that read one, or ask for a Request.
+"""
+
+from starlette.requests import Request
+
+from slipstream._engine.emit.dialects.asgi import Asgi
+from slipstream._engine.emit.handler import closed, emit_core, emit_lists, emit_objects
+from slipstream._engine.emit.pen import Pen
+from slipstream._engine.plan.arrange import Manner
+from slipstream._engine.runtime.body import no_body
+
+
+class OfEvent(Asgi):
+    """The dialect of handlers of events; exceptions pass through, once dependencies have heard of them."""
+
+    name = "event"
+    parameters = "connection, event, scope_of"
+    manner = Manner(gives="value")
+    objects = {**Asgi.objects, "link": "connection", "event": "event"}
+    where = "None"
+
+    def write(self, pen: Pen) -> None:
+        """Write the inside."""
+        program, text = pen.program, pen.text
+        emit_lists(pen)
+        if program.reads_scope:
+            text.line("scope = scope_of(connection)")
+        if program.makes_request:
+            text.line(f"request = {pen.constant('Request', Request)}(scope, {pen.constant('no_body', no_body)})")
+        with closed(pen, program.exits):
+            emit_objects(pen)
+            with closed(pen, program.closing):
+                emit_core(pen)
+            if "background" in pen.plan.objects:
+                text.line("await background()")
+        text.line("return result")
+
+
+EVENT = OfEvent()

@@ -1,0 +1,62 @@
+"""Functions that handle events and may depend on what endpoints may: for integrations such as `slipstream.links`."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from slipstream._app.refresh import Latest
+from slipstream._engine.compile import Compiled
+from slipstream._engine.errors import UnfitHandler as UnfitHandler
+from slipstream._engine.plan.build import build_event_plan
+from slipstream._engine.plan.tree import build_handler_tree
+from slipstream._engine.types import Scope
+from slipstream._routes.compiler import Compiler, overrides_of
+from slipstream._routes.public_errors import public_errors
+from slipstream._routes.services import IMPLIED
+
+Handle = Callable[[Any, Any, Callable[[Any], Scope]], Awaitable[Any]]
+"""Handles an event: `await handle(connection, event, scope_of)`."""
+
+
+class EventHandler:
+    """A function that is called with a connection and an event, after everything that it depends on.
+
+    A parameter whose class has `slot_context = "link"`, or that is called `connection` and has no annotation, gets the
+    connection; one other gets the event. Parameters with `Depends()` are solved as for an endpoint, and `yield`
+    dependencies are closed when the function has returned. A dependency that reads a header or a parameter of the path,
+    or asks for a Request, reads the scope that `scope_of(connection)` makes.
+
+    Args:
+        function: Async, or not and then called in a worker thread.
+        label: Names it in tracebacks and profiles: "EVENT prices".
+        provider: Returns the object whose `dependency_overrides` hold, such as an application.
+
+    Raises:
+        UnfitHandler: A parameter that nothing can be given for.
+        DefinitionError: A dependency that is wrong, as for an endpoint.
+    """
+
+    def __init__(self, function: Callable[..., Any], label: str, provider: Callable[[], Any]) -> None:
+        with public_errors():
+            tree = build_handler_tree(function, implied=IMPLIED)
+        self._compiler = Compiler(tree, lambda tree: build_event_plan(tree, label))
+        self._provider, self._known = provider, None
+        self._latest: Latest[Handle] = Latest(lambda: self.compiled.handler)
+
+    @property
+    def event(self) -> Any:
+        """The annotation of the event's parameter, `typing.Any` where it has none; None if there is no parameter."""
+        slots = self._compiler.plan.root.signature.slots
+        return next((slot.annotation for slot in slots if slot.meta == "event"), None)
+
+    @property
+    def compiled(self) -> Compiled:
+        """What serves under the overrides that hold now: plan, source and handler."""
+        return self._compiler.compiled(overrides_of(self._provider()))
+
+    @property
+    def handle(self) -> Handle:
+        """What handles an event under the overrides that hold now; compiled again when they have changed."""
+        provider = self._provider()
+        if provider is not self._known:
+            self._known, self._latest.seen = provider, -1
+        return self._latest.get()
