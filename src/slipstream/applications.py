@@ -1,8 +1,9 @@
 """The application: a router with middleware, exception handlers, lifespan and documentation."""
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal, Unpack
+from collections.abc import Callable, Mapping
+from functools import wraps
+from typing import Any, Concatenate, Literal, ParamSpec, TypeVar, Unpack
 
 from starlette.applications import Starlette
 from starlette.datastructures import State
@@ -11,6 +12,7 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
+from typing_extensions import deprecated
 
 from slipstream._app.entrance import Entrance
 from slipstream._app.limits import limited
@@ -19,11 +21,10 @@ from slipstream._app.refresh import Latest, Watched, WatchedDict, version
 from slipstream._app.stack import build_stack
 from slipstream._engine.types import Reply
 from slipstream._options.app import AppDefaults, AppOptions
-from slipstream._options.route import RouteDefaults, RouteOptions, VerbOptions
-from slipstream._options.router import InclusionDefaults, InclusionOptions, RouterDefaults
+from slipstream._options.route import RouteDefaults, RouteOptions
+from slipstream._options.router import RouterDefaults
 from slipstream._options.unpack import as_options, completed, unpacks
 from slipstream._routes.frontend import Directory, Fallback, checks_directory
-from slipstream._routes.verbs import Verbs
 from slipstream.exception_handlers import (
     http_exception_handler,
     request_validation_exception_handler,
@@ -32,15 +33,29 @@ from slipstream.exception_handlers import (
 from slipstream.exceptions import FastAPIDeprecationWarning, RequestValidationError, WebSocketRequestValidationError
 from slipstream.middleware.http import FunctionMiddleware
 from slipstream.openapi.docs import get_redoc_html, get_swagger_ui_html, get_swagger_ui_oauth2_redirect_html
-from slipstream.params import Depends
 from slipstream.routing import APIRoute, APIRouter
 from slipstream.telemetry._settings import Settings
 from slipstream.types import DecoratedCallable
 
+P = ParamSpec("P")
+R = TypeVar("R")
+
 Overrides = dict[Callable[..., Any], Callable[..., Any]]
 
 
-class FastAPI(Verbs, Starlette):
+def _by_router(method: Callable[Concatenate[Any, P], R]) -> Callable[Concatenate[Any, P], R]:
+    """Make a method of the application that does what its router's method of that name does, with the same options."""
+    name = method.__name__
+
+    @wraps(method)
+    def call(app: Any, /, *args: P.args, **options: P.kwargs) -> R:
+        result: R = getattr(app.router, name)(*args, **options)
+        return result
+
+    return call
+
+
+class FastAPI(Starlette):
     """An application.
 
     Args:
@@ -231,30 +246,22 @@ class FastAPI(Verbs, Starlette):
         """Add a path operation; see `APIRouter.add_api_route`."""
         self.router.add_api_route(path, endpoint, **options)
 
-    @unpacks(RouteOptions, RouteDefaults)
-    def api_route(self, path: str, **options: Unpack[RouteOptions]) -> Callable[[DecoratedCallable], DecoratedCallable]:
-        """Serve a path, with the methods that the options say, with the decorated function."""
-        return self.router.api_route(path, **options)
-
-    def add_api_websocket_route(
-        self,
-        path: str,
-        endpoint: Callable[..., Any],
-        name: str | None = None,
-        *,
-        dependencies: Sequence[Depends] | None = None,
-    ) -> None:
-        """Add a WebSocket endpoint; see `APIRouter.add_api_websocket_route`."""
-        self.router.add_api_websocket_route(path, endpoint, name, dependencies=dependencies)
-
-    def add_websocket_route(self, path: str, route: Callable[..., Any], name: str | None = None) -> None:
-        """Serve a WebSocket with a function of the WebSocket alone, as Starlette does."""
-        self.router.add_websocket_route(path, route, name)
-
-    @unpacks(InclusionOptions, InclusionDefaults)
-    def include_router(self, router: APIRouter, **options: Unpack[InclusionOptions]) -> None:
-        """Serve the routes of a router, under a prefix and with options in common."""
-        self.router.include_router(router, **options)
+    add_api_websocket_route = _by_router(APIRouter.add_api_websocket_route)
+    add_websocket_route = _by_router(APIRouter.add_websocket_route)
+    add_event_handler = _by_router(APIRouter.add_event_handler)
+    include_router = _by_router(APIRouter.include_router)
+    api_route = _by_router(APIRouter.api_route)
+    get = _by_router(APIRouter.get)
+    put = _by_router(APIRouter.put)
+    post = _by_router(APIRouter.post)
+    delete = _by_router(APIRouter.delete)
+    options = _by_router(APIRouter.options)
+    head = _by_router(APIRouter.head)
+    patch = _by_router(APIRouter.patch)
+    trace = _by_router(APIRouter.trace)
+    websocket = _by_router(APIRouter.websocket)
+    websocket_route = _by_router(APIRouter.websocket_route)
+    route = _by_router(APIRouter.route)
 
     def frontend(
         self,
@@ -268,13 +275,15 @@ class FastAPI(Verbs, Starlette):
         check_dir = checks_directory(directory, check_dir, stacklevel=2)
         self.router.frontend(path, directory=directory, fallback=fallback, check_dir=check_dir)
 
-    def _verb(self, method: str, path: str, options: VerbOptions) -> Callable[[DecoratedCallable], DecoratedCallable]:
-        verb: Callable[..., Callable[[DecoratedCallable], DecoratedCallable]] = getattr(self.router, method.lower())
-        return verb(path, **options)
+    @deprecated("on_event is deprecated, use lifespan event handlers instead: lifespan=...")
+    def on_event(self, event_type: str) -> Callable[[DecoratedCallable], DecoratedCallable]:
+        """Call the decorated function at "startup" or "shutdown"; `lifespan` is the newer way."""
 
-    def add_event_handler(self, event_type: str, func: Callable[[], Any]) -> None:
-        """Call a function at "startup" or "shutdown"."""
-        self.router.add_event_handler(event_type, func)
+        def decorate(function: DecoratedCallable) -> DecoratedCallable:
+            self.add_event_handler(event_type, function)
+            return function
+
+        return decorate
 
     def middleware(self, middleware_type: str) -> Callable[[DecoratedCallable], DecoratedCallable]:
         """Run the decorated function of `(request, call_next)` around every HTTP request.
