@@ -198,12 +198,10 @@ class DidNotYield(SlipstreamError, RuntimeError):
     """
 
     name: str
-    file: str | None
-    line: int | None
+    origin: str
 
     def __str__(self) -> str:
-        where = "" if self.file is None else f"\n  at {self.file}:{self.line} in {self.name}"
         return (
-            f"the dependency `{self.name}` did not yield for this request{where}\n"
+            f"the dependency `{self.name}` did not yield for this request\n  at {self.origin}\n"
             f"  let every way through it reach a `yield` or raise an exception; for no value, write `yield None`"
         )

@@ -95,7 +95,7 @@ async def test_what_a_decorator_gave_in_place_of_a_generator_is_named_by_its_cla
     """Decorators copy the look of a generator function and return what they like."""
     given: Any = iter([])
 
-    with pytest.raises(DidNotYield, match="`list_iterator` did not yield for this request\n  let"):
+    with pytest.raises(DidNotYield, match="`list_iterator` did not yield for this request\n  at list_iterator\n"):
         await ThreadGenerator(given).__anext__()
 
 

@@ -49,48 +49,36 @@ def load(source: Source, label: str) -> Callable[..., Any]:
     shaped, names = _code_of(_Shaped(source.shape, source.text))
     if not names <= source.constants.keys():
         _refuse_unbound(source, shaped)
-    file = _file(label, source.text)
-    code = _named(shaped, file.name)
+    filename, text = _file(label, source.text)
+    code = _named(shaped, filename)
     namespace = dict(source.constants)
     exec(code, namespace)
     function: Callable[..., Any] = namespace[source.function]
-    finalize(function.__code__, _let_go, file).atexit = False  # for as long as a traceback needs the lines
+    finalize(function.__code__, id, text).atexit = False  # keeps the text for as long as a traceback needs the lines
     return function
 
 
-class _File:
-    """A text that `linecache` knows by name, for as long as there is code of it."""
-
-    def __init__(self, name: str, text: str) -> None:
-        self.name = name
-        self.text = text
-        lines = linecache.cache[name] = (len(text), None, text.splitlines(keepends=True), name)
-        finalize(self, _forget, name, lines).atexit = False
+class _Text(str):
+    """A text that `linecache` has until its last code is gone."""
 
 
-_files: WeakValueDictionary[str, _File] = WeakValueDictionary()
+_texts: WeakValueDictionary[str, _Text] = WeakValueDictionary()
+"""By file name."""
 _naming = Lock()
 
 
-def _file(label: str, text: str) -> _File:
-    """Find the file of a text, or make one under the first name that is free."""
+def _file(label: str, text: str) -> tuple[str, _Text]:
+    """Find the file name of a text, or give it the first one that is free."""
     with _naming:
         name, number = f"<{label}>", 1
-        while (file := _files.get(name)) is not None and file.text != text:
+        while (known := _texts.get(name)) is not None and known != text:
             number += 1
             name = f"<{label} #{number}>"
-        if file is None:
-            file = _files[name] = _File(name, text)
-        return file
-
-
-def _let_go(file: _File) -> None:
-    """Drop the reference to a file, which is all that had to be kept."""
-
-
-def _forget(name: str, lines: Any) -> None:
-    if linecache.cache.get(name) is lines:
-        del linecache.cache[name]
+        if known is None:
+            known = _texts[name] = _Text(text)
+            linecache.cache[name] = (len(text), None, text.splitlines(keepends=True), name)
+            finalize(known, linecache.cache.pop, name, None).atexit = False
+        return name, known
 
 
 @dataclass(frozen=True, slots=True)

@@ -140,9 +140,8 @@ def not_stopped() -> RuntimeError:
 def not_yielded(generator: Any) -> DidNotYield:
     """Make the exception for a generator, sync or async, that ends without a `yield`."""
     code = getattr(generator, "ag_code", getattr(generator, "gi_code", None))
-    if code is None:  # what a decorated function returned in place of a generator
-        return DidNotYield(type(generator).__qualname__, None, None)
-    return DidNotYield(generator.__qualname__, code.co_filename, code.co_firstlineno)
+    name = type(generator).__qualname__ if code is None else generator.__qualname__  # decorators may return anything
+    return DidNotYield(name, name if code is None else f"{code.co_filename}:{code.co_firstlineno} in {name}")
 
 
 async def unwind(exits: list[Any], exc: BaseException) -> BaseException | None:

@@ -115,6 +115,9 @@ class Pool:
     atomic. Flags that say "somebody is about to look" are taken back before looking, so what comes in between is seen.
     """
 
+    is_possible = True
+    """Whether this process can have pools; False from the first failure of one on."""
+
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
         self.limiter = current_default_thread_limiter()
@@ -177,7 +180,7 @@ class Pool:
                 await job.waiter
 
     def _submit(self, job: Job) -> None:
-        if not _pools.is_possible:
+        if not Pool.is_possible:
             raise NotTaken
         self._jobs.append(job)
         if self._is_waking:
@@ -209,7 +212,7 @@ class Pool:
                 self._is_waking = False
                 self._make_calls()
         except BaseException as exc:
-            _pools.disable(exc)
+            _disable(exc)
             self._call_in_loop(self._hand_back)
 
     def _make_calls(self) -> None:
@@ -287,8 +290,8 @@ class Pool:
     def close(self, root: object = None) -> None:
         """Let workers end as soon as there is nothing to do."""
         self.is_closed = True
-        if _pools.by_loop.get(self.loop) is self:
-            del _pools.by_loop[self.loop]
+        if _pools.get(self.loop) is self:
+            del _pools[self.loop]
         while self._idle:
             try:
                 self._idle.pop().release()
@@ -296,50 +299,40 @@ class Pool:
                 pass  # it ended by itself
 
 
-class _Pools:
-    """The pools of the process."""
-
-    def __init__(self) -> None:
-        self.by_loop: dict[asyncio.AbstractEventLoop, Pool] = {}
-        """By running loop; each leaves when its root task ends."""
-        self.is_possible = True
-        self._is_probed = False
-        self._lock = Lock()
-
-    def open(self, loop: asyncio.AbstractEventLoop) -> Pool | None:
-        """Open the pool of the running loop; None where there cannot be one."""
-        try:
-            if not self._is_probed:
-                probe(loop)
-                self._is_probed = True
-            root = root_task()
-        except Exception as exc:
-            self.disable(exc)
-            return None
-        pool = self.by_loop[loop] = Pool(loop)
-        root.add_done_callback(pool.close, context=Context())
-        return pool
-
-    def disable(self, reason: BaseException) -> None:
-        """Open no more pools, and take no more calls; logged once."""
-        with self._lock:
-            was_possible, self.is_possible = self.is_possible, False
-        if was_possible:
-            logging.getLogger("slipstream").warning(
-                "sync calls go through anyio's threads: slipstream's own pool cannot work with this anyio (%r)", reason
-            )
-
-
-_pools = _Pools()
+_pools: dict[asyncio.AbstractEventLoop, Pool] = {}
+"""By running loop; each leaves when its root task ends."""
+_switching = Lock()
 
 
 def current_pool() -> Pool | None:
     """Find or open the pool of the running loop; None where there cannot be one."""
     try:
-        pool = _pools.by_loop.get(asyncio.get_running_loop())
+        pool = _pools.get(asyncio.get_running_loop())
         task = asyncio.current_task()
     except RuntimeError:  # trio
         return None
-    if task is None or not _pools.is_possible:  # trio as a guest of asyncio
+    if task is None or not Pool.is_possible:  # trio as a guest of asyncio
         return None
-    return pool or _pools.open(task.get_loop())
+    return pool or _open_pool(task.get_loop())
+
+
+def _open_pool(loop: asyncio.AbstractEventLoop) -> Pool | None:
+    pool = Pool(loop)
+    try:
+        probe()
+        root_task().add_done_callback(pool.close, context=Context())
+    except Exception as exc:
+        _disable(exc)
+        return None
+    _pools[loop] = pool
+    return pool
+
+
+def _disable(reason: BaseException) -> None:
+    """Open no more pools in this process, and take no more calls; logged once."""
+    with _switching:
+        was_possible, Pool.is_possible = Pool.is_possible, False
+    if was_possible:
+        logging.getLogger("slipstream").warning(
+            "sync calls go through anyio's threads: slipstream's own pool cannot work with this anyio (%r)", reason
+        )

@@ -5,7 +5,6 @@ import inspect
 import linecache
 import sys
 from collections.abc import Iterator
-from functools import cached_property
 from typing import Any
 
 from slipstream._engine.signature.kinds import unwrapped
@@ -30,25 +29,20 @@ class _ClassOrigin(Origin):
     def __init__(self, name: str, cls: type[Any]) -> None:
         self.__dict__.update(name=name, cls=cls)
 
-    @cached_property
-    def file(self) -> str | None:
-        return self._place[0]
+    def __getattr__(self, name: str) -> Any:
+        if name not in ("file", "line"):
+            raise AttributeError(name)
+        self.__dict__["file"], self.__dict__["line"] = _place_of(self.__dict__["cls"])
+        return self.__dict__[name]
 
-    @cached_property
-    def line(self) -> int | None:
-        return self._place[1]
 
-    @cached_property
-    def _place(self) -> tuple[str | None, int | None]:
-        cls: Any = self.__dict__["cls"]
-        try:
-            file = inspect.getsourcefile(cls)
-        except (OSError, TypeError):  # typed into a prompt, or built in
-            file = None
-        if file is None:
-            return None, None
-        line = vars(cls).get("__firstlineno__") or _class_lines(file, cls.__module__).get(cls.__qualname__)
-        return (None, None) if line is None else (file, line)
+def _place_of(cls: type[Any]) -> tuple[str, int] | tuple[None, None]:
+    try:
+        file = inspect.getsourcefile(cls)
+    except (OSError, TypeError):  # typed into a prompt, or built in
+        return None, None
+    line = file and (vars(cls).get("__firstlineno__") or _class_lines(file, cls.__module__).get(cls.__qualname__))
+    return (file, line) if file and line else (None, None)
 
 
 _parsed: dict[str, tuple[list[str], dict[str, int]]] = {}
