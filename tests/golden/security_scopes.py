@@ -3,7 +3,7 @@
 async def handle(scope, receive, send):
     request = Request(scope, receive, send)
     try:
-        # dependency oauth2_password_bearer (oauth2.py:126)
+        # dependency oauth2_password_bearer (oauth2.py:115)
         token = await oauth2_password_bearer(request=request)
         # dependency current_user (security_scopes.py:12)
         user = await current_user(SecurityScopes(scopes=["me", "items"]), token)
