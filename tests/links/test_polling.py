@@ -496,3 +496,18 @@ async def test_an_answer_without_the_field_that_was_named_is_counted_and_said(
         "link polling-1: an answer has no field 'items' and no field 'next' (4 such answers so far)",
     ]
     assert link.cursor == 2
+
+
+async def test_the_headers_of_an_answer_are_found_whatever_their_case(server: Start, links: Links) -> None:
+    """Servers write ETag, Etag and etag."""
+    peer = await server(lambda asked: as_json({"id": 1}, ETag="1"))
+    found: list[str] = []
+
+    @links.poll(peer.url)
+    async def handle(connection: Connection, event: Event) -> None:
+        found.append(connection.headers["etag"])
+
+    async with links.running():
+        await until(lambda: found)
+
+    assert found == ["1"]

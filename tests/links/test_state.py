@@ -3,6 +3,7 @@
 import pytest
 
 from slipstream.links import state
+from slipstream.links.rules import Failure
 from slipstream.links.state import LinkState, Moment, Status, WrongMove
 
 
@@ -15,15 +16,16 @@ def test_a_life_tells_when_why_and_how_often() -> None:
     status = Status(LinkState.CLOSED, at(0))
 
     first = state.connecting(status, at(1))
-    refused = state.backing_off(first, at(2), "refused", 5)
+    refused = state.backing_off(first, at(2), Failure("refused", "refused"), 5)
     second = state.connecting(refused, at(7))
     there = state.up(second, at(8))
-    lost = state.backing_off(there, at(100), "lost", 1)
+    lost = state.backing_off(there, at(100), Failure("closed", "lost"), 1)
 
     assert (first.attempt, second.attempt, there.attempt) == (1, 2, 0)
     assert refused.retry_at == at(7)
     assert second.retry_at is None
     assert (there.ups, there.failures) == (1, 1)
+    assert there.failure == Failure("refused", "refused")
     assert (lost.state, lost.reason, lost.since, lost.last_up) == (LinkState.BACKING_OFF, "lost", at(100), at(100))
 
 
@@ -41,6 +43,6 @@ def test_moves_that_make_no_sense_are_refused() -> None:
     closed = Status(LinkState.CLOSED, at(0))
 
     with pytest.raises(WrongMove, match="closed cannot become backing off"):
-        state.backing_off(closed, at(1), "lost", 1)
+        state.backing_off(closed, at(1), Failure("closed", "lost"), 1)
     with pytest.raises(WrongMove):
         state.closed(closed, at(1), "again")

@@ -9,7 +9,9 @@ from starlette.datastructures import Headers
 from slipstream.links.errors import CannotSend, LinkDown, WrongSetup
 from slipstream.links.queue import QueueClosed
 from slipstream.links.redact import printable
+from slipstream.links.rules import Failure
 from slipstream.links.setup import LinkKind, Options
+from slipstream.links.state import Status
 
 Data = str | bytes
 
@@ -51,6 +53,10 @@ class LinkFacts(Protocol):
         """How its events are treated."""
 
     @property
+    def status(self) -> Status:
+        """Where it stands; `status.failure` tells why the connection before this one ended."""
+
+    @property
     def lifespan_state(self) -> Mapping[str, Any]:
         """What the application's start-up left."""
 
@@ -90,6 +96,7 @@ class Connection:
         path_params: Parameters of the path, where the peer dialled.
         subprotocol: Sub-protocol agreed on, if any.
         state: Yours: whatever the program wants to remember about this connection.
+        failure: Why the connection ended; None until it has.
     """
 
     slot_context: ClassVar = "link"
@@ -111,6 +118,7 @@ class Connection:
         self.path_params: Mapping[str, Any] = path_params or {}
         self.subprotocol = subprotocol
         self.state: dict[str, Any] = {}
+        self.failure: Failure | None = None
 
     def __repr__(self) -> str:
         return f"<Connection {self.id} {self.kind} {'open' if self.is_open else 'closed'}>"
@@ -153,7 +161,7 @@ class Connection:
         if not self._wire.is_open:
             if self.kind == "polling":
                 raise CannotSend(self.link.name, self.kind)
-            raise LinkDown(self.link.name, f"connection {self.id} has ended")
+            raise self._down()
         await self._wire.send(encoded(data))
         self.peer.count_sent()
 
@@ -199,7 +207,11 @@ class Connection:
         try:
             return await self.peer.next_message(self)
         except QueueClosed:
-            raise LinkDown(self.link.name, f"connection {self.id} has ended") from None
+            raise self._down() from None
+
+    def _down(self) -> LinkDown:
+        code = self.failure.code if self.failure else None
+        return LinkDown(self.link.name, f"connection {self.id} has ended", code)
 
     async def __aiter__(self) -> AsyncIterator[Data]:
         """Iterate over the messages until the connection ends; where the handler holds the whole connection."""

@@ -11,8 +11,12 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from slipstream.applications import FastAPI
 from slipstream.links.counters import Counters
 from slipstream.links.link import Link
+from slipstream.links.redact import HIDDEN
+from slipstream.links.rules import Failure
 from slipstream.links.setup import LinkKind
 from slipstream.links.state import LinkState, Moment
+
+_HARMLESS = frozenset({"content-length", "content-type", "date", "retry-after", "server", "via"})
 
 _GAUGES = {
     "up": "Whether the link is up.",
@@ -40,6 +44,8 @@ class LinkHealth:
         attempt: Which attempt this is since then.
         ups: How often it came up.
         failures: How many attempts and connections ended in failure.
+        failure: Why the latest of them did, as `Failure` has it, without what may hold secrets: the values of headers
+            that are not known to be harmless, the body (its size is there), the close reason (`text` has it).
         latency: Seconds from the last ping to its answer.
         connections: Open connections.
         waiting: Events that wait for the handler or are being handled.
@@ -59,6 +65,7 @@ class LinkHealth:
     attempt: int
     ups: int
     failures: int
+    failure: dict[str, Any] | None
     latency: float | None
     connections: int
     waiting: int
@@ -90,6 +97,7 @@ def health_of(link: Link, now: Moment) -> LinkHealth:
         attempt=status.attempt,
         ups=status.ups,
         failures=status.failures,
+        failure=_shown(status.failure) if status.failure else None,
         latency=link.latency,
         connections=len(link.connections),
         waiting=link.waiting,
@@ -147,6 +155,13 @@ def add_health_routes(app: FastAPI, links: HealthSource, path: str, metrics: str
     app.add_route(path, health, include_in_schema=False)
     if metrics is not None:
         app.add_route(metrics, text, include_in_schema=False)
+
+
+def _shown(failure: Failure) -> dict[str, Any]:
+    names = ("kind", "side", "text", "status", "code", "retry_after", "is_final")
+    headers = {name: text if name in _HARMLESS else HIDDEN for name, text in failure.headers.items()}
+    facts = {name: getattr(failure, name) for name in names}
+    return {**facts, "headers": headers, "body_size": len(failure.body)}
 
 
 def _gauge(health: LinkHealth, name: str) -> int:

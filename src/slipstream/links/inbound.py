@@ -73,7 +73,7 @@ class AcceptedWire:
             return
         self._is_closed = True
         text = printable(f"we closed with {code} {reason}".rstrip())
-        self.ended_by = self.ended_by or Failure("closed", text, code=code)
+        self.ended_by = self.ended_by or Failure("closed", text, code=code, side="us", reason=reason)
         try:
             async with asyncio.timeout(_WRITE_TIMEOUT):
                 await self._socket.close(code, reason)
@@ -214,7 +214,7 @@ class AcceptRunner(_Inbound):
         replaced: Connection | None,
         headers: Mapping[str, str],
     ) -> None:
-        failure = Failure("error", "cancelled")
+        failure = Failure("error", "cancelled", side="us")
         link.begin_task()
         try:
             if replaced is not None:
@@ -230,7 +230,7 @@ class AcceptRunner(_Inbound):
         finally:
             failure = wire.ended_by or failure
             link.connections.discard(connection)
-            session.end(connection, failure.text, failure.code)
+            session.end(connection, failure)
             if link.home.is_running:
                 self._retire(link, session)
         await wire.close(failure.code or 1011, "")
@@ -243,7 +243,7 @@ class AcceptRunner(_Inbound):
                 if message["type"] == "websocket.disconnect":
                     code, reason = message.get("code", 1005), message.get("reason") or ""
                     text = printable(f"the peer closed with {code} {reason}".rstrip())
-                    return await last_words(session, connection, Failure("closed", text, code=code))
+                    return await last_words(session, connection, Failure("closed", text, code=code, reason=reason))
                 raw: Data | None = message.get("text")
                 if raw is None:
                     raw = message["bytes"]
@@ -253,7 +253,7 @@ class AcceptRunner(_Inbound):
                 await session.deliver(connection, raw)
         except QueueFull:
             await connection.close(1013, "try again later")
-            return Failure("closed", "our queue is full", code=1013)
+            return Failure("closed", "our queue is full", code=1013, side="us")
         except TimeoutError:
             await connection.close(1001, "silence")
             return Failure("silent", f"no message for {self._silence} seconds")

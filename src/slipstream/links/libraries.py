@@ -43,7 +43,7 @@ def missing(error: ImportError, library: str) -> Failure:
         library: What it needs for SOCKS proxies.
     """
     known = error if isinstance(error, MissingLibrary) else MissingLibrary(library, "a SOCKS proxy", "socks")
-    return Failure("setup", str(known), is_final=True)
+    return Failure("setup", str(known), is_final=True, side="us")
 
 
 def require(library: str, purpose: str, extra: str) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from http.cookiejar import CookieJar
+from socket import gaierror
 from typing import Any
 
 import httpx2
@@ -25,10 +26,12 @@ from slipstream.links.link import Link, logger
 from slipstream.links.queue import QueueFull
 from slipstream.links.redact import printable, shown_url, unlogged, without_secrets
 from slipstream.links.rules import (
+    MOST_BODY,
     REDIRECTS,
     Failure,
     Random,
     Schedule,
+    Side,
     Turnstile,
     headers_for,
     origin,
@@ -127,7 +130,9 @@ class Poller:
         status = response.status_code
         if not (200 <= status < 300 or status == 304):
             wait = parse_retry_after(response.headers.get("retry-after"), datetime.now(UTC))
-            raise PollFailed(Failure("status", f"the server answered {status}", status, None, wait))
+            headers, body = _headers_of(response.headers), await _beginning(response)
+            text = f"the server answered {status}"
+            raise PollFailed(Failure("status", text, status, None, wait, headers=headers, body=body))
         content = bytearray()
         async for chunk in response.aiter_bytes():
             content += chunk
@@ -175,6 +180,24 @@ class Poller:
             await client.aclose()
 
 
+def _headers_of(headers: httpx2.Headers) -> Headers:
+    return Headers(raw=[(name.lower(), text) for name, text in headers.raw])
+
+
+async def _beginning(response: httpx2.Response) -> bytes:
+    """Read the body of a refusal as far as it comes within a second, at most `MOST_BODY`; a failure here is none."""
+    content = bytearray()
+    try:
+        async with asyncio.timeout(1):
+            async for chunk in response.aiter_bytes():
+                content += chunk
+                if len(content) >= MOST_BODY:
+                    break
+    except (TimeoutError, httpx2.HTTPError):
+        pass
+    return bytes(content[:MOST_BODY])
+
+
 def _whole(setup: PollingSetup) -> float | None:
     """Bound a request as a whole: a peer that drips a byte at a time must not hold it for ever."""
     limits = setup.timeouts
@@ -188,20 +211,26 @@ def _failure_of(error: Exception, setup: PollingSetup) -> Failure:
     if isinstance(error, ImportError):
         return missing(error, "socksio")
     if isinstance(error, WrongSetup):
-        return Failure("setup", printable(str(error)))
+        return Failure("setup", printable(str(error)), side="us")
     text = without_secrets(str(error) or type(error).__name__, setup.secrets())
-    cause = error.__cause__
-    if isinstance(error, ssl.SSLError) or isinstance(cause, ssl.SSLError) or "CERTIFICATE" in text:
-        return Failure("tls", f"TLS failed: {text}")
+    if _is_caused_by(error, ssl.SSLError) or "CERTIFICATE" in text:
+        return Failure("tls", f"TLS failed: {text}", side="tls")
     if isinstance(error, httpx2.ProxyError):
-        return Failure("refused", f"no way through the proxy: {text}")
+        return Failure("refused", f"no way through the proxy: {text}", side="proxy")
     if isinstance(error, httpx2.ConnectError | OSError):
-        return Failure("refused", f"cannot connect: {text}")
+        side: Side = "proxy" if setup.proxy else "name" if _is_caused_by(error, gaierror) else "peer"
+        return Failure("refused", f"cannot connect: {text}", side=side)
     if isinstance(error, httpx2.InvalidURL | httpx2.UnsupportedProtocol):
-        return Failure("setup", f"{shown_url(setup.url)} is no address", is_final=True)
+        return Failure("setup", f"{shown_url(setup.url)} is no address", is_final=True, side="us")
     if isinstance(error, httpx2.TransportError | httpx2.DecodingError):
         return Failure("protocol", f"no usable answer: {text}")
-    return Failure("error", f"{type(error).__name__}: {text}")
+    return Failure("error", f"{type(error).__name__}: {text}", side="us")
+
+
+def _is_caused_by(error: BaseException | None, kind: type[BaseException]) -> bool:
+    while error is not None and not isinstance(error, kind):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 class _NoWire:
@@ -300,7 +329,7 @@ class PollingRunner:
                 count = await self._hand_on(link, answer)
             except QueueFull:
                 self._poller.forget_validators()
-                return Failure("closed", "our queue is full")
+                return Failure("closed", "our queue is full", side="us")
             await self._wait_for_handlers(link)
             pause = pause_after(
                 had_events=count > 0, took=answer.took, interval=setup.interval, is_long_poll=setup.long_poll
@@ -332,7 +361,7 @@ class PollingRunner:
                 )
         session = link.session()
         connection = Connection(
-            session, _NoWire(link.name), name=link.new_id(), url=answer.url, headers=Headers(raw=answer.headers.raw)
+            session, _NoWire(link.name), name=link.new_id(), url=answer.url, headers=_headers_of(answer.headers)
         )
         batch = _Batch()
         self._batches.append(batch)

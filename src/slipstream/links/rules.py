@@ -4,12 +4,14 @@ Pure rules: no sockets, no clock, no sleep. What draws lots is given; `supervise
 """
 
 from collections.abc import Callable, Collection, Generator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from itertools import count
 from typing import Any, Literal, TypeAlias
 from urllib.parse import urljoin, urlsplit
+
+from starlette.datastructures import Headers
 
 from slipstream.links.errors import WrongSetup
 
@@ -19,6 +21,19 @@ Random: TypeAlias = Callable[[], float]
 FailureKind: TypeAlias = Literal[
     "refused", "timeout", "tls", "status", "closed", "silent", "protocol", "setup", "hook", "redirect", "error"
 ]
+
+Side: TypeAlias = Literal["us", "proxy", "name", "tls", "peer"]
+"""Where an attempt or a connection ended.
+
+- "us": by this program, or by what it has set: a close, a hook, a full queue, a function in place of a setup.
+- "proxy": at the proxy.
+- "name": the peer's name cannot be resolved.
+- "tls": the encryption could not be agreed upon, or the certificate not be verified.
+- "peer": by the peer, or on the way to it.
+"""
+
+MOST_BODY = 16 * 1024
+"""Bytes that are kept of the body of a refusal."""
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _PORTS = {"http": 80, "ws": 80, "https": 443, "wss": 443}
@@ -32,10 +47,14 @@ class Failure:
     Args:
         kind: What sort of end it was.
         text: One line for people; no secrets, no control characters.
-        status: HTTP status, if the peer answered with one.
+        status: HTTP status, if the peer or the proxy answered with one.
         code: WebSocket close code, if the peer or we closed with one.
         retry_after: Seconds that the peer asks to wait, if it does.
         is_final: Whether trying again is known to be useless.
+        side: Where it ended.
+        reason: Close reason as it came, or as we gave it; it may hold anything, and is not in the repr.
+        headers: Headers of a refusal; not in the repr.
+        body: At most 16 KiB of the body of a refusal; not in the repr.
     """
 
     kind: FailureKind
@@ -44,6 +63,10 @@ class Failure:
     code: int | None = None
     retry_after: float | None = None
     is_final: bool = False
+    side: Side = "peer"
+    reason: str = field(default="", repr=False)
+    headers: Headers = field(default_factory=Headers, repr=False, compare=False)
+    body: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +208,7 @@ class Schedule:
             return Stop(failure.text)
         if failure.code is not None and failure.code in self._fatal.close_codes:
             return Stop(failure.text)
-        if failure.status in self._fatal.statuses:
+        if failure.side == "peer" and failure.status in self._fatal.statuses:
             self._refusals += 1
             if self._refusals >= self._fatal.tries:
                 times = f"{self._refusals} times in a row" if self._refusals > 1 else "once"

@@ -67,7 +67,7 @@ async def _hold(link: Link, session: Session, connection: Connection, reason: st
     if not connection.is_open:
         return None
     await connection.close()
-    return Failure("closed", "the conversation came to its end", code=1000)
+    return Failure("closed", "the conversation came to its end", code=1000, side="us")
 
 
 async def last_words(session: Session, connection: Connection, failure: Failure) -> Failure:
@@ -91,4 +91,4 @@ async def for_ever() -> None:
 async def _close_after(link: Link, connection: Connection, error: BaseException, what: str) -> Failure:
     logger.error("link %s: %s", link.name, what, exc_info=error)
     await connection.close(1011)
-    return Failure("hook", f"{what}: {type(error).__name__}")
+    return Failure("hook", f"{what}: {type(error).__name__}", code=1011, side="us")

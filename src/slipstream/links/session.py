@@ -18,6 +18,7 @@ from slipstream.links.handlers import Handler, parsed
 from slipstream.links.outbox import Dropped, Outbox
 from slipstream.links.pending import PendingCalls
 from slipstream.links.queue import Inbox, QueueClosed
+from slipstream.links.rules import Failure
 
 logger = logging.getLogger("slipstream.links")
 
@@ -405,27 +406,29 @@ class Session:
     def replace(self, connection: Connection, code: int) -> None:
         """The peer has connected anew: what this connection still brings is refused, its conversation ends."""
         self.replaced.add(connection)
-        self._leave(connection, "replaced by a newer connection", code)
+        self._leave(connection, Failure("closed", "replaced by a newer connection", code=code, side="us"))
 
-    def end(self, connection: Connection, reason: str, code: int | None) -> None:
+    def end(self, connection: Connection, failure: Failure) -> None:
         """A connection has ended: its calls fail at once, and nobody will read what is left of its conversation."""
-        self._leave(connection, reason, code)
+        connection.failure = failure
+        self._leave(connection, failure)
         conversation = self._conversations.pop(connection, None)
         if conversation is not None:
             conversation.inbox.clear()
 
-    def _leave(self, connection: Connection, reason: str, code: int | None) -> None:
+    def _leave(self, connection: Connection, failure: Failure) -> None:
         for connections in (self._open, self._ready):
             if connection in connections:
                 connections.remove(connection)
-        self.fail_calls(connection, reason, code)
+        self.fail_calls(connection, failure)
         conversation = self._conversations.get(connection)
         if conversation is not None:
             conversation.inbox.close()
 
-    def fail_calls(self, connection: Connection, reason: str, code: int | None) -> None:
+    def fail_calls(self, connection: Connection, failure: Failure) -> None:
         """Fail the calls that wait for a reply over a connection, at once."""
-        self.link.counters.calls_failed += self.pending.fail(LinkDown(self.link.name, reason, code), connection)
+        down = LinkDown(self.link.name, failure.text, failure.code)
+        self.link.counters.calls_failed += self.pending.fail(down, connection)
         if not len(self.pending):
             self.inbox.allow_overflow(False)
 

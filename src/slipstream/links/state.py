@@ -3,6 +3,8 @@
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from slipstream.links.rules import Failure
+
 
 class LinkState(StrEnum):
     """Where a link stands."""
@@ -54,6 +56,7 @@ class Status:
         last_up: When it was last known to be up, once it has been.
         ups: How often it has come up.
         failures: How many attempts and connections have ended in failure.
+        failure: Why the latest of them did; None before the first. It stays while the link is up again.
     """
 
     state: LinkState
@@ -64,6 +67,7 @@ class Status:
     last_up: Moment | None = None
     ups: int = 0
     failures: int = 0
+    failure: Failure | None = None
 
 
 class WrongMove(ValueError):
@@ -81,15 +85,17 @@ def up(status: Status, now: Moment, reason: str = "connected") -> Status:
     return _moved(status, LinkState.UP, now, reason, attempt=0, last_up=now, ups=status.ups + 1)
 
 
-def backing_off(status: Status, now: Moment, reason: str, wait: float) -> Status:
+def backing_off(status: Status, now: Moment, failure: Failure, wait: float) -> Status:
     """Wait for the next attempt, `wait` seconds from now."""
     due = Moment(now.monotonic + wait, now.wall + wait)
-    return _moved(status, LinkState.BACKING_OFF, now, reason, retry_at=due, failures=status.failures + 1)
+    changes = {"retry_at": due, "failures": status.failures + 1, "failure": failure}
+    return _moved(status, LinkState.BACKING_OFF, now, failure.text, **changes)
 
 
-def failed(status: Status, now: Moment, reason: str) -> Status:
+def failed(status: Status, now: Moment, reason: str, failure: Failure | None = None) -> Status:
     """Give up."""
-    return _moved(status, LinkState.FAILED, now, reason, failures=status.failures + 1)
+    failure = failure or Failure("error", reason, side="us")
+    return _moved(status, LinkState.FAILED, now, reason, failures=status.failures + 1, failure=failure)
 
 
 def closed(status: Status, now: Moment, reason: str) -> Status:

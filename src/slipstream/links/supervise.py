@@ -99,7 +99,7 @@ async def keep_up(
             if ends_task(error):
                 raise
             logger.exception("link %s: an attempt failed in a way nobody foresaw", link.name)
-            failure = Failure("error", told(error))
+            failure = Failure("error", told(error), side="us")
         if link.is_stopping:
             break
         if failure is None:
@@ -109,11 +109,11 @@ async def keep_up(
         was_up = link.status.state is LinkState.UP
         verdict = schedule.after(failure, now.monotonic - link.status.since.monotonic if was_up else None)
         if isinstance(verdict, Stop):
-            link.move(state.failed(link.status, now, verdict.reason))
+            link.move(state.failed(link.status, now, verdict.reason, failure))
             await link.revival.wait()
             schedule.reset()
             continue
-        link.move(state.backing_off(link.status, now, failure.text, verdict.wait))
+        link.move(state.backing_off(link.status, now, failure, verdict.wait))
         await _rest(link, verdict.wait)
         if links() > 1 and not link.revival.is_set():
             await _rest(link, turnstile.admit(clock.now().monotonic, links()))
@@ -156,7 +156,7 @@ async def asked(source: Any, kind: type[T], link: Link) -> T | Failure:
         if isinstance(setup, kind):
             return setup
         reason = f"the function gave {type(setup).__name__}, expected {kind.__name__}"
-    return Failure("setup", f"the setup could not be made: {reason}")
+    return Failure("setup", f"the setup could not be made: {reason}", side="us")
 
 
 async def first_of(*works: Coroutine[Any, Any, T]) -> T:

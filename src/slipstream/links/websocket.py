@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -24,7 +24,7 @@ from websockets.exceptions import (
     ProxyError,
     WebSocketException,
 )
-from websockets.http11 import Request
+from websockets.http11 import Request, Response
 from websockets.protocol import State
 from websockets.typing import Subprotocol
 
@@ -36,10 +36,13 @@ from slipstream.links.link import Link
 from slipstream.links.queue import QueueFull
 from slipstream.links.redact import printable, shown_url, without_secrets
 from slipstream.links.rules import (
+    MOST_BODY,
     REDIRECTS,
     Failure,
+    FailureKind,
     Random,
     Schedule,
+    Side,
     Turnstile,
     headers_for,
     origin,
@@ -110,14 +113,14 @@ async def dial(setup: WebSocketSetup, link: str = "") -> ClientConnection:
             try:
                 return await _OneHop(**_arguments(setup, url))
             except InvalidStatus as refusal:
-                status = refusal.response.status_code
-                location = refusal.response.headers.get("Location")
-                if status not in REDIRECTS or location is None:
+                answer = refusal.response
+                location = _headers_of(answer).get("location")
+                if answer.status_code not in REDIRECTS or location is None:
                     raise
                 target = redirected(url, location)
                 if target is None:
                     text = f"refused to follow a redirect from {shown_url(url)} to {shown_url(location)}"
-                    raise DialFailed(link, Failure("redirect", text, status)) from refusal
+                    raise DialFailed(link, _refusal("redirect", text, answer, "peer")) from refusal
                 url = target
         raise DialFailed(link, Failure("redirect", f"more than {setup.max_redirects} redirects"))
     except DialFailed:
@@ -163,32 +166,40 @@ def _arguments(setup: WebSocketSetup, url: str) -> dict[str, Any]:
 def _failure_of(error: Exception, setup: WebSocketSetup) -> Failure:
     """Tell as data why a handshake failed."""
     if isinstance(error, InvalidStatus):
-        response = error.response
-        wait = parse_retry_after(response.headers.get("Retry-After"), datetime.now(UTC))
-        return Failure("status", f"the server answered {response.status_code}", response.status_code, None, wait)
+        return _refusal("status", f"the server answered {error.response.status_code}", error.response, "peer")
     if isinstance(error, InvalidProxyStatus):
-        return Failure("refused", f"the proxy answered {error.response.status_code}")
+        return _refusal("refused", f"the proxy answered {error.response.status_code}", error.response, "proxy")
     if isinstance(error, ImportError):
         return missing(error, "python-socks")
     if isinstance(error, WrongSetup):
-        return Failure("setup", printable(str(error)))
+        return Failure("setup", printable(str(error)), side="us")
     if isinstance(error, TimeoutError):
         return Failure("timeout", f"no connection within {setup.timeouts.connect} seconds")
     if isinstance(error, InvalidURI | InvalidProxy):
-        return Failure("setup", f"{shown_url(setup.url)} or its proxy is no address", is_final=True)
+        return Failure("setup", f"{shown_url(setup.url)} or its proxy is no address", is_final=True, side="us")
     cause = error.__cause__ if isinstance(error, ProxyError) else None
     text = without_secrets(str(cause or error) or type(error).__name__, setup.secrets())
     if isinstance(error, ProxyError):
-        return Failure("refused", f"no way through the proxy: {text}")
+        return Failure("refused", f"no way through the proxy: {text}", side="proxy")
     if isinstance(error, ssl.SSLError):
-        return Failure("tls", f"TLS failed: {text}")
+        return Failure("tls", f"TLS failed: {text}", side="tls")
+    # What we connect to is the proxy, where there is one.
     if isinstance(error, gaierror):
-        return Failure("refused", f"the name {urlsplit(setup.url).hostname} cannot be resolved: {text}")
+        name = urlsplit(setup.proxy or setup.url).hostname
+        side: Side = "proxy" if setup.proxy else "name"
+        return Failure("refused", f"the name {name} cannot be resolved: {text}", side=side)
     if isinstance(error, OSError):
-        return Failure("refused", f"cannot connect: {text}")
+        return Failure("refused", f"cannot connect: {text}", side="proxy" if setup.proxy else "peer")
     if isinstance(error, InvalidHandshake):
         return Failure("protocol", f"no WebSocket handshake: {text}")
-    return Failure("error", f"{type(error).__name__}: {text}")
+    return Failure("error", f"{type(error).__name__}: {text}", side="us")
+
+
+def _refusal(kind: FailureKind, text: str, response: Response, side: Side) -> Failure:
+    headers = _headers_of(response)
+    wait = parse_retry_after(headers.get("retry-after"), datetime.now(UTC))
+    body = bytes(response.body or b"")[:MOST_BODY]
+    return Failure(kind, text, response.status_code, None, wait, side=side, headers=headers, body=body)
 
 
 @dataclass
@@ -198,6 +209,7 @@ class SocketWire:
     socket: ClientConnection
     link: str
     write_timeout: float | None
+    secrets: Sequence[str] = ()
     ended_by: Failure | None = field(default=None)
 
     @property
@@ -218,12 +230,13 @@ class SocketWire:
             self.cut(Failure("silent", f"the peer took nothing for {self.write_timeout} seconds"))
             raise LinkDown(self.link, "the peer takes nothing") from None
         except ConnectionClosed as closed:
-            raise LinkDown(self.link, closed_text(closed), closed_code(closed)) from closed
+            failure = self.end_of(closed)
+            raise LinkDown(self.link, failure.text, failure.code) from closed
 
     async def close(self, code: int, reason: str) -> None:
         """Close with a handshake; the library gives up on a peer that lingers."""
         if self.ended_by is None and self.is_open:
-            self.ended_by = Failure("closed", printable(f"we closed with {code} {reason}".rstrip()), code=code)
+            self.ended_by = _closed("us", code, reason, self.secrets)
         await self.socket.close(code, reason)
 
     def cut(self, failure: Failure) -> None:
@@ -232,21 +245,22 @@ class SocketWire:
             self.ended_by = failure
         self.socket.transport.abort()
 
+    def end_of(self, closed: ConnectionClosed) -> Failure:
+        """Tell as data how the connection ended."""
+        if self.ended_by is not None:
+            return self.ended_by
+        if closed.rcvd is not None and (closed.rcvd_then_sent or closed.sent is None):
+            return _closed("peer", closed.rcvd.code, closed.rcvd.reason, self.secrets)
+        if closed.sent is not None:
+            return _closed("us", closed.sent.code, closed.sent.reason, self.secrets)
+        cause = closed.__cause__
+        return Failure("closed", "the connection was lost" + (printable(f": {cause}") if cause and str(cause) else ""))
 
-def closed_code(closed: ConnectionClosed) -> int | None:
-    """Tell the close code of the peer, or else ours."""
-    frame = closed.rcvd or closed.sent
-    return frame.code if frame else None
 
-
-def closed_text(closed: ConnectionClosed) -> str:
-    """Tell in a line how a connection ended."""
-    if closed.rcvd is not None and (closed.rcvd_then_sent or closed.sent is None):
-        return printable(f"the peer closed with {closed.rcvd.code} {closed.rcvd.reason}".rstrip())
-    if closed.sent is not None:
-        return printable(f"we closed with {closed.sent.code} {closed.sent.reason}".rstrip())
-    cause = closed.__cause__
-    return "the connection was lost" + (printable(f": {cause}") if cause is not None and str(cause) else "")
+def _closed(side: Side, code: int, reason: str, secrets: Sequence[str]) -> Failure:
+    who = "we" if side == "us" else "the peer"
+    text = without_secrets(f"{who} closed with {code} {reason}".rstrip(), secrets)
+    return Failure("closed", text, code=code, side=side, reason=reason)
 
 
 async def heartbeat(wire: SocketWire, session: Session, link: Link, interval: float | None, patience: float) -> Failure:
@@ -315,19 +329,19 @@ class WebSocketRunner:
             socket = await dial(setup, link.name)
         except DialFailed as failed:
             return failed.failure
-        wire = SocketWire(socket, link.name, setup.timeouts.write)
+        wire = SocketWire(socket, link.name, setup.timeouts.write, setup.secrets())
         session = link.session()
         connection = Connection(
             session,
             wire,
             name=link.new_id(),
             url=setup.url,
-            headers=_headers_of(socket),
+            headers=_headers_of(socket.response) if socket.response else Headers(),
             subprotocol=socket.subprotocol,
         )
         link.connections.add(connection)
         session.begin(connection)
-        failure = Failure("error", "cancelled")
+        failure = _closed("us", 1001, "", ())  # where we are cancelled: the program stops or restarts the link
         try:
             failure = await first_of(
                 self._read(wire, session, connection, setup.timeouts.silence),
@@ -338,7 +352,7 @@ class WebSocketRunner:
         finally:
             link.connections.discard(connection)
             failure = wire.ended_by or failure
-            session.end(connection, failure.text, failure.code)
+            session.end(connection, failure)
             await _hang_up(wire)
         return failure
 
@@ -354,12 +368,10 @@ class WebSocketRunner:
                         raw = await socket.recv()
                 await session.deliver(connection, raw)
         except ConnectionClosed as closed:
-            return await last_words(
-                session, connection, Failure("closed", closed_text(closed), code=closed_code(closed))
-            )
+            return await last_words(session, connection, wire.end_of(closed))
         except QueueFull:
             await wire.close(1013, "try again later")
-            return Failure("closed", "our queue is full", code=1013)
+            return Failure("closed", "our queue is full", code=1013, side="us")
         except TimeoutError:
             failure = Failure("silent", f"no message for {silence:g} seconds")
             wire.cut(failure)
@@ -368,12 +380,12 @@ class WebSocketRunner:
     async def _watch(self, wire: SocketWire, session: Session, connection: Connection) -> Failure:
         """Fail calls the moment that the connection ends, though messages before its end may still be unread."""
         await wire.socket.wait_closed()
-        session.fail_calls(connection, "the connection has ended", wire.socket.close_code)
+        session.fail_calls(connection, Failure("closed", "the connection has ended", code=wire.socket.close_code))
         return await asyncio.Event().wait()  # type: ignore[return-value]  # it never comes back: the reader ends the rest
 
 
-def _headers_of(socket: ClientConnection) -> Headers:
-    found = socket.response.headers.raw_items() if socket.response else ()
+def _headers_of(response: Response) -> Headers:
+    found = response.headers.raw_items()
     return Headers(raw=[(name.lower().encode(), text.encode("latin-1", "replace")) for name, text in found])
 
 
