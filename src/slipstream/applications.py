@@ -99,7 +99,8 @@ class FastAPI(Starlette):
         self.swagger_ui_oauth2_redirect_url = given.swagger_ui_oauth2_redirect_url
         self.swagger_ui_init_oauth = given.swagger_ui_init_oauth
         self.swagger_ui_parameters = given.swagger_ui_parameters
-        self.observer = Observer(self, Settings.of(given.telemetry))
+        self._telemetry = Settings.of(given.telemetry)  # a half-public name of FastAPI
+        self.observer = Observer(self, self._telemetry)
         self._entrance = Entrance(self)
         self.max_body_size = given.max_body_size
         self.webhooks: APIRouter = given.webhooks or APIRouter()

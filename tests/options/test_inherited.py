@@ -13,6 +13,7 @@ import slipstream
 import slipstream.responses
 import slipstream.routing
 import slipstream.testclient
+from slipstream._options.inherited import InheritedDefaults, TaggedDefaults
 from slipstream._options.route import RouteDefaults
 
 FRAMEWORKS = (fastapi, slipstream)
@@ -100,6 +101,14 @@ OF_ROUTE = st.fixed_dictionaries(
         "openapi_extra": st.sampled_from([None, {"x-more": 1}]),
     },
 )
+
+
+def test_every_option_that_levels_share_is_drawn() -> None:
+    """Whoever adds one learns here that it has to be compared with FastAPI."""
+    assert set(SHARED) == {each.name for each in fields(InheritedDefaults)}
+    assert {each.name for each in fields(TaggedDefaults)} - set(SHARED) == {"tags"}
+
+
 TREE: st.SearchStrategy[Any] = st.deferred(
     lambda: st.tuples(OF_ROUTER, st.lists(OF_ROUTE, max_size=2), st.lists(st.tuples(OF_INCLUSION, TREE), max_size=2))
 )
