@@ -16,10 +16,10 @@ from starlette.datastructures import (
 
 
 class UploadFile(StarletteUploadFile):
-    """A file that came with a form.
+    """A file that came with a form; it is closed after the response.
 
-    `read`, `write`, `seek` and `close` are coroutines and leave the event loop free; in a plain `def`
-    function use `file`, the ordinary Python file beneath.
+    `read(size)`, `write(data)`, `seek(offset)` and `close()` are coroutines; sizes and offsets are in bytes, and
+    `read()` reads all that is left. In a plain `def` function use `file`, which is an ordinary Python file.
     """
 
     file: BinaryIO
@@ -36,22 +36,6 @@ class UploadFile(StarletteUploadFile):
 
     content_type: str | None
     """Media type that the client claims."""
-
-    async def write(self, data: bytes) -> None:
-        """Write bytes at the current position."""
-        await super().write(data)
-
-    async def read(self, size: int = -1) -> bytes:
-        """Read `size` bytes from the current position; all that is left if negative."""
-        return await super().read(size)
-
-    async def seek(self, offset: int) -> None:
-        """Move to `offset` bytes from the start."""
-        await super().seek(offset)
-
-    async def close(self) -> None:
-        """Close the file; done by the framework after the response."""
-        await super().close()
 
     @classmethod
     def _validate(cls, value: Any, _: Any) -> "UploadFile":

@@ -27,6 +27,15 @@ def _param_name(kind: ContextKind) -> Any:
     return property(get, put)
 
 
+def _scopes(shelf: str) -> Any:
+    """Make the property that gives and takes scopes as a list."""
+
+    def put(self: Call, scopes: Sequence[str] | None) -> None:
+        setattr(self, shelf, tuple(scopes or ()))
+
+    return property(lambda self: list(getattr(self, shelf)), put)
+
+
 class Dependant(Call):
     """A callable, its parameters and its dependencies, under FastAPI's names.
 
@@ -80,23 +89,11 @@ class Dependant(Call):
     background_tasks_param_name = _param_name("background")
     security_scopes_param_name = _param_name("scopes")
 
-    @property
-    def own_oauth_scopes(self) -> list[str]:
-        """Scopes that this use of the dependency asks for."""
-        return list(self.own_scopes)
+    own_oauth_scopes = _scopes("own_scopes")
+    """Scopes that this use of the dependency asks for."""
 
-    @own_oauth_scopes.setter
-    def own_oauth_scopes(self, scopes: Sequence[str] | None) -> None:
-        self.own_scopes = tuple(scopes or ())
-
-    @property
-    def parent_oauth_scopes(self) -> list[str]:
-        """Scopes asked for on the way here."""
-        return list(self.parent_scopes)
-
-    @parent_oauth_scopes.setter
-    def parent_oauth_scopes(self, scopes: Sequence[str] | None) -> None:
-        self.parent_scopes = tuple(scopes or ())
+    parent_oauth_scopes = _scopes("parent_scopes")
+    """Scopes asked for on the way here."""
 
     @property
     def concurrency(self) -> Any:

@@ -19,27 +19,21 @@ from starlette.websockets import WebSocket
 
 from slipstream._engine.emit.handler import CLOSING, EXITS
 from slipstream._engine.emit.values import make_taker
-from slipstream._engine.errors import (
-    NO_FORM_PARSER as multipart_not_installed_error,  # noqa: N811 - FastAPI's name
-    OTHER_FORM_PARSER as multipart_incorrect_install_error,  # noqa: N811 - FastAPI's name
-)
+from slipstream._engine.errors import NO_FORM_PARSER, OTHER_FORM_PARSER
 from slipstream._engine.plan.body import build_body_field, form_models, should_embed
 from slipstream._engine.plan.fields import ModelField
-from slipstream._engine.plan.flatten import flat_body_params, flat_params as get_flat_params
+from slipstream._engine.plan.flatten import flat_body_params, flat_params
 from slipstream._engine.plan.form_parser import require_form_parser
 from slipstream._engine.plan.items import form_item, item_of
 from slipstream._engine.plan.model import Call
 from slipstream._engine.plan.tree import build_tree
 from slipstream._engine.runtime.body import key_taker, whole_taker
 from slipstream._engine.runtime.cleanup import ShieldedGenerator, SlotExit, leave, not_yielded, open_shield, unwind
-from slipstream._engine.runtime.form import form_taker, read_again as read_again
+from slipstream._engine.runtime.form import form_taker, read_again
 from slipstream._engine.runtime.response import blank_response
 from slipstream._engine.runtime.threads import ThreadGenerator, in_thread
 from slipstream._engine.runtime.values import UNSET
-from slipstream._engine.signature.annotations import (
-    is_subclass as lenient_issubclass,
-    stream_item as get_stream_item_type,
-)
+from slipstream._engine.signature.annotations import is_subclass, stream_item
 from slipstream._engine.signature.kinds import may_hold_scopes
 from slipstream._engine.signature.read import resolved, written_signature
 from slipstream._engine.types import DependencyScope, ErrorDetail
@@ -51,26 +45,14 @@ from slipstream.params import Depends, Security
 from slipstream.security import SecurityScopes
 from slipstream.types import DependencyCacheKey
 
-__all__ = [
-    "SolvedDependency",
-    "ensure_multipart_is_installed",
-    "get_body_field",
-    "get_dependant",
-    "get_flat_dependant",
-    "get_flat_params",
-    "get_parameterless_sub_dependant",
-    "get_stream_item_type",
-    "get_typed_annotation",
-    "get_typed_return_annotation",
-    "get_typed_signature",
-    "get_validation_alias",
-    "lenient_issubclass",
-    "multipart_incorrect_install_error",
-    "multipart_not_installed_error",
-    "request_body_to_args",
-    "request_params_to_args",
-    "solve_dependencies",
-]
+get_flat_params = flat_params
+get_stream_item_type = stream_item
+lenient_issubclass = is_subclass
+multipart_incorrect_install_error = OTHER_FORM_PARSER
+multipart_not_installed_error = NO_FORM_PARSER
+_get_flat_body_params = flat_body_params
+_read_file_bytes = read_again
+_should_embed_body_fields = should_embed
 
 
 def get_dependant(
@@ -166,10 +148,6 @@ def ensure_multipart_is_installed() -> None:
     require_form_parser("ensure_multipart_is_installed()")
 
 
-_get_flat_body_params = flat_body_params
-_should_embed_body_fields = should_embed
-
-
 def _get_body_field(*, body_params: list[ModelField], name: str, embed_body_fields: bool) -> ModelField | None:
     """Make the field that documents a body."""
     return build_body_field(body_params, name=name, embed=embed_body_fields)
@@ -179,8 +157,6 @@ def get_body_field(*, flat_dependant: Call, name: str, embed_body_fields: bool) 
     """Make the field that documents the body of a flat dependant."""
     return build_body_field(flat_dependant.body_params, name=name, embed=embed_body_fields)
 
-
-_read_file_bytes = read_again
 
 Values = tuple[dict[str, Any], list[ErrorDetail]]
 """The valid values by parameter name, and the errors of the others."""

@@ -2,7 +2,6 @@
 
 import sys
 import time
-from collections.abc import Callable
 from typing import Any
 
 from opentelemetry import context as contexts, propagate
@@ -85,8 +84,7 @@ class TelemetryLayer:
     async def _serve_http(
         self, scope: Scope, receive: Receive, send: Send, tracer: Any, logger: Any, instruments: Instruments | None
     ) -> None:
-        observation = self._observed(scope, tracer, logger, method_of(scope)[1])
-        observation.begin(*_started(tracer, observation.kind, scope, http_attributes))
+        observation = self._begun(scope, tracer, logger, method_of(scope)[1], http_attributes)
         request = _Request(observation, instruments, scope, send)
         scope[SCOPE_KEY] = observation
         try:
@@ -102,9 +100,7 @@ class TelemetryLayer:
             scope.pop(SCOPE_KEY, None)
 
     async def _serve_websocket(self, scope: Scope, receive: Receive, send: Send, tracer: Any, logger: Any) -> None:
-        observation = self._observed(scope, tracer, logger, "WS")
-        span, parent = _started(tracer, "WS", scope, websocket_attributes)
-        observation.begin(span, parent)
+        observation = self._begun(scope, tracer, logger, "WS", websocket_attributes)
         error_type: str | None = None
         scope[SCOPE_KEY] = observation
         try:
@@ -118,18 +114,18 @@ class TelemetryLayer:
                 )
             raise
         finally:
-            _end(span, observation.route, None, error_type)
+            _end(observation.span, observation.route, None, error_type)
             observation.close()
             scope.pop(SCOPE_KEY, None)
 
-    def _observed(self, scope: Scope, tracer: Any, logger: Any, kind: str) -> Observation:
-        return Observation(
-            kind,
-            scope.get("root_path", "").rstrip("/"),
-            tracer,
-            logger,
-            with_operations=self.signals.settings.operation_spans,
-        )
+    def _begun(
+        self, scope: Scope, tracer: Any, logger: Any, kind: str, attributes_of: Callable[[Scope], Attributes]
+    ) -> Observation:
+        with_operations = self.signals.settings.operation_spans
+        root = scope.get("root_path", "").rstrip("/")
+        observation = Observation(kind, root, tracer, logger, with_operations=with_operations)
+        observation.begin(*_started(tracer, kind, scope, attributes_of))
+        return observation
 
 
 class _Request:

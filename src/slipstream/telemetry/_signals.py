@@ -75,27 +75,20 @@ class Signals:
     @property
     def tracer(self) -> Any:
         """Makes spans; None if nobody wants them."""
-        settings = self.settings
-        if not settings.tracing:
-            return None
-        return self._tracer.of(settings.tracer_provider or trace.get_tracer_provider())
+        given = self.settings.tracer_provider
+        return self._tracer.of(given or trace.get_tracer_provider()) if self.settings.tracing else None
 
     @property
     def instruments(self) -> Instruments | None:
         """Measure requests; None if nobody wants that."""
-        settings = self.settings
-        if not settings.metrics:
-            return None
-        found: Instruments | None = self._meter.of(settings.meter_provider or metrics.get_meter_provider())
-        return found
+        given = self.settings.meter_provider
+        return self._meter.of(given or metrics.get_meter_provider()) if self.settings.metrics else None
 
     @property
     def logger(self) -> Any:
         """Takes log records; None if nobody wants them."""
-        settings = self.settings
-        if not settings.logs:
-            return None
-        return self._logger.of(settings.logger_provider or _logs.get_logger_provider())
+        given = self.settings.logger_provider
+        return self._logger.of(given or _logs.get_logger_provider()) if self.settings.logs else None
 
     @property
     def are_heard(self) -> bool:
