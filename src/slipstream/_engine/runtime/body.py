@@ -1,4 +1,4 @@
-"""Reading a JSON body: bytes off the wire, text to values, values to parameters."""
+"""Reading a JSON body: messages to bytes, bytes to values, values to parameters."""
 
 import json
 from collections.abc import Awaitable, Callable
@@ -18,7 +18,7 @@ from slipstream._engine.types import ErrorDetail, Location, Message, Receive, Sc
 
 
 class BodySyntaxError(Exception):
-    """JSON that cannot be parsed; `detail` is the one error to tell, `text` the document."""
+    """A body is not JSON; `detail` is the validation error, `text` the body."""
 
     def __init__(self, detail: ErrorDetail, text: str) -> None:
         super().__init__(detail["ctx"]["error"])
@@ -29,12 +29,11 @@ class BodySyntaxError(Exception):
 def body_reader(
     refuse: Callable[[Exception], Exception], *, from_request: bool = False
 ) -> Callable[[Any], Awaitable[bytes]]:
-    """Make the reader of whole bodies.
+    """Make the function that reads a whole body.
 
     Args:
-        refuse: Makes the exception for a body that does not come, for example because the client left.
-        from_request: Whether the reader is called with a Request (which keeps the body for the user's
-            code) and not with ASGI's `receive`.
+        refuse: Makes the exception for a body that cannot be received, for example because the client left.
+        from_request: Whether the function takes a Request, which keeps the body for user code, instead of `receive`.
     """
 
     async def read_request_body(request: Request[Any]) -> bytes:
@@ -89,14 +88,11 @@ def is_json(content_type: bytes | None, strict: bool) -> bool:
 
 
 def decode_body(raw: bytes, content_type: bytes | None, strict: bool) -> Any:
-    """Turn a body into Python values; bytes stay bytes where the Content-Type is not JSON's.
-
-    Returns:
-        `UNSET` for an empty body.
+    """Parse a body as JSON; return the bytes if the Content-Type is not JSON's, `UNSET` if there are none.
 
     Raises:
         BodySyntaxError: It is not JSON.
-        Exception: It cannot be decoded at all (not UTF-8, nested without end, a number too long).
+        Exception: It is not UTF-8, nested too deep, or has a number that is too long.
     """
     if not raw:
         return UNSET
@@ -121,10 +117,10 @@ def body_decoder(
     where: Callable[[Scope], dict[str, Any]],
     tell: Callable[[Scope, ErrorDetail, str], None] | None = None,
 ) -> Callable[..., Any]:
-    """Make `decode_body` with its errors turned into the public ones.
+    """Make a `decode_body` that raises the public exceptions.
 
     Args:
-        tell: Hears of text that is not JSON before the exception is raised.
+        tell: Called with scope, error and text before the exception for a body that is not JSON is raised.
     """
 
     def decode(raw: bytes, content_type: bytes | None, scope: Scope) -> Any:
@@ -141,7 +137,7 @@ def body_decoder(
 
 
 def whole_taker(item: Item) -> Callable[[Any], tuple[Any, list[ErrorDetail]]]:
-    """Make the taker of a parameter that is the whole body."""
+    """Make the function that reads a parameter that is the whole body."""
     loc: Location = ("body",)
 
     def take(body: Any) -> tuple[Any, list[ErrorDetail]]:
@@ -151,7 +147,7 @@ def whole_taker(item: Item) -> Callable[[Any], tuple[Any, list[ErrorDetail]]]:
 
 
 def key_taker(item: Item) -> Callable[[Any], tuple[Any, list[ErrorDetail]]]:
-    """Make the taker of a parameter that is one key of a JSON object."""
+    """Make the function that reads a parameter from one key of a JSON object."""
 
     def take(body: Any) -> tuple[Any, list[ErrorDetail]]:
         loc: Location = ("body", item.names[0][0])

@@ -17,10 +17,10 @@ from slipstream._engine.types import ErrorDetail
 def form_reader(
     refuse: Callable[[Exception], Exception], limits: dict[str, int]
 ) -> Callable[[Request[Any]], Awaitable[FormData]]:
-    """Make the reader of forms.
+    """Make the function that reads the form of a request.
 
     Args:
-        refuse: Makes the exception for a body that is no form.
+        refuse: Makes the exception for a body that is not a form.
         limits: `max_fields`, `max_files`, `max_part_size`, as Starlette's `Request.form` takes them.
     """
 
@@ -45,10 +45,10 @@ class FormModel:
 
 @dataclass(frozen=True, slots=True)
 class FormItem:
-    """What a taker has to know of one form parameter.
+    """What `form_taker` has to know of one form parameter.
 
-    `models` are what it is read as if it is a model (several for a union). `reads_bytes` and
-    `reads_bytes_list` ask for the content of uploaded files in place of the files.
+    `models` are the models that it may be, more than one for a union. `reads_bytes` and `reads_bytes_list` say that
+    it gets the content of uploaded files.
     """
 
     item: Item
@@ -61,14 +61,11 @@ class FormItem:
 def form_taker(
     params: Sequence[FormItem], *, whole: bool
 ) -> Callable[[FormData], Awaitable[tuple[list[Any], list[ErrorDetail]]]]:
-    """Make the taker of all form parameters of one call.
+    """Make the function that reads all form parameters of one call: it returns values in order, and errors.
 
     Args:
         params: The parameters.
-        whole: Whether the only one is the form itself, as a mapping.
-
-    Returns:
-        A function of the form: the values in order, and the errors.
+        whole: Whether the only parameter is the whole form, as a mapping.
     """
     plain = [param for param in params if not param.models]
 
@@ -95,7 +92,7 @@ def form_taker(
 
 
 def present(params: Sequence[FormItem], form: FormData) -> Iterator[tuple[str, Any, FormItem | None]]:
-    """Yield what a form has: first what was asked for, each under its best name, then the rest."""
+    """Yield what a form has: the parameters, each under the first of its names that is there, then the rest."""
     known: set[str] = set()
     for param in params:
         for name, key in param.item.names:
@@ -134,10 +131,10 @@ async def read_again(file: UploadFile) -> bytes:
 
 
 async def _model_content(param: FormItem, form: FormData) -> Any:
-    """Gather what a form model is made from; `UNSET` if it is optional and nothing was sent for it."""
+    """Gather the input of a form model; `UNSET` if it is optional and the form has none of its fields."""
     if param.is_optional and not any(_is_sent(model, form) for model in param.models):
         return UNSET
-    # A union's branches each read the form in their own way, so they get it whole.
+    # The models of a union differ in their fields, so each gets the whole form.
     fields = param.models[0].fields if len(param.models) == 1 else ()
     return {name: value async for name, value, _ in _found(fields, form)}
 

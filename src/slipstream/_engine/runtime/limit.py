@@ -1,4 +1,4 @@
-"""Telling the signals of Starlette's body limit from errors: they have to reach the limit as they are."""
+"""Recognizes the exceptions of Starlette's body limit, which have to reach the limit unchanged."""
 
 from typing import Any
 
@@ -10,10 +10,9 @@ _SIGNALS: Any = (getattr(body_limit, "_RequestBodyTooLarge", ()), _ANSWERED)
 
 
 def limit_signal(exc: Exception) -> Exception | None:
-    """Find the signal that a body is too large; None where an exception is anything else.
+    """Return the limit's own exception, also out of a group that a task group made; None for all others.
 
-    A task group, such as that of a middleware that reads the body, may have wrapped it. A group that
-    holds another error too is no signal: that error must not be lost.
+    A group with another error in it is not the limit's: that error must not be lost.
     """
     if isinstance(exc, ExceptionGroup):
         _, others = exc.split(_SIGNALS)
@@ -27,5 +26,5 @@ def limit_signal(exc: Exception) -> Exception | None:
 
 
 def is_answered(exc: Exception) -> bool:
-    """Whether an exception says that the limit has sent its 413 already, so that nobody may answer again."""
+    """Whether an exception says that the limit has already sent its 413."""
     return isinstance(exc, _ANSWERED)

@@ -1,4 +1,4 @@
-"""What generated handlers tell an observation beyond single values: names of functions, the arguments known so far."""
+"""What generated handlers tell an observation: names of functions, and the valid arguments of a refused request."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
@@ -7,7 +7,7 @@ from slipstream._engine.runtime.values import UNSET
 from slipstream._engine.types import ErrorDetail
 
 Argument: TypeAlias = tuple[str, str, frozenset[tuple[str, ...]]]
-"""A parameter, the local that holds it, and how a `loc` of its errors may begin; empty if it is told all the same."""
+"""A parameter, its local variable, and how the `loc` of its errors may begin (empty: it is told in any case)."""
 
 
 def function_name(function: Callable[..., Any]) -> str:
@@ -17,11 +17,7 @@ def function_name(function: Callable[..., Any]) -> str:
 
 
 def known_values(arguments: Sequence[Argument]) -> Callable[[Mapping[str, Any], list[ErrorDetail]], dict[str, Any]]:
-    """Make the function that gathers the arguments that a refused request did get right.
-
-    Args:
-        arguments: What the endpoint takes.
-    """
+    """Make the function that gathers the valid arguments of a refused request."""
 
     def known(found: Mapping[str, Any], errors: list[ErrorDetail]) -> dict[str, Any]:
         wrong = {error["loc"][:length] for error in errors for length in (1, 2)}

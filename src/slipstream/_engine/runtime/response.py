@@ -19,28 +19,21 @@ _ascii_text = json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators=("
 
 
 def plain_encoder(jsonable: Callable[[Any], Any]) -> Callable[[Any], bytes]:
-    """Make the encoder for results without a response model.
-
-    Args:
-        jsonable: Turns what is not plain into what `json` takes.
-    """
+    """Make the encoder for results without a response model; `jsonable` converts those that are not plain."""
 
     def encode(value: Any) -> bytes:
         try:
             if is_plain(value):
                 return to_json(value)
         except Exception:
-            pass  # whatever is wrong with the value, the longer way tells it as FastAPI does
+            pass  # the longer way raises what FastAPI raises
         return dump(jsonable(value))
 
     return encode
 
 
 def dump(value: Any) -> bytes:
-    """Write JSON-compatible values as FastAPI's JSONResponse does; what JSON lacks must not become a 500.
-
-    NaN and infinities become null, lone surrogates are escaped.
-    """
+    """Write JSON-compatible values as FastAPI's JSONResponse does, but NaN as null and lone surrogates escaped."""
     try:
         text = _text(value)
     except ValueError:
@@ -79,7 +72,7 @@ async def respond(
     fail: Callable[..., Awaitable[None]],
     background: Any = None,
 ) -> None:
-    """Send a Response object, with the background tasks that were asked for; nothing is open any more."""
+    """Send a Response object and run background tasks; all dependencies are closed, so exceptions are answered here."""
     try:
         await respond_open(response, scope, receive, send, background)
     except Exception as exc:
@@ -87,7 +80,7 @@ async def respond(
 
 
 async def respond_open(response: Any, scope: Scope, receive: Receive, send: Send, background: Any = None) -> None:
-    """Send a Response object; if that fails midway, the scope tells."""
+    """Send a Response object; if it raises after the response has started, the scope says so."""
     if background is not None and response.background is None:
         response.background = background
     watched = Watch(send)
@@ -105,7 +98,7 @@ def has_body(status: int) -> bool:
 
 
 def json_messages(payload: bytes, status: int, raw_headers: Sequence[tuple[bytes, bytes]]) -> tuple[Message, Message]:
-    """Make both messages of a JSON response whose status and headers were only known now."""
+    """Make both messages of a JSON response, for a status and headers that the endpoint chose."""
     headers = [JSON_TYPE, *raw_headers]
     if has_body(status):
         headers.insert(0, (b"content-length", b"%d" % len(payload)))
@@ -128,8 +121,8 @@ def result_wrapper(
 
     Args:
         make: The response class.
-        content_of: Turns the result into what the class takes.
-        status: Status of the path operation; None for the class's own.
+        content_of: Converts the result to what the class takes.
+        status: Status of the path operation; None for the default of the class.
     """
 
     def wrap(result: Any, response: Any = None, background: Any = None) -> Any:
@@ -154,12 +147,7 @@ def result_wrapper(
 def result_checker(
     validate: Callable[..., Any], refuse: Callable[[list[ErrorDetail], Any], Exception]
 ) -> Callable[[Any], Any]:
-    """Make the validation of a result against its response model.
-
-    Args:
-        validate: Pydantic's `validate_python`.
-        refuse: Makes the exception for a result that does not fit.
-    """
+    """Make the function that validates a result; `refuse` makes the exception for an invalid one."""
 
     def check(result: Any) -> Any:
         try:

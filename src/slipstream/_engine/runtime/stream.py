@@ -28,7 +28,7 @@ def usual_interval() -> float:
 def item_dumper(
     check: Callable[[Any], Any] | None, write: Callable[..., bytes] | None, jsonable: Callable[[Any], Any]
 ) -> Callable[[Any], bytes]:
-    """Make the writer of one item: validated where the endpoint says what it yields."""
+    """Make the function that encodes one item; `check` validates it if the endpoint says what it yields."""
 
     def dump(item: Any) -> bytes:
         if check is not None and write is not None:
@@ -39,7 +39,7 @@ def item_dumper(
 
 
 async def each(generator: Any) -> AsyncGenerator[Any]:
-    """Step through a generator of either kind, and close it; between steps, cancellation may strike."""
+    """Iterate a sync or async generator and close it; cancellation can come between items."""
     if not hasattr(generator, "__anext__"):
         async with aclosing(iterate(generator)) as items:
             async for item in items:
@@ -55,14 +55,14 @@ async def each(generator: Any) -> AsyncGenerator[Any]:
 
 
 class ClosingStream(StreamingResponse):
-    """Closes its generator however it ends: what an endpoint holds open is not left to the garbage collector."""
+    """Closes its generator at the end, also after an exception, so that the endpoint's clean-up runs at once."""
 
     async def stream_response(self, send: Send) -> None:
-        """Send the body; a client may leave in the middle of it."""
+        """Send the body, then close the generator."""
         try:
             await super().stream_response(send)
         finally:
-            # In the task that iterated, since the generator may have cancel scopes open.
+            # In the task that has iterated: the generator may have cancel scopes open.
             await cast(AsyncGenerator[Any], self.body_iterator).aclose()
 
 
@@ -78,9 +78,9 @@ def stream_wrapper(
     Args:
         kind: "jsonl", "sse" or "raw".
         make: The response class for raw chunks.
-        frame: Turns an item into what stands on the wire; not used for raw chunks.
-        status: Status of the path operation; None for the class's own.
-        ping_interval: Tells after how many seconds of silence an event stream pings; asked before each wait.
+        frame: Encodes an item; not used for raw chunks.
+        status: Status of the path operation; None for the default of the class.
+        ping_interval: Returns after how many seconds of silence an event stream pings; called before each wait.
     """
 
     def wrap(generator: Any, response: Any = None, background: Any = None) -> Response:
@@ -89,7 +89,7 @@ def stream_wrapper(
         if chosen:
             arguments["status_code"] = chosen
         if kind == "raw" or frame is None:
-            # A class of the user's own may join what a plain generator yields: it gets the generator itself.
+            # A response class of the user's may iterate a plain generator by itself.
             content = each(generator) if hasattr(generator, "__anext__") else generator
             reply: Response = make(content=content, **arguments)
         elif kind == "jsonl":
@@ -114,9 +114,9 @@ async def _lines(generator: Any, frame: Callable[[Any], bytes]) -> AsyncGenerato
 async def _events(
     generator: Any, frame: Callable[[Any], bytes], ping_interval: Callable[[], float]
 ) -> AsyncGenerator[bytes]:
-    """Yield events, and pings where none comes; the generator runs on while a ping is sent.
+    """Yield events, and a ping after each silence.
 
-    The generator steps in a task of its own: a time-out around its own step would cancel it.
+    The generator runs in a task of its own, since a time-out around its step would cancel it.
     """
     send, receive = anyio.create_memory_object_stream[bytes](1)
 
@@ -139,5 +139,5 @@ async def _events(
         except anyio.EndOfStream:
             pass
         except GeneratorExit:
-            pass  # closed before its end; a task group would put it into a group of exceptions
+            pass  # closed early; the task group would wrap it in an ExceptionGroup
         tasks.cancel_scope.cancel()

@@ -1,7 +1,7 @@
 """Reading parameters that are more than one plain string: lists, aliases, JSON text, whole models.
 
-A taker is made once per parameter; called with the place where values stand, it returns the
-validated value and the errors, of which there are none where the value is good.
+For each parameter a taker is made, once: a function from the query, headers, cookies or path parameters of a request
+to the validated value and its errors.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -15,18 +15,18 @@ from slipstream._engine.runtime.values import UNSET
 from slipstream._engine.types import ErrorDetail, Location
 
 Check = Callable[[Any, Location], tuple[Any, list[ErrorDetail]]]
-"""Validates a Python value found at a location: the value or its errors."""
+"""Validates a value that was found at a location; returns the validated value and its errors."""
 
 Names = tuple[tuple[str, str], ...]
-"""Names that a value may come under, best first: the one that Pydantic knows, the one on the wire."""
+"""Names of a value in order of preference, each as Pydantic knows it and as the request writes it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
     """What a taker has to know of one value.
 
-    `default` makes the value for a request without one (None: it is required); it is checked too if
-    `check_default`. `is_sequence` says that repeated keys are collected.
+    `default` makes the value where a request has none, and is validated if `check_default`; None: the value is
+    required. `is_sequence` says that repeated keys are collected.
     """
 
     name: str
@@ -37,7 +37,7 @@ class Item:
     check_default: bool = False
 
     def settle(self, value: Any, loc: Location) -> tuple[Any, list[ErrorDetail]]:
-        """Validate what was found, or put the default in its place."""
+        """Validate a value; for `UNSET`, return the default or the error for a missing value."""
         if value is UNSET:
             if self.default is None:
                 return None, [missing(loc)]
@@ -79,7 +79,7 @@ def is_empty_file(value: Any) -> bool:
 
 
 def extras(values: Mapping[str, Any], known: set[str]) -> Iterator[tuple[str, Any]]:
-    """Yield what nobody asked for, repeated keys as lists: a model's own policy decides about it."""
+    """Yield keys that are not `known`, repeated ones with a list; the model allows, ignores or forbids them."""
     if isinstance(values, ImmutableMultiDict):
         pairs = values.multi_items()
     elif isinstance(values, Headers):
@@ -96,7 +96,7 @@ def extras(values: Mapping[str, Any], known: set[str]) -> Iterator[tuple[str, An
 
 
 def value_taker(item: Item, source: str) -> Callable[[Mapping[str, Any]], tuple[Any, list[ErrorDetail]]]:
-    """Make the taker of one value from path, query, headers or cookies."""
+    """Make the taker of one value."""
 
     def take(values: Mapping[str, Any]) -> tuple[Any, list[ErrorDetail]]:
         _, key = item.find(values)
@@ -107,10 +107,10 @@ def value_taker(item: Item, source: str) -> Callable[[Mapping[str, Any]], tuple[
 
 @dataclass(frozen=True, slots=True)
 class ModelItem:
-    """What a taker has to know of a parameter model.
+    """What a taker has to know of a model of parameters.
 
-    `whole` validates the model; `items` are its fields. `keeps_extras` says that its configuration
-    allows or forbids unknown keys, `loc_by_alias` that errors name aliases.
+    `whole` validates the model; `items` are its fields. `keeps_extras` says that the model allows or forbids unknown
+    keys, `loc_by_alias` that errors name aliases.
     """
 
     whole: Item
@@ -140,7 +140,7 @@ def model_taker(model: ModelItem, source: str) -> Callable[[Mapping[str, Any]], 
                 found[name] = value
             known.add(wire_key(key))
             if is_header:
-                # A field's Python name must not pass for an unknown header.
+                # A field's Python name is not an unknown header.
                 known.update(known_as.lower() for known_as, wire in item.names if known_as != wire)
                 if name != key:
                     renamed[item.name] = key

@@ -1,7 +1,4 @@
-"""The four places beside the body where values stand: query string, headers, cookies, path.
-
-Generated source reads plain values with these; what is not plain goes to `take.py`.
-"""
+"""Reading query string, headers and cookies for parameters that are one plain string; `take.py` reads the others."""
 
 from typing import Any, Final
 from urllib.parse import unquote

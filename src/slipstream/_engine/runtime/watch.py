@@ -1,13 +1,13 @@
-"""Whether a response has started, noticed on its way out and left as word in the scope."""
+"""Notes whether a response has started."""
 
 from collections.abc import Awaitable
 
 from slipstream._engine.types import Message, Send
 
 RESPONSE_STARTED = "slipstream.response_started"
-"""Key by which an inner layer leaves word for an outer one that the exception came after the response had begun.
+"""Key that an inner layer puts into the scope if it raises after its response has started.
 
-True as long as nothing between the two holds responses back; layers that do count for themselves (`Watch`).
+A layer that holds responses back cannot rely on it, and uses a `Watch`.
 """
 
 
@@ -21,7 +21,7 @@ class Watch:
         self.started = started
 
     def __call__(self, message: Message) -> Awaitable[None]:
-        """Pass the message on; no coroutine of our own between the app and the server."""
+        """Note whether it starts the response, and pass it on."""
         if message["type"] == "http.response.start":
             self.started = True
         return self.send(message)
