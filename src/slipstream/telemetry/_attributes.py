@@ -20,18 +20,16 @@ Attributes = dict[str, Any]
 
 
 def method_of(scope: Scope) -> tuple[str, str]:
-    """Read the method.
+    """Return the method as an attribute and as the first word of the span's name.
 
-    Returns:
-        The attribute, `_OTHER` for methods that nobody has defined, so that a client cannot make metrics grow
-        without end; and the first word of the span's name.
+    The attribute is `_OTHER` for unknown methods, so that a client cannot make metrics grow without end.
     """
     method = scope.get("method", "")
     return (method, method) if method in _METHODS else ("_OTHER", "HTTP")
 
 
 def metric_attributes(scope: Scope) -> Attributes:
-    """What the number of requests in flight is told by."""
+    """Attributes of the number of active requests."""
     return {"url.scheme": scope.get("scheme", "http"), "http.request.method": method_of(scope)[0]}
 
 
@@ -61,7 +59,7 @@ def websocket_attributes(scope: Scope) -> Attributes:
 
 
 def server_attributes(scope: Scope) -> Attributes:
-    """Where the client believes the server to be: its Host header, or else the socket; nothing if unreadable."""
+    """Read the server's address from the Host header, or else from the socket; nothing if it is malformed."""
     for name, value in scope.get("headers", ()):
         if name == b"host":
             return host_attributes(value.decode("latin-1"), scope.get("scheme", "http"))
@@ -75,7 +73,7 @@ def server_attributes(scope: Scope) -> Attributes:
 
 
 def host_attributes(host: str, scheme: str) -> Attributes:
-    """Read `host`, `host:port`, `[address]` or `[address]:port`; anything else says nothing."""
+    """Read `host`, `host:port`, `[address]` or `[address]:port`; nothing from anything else."""
     if not host or any(char in host for char in "/?#@\\") or any(char.isspace() for char in host):
         return {}
     if host.startswith("["):
@@ -100,7 +98,7 @@ def host_attributes(host: str, scheme: str) -> Attributes:
 
 
 def redacted_query(query: bytes) -> str:
-    """Write a query string anew, values that are signatures and credentials taken out.
+    """Replace signatures and credentials in a query string.
 
     Source:
         OpenTelemetry's conventions for `url.query`: the parameters that open the stores of Amazon, Google and

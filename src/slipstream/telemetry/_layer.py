@@ -39,19 +39,14 @@ _HEADERS = _Headers()
 
 
 class TelemetryLayer:
-    """Observes what an ASGI app serves.
-
-    Args:
-        app: What serves.
-        signals: Who listens.
-    """
+    """Records the requests and connections that an ASGI app serves."""
 
     def __init__(self, app: ASGIApp, signals: Signals) -> None:
         self.app = app
         self.signals = signals
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve, observed unless a layer further out has decided about this request."""
+        """Serve and record, unless an outer layer has decided about this request."""
         kind = scope["type"]
         if SCOPE_KEY in scope or kind not in ("http", "websocket"):
             await self.app(scope, receive, send)
@@ -130,7 +125,7 @@ class TelemetryLayer:
 
 
 class _Request:
-    """The end of an HTTP request: recorded when its response is complete, once."""
+    """Measures an HTTP request; it is recorded once, when its response is complete."""
 
     __slots__ = (
         "_begun",
@@ -160,7 +155,7 @@ class _Request:
                 complain("a metric of OpenTelemetry")
 
     async def send(self, message: Message) -> None:
-        """Pass a message on; the last one of the response ends what is measured."""
+        """Pass a message on; the last one of the response ends the measurement."""
         kind = message["type"]
         if kind == "http.response.start":
             self._status = message["status"]
@@ -168,7 +163,7 @@ class _Request:
         is_last = kind == "http.response.pathsend" or (
             kind == "http.response.body" and not message.get("more_body", False)
         )
-        # An answer to an exception may be followed by the exception itself, which belongs to the record.
+        # After the answer to an exception, the exception itself may follow, and is recorded too.
         if is_last and ((self._status or 0) < 500 or sys.exc_info()[1] is None):
             self.finish()
 
@@ -176,7 +171,7 @@ class _Request:
         """Record the request; only the first call counts.
 
         Args:
-            error_type: Class of the exception that came out of the application, if one did.
+            error_type: Class of the exception that the application raised, if any.
         """
         if self._is_done:
             return
@@ -205,10 +200,10 @@ class _Request:
 
 
 def _started(tracer: Any, name: str, scope: Scope, attributes_of: Callable[[Scope], Attributes]) -> tuple[Any, Context]:
-    """Start the span of a request, below the one that its headers name.
+    """Start the span of a request as a child of the span that its headers name.
 
     Returns:
-        The span, None if there is none; the context that it belongs into.
+        The span, None without a tracer, and the parent's context.
     """
     if tracer is None:
         return None, contexts.get_current()

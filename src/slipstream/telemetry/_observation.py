@@ -1,4 +1,4 @@
-"""One request or connection under observation: its span, the spans of its operations, what processors may look at.
+"""What is recorded of one request or connection: its span, the spans of its operations, the data for processors.
 
 Generated handlers call `enter`, `read`, `solved`, `invalid` and `operation` (`_engine/abc.py: Observation`).
 """
@@ -26,23 +26,23 @@ from slipstream.telemetry._signals import complain
 
 _NOTHING: Final[AbstractContextManager[None]] = nullcontext()
 _ANSWERS = (HTTPException, WebSocketException, RequestValidationError, WebSocketRequestValidationError)
-"""Exceptions that are a way to answer, not failures."""
+"""Exceptions that answer a request; they are not failures."""
 
 TASK = "fastapi.background_task"
-"""Name of the operation that is a background task, FastAPI's: dashboards look for it."""
+"""FastAPI's name of the span of a background task."""
 
 _FAREWELLS = frozenset({1000, 1001})
-"""Close codes of clients that leave as one should."""
+"""Close codes of a regular end."""
 
 
 class Observation:
-    """What is known and recorded of one request.
+    """What is recorded of one request.
 
     Args:
         kind: First word of the span's name: the method, or "WS".
         root: Path under which the application is served.
-        tracer: Makes spans; None if there are none.
-        logger: Takes log records; None if there are none.
+        tracer: Makes spans; None for no spans.
+        logger: Takes log records; None for no records.
         with_operations: Whether operations get spans too.
     """
 
@@ -73,7 +73,7 @@ class Observation:
         self.context: Context
 
     def begin(self, span: Span | None, parent: Context) -> None:
-        """Take the span of the request, and make both current; operations are recorded only if the span is."""
+        """Make the observation and the request's span current; operations are recorded only if the span is."""
         self.span = span
         if span is None or not _is_recorded(span):
             self.tracer = None
@@ -82,11 +82,7 @@ class Observation:
         self._tokens = (contexts.attach(self.context), run_task.set(self._run_task))
 
     def enter(self, connection: Request[Any] | WebSocket, function: str) -> None:
-        """Note the object that the endpoint's side sees, and what the operations are about.
-
-        Args:
-            function: Module and qualified name of the endpoint.
-        """
+        """Note the Request or WebSocket, and the module and qualified name of the endpoint."""
         self.function = function
         data = self.data
         if data is None:
@@ -108,7 +104,7 @@ class Observation:
             self.data.errors = []
 
     def invalid(self, errors: Sequence[Any], values: dict[str, Any] | None = None) -> None:
-        """Note what was wrong with a request, and log that it was refused; the input stays out of the record."""
+        """Note the errors of a request, and log that it was refused, without its input."""
         if self.data is not None:
             self.data.errors = errors
             if values is not None:
@@ -122,7 +118,7 @@ class Observation:
         )
 
     def operation(self, name: str) -> AbstractContextManager[None]:
-        """Record what happens inside of a `with` block as a span of this name."""
+        """Record a `with` block as a span of this name."""
         return _NOTHING if self.tracer is None else Operation(self, name, self.function)
 
     def mounted(self, path: str) -> None:
@@ -176,7 +172,7 @@ class Observation:
             complain("a logger of OpenTelemetry")
 
     async def _run_task(self, task: BackgroundTask) -> None:
-        """Run a background task; any exception is a failure there, for nobody is left to answer."""
+        """Run a background task; every exception is a failure, since the response has been sent."""
         try:
             if self.tracer is None:
                 await task()
@@ -188,7 +184,7 @@ class Observation:
             raise
 
     def close(self) -> None:
-        """End what `begin` began; contexts that outlive the request show nothing of it any more."""
+        """Undo `begin`, and drop the data, which contexts that outlive the request still refer to."""
         self.data = None
         self.tracer = None
         was, task = self._tokens
@@ -200,9 +196,9 @@ class Operation:
     """The span of one operation, current inside of a `with` block.
 
     Args:
-        observation: The request that it belongs to.
+        observation: Of the operation's request.
         name: Name of the span.
-        function: Module and qualified name of the function that it is about.
+        function: Module and qualified name of the function that runs.
     """
 
     __slots__ = ("_function", "_name", "_observation", "_span", "_token", "_tracer")
@@ -215,7 +211,7 @@ class Operation:
         self._span: Any = None
 
     def __enter__(self) -> None:
-        # Below the request's own span, whatever a dependency that is still open has made the current one.
+        # The parent is the request's span, also if an open dependency has made another span current.
         context = self._observation.context
         try:
             self._span = self._tracer.start_span(self._name, context, attributes={"code.function.name": self._function})
@@ -237,7 +233,7 @@ class Operation:
             complain("a span of OpenTelemetry")
 
     def is_failure(self, exc: BaseException) -> bool:
-        """Whether an exception that ends the operation is a failure of it."""
+        """Whether an exception that ends the operation is a failure."""
         return is_failure(exc)
 
 
@@ -257,22 +253,22 @@ def _is_recorded(span: Span) -> bool:
 
 
 def is_failure(exc: BaseException) -> bool:
-    """Whether an exception says that something went wrong: not an answer, not a client that leaves, not the end."""
+    """Whether an exception is an error, and not an answer, a regular close or a cancellation."""
     return isinstance(exc, Exception) and not isinstance(exc, _ANSWERS) and not is_farewell(exc)
 
 
 def is_farewell(exc: BaseException) -> bool:
-    """Whether a client has left as one should."""
+    """Whether a client has closed its WebSocket regularly."""
     return isinstance(exc, WebSocketDisconnect) and exc.code in _FAREWELLS
 
 
 def mark_failed(span: Any, error_type: str) -> None:
-    """Say on a span that what it is about has failed, and of what kind the failure was."""
+    """Mark a span as failed, with the kind of error."""
     span.set_attribute("error.type", error_type)
     span.set_status(Status(StatusCode.ERROR))
 
 
 def current() -> Observation | None:
-    """The observation of the request that the present code runs for."""
+    """Return the observation of the current request."""
     found = contexts.get_value(CONTEXT_KEY)
     return found if isinstance(found, Observation) else None

@@ -1,4 +1,4 @@
-"""Exporters that the environment asks for: OTLP over HTTP, added at start-up, emptied at shut-down.
+"""Exporters that the environment asks for: OTLP over HTTP, added at start-up, flushed at shut-down.
 
 Environment: `OTEL_EXPORTER_OTLP_ENDPOINT` (a base URL) or `OTEL_EXPORTER_OTLP_{TRACES,METRICS,LOGS}_ENDPOINT` (as it
 is), `OTEL_{TRACES,METRICS,LOGS}_EXPORTER` ("otlp" or "none"), `OTEL_EXPORTER_OTLP[_{SIGNAL}]_PROTOCOL`
@@ -25,7 +25,7 @@ from slipstream.logger import logger
 from slipstream.telemetry._settings import Settings
 
 _owned: list[Any] = []
-"""What was added to providers here, and is therefore emptied and shut down here."""
+"""What was added to providers here, to be flushed and shut down here."""
 
 _configured: list[tuple[str, Any]] = []
 """Signals and the providers to which an exporter was added."""
@@ -36,7 +36,7 @@ _LAST_WORDS = frozenset({"lifespan.startup.failed", "lifespan.shutdown.failed", 
 
 
 async def lifespan(*, config: Settings, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
-    """Serve a lifespan scope: add exporters before start-up, send what they hold before the server is told the end."""
+    """Serve a lifespan scope: add exporters before start-up, and flush them before the server gets the last message."""
     if config.auto_configure:
         await anyio.to_thread.run_sync(_configure, config)
 

@@ -40,17 +40,15 @@ class Settings:
             FastAPIError: It asks for what only OpenTelemetry can do, and OpenTelemetry is not installed.
         """
         given = {key: value for key, value in dict(config or {}).items() if key in cls.__slots__}
-        if "auto_configure" not in given:
-            given["auto_configure"] = os.environ.get(AUTO_CONFIGURE, "").strip().lower() == "true"
-            asked = False
-        else:
-            asked = bool(given["auto_configure"])
-        if (asked or any(given.get(name) is not None for name in _PROVIDERS)) and not is_installed():
-            wanted = next((name for name in _PROVIDERS if given.get(name) is not None), "auto_configure")
+        wanted = [name for name in _PROVIDERS if given.get(name) is not None]
+        if given.get("auto_configure"):
+            wanted.append("auto_configure")
+        if wanted and not is_installed():
             raise FastAPIError(
-                f"telemetry={{{wanted!r}: ...}} needs OpenTelemetry, which is not installed\n"
+                f"telemetry={{{wanted[0]!r}: ...}} needs OpenTelemetry, which is not installed\n"
                 "  install it: pip install 'slipstream[telemetry]'"
             )
+        given.setdefault("auto_configure", os.environ.get(AUTO_CONFIGURE, "").strip().lower() == "true")
         return cls(**given)
 
     @property
@@ -66,9 +64,9 @@ class Settings:
 
     @property
     def may_be_heard(self) -> bool:
-        """Whether somebody might listen: a provider was given, or OpenTelemetry is in use in this process.
+        """Whether somebody might listen: a provider was given, or this process has imported OpenTelemetry's API.
 
-        Never imports anything: who has not imported OpenTelemetry's API cannot have set a provider.
+        Nothing is imported here: without the API, no provider can have been set.
         """
         if self.is_silent:
             return False

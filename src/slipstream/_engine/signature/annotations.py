@@ -1,6 +1,6 @@
-"""Questions about annotations: is it a scalar, a sequence, a model, an upload?
+"""Questions about annotations, such as whether a type is a scalar, a sequence, a model or an upload.
 
-The answers decide where an unmarked parameter comes from, and which shapes a query can hold.
+They decide where an unmarked parameter comes from.
 """
 
 import collections.abc
@@ -32,7 +32,7 @@ STREAM_ORIGINS = frozenset(
 
 
 def remembered(question: Callable[[Any], T]) -> Callable[[Any], T]:
-    """Ask each annotation only once: an application asks the same ones a thousand times."""
+    """Cache the answers: an application asks about the same annotations a thousand times."""
     known = lru_cache(maxsize=4096)(question)
 
     @wraps(question)
@@ -65,7 +65,7 @@ def bare(annotation: Any) -> Any:
 
 @remembered
 def is_sequence(annotation: Any) -> bool:
-    """Whether several values of one key may be meant: `list[int]`, `set[str] | None`."""
+    """Whether it is a sequence, or a union with one: `list[int]`, `set[str] | None`."""
     annotation = bare(annotation)
     if is_union(annotation):
         return any(is_sequence(choice) for choice in get_args(annotation))

@@ -62,7 +62,7 @@ def read_signature(
         implied: Marker class to use for "path", "query", "body" and "file" where a parameter has none.
 
     Raises:
-        DefinitionError: A parameter that no request can fill, or that two markers fight over.
+        DefinitionError: No request can give a parameter's value, or two markers contradict each other.
     """
     memory = _memory(call) if inspect.isfunction(call) else []
     for named, signature in memory:
@@ -180,7 +180,7 @@ def written_signature(call: Callable[..., Any]) -> inspect.Signature:
     try:
         return inspect.signature(call, eval_str=True)
     except NameError:
-        # A name that only type checkers import, such as the return type of a dependency.
+        # For example a return type that is imported under TYPE_CHECKING only.
         if sys.version_info >= (3, 14):
             from annotationlib import Format  # noqa: PLC0415 - only exists from 3.14 on
 
@@ -364,9 +364,9 @@ class _ParameterReader:
 
 
 def context_kind(annotation: Any) -> ContextKind | None:
-    """Tell which object a bare annotation asks for; None where it is a value.
+    """Return which object a bare annotation asks for; None if it is a value.
 
-    Classes of the floors above say so by an attribute `slot_context`.
+    Public classes such as SecurityScopes have an attribute `slot_context` that says so.
     """
     for known, kind in _CONTEXTS:
         if is_subclass(annotation, known):
