@@ -16,7 +16,6 @@ from functools import cached_property
 from typing import Any, Literal, Unpack, cast
 
 from starlette import routing
-from starlette._utils import is_async_callable
 from starlette.datastructures import URLPath as URLPath
 from starlette.requests import Request
 from starlette.routing import BaseRoute, Match as Match, Mount as Mount, NoMatchFound as NoMatchFound, get_name
@@ -26,6 +25,7 @@ from typing_extensions import deprecated
 from slipstream._app.limits import limited
 from slipstream._app.observing import is_observing, telling
 from slipstream._engine.compile import Dialect
+from slipstream._engine.entry.callables import is_async
 from slipstream._engine.entry.lifespan import Context, merge
 from slipstream._engine.errors import InvalidPath
 from slipstream._engine.plan.fields import ModelField
@@ -203,7 +203,7 @@ class APIRoute(PlannedRoute, routing.Route):  # type: ignore[override]  # path_r
     @cached_property
     def _wrapped(self) -> ASGIApp:
         function = self.get_route_handler()
-        return limited(wrapped_app(function, is_async=is_async_callable(function)), self.max_body_size)
+        return limited(wrapped_app(function, is_async=is_async(function)), self.max_body_size)
 
     def included(self, inclusion: Inclusion) -> "APIRoute":
         """Return a twin of the route as it is under a prefix, with what the routers above it say."""

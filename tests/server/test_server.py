@@ -8,6 +8,8 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 
 from slipstream.server import http_protocol, ws_protocol
 
+FOREIGN = "slipstream._foreign.uvicorn_"
+
 
 def test_ours_are_named_so_that_uvicorn_finds_them() -> None:
     """By name, since workers and reloading import them anew."""
@@ -29,7 +31,7 @@ def test_ours_are_named_so_that_uvicorn_finds_them() -> None:
 @pytest.mark.parametrize("missing", ["httptools", "uvicorn.protocols.http.httptools_impl"])
 def test_without_its_ground_uvicorn_chooses(missing: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A pure Python installation serves; so does one with a uvicorn that is another inside."""
-    for name in ("slipstream.server.http", "uvicorn.protocols.http.httptools_impl"):
+    for name in ("slipstream.server.http", FOREIGN + "http", "uvicorn.protocols.http.httptools_impl"):
         monkeypatch.delitem(sys.modules, name, raising=False)
     monkeypatch.setitem(sys.modules, missing, None)
 
@@ -38,7 +40,8 @@ def test_without_its_ground_uvicorn_chooses(missing: str, monkeypatch: pytest.Mo
 
 def test_without_its_library_uvicorn_chooses_for_websockets(monkeypatch: pytest.MonkeyPatch) -> None:
     """There may be no websockets, or a uvicorn of an earlier age."""
-    monkeypatch.delitem(sys.modules, "slipstream.server.websockets", raising=False)
+    for name in ("slipstream.server.websockets", FOREIGN + "websockets"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
     monkeypatch.setitem(sys.modules, "uvicorn.protocols.websockets.websockets_sansio_impl", None)
 
     assert ws_protocol() == "auto"
@@ -50,7 +53,8 @@ def test_under_another_uvicorn_it_chooses_for_websockets(monkeypatch: pytest.Mon
     def other(self: object) -> None:
         """Set up nothing that ours knows."""
 
-    monkeypatch.delitem(sys.modules, "slipstream.server.websockets", raising=False)
+    for name in ("slipstream.server.websockets", FOREIGN + "websockets"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
     monkeypatch.setattr(WebSocketsSansIOProtocol, "__init__", other)
 
     assert ws_protocol() == "auto"

@@ -8,11 +8,21 @@ from typing import Any
 
 import pytest
 
+from slipstream._foreign.asyncio import RecordingFuture
+from slipstream._sockets import mailbox
 from slipstream._sockets.mailbox import Mailbox
 from tests.loops import LOOPS, run
 
 Scenario = Callable[[Mailbox, list[Any]], Coroutine[Any, Any, None]]
 TASKS: list[Any] = [asyncio.Task, asyncio.tasks._PyTask]  # type: ignore[attr-defined]  # the one without C
+
+
+@pytest.fixture(params=[True, False], ids=["callbacks known", "callbacks unknown"], autouse=True)
+def private_names(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take away the private name of asyncio's futures, for every other run."""
+    if not request.param:
+        monkeypatch.setattr(mailbox, "WaitedFuture", RecordingFuture)
+        monkeypatch.setattr(mailbox, "callbacks_of", lambda future: future.recorded)
 
 
 @pytest.fixture(params=LOOPS, ids=["asyncio", "uvloop"])

@@ -5,33 +5,25 @@ one application in the process is observed, every route looks for an observation
 does not know what it is mounted in.
 """
 
-import sys
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Protocol
 from weakref import WeakSet
 
-from starlette._utils import get_route_path
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from slipstream._app.refresh import version
-from slipstream._engine.entry.asgi import Choose, Target
+from slipstream._engine.entry.asgi import Choose, Target, route_path
 from slipstream._engine.router.table import Miss, Table
+from slipstream._foreign.opentelemetry import is_instrumented, watch_global_providers
 from slipstream.telemetry import _runtime
 from slipstream.telemetry._data import SCOPE_KEY
 from slipstream.telemetry._settings import Settings
 
 _observed: WeakSet["Observer"] = WeakSet()
 """The observers that are heard."""
-
-_GLOBAL_SETTERS = (
-    ("opentelemetry.trace", "_set_tracer_provider"),
-    ("opentelemetry.metrics._internal", "_set_meter_provider"),
-    ("opentelemetry._logs._internal", "_set_logger_provider"),
-)
-"""Where OpenTelemetry's API keeps a global provider that somebody sets."""
 
 
 def is_observing() -> bool:
@@ -122,37 +114,16 @@ class Observer:
             self._signals = Signals(self.settings)
         is_heard: bool = self._signals.are_heard
         if not is_heard:
-            watch_global_providers()
+            watch_global_providers(version.bump)
         return is_heard
 
     def _is_observed_by_others(self) -> bool:
         """Whether OpenTelemetry's own instrumentation records this application already."""
-        return bool(getattr(self._app, "_is_instrumented_by_opentelemetry", False)) or any(
+        return is_instrumented(self._app) or any(
             cls.__name__ == "OpenTelemetryMiddleware" and cls.__module__.startswith("opentelemetry.instrumentation.")
             for middleware in self._app.user_middleware
             for cls in getattr(middleware.cls, "__mro__", ())
         )
-
-
-def watch_global_providers() -> None:
-    """Notice providers that are set after the first request.
-
-    The API tells nobody when one is set. Its setters are wrapped, where there are such functions; elsewhere a
-    provider is noticed at the next change of routes, overrides, handlers or middleware.
-    """
-    for module, name in _GLOBAL_SETTERS:
-        setter = getattr(sys.modules.get(module), name, None)
-        if setter is not None and not hasattr(setter, "slipstream_watches"):
-            setattr(sys.modules[module], name, _noticed(setter))
-
-
-def _noticed(setter: Callable[..., None]) -> Callable[..., None]:
-    def set_provider(*args: Any, **kwargs: Any) -> None:
-        setter(*args, **kwargs)
-        version.bump()
-
-    set_provider.slipstream_watches = True  # type: ignore[attr-defined]  # functions take any attribute
-    return set_provider
 
 
 def choosing(template: str, plain: ASGIApp, observed: Callable[[], ASGIApp]) -> ASGIApp:
@@ -210,7 +181,7 @@ class TellingTable(Table):
             nearest = miss.partial
             if miss.redirect_path is not None:
                 moved = {**scope, "path": miss.redirect_path}
-                nearest = super().miss(moved, get_route_path(moved)).partial
+                nearest = super().miss(moved, route_path(moved)).partial
             template = None if nearest is None else getattr(nearest.value.route, "path_format", None)
             if template is not None:
                 observation.routed(template)

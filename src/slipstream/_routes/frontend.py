@@ -11,7 +11,6 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, NamedTuple, Protocol
 
-from starlette._utils import get_route_path
 from starlette.background import BackgroundTasks
 from starlette.datastructures import URL, URLPath
 from starlette.exceptions import HTTPException
@@ -21,6 +20,7 @@ from starlette.routing import BaseRoute, Match, NoMatchFound
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from slipstream._engine.entry.asgi import route_path
 from slipstream._engine.runtime.threads import in_thread
 from slipstream._routes.inclusion import Inclusion
 
@@ -181,7 +181,7 @@ class Frontend(BaseRoute):
         """Tell whether a path is below the prefix; other methods than GET and HEAD fit in part."""
         if scope["type"] != "http":
             return Match.NONE, {}
-        below = _below(self.path, get_route_path(scope))
+        below = _below(self.path, route_path(scope))
         if below is None:
             return Match.NONE, {}
         found = {_PATH: below, "route": self.operation, "endpoint": self.operation.endpoint}

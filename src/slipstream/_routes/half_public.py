@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from typing import Any, Protocol, cast
 
-from starlette._utils import is_async_callable
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
+from slipstream._engine.entry.callables import is_async
 from slipstream._engine.entry.lifespan import from_events
 from slipstream._engine.plan.fields import ModelField
 from slipstream._engine.plan.model import Call
@@ -28,7 +28,7 @@ def request_response(func: Callable[[Request], Any]) -> ASGIApp:
     handler, unwrapped, it returns the route's compiled app.
     """
     own = getattr(func, OWN_APP, None)
-    return wrapped_app(func, is_async=is_async_callable(func)) if own is None else cast(ASGIApp, own)
+    return wrapped_app(func, is_async=is_async(func)) if own is None else cast(ASGIApp, own)
 
 
 def get_request_handler(

@@ -8,6 +8,7 @@ from websockets.asyncio.client import ClientConnection
 from websockets.frames import CloseCode, Frame, Opcode
 from websockets.protocol import State
 
+from slipstream._foreign.websockets import connection_fits
 from slipstream._sockets.wire import Wire
 
 _MOST_WAITING = 32
@@ -154,7 +155,7 @@ class LeanConnection(ClientConnection):
 
 def connection_type() -> type[ClientConnection]:
     """Choose ours; or the library's own, where it is another inside: ours is made for websockets 17."""
-    return LeanConnection if hasattr(ClientConnection, "close_exc") else ClientConnection
+    return LeanConnection if connection_fits() else ClientConnection
 
 
 __all__ = ["LeanConnection", "connection_type"]

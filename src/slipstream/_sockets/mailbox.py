@@ -7,6 +7,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, NoReturn
 
+from slipstream._foreign.asyncio import WaitedFuture, callbacks_of
+
 
 class Mailbox:
     """A queue without a bound; any number of tasks may fetch from it.
@@ -50,7 +52,7 @@ class Mailbox:
 
     def turn(self) -> asyncio.Future[Any]:
         """Stand in line for an item; for a task to await at once, and only if there is none."""
-        turn: asyncio.Future[Any] = asyncio.Future(loop=self._loop)
+        turn: asyncio.Future[Any] = WaitedFuture(loop=self._loop)
         if self._first is None or (self._first.done() and not self._others):
             self._first = turn
         else:
@@ -103,7 +105,7 @@ class Mailbox:
 
         That is so if somebody runs a callback of the loop within the task's own context.
         """
-        ((resume, context),) = turn._callbacks
+        ((resume, context),) = callbacks_of(turn)
         self._advance()
         try:
             context.run(_resume, turn, resume, item)

@@ -18,8 +18,7 @@ from collections.abc import Callable, Coroutine, Generator
 from types import coroutine
 from typing import Any
 
-enter_task: Callable[[asyncio.AbstractEventLoop, Any], None] = asyncio.tasks._enter_task
-leave_task: Callable[[asyncio.AbstractEventLoop, Any], None] = asyncio.tasks._leave_task
+from slipstream._foreign.asyncio import enter_task, leave_task, unblock
 
 PARKED = object()
 """What a coroutine yields to pause; seen by the one who steps it, never by the event loop."""
@@ -70,6 +69,8 @@ class Fiber(asyncio.Future[None]):
             BaseException: Whatever the coroutine raises.
         """
         error = self._arrived() if self._must_cancel or self._fut_waiter is not None else None
+        assert enter_task is not None
+        assert leave_task is not None
         leave_task(loop, stepper)
         enter_task(loop, self)
         try:
@@ -109,7 +110,7 @@ class Fiber(asyncio.Future[None]):
 
     def _wait(self, waiter: Any) -> None:
         """Keep the future that the coroutine yielded; whoever steps has to wait for it."""
-        waiter._asyncio_future_blocking = False
+        unblock(waiter)
         self._fut_waiter = waiter
         if self._must_cancel and waiter.cancel(msg=self._message):
             self._must_cancel = False

@@ -5,18 +5,7 @@ in the task and the context of the middleware, pauses when it has sent something
 for more. So the middleware sees context variables that the endpoint sets, and costs microseconds, not hundreds of them.
 
 The order of events for one request:
-1. `call_next` runs the application until its response has started and it has to wait for something;
-2. `dispatch` returns a response, which is sent; for each piece of the application's own response, the application runs;
-3. after the last piece, the application runs to its end: background tasks and clean-up.
-
-Differences from Starlette's:
-- an exception in the middle of a body is raised where the body is read, and the response is not completed, so that a
-  client can tell;
-- a second `call_next` raises an error, where Starlette would mix two responses;
-- if `dispatch` returns a response of its own, `send` raises in an endless stream of the application, as if the client
-  had left.
-
-Under trio, Starlette's class does the work.
+Under trio, and where asyncio's or Starlette's private names are others (`_foreign`), Starlette's class does the work.
 """
 
 import asyncio
@@ -27,11 +16,13 @@ from types import CoroutineType, coroutine
 from typing import Any, TypeAlias, cast
 
 import anyio
-from starlette.middleware.base import BaseHTTPMiddleware, _StreamingResponse
+from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from slipstream._foreign.asyncio import enter_task
+from slipstream._foreign.starlette import KNOWS_REQUESTS, BodySharingRequest, ForwardedBase
 from slipstream.middleware._fiber import Fiber, Wait, park
 
 CallNext: TypeAlias = Callable[[Request[Any]], Awaitable[Response]]
@@ -86,50 +77,15 @@ class FunctionMiddleware(HTTPMiddleware):
         self.dispatch = dispatch  # type: ignore[method-assign,assignment]  # the function stands for the method
 
 
+_CAN_STEP = enter_task is not None and KNOWS_REQUESTS
+
+
 def current_task() -> "asyncio.Task[Any] | None":
-    """Return the running task of asyncio; None under trio."""
+    """Return the running task of asyncio; None under trio, and where no fiber can run."""
     try:
-        return asyncio.current_task()
+        return asyncio.current_task() if _CAN_STEP else None
     except RuntimeError:
         return None
-
-
-class BodySharingRequest(Request[Any]):
-    """The request that `dispatch` gets.
-
-    If `dispatch` calls `body()`, the application receives the whole body too; after `stream()`, it receives an empty
-    body and does not wait.
-    """
-
-    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        super().__init__(scope, receive, send)
-        self._is_delivered = False
-
-    async def receive_once(self) -> Message:
-        """Receive for the application: the body once, then the client's disconnect."""
-        if self._is_disconnected:
-            if not self._is_delivered and hasattr(self, "_body"):
-                return self._deliver(self._body)
-            return {"type": "http.disconnect"}
-        if not self._is_delivered:
-            if hasattr(self, "_body"):
-                return self._deliver(self._body)
-            if self._stream_consumed:
-                return self._deliver(b"")
-        while True:
-            message = await self._receive()
-            if message["type"] == "http.disconnect":
-                self._is_disconnected = True
-                return message
-            if not self._is_delivered:
-                # The request's own view stays in step with what the application reads.
-                self._stream_consumed = self._is_delivered = not message.get("more_body", False)
-                return message
-            # The rest of a body in whose place `dispatch` has put another one.
-
-    def _deliver(self, body: bytes) -> Message:
-        self._is_delivered = True
-        return {"type": "http.request", "body": body, "more_body": False}
 
 
 class Exchange:
@@ -381,8 +337,11 @@ class ForwardedBody:
         self._exchange.is_read = True
 
 
-class ForwardedResponse(_StreamingResponse):
+class ForwardedResponse(ForwardedBase):  # type: ignore[misc]  # chosen at import
     """The application's response. `body_iterator` can be read, or replaced by any async iterator of bytes."""
+
+    body_iterator: Any
+    background: Any
 
     def __init__(self, exchange: Exchange, start: Message) -> None:
         self.info = exchange.info

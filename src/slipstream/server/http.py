@@ -12,10 +12,15 @@ from functools import partial
 from typing import Any
 
 from starlette.types import Receive, Scope, Send
-from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
-from uvicorn.protocols.utils import get_client_addr, get_path_with_query_string
 
+from slipstream._foreign.uvicorn_http import (
+    STATUS_LINE,
+    HttpToolsProtocol,
+    ProxyHeadersMiddleware,
+    RequestResponseCycle,
+    get_client_addr,
+    get_path_with_query_string,
+)
 from slipstream.applications import FastAPI
 
 Headers = Sequence[tuple[bytes, bytes]]

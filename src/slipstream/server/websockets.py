@@ -7,19 +7,13 @@ middleware stands between, a message of ASGI. Whatever is not a plain message ta
 
 from typing import Any
 
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.protocol import State
 
+from slipstream._foreign.uvicorn_websockets import WebSocketsSansIOProtocol
 from slipstream._sockets.behind import DirectProtocol
 from slipstream._sockets.wire import Wire
 
 _ABNORMAL, _INVALID = 1006, 1007
-
-_ASSUMED = (
-    "close_sent conn curr_msg_data_type disconnected frames handshake_complete handshake_initiated queue writable"
-)
-if not set(_ASSUMED.split()).issubset(WebSocketsSansIOProtocol.__init__.__code__.co_names):
-    raise ImportError("this uvicorn's WebSocket protocol is another inside: uvicorn 0.54 is known to fit")
 
 
 class WebSocketProtocol(DirectProtocol, WebSocketsSansIOProtocol):

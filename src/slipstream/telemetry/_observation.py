@@ -9,7 +9,6 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Final
 
 from opentelemetry import context as contexts
-from opentelemetry._logs import SeverityNumber
 from opentelemetry.context import Context
 from opentelemetry.trace import Span, Status, StatusCode, set_span_in_context
 from starlette.background import BackgroundTask
@@ -18,12 +17,14 @@ from starlette.requests import Request
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from slipstream._engine.runtime.observe import function_name
+from slipstream._foreign.opentelemetry import logs_api
 from slipstream.background import run_task
 from slipstream.exceptions import RequestValidationError, WebSocketRequestValidationError
 from slipstream.telemetry._attributes import type_of
 from slipstream.telemetry._data import CONTEXT_KEY, TelemetryData
 from slipstream.telemetry._signals import complain
 
+_Severity = logs_api().SeverityNumber
 _NOTHING: Final[AbstractContextManager[None]] = nullcontext()
 _ANSWERS = (HTTPException, WebSocketException, RequestValidationError, WebSocketRequestValidationError)
 """Exceptions that answer a request; they are not failures."""
@@ -110,7 +111,7 @@ class Observation:
             if values is not None:
                 self.data.values = values
         self._emit(
-            SeverityNumber.WARN,
+            _Severity.WARN,
             "WARN",
             "fastapi.validation.failed",
             "Request validation failed",
@@ -140,11 +141,11 @@ class Observation:
 
     def failed(self, exc: BaseException, event: str, body: str) -> None:
         """Log an exception that nobody handled."""
-        self._emit(SeverityNumber.ERROR, "ERROR", event, body, {}, exc)
+        self._emit(_Severity.ERROR, "ERROR", event, body, {}, exc)
 
     def _emit(
         self,
-        number: SeverityNumber,
+        number: Any,
         text: str,
         event: str,
         body: str,

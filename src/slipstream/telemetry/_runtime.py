@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 import anyio.to_thread
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from slipstream._foreign.opentelemetry import LOG_EXPORT, LOGS_API, is_unset
 from slipstream.exceptions import FastAPIError
 from slipstream.logger import logger
 from slipstream.telemetry._settings import Settings
@@ -164,10 +165,8 @@ _PARTS = {
     ),
     "LOGS": _Parts(
         "logger_provider",
-        "opentelemetry._logs",
-        "opentelemetry.sdk._logs:LoggerProvider",
-        "opentelemetry.sdk._logs.export:BatchLogRecordProcessor",
-        f"{_OTLP}._log_exporter:OTLPLogExporter",
+        LOGS_API,
+        *LOG_EXPORT,
         "add_log_record_processor",
     ),
 }
@@ -200,8 +199,6 @@ def _export(parts: _Parts, endpoint: str, given: Any) -> None:
 
 def _global_provider(parts: _Parts, make_provider: Callable[..., Any]) -> Any:
     """Return the global provider; a new one of ours if nobody has set any. Whoever sets one first wins."""
-    from slipstream.telemetry._signals import is_unset  # noqa: PLC0415 - imports OpenTelemetry
-
     api = import_module(parts.api)
     get_global = getattr(api, f"get_{parts.name}")
     provider = get_global()

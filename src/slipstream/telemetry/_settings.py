@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
+from slipstream._foreign.opentelemetry import API_MODULES
 from slipstream.exceptions import FastAPIError
 
 AUTO_CONFIGURE = "FASTAPI_OTEL_AUTO_CONFIGURE"
 """Environment variable: "true", in any case of letters, adds exporters for the endpoints that the environment names."""
 
 _PROVIDERS = ("tracer_provider", "meter_provider", "logger_provider")
-_API = ("opentelemetry.trace", "opentelemetry.metrics", "opentelemetry._logs")
 _CHOSEN = ("OTEL_PYTHON_TRACER_PROVIDER", "OTEL_PYTHON_METER_PROVIDER", "OTEL_PYTHON_LOGGER_PROVIDER")
 """Environment variables by which OpenTelemetry's API finds providers for itself."""
 
@@ -72,7 +72,7 @@ class Settings:
             return False
         return (
             self.names_provider
-            or any(name in sys.modules for name in _API)
+            or any(name in sys.modules for name in API_MODULES)
             or (any(map(os.environ.get, _CHOSEN)) and is_installed())
         )
 

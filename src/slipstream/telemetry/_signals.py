@@ -7,11 +7,11 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from opentelemetry import _logs, metrics, trace
-from opentelemetry._logs import NoOpLoggerProvider
+from opentelemetry import metrics, trace
 from opentelemetry.metrics import NoOpMeterProvider
-from opentelemetry.trace import NoOpTracerProvider, ProxyTracerProvider
+from opentelemetry.trace import NoOpTracerProvider
 
+from slipstream._foreign.opentelemetry import is_unset, logs_api
 from slipstream.logger import logger
 from slipstream.telemetry._attributes import SCHEMA_URL
 from slipstream.telemetry._settings import Settings
@@ -22,21 +22,14 @@ NAME = "slipstream"
 DURATION_BOUNDS_S = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
 """Bounds of the histogram of durations, in seconds, as the semantic conventions advise."""
 
-_DEAF = (NoOpTracerProvider, NoOpMeterProvider, NoOpLoggerProvider)
-_PROXIES = ("_ProxyMeterProvider", "ProxyLoggerProvider")
-"""What the API answers with while nobody has set a provider; of two of the three, the class is private."""
+_logs = logs_api()
+
+_DEAF = (NoOpTracerProvider, NoOpMeterProvider, _logs.NoOpLoggerProvider)
 
 
 def is_deaf(provider: Any) -> bool:
     """Whether nobody listens behind a provider: none was set, or one that does nothing."""
     return isinstance(provider, _DEAF) or is_unset(provider)
-
-
-def is_unset(provider: Any) -> bool:
-    """Whether a global provider is what the API answers with while nobody has set one."""
-    cls = type(provider)
-    is_proxy = cls.__name__ in _PROXIES and cls.__module__.startswith("opentelemetry.")
-    return is_proxy or isinstance(provider, ProxyTracerProvider)
 
 
 class Instruments:

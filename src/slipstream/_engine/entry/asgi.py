@@ -3,7 +3,6 @@
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeAlias
 
-from starlette._utils import get_route_path
 from starlette.datastructures import URL
 from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse, RedirectResponse
@@ -11,6 +10,15 @@ from starlette.responses import PlainTextResponse, RedirectResponse
 from slipstream._engine.entry.guard import HANDLERS, HandlerPair
 from slipstream._engine.router.table import Found, Miss, Table
 from slipstream._engine.types import ASGIApp, DirectApp, Receive, Reply, Scope, Send
+
+
+def route_path(scope: Scope) -> str:
+    """Return the path below `root_path`; the whole path if it does not lie there."""
+    path: str = scope["path"]
+    root: str = scope.get("root_path", "")
+    below = path.removeprefix(root)
+    is_below = path.startswith(root) and (not below or below.startswith("/"))
+    return below if is_below else path
 
 
 class Target:
@@ -77,7 +85,7 @@ def make_chooser(table: Table, router: Any, handlers: HandlerPair | None = None)
             scope["router"] = router
         if handlers is not None:
             scope[HANDLERS] = handlers
-        found = find(get_route_path(scope) if scope.get("root_path") else scope["path"])
+        found = find(route_path(scope) if scope.get("root_path") else scope["path"])
         if found is None:
             return miss
         target: Target
@@ -94,7 +102,7 @@ def make_chooser(table: Table, router: Any, handlers: HandlerPair | None = None)
             scope["router"] = router
         if handlers is not None:
             scope[HANDLERS] = handlers
-        found = table.match_mixed(scope, get_route_path(scope))
+        found = table.match_mixed(scope, route_path(scope))
         return miss if found is None else enter(found, scope)
 
     return choose_mixed if table.is_mixed else choose
@@ -149,7 +157,7 @@ def make_miss(table: Table, default: ASGIApp) -> ASGIApp:
     """Make the ASGI app for requests that no route takes: 405, a redirect, or `default` where no path fits."""
 
     async def serve(scope: Scope, receive: Receive, send: Send) -> None:
-        miss = table.miss(scope, get_route_path(scope))
+        miss = table.miss(scope, route_path(scope))
         if miss.partial is not None:
             await refuse_method(miss, scope, receive, send)
         elif miss.redirect_path is not None:

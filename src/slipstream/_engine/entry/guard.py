@@ -19,6 +19,7 @@ from slipstream._engine.entry.callables import call_anywhere
 from slipstream._engine.runtime.limit import is_answered, limit_signal
 from slipstream._engine.runtime.watch import RESPONSE_STARTED, Watch
 from slipstream._engine.types import ASGIApp, Receive, Scope, Send
+from slipstream._foreign.starlette import request_with_body
 
 ExceptionHandler: TypeAlias = Callable[[Any, Any], Any]
 """`handler(request, exc) -> Response` or `handler(websocket, exc) -> None`, async or sync."""
@@ -142,10 +143,7 @@ def connect(scope: Scope, receive: Receive, send: Send, body: bytes | None = Non
     """Make the Request or WebSocket for an exception handler."""
     if scope["type"] == "websocket":
         return WebSocket(scope, receive, send)
-    request: Request[Any] = Request(scope, receive, send)
-    if body is not None:
-        request._body = body
-    return request
+    return Request(scope, receive, send) if body is None else request_with_body(scope, receive, send, body)
 
 
 async def crash(

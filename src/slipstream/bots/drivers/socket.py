@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from slipstream._foreign.starlette import channels_of
 from slipstream._sockets.behind import protocol_behind
 from slipstream.bots import connections
 from slipstream.bots.exception import WebSocketClosed
@@ -50,7 +51,7 @@ class WebSocket(connections.WebSocket):
             headers_of(scope["headers"]),
             socket,
         )
-        protocol = protocol_behind(socket._receive, socket._send)
+        protocol = protocol_behind(*channels_of(socket))
         made._wire = None if protocol is None else protocol.wire
         return made
 

@@ -20,13 +20,13 @@ from nonebot.drivers import (
     WebSocketClientMixin,
     WebSocketServerSetup,
 )
-from nonebot.internal.driver import CookieTypes, HeaderTypes, QueryTypes, TimeoutTypes
 from nonebot.utils import UNSET, UnsetType
 from starlette.routing import WebSocketRoute
 
+from slipstream._foreign.nonebot import CookieTypes, HeaderTypes, QueryTypes, TimeoutTypes, lifespan_of
 from slipstream.applications import FastAPI
-from slipstream.bots.nonebot._nonebot import give_up, lifespan_of
 from slipstream.bots.nonebot.config import Config
+from slipstream.bots.nonebot.giving_up import give_up
 from slipstream.bots.nonebot.http_client import Clients, Session, send, stream
 from slipstream.bots.nonebot.http_server import http_endpoint, is_documentable
 from slipstream.bots.nonebot.websocket_client import open_websocket

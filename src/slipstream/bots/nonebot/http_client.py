@@ -21,9 +21,9 @@ from nonebot.drivers import (
     Response,
     Timeout,
 )
-from nonebot.internal.driver import CookieTypes, HeaderTypes, QueryTypes, TimeoutTypes
 from nonebot.utils import UNSET, UnsetType
 
+from slipstream._foreign.nonebot import CookieTypes, HeaderTypes, QueryTypes, TimeoutTypes
 from slipstream.links.cookies import Sendable
 from slipstream.links.http10 import OldTransport
 from slipstream.links.libraries import require

@@ -6,9 +6,15 @@ import pytest
 from anyio.abc import TaskGroup
 from nonebot.config import Config, Env
 
+from slipstream._foreign.nonebot import lifespan_of
 from slipstream.bots.nonebot import Driver
-from slipstream.bots.nonebot._nonebot import lifespan_of
 from slipstream.testclient import TestClient
+
+
+@pytest.fixture
+def driver() -> Driver:
+    """A driver with the settings that everyone begins with."""
+    return Driver(Env(environment="test"), Config(_env_file=None))
 
 
 class Renamed(Driver):

@@ -1,0 +1,108 @@
+"""Private names of Starlette: what a request keeps, of its body and its channels, and what `call_next` returns."""
+
+from typing import Any
+
+from starlette.middleware import base, body_limit
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Message, Receive, Scope, Send
+from starlette.websockets import WebSocket
+
+
+def _class_of(module: Any, name: str, base: type) -> Any:
+    """Return a class derived from `base`; None where there is none of this name."""
+    found = getattr(module, name, None)
+    return found if isinstance(found, type) and issubclass(found, base) else None
+
+
+LIMIT_ANSWERED: Any = _class_of(body_limit, "_RequestBodyLimitResponseSent", Exception) or ()
+"""Says that the limit of bodies has sent its 413; without it, the signal is an exception like any other."""
+LIMIT_SIGNALS: Any = (_class_of(body_limit, "_RequestBodyTooLarge", Exception) or (), LIMIT_ANSWERED)
+"""All exceptions by which the limit of bodies speaks; likewise."""
+
+ForwardedBase: Any = _class_of(base, "_StreamingResponse", Response) or Response
+"""What a response is an instance of that `call_next` returns, for programs that ask; else any response."""
+
+
+async def _receive_part() -> Message:
+    return {"type": "http.request", "body": b"part", "more_body": False}
+
+
+async def _send_nothing(message: Message) -> None:
+    """Send nothing."""
+
+
+def _knows_requests() -> bool:
+    """Whether a request keeps its body and its channels as we know it."""
+    request: Any = Request({"type": "http"}, _receive_part, _send_nothing)
+    names = ("_receive", "_send", "_stream_consumed", "_is_disconnected", "_body")
+    if [getattr(request, name, None) for name in names] != [_receive_part, _send_nothing, False, False, None]:
+        return False
+    reading = request.body()
+    try:
+        reading.send(None)
+    except StopIteration:
+        return (request._stream_consumed, getattr(request, "_body", None)) == (True, b"part")
+    reading.close()
+    return False
+
+
+KNOWS_REQUESTS = _knows_requests()
+"""Whether `BodySharingRequest` works."""
+
+
+class BodySharingRequest(Request[Any]):
+    """The request that `dispatch` gets.
+
+    If `dispatch` calls `body()`, the application receives the whole body too; after `stream()`, it receives an empty
+    body and does not wait.
+    """
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        super().__init__(scope, receive, send)
+        self._is_delivered = False
+
+    async def receive_once(self) -> Message:
+        """Receive for the application: the body once, then the client's disconnect."""
+        if self._is_disconnected:
+            if not self._is_delivered and hasattr(self, "_body"):
+                return self._deliver(self._body)
+            return {"type": "http.disconnect"}
+        if not self._is_delivered:
+            if hasattr(self, "_body"):
+                return self._deliver(self._body)
+            if self._stream_consumed:
+                return self._deliver(b"")
+        while True:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                self._is_disconnected = True
+                return message
+            if not self._is_delivered:
+                # The request's own view stays in step with what the application reads.
+                self._stream_consumed = self._is_delivered = not message.get("more_body", False)
+                return message
+            # The rest of a body in whose place `dispatch` has put another one.
+
+    def _deliver(self, body: bytes) -> Message:
+        self._is_delivered = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+
+def request_with_body(scope: Scope, receive: Receive, send: Send, body: bytes) -> Request[Any]:
+    """Make a request whose body has been read already."""
+    if KNOWS_REQUESTS:
+        request: Request[Any] = Request(scope, receive, send)
+        request._body = body
+        return request
+    parts = iter([{"type": "http.request", "body": body, "more_body": False}])
+
+    async def receive_again() -> Message:
+        return next(parts, None) or await receive()
+
+    return Request(scope, receive_again, send)
+
+
+def channels_of(socket: WebSocket) -> tuple[Any, Any]:
+    """Return ASGI's `receive` and `send` of a WebSocket; None for each that is kept in a way that is not known."""
+    return getattr(socket, "_receive", None), getattr(socket, "_send", None)

@@ -1,0 +1,39 @@
+"""Ends what a start of NoneBot has begun that failed."""
+
+import contextlib
+from typing import Any
+
+import anyio
+
+from slipstream._foreign.nonebot import forget_group
+from slipstream.logger import logger
+
+_PATIENCE_S = 10.0
+"""Seconds that tasks have to end after a start that failed."""
+
+
+async def give_up(lifespan: Any) -> None:
+    """End the tasks of a start that failed, and let hooks that they call while they end run; no hook of shutdown runs.
+
+    The group stays in its place meanwhile, since NoneBot starts those hooks in it. Tasks that are still there after
+    10 seconds are logged and left to the end of the event loop.
+    """
+    try:
+        group = lifespan.task_group
+    except RuntimeError:
+        return
+    group.cancel_scope.cancel()
+    own = anyio.get_current_task().id
+    left: list[str | None] = []
+    with anyio.move_on_after(_PATIENCE_S, shield=True):
+        # the group has nothing that can be waited for within a limit
+        while left := [task.name for task in anyio.get_running_tasks() if task.parent_id == own]:  # noqa: ASYNC110
+            await anyio.sleep(0.01)
+    if left:
+        logger.error("%d tasks are left of a start that failed: %s", len(left), ", ".join(map(str, left)))
+        return
+    try:
+        with contextlib.suppress(Exception):
+            await group.__aexit__(None, None, None)
+    finally:
+        forget_group(lifespan)
