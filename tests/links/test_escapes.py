@@ -79,6 +79,10 @@ async def talk(connection: ServerConnection) -> None:
     await connection.close(4000)
 
 
+def spawn(connection: Connection, trap: Trap) -> None:
+    connection.spawn(trap.later("task"))
+
+
 def dialled(links: Links, trap: Trap, point: str, url: str, seen: list[object]) -> Link:
     def setup() -> Any:
         return trap("setup", WebSocketSetup(url))
@@ -93,8 +97,13 @@ def dialled(links: Links, trap: Trap, point: str, url: str, seen: list[object]) 
         event_id=lambda event: trap("event_id"),
         outbox=1,
     )
+    link.login(lambda connection: trap("login"))
+    link.login(lambda connection: trap.later("login, awaited"))
     link.opened(lambda connection: trap("opened"))
     link.opened(lambda connection: trap.later("opened, awaited"))
+    link.opened(lambda connection: spawn(connection, trap))
+    link.closed(lambda connection: trap("closed"))
+    link.closed(lambda connection: trap.later("closed, awaited"))
     link.on_change(lambda link, old, new: trap("on_change"))
     link.on_change(lambda link, old, new: trap.later("on_change, awaited"))
     links.on_change(lambda link, old, new: trap("links.on_change"))
@@ -153,6 +162,7 @@ def polled(links: Links, trap: Trap, seen: list[object]) -> Link:
 POLLING = ["poll's setup", "transport", "events", "cursor", "on_cursor"]
 POINTS = [
     *("setup", "setup, awaited", "opened", "opened, awaited", "on_change", "on_change, awaited", "links.on_change"),
+    *("login", "login, awaited", "closed", "closed, awaited", "task"),
     *("on_drop", "on_drop, awaited", "event_id", "handler", "handler in a thread", "conversation"),
     *("random", "clock.now", "clock.sleep", *POLLING),
 ]

@@ -19,7 +19,6 @@ from slipstream.links import (
     LinkState,
     PollingSetup,
     WebSocketSetup,
-    WrongHandler,
 )
 from slipstream.links.clock import SystemClock
 from slipstream.testclient import TestClient
@@ -57,7 +56,19 @@ class Removal:
 
 
 @pytest.mark.parametrize(
-    "place", ["handler", "subtask of a handler", "conversation", "opened", "on_change", "links.on_change", "setup"]
+    "place",
+    [
+        "handler",
+        "subtask of a handler",
+        "conversation",
+        "opened",
+        "login",
+        "closed",
+        "task",
+        "on_change",
+        "links.on_change",
+        "setup",
+    ],
 )
 async def test_a_link_may_be_removed_by_its_own_functions(place: str, peer: Start) -> None:
     """A remote "log out" is an event like any other. Who waits for itself waits for ever, or until a deadline."""
@@ -86,10 +97,25 @@ async def test_a_link_may_be_removed_by_its_own_functions(place: str, peer: Star
             elif "subtask" in place:
                 await asyncio.create_task(removal())
 
-    if place == "opened":
+    if place in ("opened", "login"):
+
+        @getattr(link, place)  # type: ignore[untyped-decorator]  # either
+        async def opened(connection: Connection) -> None:
+            await removal()
+
+    if place in ("task", "closed"):
 
         @link.opened
-        async def opened(connection: Connection) -> None:
+        async def begin(connection: Connection) -> None:
+            if place == "task":
+                connection.spawn(removal())
+            else:
+                await connection.close()
+
+    if place == "closed":
+
+        @link.closed
+        async def closed(connection: Connection) -> None:
             await removal()
 
     if "on_change" in place:
@@ -216,15 +242,6 @@ async def test_restart_dials_at_once_whatever_the_link_does(state: LinkState, pe
         assert link.status.failures == (state is LinkState.BACKING_OFF)
         await until(lambda: codes == [1001] * (state is LinkState.UP))
         assert len(server.server.connections) == 1
-
-
-def test_a_hook_for_connections_that_never_come_is_refused() -> None:
-    """Answers to polls and webhooks open nothing: the hook would wait for ever."""
-    links = Links()
-
-    for link in (links.poll("http://h/"), links.webhook("/hook")):
-        with pytest.raises(WrongHandler, match="no connections that open"):
-            link.opened(print)
 
 
 async def test_what_a_peer_that_is_not_there_is_sent_is_refused_or_kept() -> None:

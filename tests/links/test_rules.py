@@ -15,6 +15,7 @@ from slipstream.links.rules import (
     Retry,
     Schedule,
     Stop,
+    TokenBucket,
     Turnstile,
     backoff,
     headers_for,
@@ -310,3 +311,32 @@ def test_no_tries_at_all_is_refused() -> None:
     """The first refusal is one."""
     with pytest.raises(ValueError, match="tries"):
         Fatal(tries=0)
+
+
+@given(
+    rate=st.floats(0.01, 1000),
+    burst=st.integers(1, 50),
+    gaps=st.lists(st.floats(0, 10), min_size=1, max_size=60),
+)
+def test_a_token_bucket_lets_no_more_through_than_it_says(rate: float, burst: int, gaps: list[float]) -> None:
+    """In any window of time: the burst, and the rate for as long as it lasts; and who waits as told may go."""
+    bucket, now, times = TokenBucket(rate, burst), 1000.0, list[float]()
+
+    for gap in gaps:
+        now += gap
+        while wait := bucket.take(now):
+            now += wait
+        times.append(now)
+
+    for first, start in enumerate(times):
+        for last in range(first, len(times)):
+            assert last - first + 1 <= burst + (times[last] - start) * rate + 1e-3
+
+
+def test_a_token_bucket_that_has_rested_lets_a_burst_through_at_once() -> None:
+    """A rest of any length fills it, and does not overfill it."""
+    bucket = TokenBucket(2, 3)
+
+    assert [bucket.take(0) for _ in range(4)] == [0, 0, 0, 0.5]
+    assert [bucket.take(1e6) for _ in range(4)] == [0, 0, 0, 0.5]
+    assert bucket.take(1e6 + 0.25) == 0.25

@@ -8,6 +8,7 @@ from slipstream.links.connection import Connection as Connection
 from slipstream.links.counters import Counters as Counters
 from slipstream.links.errors import (
     CallTimeout as CallTimeout,
+    CannotReceive as CannotReceive,
     CannotSend as CannotSend,
     LinkDown as LinkDown,
     LinkError as LinkError,
@@ -36,6 +37,7 @@ __all__ = [
     "TLS",
     "Backoff",
     "CallTimeout",
+    "CannotReceive",
     "CannotSend",
     "Connection",
     "Counters",

@@ -1,6 +1,7 @@
 """A connection as a handler sees it, whoever dialled."""
 
-from collections.abc import AsyncIterator, Hashable, Mapping
+import asyncio
+from collections.abc import AsyncIterator, Coroutine, Hashable, Mapping
 from typing import Any, ClassVar, Protocol
 
 from pydantic_core import to_json
@@ -9,7 +10,7 @@ from starlette.datastructures import Headers
 from slipstream.links.errors import CannotSend, LinkDown, WrongSetup
 from slipstream.links.queue import QueueClosed
 from slipstream.links.redact import printable
-from slipstream.links.rules import Failure
+from slipstream.links.rules import Failure, TokenBucket, closed_by_us
 from slipstream.links.setup import LinkKind, Options
 from slipstream.links.state import Status
 
@@ -33,8 +34,11 @@ class Wire(Protocol):
             LinkDown: The connection ended; the message may be lost.
         """
 
-    async def close(self, code: int, reason: str) -> None:
-        """End the connection."""
+    async def close(self, failure: Failure) -> None:
+        """End the connection, with the code and the reason of a failure; that is then why it ended."""
+
+    async def end(self, failure: Failure) -> None:
+        """End the connection from without: whoever reads from it stops, and closes it as `close` does."""
 
 
 class LinkFacts(Protocol):
@@ -66,6 +70,7 @@ class Peer(Protocol):
 
     key: Hashable
     last_id: Any
+    bucket: TokenBucket | None
 
     @property
     def link(self) -> LinkFacts:
@@ -79,7 +84,14 @@ class Peer(Protocol):
 
         Raises:
             QueueClosed: The connection has ended, and every message has been taken.
+            CannotReceive: The messages of the connection go to the handler one by one.
         """
+
+    async def pace(self) -> None:
+        """Wait until one more message may be sent, by the link's `rate`."""
+
+    def spawn(self, connection: "Connection", work: Coroutine[Any, Any, Any], name: str | None) -> "asyncio.Task[Any]":
+        """Run a coroutine beside a connection."""
 
     def count_sent(self) -> None:
         """Count a message."""
@@ -113,12 +125,14 @@ class Connection:
         path_params: Mapping[str, Any] | None = None,
         subprotocol: str | None = None,
     ) -> None:
-        self.peer, self._wire = peer, wire
+        self.peer, self.wire = peer, wire
         self.id, self.url, self.headers = name, url, headers
         self.path_params: Mapping[str, Any] = path_params or {}
         self.subprotocol = subprotocol
         self.state: dict[str, Any] = {}
         self.failure: Failure | None = None
+        self.is_ready = False
+        self.tasks: set[asyncio.Task[Any]] = set()
 
     def __repr__(self) -> str:
         return f"<Connection {self.id} {self.kind} {'open' if self.is_open else 'closed'}>"
@@ -149,20 +163,22 @@ class Connection:
     @property
     def is_open(self) -> bool:
         """Whether something sent now may arrive."""
-        return self._wire.is_open
+        return self.wire.is_open
 
     async def send(self, data: Any) -> None:
-        """Send one message: `str` and `bytes` as they are, all else as JSON text.
+        """Send one message: `str` and `bytes` as they are, all else as JSON text; when its turn comes by `rate`.
 
         Raises:
             LinkDown: The connection has ended; nothing is kept for later, as `Link.send` does.
             CannotSend: There is no way to send, as to a peer that is polled.
         """
-        if not self._wire.is_open:
+        if self.peer.bucket is not None:
+            await self.peer.pace()
+        if not self.wire.is_open:
             if self.kind == "polling":
                 raise CannotSend(self.link.name, self.kind)
-            raise self._down()
-        await self._wire.send(encoded(data))
+            raise self.down()
+        await self.wire.send(encoded(data))
         self.peer.count_sent()
 
     async def call(self, message: Mapping[str, Any], *, within: float | None = None) -> Any:
@@ -196,25 +212,42 @@ class Connection:
             WrongSetup: No frame can hold that; the connection goes on.
         """
         check_close(code, reason)
-        await self._wire.close(code, reason)
+        await self.wire.close(closed_by_us(code, reason))
+
+    def spawn(self, work: Coroutine[Any, Any, Any], *, name: str | None = None) -> "asyncio.Task[Any]":
+        """Run a coroutine beside the connection, such as a platform's own heartbeat.
+
+        It is cancelled when the connection ends. If it raises, that is logged and ends the connection with 1011: the
+        kind of `failure` is then "task". That a connection which has ended takes no message is no such error.
+
+        Args:
+            work: The coroutine.
+            name: Name of the task. Default: made from `id`.
+
+        Raises:
+            LinkDown: The connection has ended; or it is a webhook's request or an answer to a poll, which never opens.
+        """
+        return self.peer.spawn(self, work, name)
 
     async def receive(self) -> Data:
-        """Wait for the next message; only where the handler holds the whole connection.
+        """Wait for the next message; in a `login` function, or where the handler holds the whole connection.
 
         Raises:
             LinkDown: The connection has ended.
+            CannotReceive: The messages of the connection go to the handler, one by one.
         """
         try:
             return await self.peer.next_message(self)
         except QueueClosed:
-            raise self._down() from None
+            raise self.down() from None
 
-    def _down(self) -> LinkDown:
+    def down(self) -> LinkDown:
+        """Say that the connection has ended."""
         code = self.failure.code if self.failure else None
         return LinkDown(self.link.name, f"connection {self.id} has ended", code)
 
     async def __aiter__(self) -> AsyncIterator[Data]:
-        """Iterate over the messages until the connection ends; where the handler holds the whole connection."""
+        """Iterate over the messages until the connection ends; see `receive`."""
         while True:
             try:
                 message = await self.peer.next_message(self)

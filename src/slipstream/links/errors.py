@@ -112,6 +112,21 @@ class CannotSend(LinkError):
         return f"link {self.link!r} is of kind {self.kind!r}, and nothing can be sent through it now"
 
 
+@dataclass(eq=False)
+class CannotReceive(LinkError):
+    """The messages of a connection go elsewhere than to `receive`."""
+
+    link: str
+    connection: str
+
+    def __str__(self) -> str:
+        return (
+            f"nothing can be received from connection {self.connection} of link {self.link!r} here\n"
+            "  its messages go to the link's handler, one by one: receive in a `login` function, before they do,\n"
+            "  or write a handler without an event, which holds the whole connection"
+        )
+
+
 def ends_task(error: BaseException) -> bool:
     """Tell whether an error must end the task that catches it.
 

@@ -19,7 +19,7 @@ from slipstream.links.link import Link, logger
 from slipstream.links.queue import QueueFull
 from slipstream.links.redact import printable
 from slipstream.links.rules import Failure
-from slipstream.links.serving import last_words, serve
+from slipstream.links.serving import QUEUE_FULL, close, finish, last_words, serve
 from slipstream.links.session import Session, Skipped
 from slipstream.links.setup import LinkKind
 from slipstream.links.supervise import first_of
@@ -67,18 +67,22 @@ class AcceptedWire:
             self._is_closed = True
             raise LinkDown(self._link, "the connection has ended", getattr(error, "code", None)) from error
 
-    async def close(self, code: int, reason: str) -> None:
+    async def close(self, failure: Failure) -> None:
         """Send a close frame; the server waits for the peer's, we do not."""
         if not self.is_open:
             return
         self._is_closed = True
-        text = printable(f"we closed with {code} {reason}".rstrip())
-        self.ended_by = self.ended_by or Failure("closed", text, code=code, side="us", reason=reason)
+        self.ended_by = self.ended_by or failure
         try:
             async with asyncio.timeout(_WRITE_TIMEOUT):
-                await self._socket.close(code, reason)
+                await self._socket.close(failure.code or 1011, failure.reason)
         except (TimeoutError, WebSocketDisconnect, RuntimeError, OSError):
             pass
+
+    async def end(self, failure: Failure) -> None:
+        """Stop reading; a close frame follows."""
+        self.ended_by = self.ended_by or failure
+        self.is_stalled.set()
 
 
 class Refusal(HTTPException):
@@ -217,23 +221,26 @@ class AcceptRunner(_Inbound):
         failure = Failure("error", "cancelled", side="us")
         link.begin_task()
         try:
-            if replaced is not None:
-                await _dismiss(replaced)
-            await websocket.accept(connection.subprotocol, raw_headers(headers))
-            if connection in session.replaced:  # by one that came before this one was accepted
-                await _dismiss(connection)
-            failure = await first_of(
-                self._read(websocket, session, connection),
-                serve(link, session, connection, f"serving {self.target}"),
-                self._stalled(wire),
-            )
+            try:
+                if replaced is not None:
+                    await _dismiss(replaced)
+                await websocket.accept(connection.subprotocol, raw_headers(headers))
+                if connection in session.replaced:  # by one that came before this one was accepted
+                    await _dismiss(connection)
+                failure = await first_of(
+                    self._read(websocket, session, connection),
+                    serve(link, session, connection, f"serving {self.target}"),
+                    self._stalled(wire),
+                )
+            finally:
+                failure = wire.ended_by or failure
+                link.connections.discard(connection)
+                session.end(connection, failure)
+                if link.home.is_running:
+                    self._retire(link, session)
+            await wire.close(failure)
         finally:
-            failure = wire.ended_by or failure
-            link.connections.discard(connection)
-            session.end(connection, failure)
-            if link.home.is_running:
-                self._retire(link, session)
-        await wire.close(failure.code or 1011, "")
+            await finish(link, connection)
 
     async def _read(self, websocket: WebSocket, session: Session, connection: Connection) -> Failure:
         try:
@@ -248,15 +255,14 @@ class AcceptRunner(_Inbound):
                 if raw is None:
                     raw = message["bytes"]
                 if _size(raw) > self._max_message:
-                    await connection.close(1009, "message too big")
-                    return Failure("protocol", f"a message of more than {self._max_message} bytes", code=1009)
+                    text = f"a message of more than {self._max_message} bytes"
+                    return await close(connection, Failure("protocol", text, code=1009, reason="message too big"))
                 await session.deliver(connection, raw)
         except QueueFull:
-            await connection.close(1013, "try again later")
-            return Failure("closed", "our queue is full", code=1013, side="us")
+            return await close(connection, QUEUE_FULL)
         except TimeoutError:
-            await connection.close(1001, "silence")
-            return Failure("silent", f"no message for {self._silence} seconds")
+            text = f"no message for {self._silence} seconds"
+            return await close(connection, Failure("silent", text, code=1001, reason="silence"))
 
     async def _stalled(self, wire: AcceptedWire) -> Failure:
         await wire.is_stalled.wait()
@@ -339,9 +345,11 @@ class WebhookWire:
             raise CannotSend(self._link, "webhook")
         self.answer = data
 
-    async def close(self, code: int, reason: str) -> None:
+    async def close(self, failure: Failure) -> None:
         """Take no answer any more."""
         self.is_open = False
+
+    end = close
 
 
 class WebhookRunner(_Inbound):

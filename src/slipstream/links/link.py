@@ -23,8 +23,8 @@ logger = logging.getLogger("slipstream.links")
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-Opened = Callable[[Connection], Awaitable[None] | None]
-"""Called with each new connection, before anything else is sent through it."""
+OfConnection = Callable[[Connection], Awaitable[None] | None]
+"""Called with a connection: to log in, when it is open, when it has ended."""
 
 Changed = Callable[["Link", Status, Status], Awaitable[None] | None]
 """Called with the link, what it was, and what it is."""
@@ -102,7 +102,9 @@ class Link:
         self.main: asyncio.Task[Any] | None = None
         self.revival = asyncio.Event()
         self._changes = asyncio.Event()
-        self._opened: list[Opened] = []
+        self._login: list[OfConnection] = []
+        self._opened: list[OfConnection] = []
+        self._closed: list[OfConnection] = []
         self._on_change: list[Changed] = []
         self._on_drop: list[OnDrop] = []
 
@@ -117,32 +119,55 @@ class Link:
         Raises:
             WrongHandler: It asks for what a link does not have.
         """
-        _check_callable("handler", function)
+        check_value("handler", function, FUNCTION)
         handler = Handler(function, self.name, self.home.overrides)
         if handler.is_conversation and self.kind in ("polling", "webhook"):
             raise WrongHandler(self.name, handler.name, "it takes no event, and there is no connection to read from")
         self.handler = handler
         return function
 
+    def login(self, function: F) -> F:
+        """Call a function of `(connection)` first with each new connection, to agree with the peer on who we are.
+
+        It may send and receive. What the peer sends meanwhile waits for it, and goes to the handler of events when it
+        has returned, in order; only then are the `opened` hooks called, is the link up, and does the outbox leave. If
+        it raises, or takes longer than the option `login_timeout` allows, the connection is closed with 1011.
+        """
+        return self._add_hook(self._login, "login", function)
+
     def opened(self, function: F) -> F:
-        """Call a function of `(connection)` with each new connection: to log in, subscribe, resume.
+        """Call a function of `(connection)` with each new connection: to subscribe, to resume; after `login`.
 
         The link is up when it returns. If it raises, or takes longer than the option `opened_timeout` allows, the
-        connection is closed with 1011, and dialled again later.
+        connection is closed with 1011, and dialled again later. It cannot receive: what comes goes to the handler.
         """
+        return self._add_hook(self._opened, "opened", function)
+
+    def closed(self, function: F) -> F:
+        """Call a function of `(connection)` when a connection has ended, even if it was never up.
+
+        `connection.failure` tells why, and its tasks have ended. The next attempt waits for it, for at most the seconds
+        of the option `opened_timeout`.
+        """
+        return self._add_hook(self._closed, "closed", function)
+
+    def _add_hook(self, hooks: list[OfConnection], name: str, function: F) -> F:
         if self.kind in ("polling", "webhook"):
-            raise WrongHandler(self.name, "an opened hook", "it has no connections that open")
-        self._opened.append(_check_callable("opened", function))
+            raise WrongHandler(self.name, f"a function for {name!r}", "it has no connections that open")
+        check_value(name, function, FUNCTION)
+        hooks.append(function)
         return function
 
     def on_change(self, function: F) -> F:
         """Call a function of `(link, old, new)` when the link's state changes."""
-        self._on_change.append(_check_callable("on_change", function))
+        check_value("on_change", function, FUNCTION)
+        self._on_change.append(function)
         return function
 
     def on_drop(self, function: F) -> F:
         """Call a function of `(link, dropped)` with the messages that the outbox lets go."""
-        self._on_drop.append(_check_callable("on_drop", function))
+        check_value("on_drop", function, FUNCTION)
+        self._on_drop.append(function)
         return function
 
     def resume_from(self, event_id: Any, key: Hashable = None) -> None:
@@ -221,18 +246,19 @@ class Link:
         """
         self._check_sendable()
         session = self.sessions.get(key)
-        if session is None or session.connection is None:
+        connection = session.sendable if session is not None else None
+        if connection is None:
             away = f"peer {key!r} is not connected"
             raise LinkDown(self.name, away if self.kind == "accepted" else self.status.reason)
-        return await session.connection.call(message, within=within)
+        return await connection.call(message, within=within)
 
     def _check_sendable(self) -> None:
         if self.kind in ("polling", "webhook"):
             raise CannotSend(self.name, self.kind)
 
     async def broadcast(self, data: Any) -> int:
-        """Send a message to every open connection, all at once; tell how many took it."""
-        targets = [each for each in self.connections if each.is_open]
+        """Send a message to every open connection that has logged in, all at once; tell how many took it."""
+        targets = [each for each in self.connections if each.is_ready and each.is_open]
         results = await asyncio.gather(*(each.send(data) for each in targets), return_exceptions=True)
         for result in results:
             if isinstance(result, BaseException) and not isinstance(result, LinkDown):
@@ -268,12 +294,22 @@ class Link:
         """Name a connection; no name is used twice, even if a link is removed and another takes its name."""
         return f"{self.name}#{next(self.home.numbers[self.name])}"
 
+    @property
+    def has_login(self) -> bool:
+        """Whether there are `login` functions."""
+        return bool(self._login)
+
+    async def log_in(self, connection: Connection) -> None:
+        """Call the `login` functions."""
+        await _call_each(self._login, connection)
+
     async def open(self, connection: Connection) -> None:
         """Call the `opened` hooks."""
-        for hook in self._opened:
-            result = hook(connection)
-            if inspect.isawaitable(result):
-                await result
+        await _call_each(self._opened, connection)
+
+    def close(self, connection: Connection) -> "list[asyncio.Task[Any]]":
+        """Call the `closed` hooks; return the tasks of those that are async."""
+        return [task for hook in self._closed if (task := self.run_hook(hook, connection)) is not None]
 
     def move(self, new: Status) -> None:
         """Take a new status: log it, tell it to hooks and to those who wait."""
@@ -343,19 +379,21 @@ class Link:
         for hook in self._on_drop:
             self.run_hook(hook, self, dropped)
 
-    def run_hook(self, hook: Callable[..., Any], *args: Any) -> None:
-        """Call a hook, async or not; whatever it raises is logged."""
+    def run_hook(self, hook: Callable[..., Any], *args: Any) -> "asyncio.Task[Any] | None":
+        """Call a hook, and return the task of an async one; whatever it raises is logged."""
         try:
             result = hook(*args)
         except BaseException as error:
             if ends_task(error):
                 raise
             self._hook_failed(error)
-            return
-        if inspect.isawaitable(result):
-            task = self.home.spawn(self._finish_hook(result), f"links: {self.name} hook", self._hook_failed)
-            self.hooks_under_way.add(task)
-            task.add_done_callback(self.hooks_under_way.discard)
+            return None
+        if not inspect.isawaitable(result):
+            return None
+        task = self.home.spawn(self._finish_hook(result), f"links: {self.name} hook", self._hook_failed)
+        self.hooks_under_way.add(task)
+        task.add_done_callback(self.hooks_under_way.discard)
+        return task
 
     async def _finish_hook(self, result: Awaitable[Any]) -> None:
         self.begin_task()
@@ -377,6 +415,8 @@ class Link:
         return iter(tuple(self.connections))
 
 
-def _check_callable(setting: str, function: F) -> F:
-    check_value(setting, function, FUNCTION)
-    return function
+async def _call_each(hooks: list[OfConnection], connection: Connection) -> None:
+    for hook in hooks:
+        result = hook(connection)
+        if inspect.isawaitable(result):
+            await result

@@ -248,8 +248,10 @@ class _NoWire:
         """Refuse."""
         raise CannotSend(self._link, "polling")
 
-    async def close(self, code: int, reason: str) -> None:
+    async def close(self, failure: Failure) -> None:
         """Do nothing."""
+
+    end = close
 
 
 @dataclass(slots=True)

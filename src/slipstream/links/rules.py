@@ -14,13 +14,15 @@ from urllib.parse import urljoin, urlsplit
 from starlette.datastructures import Headers
 
 from slipstream.links.errors import WrongSetup
+from slipstream.links.redact import printable
 
 Random: TypeAlias = Callable[[], float]
 """Draws evenly from [0, 1)."""
 
-FailureKind: TypeAlias = Literal[
-    "refused", "timeout", "tls", "status", "closed", "silent", "protocol", "setup", "hook", "redirect", "error"
-]
+FailureKind: TypeAlias = (
+    Literal["refused", "timeout", "tls", "status", "closed", "silent", "protocol", "setup", "login", "hook", "task"]
+    | Literal["redirect", "error"]
+)
 
 Side: TypeAlias = Literal["us", "proxy", "name", "tls", "peer"]
 """Where an attempt or a connection ended.
@@ -67,6 +69,12 @@ class Failure:
     reason: str = field(default="", repr=False)
     headers: Headers = field(default_factory=Headers, repr=False, compare=False)
     body: bytes = field(default=b"", repr=False)
+
+
+def closed_by_us(code: int, reason: str = "") -> Failure:
+    """Describe a close frame of ours."""
+    text = printable(f"we closed with {code} {reason}".rstrip())
+    return Failure("closed", text, code=code, side="us", reason=reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +227,37 @@ class Schedule:
         wait = self._random() * self._backoff.bound(self._attempts)
         self._attempts += 1
         return Retry(asked + wait)
+
+
+class TokenBucket:
+    """How often something may be done: `burst` times at once, and `rate` times a second on average.
+
+    Args:
+        rate: Times a second; more than 0.
+        burst: Times at once, after a rest; at least 1.
+    """
+
+    def __init__(self, rate: float, burst: int) -> None:
+        self._rate, self._burst = rate, burst
+        self._tokens = float(burst)
+        self._at: float | None = None
+
+    def take(self, now: float) -> float:
+        """Do it once, if it may be done now.
+
+        Args:
+            now: The time, in seconds; never less than at the last call.
+
+        Returns:
+            0 if it may; else the seconds until it may, and nothing is taken.
+        """
+        if self._at is not None:
+            self._tokens = min(self._burst, self._tokens + (now - self._at) * self._rate)
+        self._at = now
+        if self._tokens < 1 - 1e-6:  # a clock that is asked just when the wait is over may be a rounding short of it
+            return (1 - self._tokens) / self._rate
+        self._tokens -= 1
+        return 0.0
 
 
 class Turnstile:

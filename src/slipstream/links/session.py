@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Coroutine, Hashable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Protocol
@@ -12,13 +12,13 @@ from slipstream.links.clock import Clock
 from slipstream.links.connection import Connection, Data, LinkFacts, encoded
 from slipstream.links.counters import Counters, is_power_of_two
 from slipstream.links.dedupe import DedupeWindow
-from slipstream.links.errors import CallTimeout, LinkDown, OutboxFull, WrongSetup, ends_task
+from slipstream.links.errors import CallTimeout, CannotReceive, LinkDown, OutboxFull, WrongSetup, ends_task
 from slipstream.links.events import id_of, told_without_input
 from slipstream.links.handlers import Handler, parsed
 from slipstream.links.outbox import Dropped, Outbox
 from slipstream.links.pending import PendingCalls
 from slipstream.links.queue import Inbox, QueueClosed
-from slipstream.links.rules import Failure
+from slipstream.links.rules import Failure, TokenBucket
 
 logger = logging.getLogger("slipstream.links")
 
@@ -85,6 +85,10 @@ class Owner(LinkFacts, Protocol):
     def tell_dropped(self, dropped: list[Dropped]) -> None:
         """Say what an outbox let go."""
 
+    @property
+    def has_login(self) -> bool:
+        """Whether a connection has to log in before its events are handled."""
+
     def begin_task(self) -> None:
         """Note that the current task works for the link."""
 
@@ -104,6 +108,8 @@ class Session:
         self.window = DedupeWindow(options.dedupe)
         self.outbox = Outbox(options.outbox, options.outbox_bytes, options.outbox_ttl, options.outbox_policy)
         self.pending = PendingCalls()
+        self.bucket = None if options.rate is None else TokenBucket(options.rate, options.burst)
+        self._pacing = asyncio.Lock()
         self.last_id: Any = None
         self.handled_id: Any = None
         self.is_draining = False
@@ -173,8 +179,11 @@ class Session:
         outcome: "asyncio.Future[Any] | None" = None,
         *,
         is_strict: bool = False,
+        is_new: bool = True,
     ) -> bool:
         """Take one message of the peer: a reply to its call, an event to the queue, all else nowhere.
+
+        One that is not new has waited while the connection logged in, and been counted.
 
         Returns:
             Whether it is an event that is now in the queue.
@@ -184,13 +193,16 @@ class Session:
             ValueError: It is no event, and `is_strict` holds: somebody waits to hear so.
         """
         handler, counters = self.link.handler, self.link.counters
-        if self.pending.expects_replies and self._is_reply(raw):
-            return False
-        counters.received += 1
-        if self._refuses(connection):
-            return False
-        if handler is None or self.is_conversation:
-            return await self._enqueue(Item(connection, raw, None, outcome))
+        if is_new:
+            if self.pending.expects_replies and self._is_reply(raw):
+                return False
+            counters.received += 1
+            if self._refuses(connection):
+                return False
+            if connection in self._conversations:
+                return await self._enqueue(Item(connection, raw, None, outcome), self._conversations[connection].inbox)
+        if handler is None or handler.is_conversation:
+            return await self._enqueue(Item(connection, raw, None, outcome), self.inbox)
         try:
             event = handler.read(raw)
         except ValueError as error:
@@ -240,9 +252,9 @@ class Session:
         if event_id is not None and event_id in self.window:
             self.link.counters.duplicates += 1
             return outcome is not None and self._follow(event_id, outcome)
-        return await self._enqueue(Item(connection, event, event_id, outcome))
+        return await self._enqueue(Item(connection, event, event_id, outcome), self.inbox)
 
-    async def _enqueue(self, item: Item) -> bool:
+    async def _enqueue(self, item: Item, inbox: Inbox[Item]) -> bool:
         # The id is remembered before the wait for room, for another connection of the same peer may bring it too,
         # and forgotten if the event finds no room, for then the peer has to send it again.
         if item.event_id is not None:
@@ -251,7 +263,7 @@ class Session:
                 self._in_hand[item.event_id] = item.outcome
                 item.outcome.add_done_callback(partial(self._let_go, item.event_id))
         try:
-            await self.inbox_of(item.connection).put(item)
+            await inbox.put(item)
         except BaseException as error:
             self.link.counters.refused += 1
             self._forget(item)
@@ -339,6 +351,8 @@ class Session:
         """Wait for the next message of a conversation; see `Peer`."""
         conversation = self._conversations.get(connection)
         if conversation is None:
+            if connection in self._open or self.link.kind in ("polling", "webhook"):
+                raise CannotReceive(self.link.name, connection.id)
             raise QueueClosed
         inbox = conversation.inbox
         item = await inbox.get()
@@ -360,7 +374,7 @@ class Session:
         return self._open[-1] if self._open else None
 
     def conversation(self, connection: Connection) -> Conversation | None:
-        """What the handler has to read that holds a connection; None where events are handled one by one."""
+        """What a handler that holds a connection, or a `login` function, has to read; None elsewhere."""
         return self._conversations.get(connection)
 
     def inbox_of(self, connection: Connection) -> Inbox[Item]:
@@ -385,23 +399,67 @@ class Session:
 
     def begin(self, connection: Connection) -> None:
         """A connection has been made; its messages may come, and hooks may use it."""
-        if self.is_conversation:
+        if self.is_conversation or self.link.has_login:
             self._conversations[connection] = Conversation(self._new_inbox())
         self._open.append(connection)
 
+    async def release(self, connection: Connection) -> None:
+        """The connection has logged in: what came meanwhile, and was not read, goes to the handler of events.
+
+        Raises:
+            QueueFull: The queue is full, and its policy is "close".
+        """
+        conversation = self._conversations.get(connection)
+        if conversation is None or self.is_conversation:
+            return
+        inbox = conversation.inbox
+        # What the reader brings goes behind what waits, until nothing waits.
+        while len(inbox) or inbox.is_blocked:
+            item = await inbox.get()
+            inbox.done()
+            await self.deliver(connection, item.event, is_new=False)
+        self._conversations.pop(connection, None)
+        conversation.is_over.set()
+
     async def ready(self, connection: Connection) -> None:
         """The connection may take whatever the program sends; first what the outbox keeps."""
-        async with self._sending:
-            self._ready.append(connection)
-            while connection in self._ready and connection.is_open:
+        self._ready.append(connection)
+        connection.is_ready = True
+        while connection in self._ready and connection.is_open and len(self.outbox):
+            if self.bucket is not None:
+                await self.pace()
+            async with self._sending:
                 message, expired = self.outbox.take(self.link.clock.now().monotonic)
                 self.link.tell_dropped(expired)
                 if message is None:
                     return
                 try:
-                    await connection.send(message.data)
+                    await self._transmit(connection, message.data)
                 except LinkDown:
                     self.link.counters.unsure += 1
+
+    def spawn(self, connection: Connection, work: Coroutine[Any, Any, Any], name: str | None) -> "asyncio.Task[Any]":
+        """Run a coroutine beside a connection; see `Connection.spawn`."""
+        if connection not in self._open:
+            work.close()
+            raise connection.down()
+        name = name or f"links: {connection.id} task"
+        task = self.link.home.spawn(self._beside(work), name, partial(self._task_failed, connection))
+        connection.tasks.add(task)
+        task.add_done_callback(connection.tasks.discard)
+        task.add_done_callback(lambda _: work.close())  # a task that is cancelled before its first step runs nothing
+        return task
+
+    async def _beside(self, work: Coroutine[Any, Any, Any]) -> Any:
+        self.link.begin_task()
+        return await work
+
+    def _task_failed(self, connection: Connection, error: BaseException) -> None:
+        if isinstance(error, LinkDown) and not connection.is_open:
+            return
+        logger.error("link %s: a task of connection %s failed", self.link.name, connection.id, exc_info=error)
+        failure = Failure("task", f"a task failed: {type(error).__name__}", code=1011, side="us")
+        self.link.home.spawn(connection.wire.end(failure), f"links: end of {connection.id}")
 
     def replace(self, connection: Connection, code: int) -> None:
         """The peer has connected anew: what this connection still brings is refused, its conversation ends."""
@@ -411,6 +469,9 @@ class Session:
     def end(self, connection: Connection, failure: Failure) -> None:
         """A connection has ended: its calls fail at once, and nobody will read what is left of its conversation."""
         connection.failure = failure
+        connection.is_ready = False
+        for task in connection.tasks:
+            task.cancel()
         self._leave(connection, failure)
         conversation = self._conversations.pop(connection, None)
         if conversation is not None:
@@ -434,6 +495,23 @@ class Session:
 
     # Messages to the peer
 
+    @property
+    def sendable(self) -> Connection | None:
+        """The latest of the connections that are open and have logged in."""
+        return next((each for each in reversed(self._ready) if each.is_open), None)
+
+    async def pace(self) -> None:
+        """Wait until one more message may be sent; those who wait take their turns."""
+        assert self.bucket is not None
+        clock = self.link.clock
+        async with self._pacing:
+            while wait := self.bucket.take(clock.now().monotonic):
+                await clock.sleep(wait)
+
+    async def _transmit(self, connection: Connection, message: Data) -> None:
+        await connection.wire.send(message)
+        self.link.counters.sent += 1
+
     def count_sent(self) -> None:
         """Count a message that an open connection has taken."""
         self.link.counters.sent += 1
@@ -450,10 +528,12 @@ class Session:
         """
         message = encoded(data)
         async with self._sending:
-            connection = next((each for each in reversed(self._ready) if each.is_open), None)
+            if self.bucket is not None and self.sendable is not None and not len(self.outbox):
+                await self.pace()
+            connection = self.sendable
             if connection is not None and not len(self.outbox):
                 try:
-                    await connection.send(message)
+                    await self._transmit(connection, message)
                 except LinkDown:
                     self.link.counters.unsure += 1
                     raise

@@ -283,8 +283,17 @@ class LinkOptions(TypedDict, total=False):
     setup_timeout: float | None
     """Seconds that a function in place of a setup has to give one; then the attempt has failed. Default: 30."""
 
+    login_timeout: float | None
+    """Seconds that the `login` functions have, all together; then the connection ends with 1011. Default: 30."""
+
     opened_timeout: float | None
     """Seconds that the `opened` hooks have, all together; then the connection ends with 1011. Default: 30."""
+
+    rate: float | None
+    """Most messages a second to a peer, on average, whoever sends them. Default: None, as fast as it takes them."""
+
+    burst: int
+    """Most messages to a peer at once, where `rate` holds. Default: 1."""
 
     outbox: int
     """Most messages kept while the link is down; 0 keeps none. Default: 256."""
@@ -317,7 +326,10 @@ class Options:
     reply_id: str | None = None
     call_timeout: float = 30.0
     setup_timeout: float | None = 30.0
+    login_timeout: float | None = 30.0
     opened_timeout: float | None = 30.0
+    rate: float | None = None
+    burst: int = 1
     outbox: int = 256
     outbox_bytes: int = 4 * MiB
     outbox_ttl: float | None = None
@@ -326,10 +338,10 @@ class Options:
     fatal: Fatal = Fatal()
 
     def __post_init__(self) -> None:
-        _check(self, SIZE, "queue", "concurrency")
+        _check(self, SIZE, "queue", "concurrency", "burst")
         _check(self, COUNT, "dedupe", "outbox", "outbox_bytes")
         _check(self, SECONDS, "call_timeout")
-        _check(self, SECONDS_OR_NONE, "setup_timeout", "opened_timeout", "outbox_ttl")
+        _check(self, SECONDS_OR_NONE, "setup_timeout", "login_timeout", "opened_timeout", "outbox_ttl", "rate")
         _check(self, one_of("wait", "drop_oldest", "close"), "policy")
         _check(self, one_of("drop_oldest", "refuse"), "outbox_policy")
         _check(self, FIELD_OR_FUNCTION, "event_id")

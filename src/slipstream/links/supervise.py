@@ -63,10 +63,13 @@ async def _guarded(
     except BaseException as error:
         if ends_task(error):
             raise
-        if on_error is not None:
-            on_error(error)
-        else:
-            logger.exception("%s ended with an exception, which is a bug in slipstream.links or in a hook", name)
+        try:
+            if on_error is not None:
+                on_error(error)
+                return None
+        except RuntimeError:  # what it wants to start can no longer be started
+            pass
+        logger.error("%s ended with an exception", name, exc_info=error)
         return None
 
 

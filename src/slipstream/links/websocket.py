@@ -4,7 +4,7 @@ import asyncio
 import logging
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from socket import gaierror
@@ -44,12 +44,13 @@ from slipstream.links.rules import (
     Schedule,
     Side,
     Turnstile,
+    closed_by_us,
     headers_for,
     origin,
     parse_retry_after,
     redirected,
 )
-from slipstream.links.serving import last_words, serve
+from slipstream.links.serving import QUEUE_FULL, close, finish, last_words, serve
 from slipstream.links.session import Session
 from slipstream.links.setup import LinkKind, WebSocketSetup
 from slipstream.links.supervise import asked, first_of, keep_up
@@ -210,7 +211,7 @@ class SocketWire:
     link: str
     write_timeout: float | None
     secrets: Sequence[str] = ()
-    ended_by: Failure | None = field(default=None)
+    ended_by: Failure | None = None
 
     @property
     def is_open(self) -> bool:
@@ -233,11 +234,15 @@ class SocketWire:
             failure = self.end_of(closed)
             raise LinkDown(self.link, failure.text, failure.code) from closed
 
-    async def close(self, code: int, reason: str) -> None:
+    async def close(self, failure: Failure) -> None:
         """Close with a handshake; the library gives up on a peer that lingers."""
         if self.ended_by is None and self.is_open:
-            self.ended_by = _closed("us", code, reason, self.secrets)
-        await self.socket.close(code, reason)
+            self.ended_by = replace(failure, text=without_secrets(failure.text, self.secrets))
+        await self.socket.close(failure.code or 1011, failure.reason)
+
+    async def end(self, failure: Failure) -> None:
+        """Close: the reader ends with the connection."""
+        await self.close(failure)
 
     def cut(self, failure: Failure) -> None:
         """End the connection without a handshake."""
@@ -341,7 +346,7 @@ class WebSocketRunner:
         )
         link.connections.add(connection)
         session.begin(connection)
-        failure = _closed("us", 1001, "", ())  # where we are cancelled: the program stops or restarts the link
+        failure = closed_by_us(1001)  # where we are cancelled: the program stops or restarts the link
         try:
             failure = await first_of(
                 self._read(wire, session, connection, setup.timeouts.silence),
@@ -353,7 +358,10 @@ class WebSocketRunner:
             link.connections.discard(connection)
             failure = wire.ended_by or failure
             session.end(connection, failure)
-            await _hang_up(wire)
+            try:
+                await _hang_up(wire)
+            finally:
+                await finish(link, connection)
         return failure
 
     async def _read(self, wire: SocketWire, session: Session, connection: Connection, silence: float | None) -> Failure:
@@ -370,8 +378,7 @@ class WebSocketRunner:
         except ConnectionClosed as closed:
             return await last_words(session, connection, wire.end_of(closed))
         except QueueFull:
-            await wire.close(1013, "try again later")
-            return Failure("closed", "our queue is full", code=1013, side="us")
+            return await close(connection, QUEUE_FULL)
         except TimeoutError:
             failure = Failure("silent", f"no message for {silence:g} seconds")
             wire.cut(failure)
