@@ -16,11 +16,11 @@ KEY   := $(shell { pwd; cat pyproject.toml $(LOCK); } | cksum | tr ' ' '-')
 READY := $(VENV)/ready-$(KEY)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check format lint types layers bench lock clean
+.PHONY: help setup run test check format lint types layers bench ecosystem lock clean
 
 help: ## list the commands
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r name text; do \
-		printf '  make %-8s %s\n' "$$name" "$$text"; done
+		printf '  make %-9s %s\n' "$$name" "$$text"; done
 
 setup: $(READY) ## make the virtual environment and install the locked dependencies
 
@@ -53,11 +53,15 @@ layers: $(READY) ## the contracts of .importlinter: who may import whom
 bench: $(READY) ## measure slipstream beside FastAPI (ARGS=... go to the benchmark)
 	@$(BIN)/python -m benchmarks $(ARGS)
 
+ecosystem: $(READY) ## run packages that live on FastAPI with slipstream in its place (long; ARGS="-k cadwyn --why")
+	@$(BIN)/python -m pip install -qq uv
+	@$(BIN)/python -m tests.ecosystem $(ARGS)
+
 lock: $(READY) ## resolve the dependencies anew into requirements/dev.lock (ARGS=--upgrade for newer releases)
 	@$(BIN)/python -m pip install -qq uv
 	@$(BIN)/uv pip compile pyproject.toml --all-extras --group dev --universal --python-version 3.11 \
 		--generate-hashes --no-header --quiet --output-file $(LOCK) $(ARGS)
 
 clean: ## remove the virtual environment and every cache
-	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage* build dist
+	@rm -rf $(VENV) .ecosystem .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage* build dist
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
