@@ -1,12 +1,15 @@
 """Write the table of `docs/ecosystem.md`, between its two markers; the text around it is written by hand."""
 
+import re
 from pathlib import Path
 
+from tests.ecosystem.environments import ROOT
 from tests.ecosystem.packages import Package
 from tests.ecosystem.runs import Comparison, Run
 
 BEGIN = "<!-- The table is written by `make ecosystem`. -->"
 END = "<!-- End of the table. -->"
+ADDRESS = re.compile(r"https?://\S+")
 HEAD = ["| package | version | pass with FastAPI | of them with Slipstream | |", "| --- | --- | ---: | ---: | --- |"]
 
 
@@ -32,8 +35,9 @@ def failed_row(package: Package, reason: str) -> str:
 
 
 def _line(package: Package, *cells: str) -> str:
-    safe = [cell.replace("|", "\\|").replace("\n", " ") for cell in (package.name, package.version, *cells)]
-    return f"| {' | '.join(safe)} |"
+    """A line of the table, without this machine's folders and the index's addresses."""
+    text = " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in (package.name, package.version, *cells))
+    return f"| {ADDRESS.sub('the index', text).replace(f'{ROOT}/', '')} |"
 
 
 def update(page: Path, packages: list[Package], rows: dict[str, str]) -> None:

@@ -156,7 +156,10 @@ def run(package: Package, environment: Environment, limit: float, *, only: Seque
             ended = f"stopped after {limit:.0f} s"
         finally:
             _end(process)
-    return Run(*_read(lines), ended, round(time.monotonic() - began, 1))
+    outcomes, causes = _read(lines)
+    if not outcomes and ended.startswith("pytest"):
+        ended += f": {_last_line(environment.folder / 'log.txt')}"
+    return Run(outcomes, causes, ended, round(time.monotonic() - began, 1))
 
 
 def tree(folder: Path) -> str:
@@ -180,6 +183,12 @@ def _variables(package: Package, environment: Environment, lines: Path) -> dict[
         "ECOSYSTEM_IMPORTS": " ".join([package.name, *package.imports]),
         **package.environment,
     }
+
+
+def _last_line(log: Path) -> str:
+    """What pytest said when it gave up, as for an error in a `conftest.py`."""
+    lines = log.read_text("utf-8", "replace").split("\n")
+    return next((line.removeprefix("E").strip() for line in reversed(lines) if line.strip()), "")
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -145,13 +145,20 @@ def test_table_keeps_the_rows_of_packages_that_were_not_run(tmp_path: Path, both
     other, gone = Package("other", "2", tests=("t",)), Package("gone", "3", tests=("t",))
     file = tmp_path / "ecosystem.md"
     file.write_text(f"# Above\n\n{page.BEGIN}\n{page.END}\n\nBelow\n")
-    page.update(file, [other, gone], {"other": page.failed_row(other, "a | b"), "gone": page.failed_row(gone, "old")})
+    page.update(
+        file,
+        [other, gone],
+        {
+            "other": page.failed_row(other, f"a | b at https://host/x in {environments.ROOT}/y"),
+            "gone": page.failed_row(gone, "old"),
+        },
+    )
     line = page.row(TOY, both["fastapi"], both["slipstream"], runs.compare(both["fastapi"], both["slipstream"]))
     page.update(file, [TOY, other], {"toy": line})
     assert file.read_text().splitlines() == [
         "# Above", "", page.BEGIN, "", *page.HEAD,
         "| toy | 1.0 | 4 | 3 | it asks for a name of FastAPI's alone; 1 fail with FastAPI too |",
-        "| other | 2 | – | – | a \\| b |",
+        "| other | 2 | – | – | a \\| b at the index in y |",
         "", page.END, "", "Below",
     ]  # fmt: skip
 
