@@ -19,7 +19,7 @@ def row(package: Package, fastapi: Run, slipstream: Run, compared: Comparison) -
     if len(compared.passed) < len(compared.expected):
         notes.append(package.short or "not yet looked into")
     if package.imports:
-        notes.append("its source distribution has no tests: every module is imported instead")
+        notes.append("no tests in its source distribution: modules imported, and uses of ours")
     notes += [f"FastAPI's run {fastapi.ended}"] if fastapi.ended != "finished" else []
     notes += [f"Slipstream's run {slipstream.ended}"] if slipstream.ended != "finished" else []
     failed = sum(outcome == "failed" for outcome in fastapi.outcomes.values())

@@ -15,6 +15,8 @@ from tests.ecosystem.environments import INSIDE, ROOT, Environment, Side, stamp
 from tests.ecosystem.packages import Package
 
 WORST_LAST = ("passed", "skipped", "failed")
+USAGE = Path(__file__).parent / "usage"
+"""Small programs of ours for packages whose source distribution has no tests."""
 RETRIED = 30
 """As many tests are run a second time, for a failure that does not come again to be forgiven."""
 
@@ -134,6 +136,9 @@ def run(package: Package, environment: Environment, limit: float, *, only: Seque
     lines = environment.folder / "outcomes.jsonl"
     lines.unlink(missing_ok=True)
     tests = [str(INSIDE / "ecosystem_imports.py")] if package.imports else list(only or package.tests)
+    usage = USAGE / f"{package.name.replace('-', '_')}.py"
+    if package.imports and usage.exists():
+        tests.append(str(usage))
     command = [
         str(environment.python), "-m", "pytest", "-q", "-p", "ecosystem_outcomes", "-p", "no:cacheprovider",
         "--rootdir", str(environment.source), "-o", "addopts=", "--timeout", "60",
