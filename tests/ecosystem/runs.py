@@ -136,7 +136,7 @@ def run(package: Package, environment: Environment, limit: float, *, only: Seque
     lines = environment.folder / "outcomes.jsonl"
     lines.unlink(missing_ok=True)
     tests = [str(INSIDE / "ecosystem_imports.py")] if package.imports else list(only or package.tests)
-    usage = USAGE / f"{package.name.replace('-', '_')}.py"
+    usage = USAGE / f"use_{package.name.replace('-', '_')}.py"
     if package.imports and usage.exists():
         tests.append(str(usage))
     command = [
