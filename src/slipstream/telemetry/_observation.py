@@ -4,7 +4,7 @@ Generated handlers call `enter`, `read`, `solved`, `invalid` and `operation` (`_
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Final
 
@@ -120,7 +120,7 @@ class Observation:
 
     def operation(self, name: str) -> AbstractContextManager[None]:
         """Record a `with` block as a span of this name."""
-        return _NOTHING if self.tracer is None else Operation(self, name, self.function)
+        return _NOTHING if self.tracer is None else Operation(self, name, self.function, is_failure)
 
     def mounted(self, path: str) -> None:
         """Note that a mounted application serves, below a template such as `/tenants/{tenant}`."""
@@ -178,7 +178,7 @@ class Observation:
             if self.tracer is None:
                 await task()
             else:
-                with _Task(self, TASK, function_name(task.func)):
+                with Operation(self, TASK, function_name(task.func), lambda exc: isinstance(exc, Exception)):
                     await task()
         except Exception as exc:
             self.failed(exc, "http.server.request.exception", "Unhandled exception in a background task")
@@ -200,15 +200,19 @@ class Operation:
         observation: Of the operation's request.
         name: Name of the span.
         function: Module and qualified name of the function that runs.
+        is_failure: Whether an exception that ends the operation is a failure.
     """
 
-    __slots__ = ("_function", "_name", "_observation", "_span", "_token", "_tracer")
+    __slots__ = ("_function", "_is_failure", "_name", "_observation", "_span", "_token", "_tracer")
 
-    def __init__(self, observation: Observation, name: str, function: str) -> None:
+    def __init__(
+        self, observation: Observation, name: str, function: str, is_failure: Callable[[BaseException], bool]
+    ) -> None:
         self._observation = observation
         self._tracer: Any = observation.tracer
         self._name = name
         self._function = function
+        self._is_failure = is_failure
         self._span: Any = None
 
     def __enter__(self) -> None:
@@ -227,22 +231,11 @@ class Operation:
             return
         contexts.detach(self._token)
         try:
-            if exc is not None and self.is_failure(exc):
+            if exc is not None and self._is_failure(exc):
                 mark_failed(span, type_of(exc))
             span.end()
         except Exception:
             complain("a span of OpenTelemetry")
-
-    def is_failure(self, exc: BaseException) -> bool:
-        """Whether an exception that ends the operation is a failure."""
-        return is_failure(exc)
-
-
-class _Task(Operation):
-    """The span of a background task."""
-
-    def is_failure(self, exc: BaseException) -> bool:
-        return isinstance(exc, Exception)
 
 
 def _is_recorded(span: Span) -> bool:
@@ -267,9 +260,3 @@ def mark_failed(span: Any, error_type: str) -> None:
     """Mark a span as failed, with the kind of error."""
     span.set_attribute("error.type", error_type)
     span.set_status(Status(StatusCode.ERROR))
-
-
-def current() -> Observation | None:
-    """Return the observation of the current request."""
-    found = contexts.get_value(CONTEXT_KEY)
-    return found if isinstance(found, Observation) else None
