@@ -84,7 +84,7 @@ def get_openapi(
 
 def get_fields_from_routes(routes: Sequence[BaseRoute | Any]) -> list[ModelField]:
     """List every field whose schema the document of these routes needs."""
-    return documented_fields(routes, flatten)
+    return documented_fields(routes)
 
 
 def get_definitions(
@@ -111,7 +111,7 @@ def get_openapi_path(
         Operations by method, security schemes by name, definitions by name.
     """
     schemas = FieldSchemas(field_mapping, separate=separate_input_output_schemas)
-    part = operations.path_part(route, schemas, operation_ids, flatten)
+    part = operations.path_part(route, schemas, operation_ids)
     return shapes.free(part.operations), definitions(part.security_schemes), shapes.free(part.definitions)
 
 

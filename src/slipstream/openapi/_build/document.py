@@ -12,11 +12,9 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from slipstream._engine.plan.flatten import FlatCall, flatten
-from slipstream._engine.plan.model import Call
 from slipstream.openapi._build import shapes
 from slipstream.openapi._build.operations import path_part
-from slipstream.openapi._build.routes import Flatten, PathOperation, documented_fields, path_operations
+from slipstream.openapi._build.routes import PathOperation, documented_fields, path_operations
 from slipstream.openapi._build.schemas import FieldSchemas, define
 from slipstream.openapi._build.security import definitions as scheme_definitions
 from slipstream.openapi.models import ExternalDocumentation, Info, Server, Tag
@@ -27,7 +25,6 @@ class _Gathered:
     """What the path operations add up to, in the forms in which it came."""
 
     definitions: dict[str, Any]
-    flatten: Flatten
     security_schemes: dict[str, Any] = field(default_factory=dict)
     operation_ids: set[str] = field(default_factory=set)
 
@@ -35,7 +32,7 @@ class _Gathered:
         """Describe routes, by path; keep the schemes and definitions that they need."""
         paths: dict[str, dict[str, Any]] = {}
         for route in routes:
-            part = path_part(route, schemas, self.operation_ids, self.flatten)
+            part = path_part(route, schemas, self.operation_ids)
             if part.operations:
                 paths.setdefault(route.path_format, {}).update(part.operations)
             self.security_schemes |= part.security_schemes
@@ -61,11 +58,10 @@ def document(
     """
     # Listed once: what an included router yields may change while the document is made.
     listed, listed_webhooks = list(path_operations(routes)), list(path_operations(webhooks))
-    remembered = _remember(flatten)
-    fields = documented_fields([*listed, *listed_webhooks], remembered)
+    fields = documented_fields([*listed, *listed_webhooks])
     mapping, definitions = define(fields, separate=separate_schemas)
     schemas = FieldSchemas(mapping, separate=separate_schemas)
-    gathered = _Gathered(definitions, remembered)
+    gathered = _Gathered(definitions)
     paths = gathered.items(listed, schemas)
     hooks = gathered.items(listed_webhooks, schemas)
     result: dict[str, Any] = {"openapi": openapi_version, "info": _checked(Info, info)}
@@ -81,18 +77,6 @@ def document(
     if external_docs:
         result["externalDocs"] = _checked(ExternalDocumentation, external_docs)
     return result
-
-
-def _remember(flatten: Flatten) -> Flatten:
-    """Flatten each tree once; both the schemas and the operations are made from the answer."""
-    known: dict[int, tuple[Call, FlatCall]] = {}
-
-    def flatten_once(root: Call) -> FlatCall:
-        if id(root) not in known:
-            known[id(root)] = (root, flatten(root))
-        return known[id(root)][1]
-
-    return flatten_once
 
 
 def _components(gathered: _Gathered) -> dict[str, Any]:

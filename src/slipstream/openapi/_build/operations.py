@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from slipstream._engine.plan.flatten import FlatCall
+from slipstream._engine.plan.flatten import FlatCall, flatten
 from slipstream._engine.plan.fields import ModelField
 from slipstream.openapi._build.merge import merged
 from slipstream.openapi._build.parameters import examples, parameters
@@ -15,7 +15,7 @@ from slipstream.openapi._build.responses import (
     response_class_of,
     responses,
 )
-from slipstream.openapi._build.routes import Flatten, PathOperation, is_path_operation
+from slipstream.openapi._build.routes import PathOperation, is_path_operation
 from slipstream.openapi._build.schemas import FieldSchemas
 from slipstream.openapi._build.security import requirements, schemes_by_name
 from slipstream.openapi.constants import METHODS_WITH_BODY
@@ -33,14 +33,13 @@ class PathPart:
     definitions: dict[str, Any] = field(default_factory=dict)
 
 
-def path_part(route: PathOperation, schemas: FieldSchemas, operation_ids: set[str], flatten: Flatten) -> PathPart:
+def path_part(route: PathOperation, schemas: FieldSchemas, operation_ids: set[str]) -> PathPart:
     """Describe a path operation.
 
     Args:
         route: What to describe.
         schemas: Where the schemas of its fields are found.
         operation_ids: Ids given so far; this operation's are added, one given twice is warned of.
-        flatten: Gathers what a tree of calls asks for.
     """
     part = PathPart()
     assert route.methods is not None, "Methods must be a list"
@@ -56,7 +55,7 @@ def path_part(route: PathOperation, schemas: FieldSchemas, operation_ids: set[st
             operation["security"] = required
         _add_request(operation, route, flat, schemas, method)
         if route.callbacks:
-            operation["callbacks"] = _callbacks(route.callbacks, schemas, operation_ids, flatten)
+            operation["callbacks"] = _callbacks(route.callbacks, schemas, operation_ids)
         operation["responses"] = responses(route, schemas)
         if can_be_invalid and add_invalid_request(operation["responses"]):
             part.definitions = INVALID_REQUEST_DEFINITIONS
@@ -116,12 +115,10 @@ def request_body(field: ModelField | None, schemas: FieldSchemas) -> dict[str, A
     return body
 
 
-def _callbacks(
-    callbacks: Iterable[Any], schemas: FieldSchemas, operation_ids: set[str], flatten: Flatten
-) -> dict[str, Any]:
+def _callbacks(callbacks: Iterable[Any], schemas: FieldSchemas, operation_ids: set[str]) -> dict[str, Any]:
     """Describe what the server will call: by name, then by path. Schemes and errors there are the other side's."""
     return {
-        callback.name: {callback.path: path_part(callback, schemas, operation_ids, flatten).operations}
+        callback.name: {callback.path: path_part(callback, schemas, operation_ids).operations}
         for callback in callbacks
         if is_path_operation(callback)
     }

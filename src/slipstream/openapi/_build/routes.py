@@ -4,11 +4,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Protocol, TypeAlias
 
 from slipstream._engine.plan.fields import ModelField
-from slipstream._engine.plan.flatten import FlatCall
-from slipstream._engine.plan.model import Call, Plan
-
-Flatten: TypeAlias = Callable[[Call], FlatCall]
-"""Gathers what a tree of calls asks for; a document remembers the answers."""
+from slipstream._engine.plan.flatten import flatten
+from slipstream._engine.plan.model import Plan
 
 
 class PathOperation(Protocol):
@@ -57,7 +54,7 @@ def is_path_operation(route: Any) -> bool:
     return plan is not None and plan.protocol == "http"
 
 
-def documented_fields(routes: Iterable[Any], flatten: Flatten) -> list[ModelField]:
+def documented_fields(routes: Iterable[Any]) -> list[ModelField]:
     """List every field whose schema the document needs: of callbacks, then bodies, responses, parameters."""
     callbacks: list[ModelField] = []
     bodies: list[ModelField] = []
@@ -70,7 +67,7 @@ def documented_fields(routes: Iterable[Any], flatten: Flatten) -> list[ModelFiel
             bodies.append(route.body_field)
         responses += _response_fields(route)
         if route.callbacks:
-            callbacks += documented_fields(route.callbacks, flatten)
+            callbacks += documented_fields(route.callbacks)
         params += flatten(route.plan.root).params
     return [*callbacks, *bodies, *responses, *params]
 
