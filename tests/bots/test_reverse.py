@@ -879,7 +879,7 @@ async def test_whoever_no_longer_waits_in_receive_gets_nothing(script: Script) -
         await asyncio.sleep(0)
         waiting.cancel()
         await asyncio.wait({waiting})
-        left.append(len(bot.request._waiting))
+        left.append(len(bot.request.waiting))
         ready.set()
 
     async def handle(bot: Any, message: bytes) -> None:
@@ -893,7 +893,7 @@ async def test_whoever_no_longer_waits_in_receive_gets_nothing(script: Script) -
         peer = await platform.dial(server.ws + "/scripted/ws", KNOWN)
         await ready.wait()
         await peer.send("for the handler")
-        while not driver.bots["1"].request._waiting:
+        while not driver.bots["1"].request.waiting:
             await asyncio.sleep(0)
         await peer.close(4003)
 

@@ -20,11 +20,13 @@ class Mailbox:
         loop: The loop of the tasks.
     """
 
-    __slots__ = ("_first", "_loop", "_others", "items")
+    __slots__ = ("_first", "_loop", "_others", "items", "outlet")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.items: deque[Any] = deque()
         """What waits, the oldest first. Who adds to it must call `wake` before it returns to the loop."""
+        self.outlet: Callable[[], None] | None = None
+        """Called when something has come, in place of those who wait."""
         self._first: asyncio.Future[Any] | None = None  # who waits; nearly always there is one at most
         self._others: list[asyncio.Future[Any]] = []
         self._loop = loop
@@ -70,9 +72,7 @@ class Mailbox:
             Whether that could be done. If not, the item is to be added to `items`.
         """
         turn = self._first
-        if turn is None or turn.done() or self.items or current_task(self._loop) is not None:
-            return False
-        return self._give(turn, item)
+        return turn is not None and not self.items and self._give(turn, item)
 
     def wake(self) -> None:
         """Give what has come to those who wait.
@@ -80,15 +80,20 @@ class Mailbox:
         An item that has come alone is given at once, as `give` does it. Several items, and one that comes while a task
         runs, wait for the next turn of the loop, one task a turn: a flood must not keep other links from theirs.
         """
-        if self._first is None or not self.items:
+        if self.outlet is not None:
+            self.outlet()
+        elif self._first is None or not self.items:
             return
-        if len(self.items) > 1 or current_task(self._loop) is not None:
+        elif len(self.items) > 1 or current_task(self._loop) is not None:
             self._loop.call_soon(self._serve)
         else:
             self._serve()
 
     def _serve(self) -> None:
         """Give the oldest item to the first who waits; go on in the next turn of the loop."""
+        if self.outlet is not None:
+            self.outlet()
+            return
         while self._first is not None and self._first.done():  # its task is being cancelled
             self._advance()
         if self._first is None or not self.items:
@@ -101,27 +106,43 @@ class Mailbox:
             self._loop.call_soon(self._serve)
 
     def _give(self, turn: asyncio.Future[Any], item: Any) -> bool:
-        """Run the task that is the first, with an item; return `False` if its context is in use.
-
-        That is so if somebody runs a callback of the loop within the task's own context.
-        """
-        ((resume, context),) = callbacks_of(turn)
+        """Run the task that is the first, with an item; return `False` if that cannot be done."""
         self._advance()
-        try:
-            context.run(_resume, turn, resume, item)
-        except (SystemExit, KeyboardInterrupt) as error:
-            self._loop.call_soon(_raise, error)  # a transport would take it for an error of the protocol
-        except RuntimeError:
-            if turn.done():
-                raise
-            if self._first is not None:
-                self._others.insert(0, self._first)
-            self._first = turn
-            return False
-        return True
+        if run_on(turn, item):
+            return True
+        if self._first is not None:
+            self._others.insert(0, self._first)
+        self._first = turn
+        return False
 
     def _advance(self) -> None:
         self._first = self._others.pop(0) if self._others else None
+
+
+def run_on(turn: asyncio.Future[Any], item: Any) -> bool:
+    """Let the task that awaits a future run on now, and not in the next turn of the loop, until it waits again.
+
+    Args:
+        turn: What the task awaits, and nobody else.
+        item: What it gets.
+
+    Returns:
+        Whether that could be done. If not, nothing has happened: a task runs now, or the one that waits is being
+        cancelled, or somebody runs a callback of the loop within its context.
+    """
+    loop = turn.get_loop()
+    if turn.done() or current_task(loop) is not None:
+        return False
+    ((resume, context),) = callbacks_of(turn)
+    try:
+        context.run(_resume, turn, resume, item)
+    except (SystemExit, KeyboardInterrupt) as error:
+        loop.call_soon(_raise, error)  # a transport would take it for an error of the protocol
+    except RuntimeError:
+        if turn.done():
+            raise
+        return False
+    return True
 
 
 def _resume(turn: asyncio.Future[Any], resume: Callable[[asyncio.Future[Any]], object], item: Any) -> None:

@@ -6,7 +6,7 @@ message needs is in this one small object: with hundreds of links an event finds
 """
 
 import asyncio
-from typing import Protocol
+from typing import Any, Protocol
 
 from slipstream._sockets.frames import FrameCutter, mask_key, write_frame
 from slipstream._sockets.mailbox import Mailbox
@@ -38,6 +38,24 @@ class Owner(Protocol):
         """Learn that the peer takes again."""
 
 
+class Taker(Protocol):
+    """What takes a connection's messages as they come, in place of tasks that fetch them."""
+
+    def take(self, message: str | bytes, is_alone: bool) -> bool:
+        """Take a message.
+
+        Args:
+            message: The message.
+            is_alone: Whether no other has come with it; only then may anything run that waits for it.
+
+        Returns:
+            Whether another may come before `Wire.go_on` is called.
+        """
+
+    def finish(self, end: Any) -> None:
+        """Learn that no message comes any more; `end` is what the protocol put after the last."""
+
+
 class Wire(FrameCutter, asyncio.Protocol):
     """A connection's messages, both ways.
 
@@ -52,9 +70,11 @@ class Wire(FrameCutter, asyncio.Protocol):
 
     __slots__ = (
         "_high",
+        "_is_blocked",
         "_is_server",
         "_low",
         "_owner",
+        "_taker",
         "is_full",
         "is_leaving",
         "is_open",
@@ -73,6 +93,8 @@ class Wire(FrameCutter, asyncio.Protocol):
         self._high, self._low = high, low
         self.queue = Mailbox(loop)
         """Messages that came; after them, whatever stands for the end."""
+        self._taker: Taker | None = None
+        self._is_blocked = False
         self.is_open = False
         """Whether plain frames may be written; the owner keeps it."""
         self.is_full = False
@@ -85,9 +107,38 @@ class Wire(FrameCutter, asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Take in bytes; one who waits for the message in them runs before this returns."""
         message = self.only_message(data)
-        if message is None or self.is_leaving or not self.queue.give(message):
-            self.feed(data)
-            self.queue.wake()
+        if message is not None and not self.is_leaving:
+            taker = self._taker
+            if taker is None:
+                if self.queue.give(message):
+                    return
+            elif not self._is_blocked and not self.queue.items:
+                self._is_blocked = not taker.take(message, True)
+                return
+        self.feed(data)
+        self.queue.wake()
+
+    def give_to(self, taker: Taker | None) -> None:
+        """Give every message that has come and that comes to a taker; None: let tasks fetch them again."""
+        self._taker, self._is_blocked = taker, False
+        self.queue.outlet = None if taker is None else self._pour
+        self._pour()
+
+    def go_on(self) -> None:
+        """Give messages again to the taker that could take no more."""
+        self._is_blocked = False
+        self._pour()
+
+    def _pour(self) -> None:
+        items = self.queue.items
+        while items and self._taker is not None and not self._is_blocked:
+            if isinstance(items[0], (str, bytes)):
+                self._is_blocked = not self._taker.take(items.popleft(), False)
+            else:  # it stays, for whoever asks later
+                self._taker.finish(items[0])
+                self.give_to(None)
+        if self.read_paused and not self._is_blocked:
+            self.resume()
 
     def take(self, is_text: bool, payload: bytes) -> None:
         """Take in a message."""
@@ -145,4 +196,4 @@ class Wire(FrameCutter, asyncio.Protocol):
         self._owner.resume_writing()
 
 
-__all__ = ["Owner", "Wire"]
+__all__ = ["Owner", "Taker", "Wire"]

@@ -1,17 +1,22 @@
-"""The bounded queue between what a bot's peer sends and what handles it. Knows no socket."""
+"""Between a bot's peer and its handler: a delivery of `slipstream.links`, opened for answers to API calls."""
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeAlias
 
 from slipstream.bots.adapters.bot import Bot
-from slipstream.links.queue import Inbox, QueueClosed, QueueFull as QueueFull, QueuePolicy
+from slipstream.links.delivery import Delivery, End, Spawn
+from slipstream.links.queue import QueueClosed, QueueFull as QueueFull, QueuePolicy, Reader
 
 logger = logging.getLogger("slipstream.bots")
 
-Spawn = Callable[[Coroutine[Any, Any, Any], str], "asyncio.Task[Any]"]
+Frame: TypeAlias = "tuple[Bot, bytes, asyncio.Future[None] | None]"
+"""A message for a bot; and what is set when it is through, if anybody waits for that."""
+
+
+_TAKE_REPLY = Bot.take_reply  # of bots that take no replies
 
 
 class Waiting(Protocol):
@@ -30,20 +35,6 @@ class Counts:
     dropped: int = 0
     refused: int = 0
     lost: int = 0
-
-
-@dataclass(slots=True, eq=False)
-class Frame:
-    """A message on its way to the bot's handler; `outcome` tells when it is through."""
-
-    bot: Bot
-    message: bytes
-    outcome: "asyncio.Future[None] | None" = field(default=None)
-
-    def settle(self) -> None:
-        """Say that it is through: handled, failed or dropped."""
-        if self.outcome is not None and not self.outcome.done():
-            self.outcome.set_result(None)
 
 
 class Channel:
@@ -71,24 +62,33 @@ class Channel:
         on_idle: Callable[[], None] = lambda: None,
     ) -> None:
         self.name, self.counts = name, Counts()
-        self._task_name = f"bots: {name} handler"
-        self._spawn, self._concurrency, self._on_idle = spawn, concurrency, on_idle
-        self._inbox: Inbox[Frame] = Inbox(queue, policy, self._on_drop)
-        self._running: set[asyncio.Task[None]] = set()
+        self._on_idle = on_idle
+        self._delivery: Delivery[Frame] = Delivery(
+            self, self.counts, f"bots: {name} handler", queue, policy, concurrency
+        )
+        self._delivery.employ(spawn)
         self._calls: dict[int, tuple[Waiting, bool]] = {}
         self._holds = 0
         self._extra = 0  # handlers to allow beside the others, one for each call whose answer has to come as a frame
-        self.is_stopping = False
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether no frames are let in but for what API calls wait for, and what is dropped is lost."""
+        return self._delivery.is_stopping
+
+    @is_stopping.setter
+    def is_stopping(self, is_stopping: bool) -> None:
+        self._delivery.is_stopping = is_stopping
 
     @property
     def waiting(self) -> int:
         """Frames that wait or are being handled."""
-        return self._inbox.unfinished
+        return self._delivery.unfinished
 
     @property
     def high_water(self) -> int:
         """Most frames that ever waited."""
-        return self._inbox.high_water
+        return self._delivery.high_water
 
     def watch(self, traffic: Waiting, *, is_strict: bool) -> None:
         """Count the calls of one more connection.
@@ -112,6 +112,7 @@ class Channel:
     def hold(self) -> None:
         """Start no handler before `release()`, but for what API calls wait for."""
         self._holds += 1
+        self.look()
 
     def release(self) -> None:
         """Let handlers start."""
@@ -119,16 +120,42 @@ class Channel:
         self.look()
 
     def look(self) -> None:
-        """See anew whether a handler may start: an API call has begun or ended."""
+        """Let as many handlers start as may, now that an API call, or something that held them, has begun or ended."""
         calls = [(len(traffic), is_strict) for traffic, is_strict in self._calls.values()]
         self._extra = sum(count for count, is_strict in calls if not is_strict)
-        self._inbox.allow_overflow(any(count for count, _ in calls))
-        self._go_on()
-
-    def _go_on(self) -> None:
-        self._start_handlers()
+        self._delivery.allow_overflow(any(count for count, _ in calls))
+        self._delivery.allow(self._extra, is_held=self._holds > 0)
         if self.is_idle:
             self._on_idle()
+
+    def take(self, bot: Bot, message: bytes, reader: Reader, is_alone: bool) -> bool:
+        """Take a frame without waiting.
+
+        Args:
+            bot: Whom it is for.
+            message: The frame.
+            reader: Who brings it.
+            is_alone: Whether no other has come with it.
+
+        Returns:
+            Whether there was room; if not, the reader is called when there is.
+
+        Raises:
+            QueueFull: There is no room, and the policy is "close".
+        """
+        if self._delivery.is_stopping or type(bot).take_reply is not _TAKE_REPLY:
+            if not self._lets_in(bot, message):
+                return True
+        else:
+            self.counts.received += 1
+        try:
+            return self._delivery.offer((bot, message, None), reader, is_alone=is_alone)
+        except QueueClosed:
+            self.counts.refused += 1
+            return True
+        except QueueFull:
+            self.counts.refused += 1
+            raise
 
     async def put(self, bot: Bot, message: bytes, outcome: "asyncio.Future[None] | None" = None) -> bool:
         """Take a frame, waiting for room where the policy is "wait".
@@ -139,87 +166,71 @@ class Channel:
         Raises:
             QueueFull: There is no room, and the policy is "close".
         """
-        self.counts.received += 1
-        if self._is_reply(bot, message):
-            self.counts.handled += 1
-            self.look()
-            return True
-        if self.is_stopping and not self._extra:
-            self.counts.refused += 1
-            self.look()
-            return False
+        refused = self.counts.refused
+        if not self._lets_in(bot, message):
+            return self.counts.refused == refused
         try:
-            await self._inbox.put(Frame(bot, message, outcome))
+            await self._delivery.put((bot, message, outcome))
         except QueueClosed:
             self.counts.refused += 1
             return False
         except BaseException:
             self.counts.refused += 1
             raise
-        self._start_handlers()
         return True
 
     async def join(self) -> None:
         """Wait until all that was taken has been handled."""
-        await self._inbox.join()
+        await self._delivery.join()
+
+    def let_go(self) -> None:
+        """Keep no task for frames that may come."""
+        self._delivery.let_go()
 
     def clear(self) -> int:
         """Drop what waits, and cancel what runs; tell how many frames are lost by it."""
         self.is_stopping = True
-        self._inbox.close()
-        waited = self._inbox.clear()
-        for task in self._running:
-            task.cancel()
-        self.counts.lost += len(self._running)
-        return waited + len(self._running)
+        lost = self.waiting
+        self._delivery.cancel()
+        self._delivery.close()
+        self._delivery.clear()
+        return lost
+
+    def _lets_in(self, bot: Bot, message: bytes) -> bool:
+        """Count a frame; return whether it is one for the handler."""
+        self.counts.received += 1
+        if type(bot).take_reply is not _TAKE_REPLY and self._is_reply(bot, message):
+            self.counts.handled += 1
+        elif self._delivery.is_stopping and not self._extra:
+            self.counts.refused += 1
+        else:
+            return True
+        self.look()
+        return False
 
     def _is_reply(self, bot: Bot, message: bytes) -> bool:
-        if type(bot).take_reply is Bot.take_reply:
-            return False
         try:
             return bot.take_reply(message)
         except Exception:
             logger.exception("bot %s: take_reply failed on a frame", self.name)
             return False
 
-    def _on_drop(self, frame: Frame) -> None:
-        frame.settle()
-        if self.is_stopping:
-            self.counts.lost += 1
-            return
-        self.counts.dropped += 1
-        if self.counts.dropped & (self.counts.dropped - 1) == 0:  # the 1st, 2nd, 4th, 8th …
+    # What the delivery asks
+
+    def handle(self, frame: Frame) -> Awaitable[Any]:
+        """Let the bot handle a frame."""
+        return frame[0].handle_message(frame[1])
+
+    def ended(self, frame: Frame, end: End, result: Any) -> None:
+        """Say what became of a frame."""
+        if frame[2] is not None and not frame[2].done():
+            frame[2].set_result(None)
+        if end == "failed":
+            logger.error("bot %s: handle_message failed", self.name, exc_info=result)
+        elif end == "dropped" and self.counts.dropped & (self.counts.dropped - 1) == 0:  # the 1st, 2nd, 4th, 8th …
             logger.warning("bot %s: the queue is full, %d frames dropped so far", self.name, self.counts.dropped)
 
-    def _start_handlers(self) -> None:
-        while len(self._inbox) and self._is_room():
-            task = self._spawn(self._handle(self._inbox.take()), self._task_name)
-            self._running.add(task)
-            task.add_done_callback(self._ended)
-
-    def _is_room(self) -> bool:
-        return len(self._running) + (self._concurrency if self._holds else 0) < self._concurrency + self._extra
-
-    def _ended(self, task: "asyncio.Task[None]") -> None:
-        self._running.discard(task)
-        self._inbox.done()
-        self._go_on()
-
-    async def _handle(self, frame: Frame) -> None:
-        try:
-            await frame.bot.handle_message(frame.message)
-        except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if task is not None and task.cancelling():
-                raise
-            self._failed(frame)
-        except Exception:
-            self._failed(frame)
-        else:
-            self.counts.handled += 1
-        finally:
-            frame.settle()
-
-    def _failed(self, frame: Frame) -> None:
-        self.counts.failed += 1
-        logger.exception("bot %s: handle_message failed", self.name)
+    def idled(self) -> None:
+        """Say so if nothing may come either."""
+        if not self._calls and not self._holds:
+            self._on_idle()

@@ -5,14 +5,14 @@ import inspect
 import logging
 from collections.abc import Awaitable, Callable, Collection, Coroutine
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from slipstream.bots.adapters.bot import Bot, Traffic
 from slipstream.bots.delivery import Channel
 from slipstream.bots.exception import BotExists, WrongSetting
-from slipstream.links.queue import QueuePolicy
+from slipstream.links.queue import QueuePolicy, Reader
 from slipstream.links.redact import printable
 
 logger = logging.getLogger("slipstream.bots")
@@ -80,16 +80,36 @@ class Options(BaseModel):
             raise WrongSetting("the settings", f"{prefix}{first['loc'][0]}", first["msg"]) from None
 
 
+class Socket(Protocol):
+    """A WebSocket in which the program may wait for the next message itself."""
+
+    @property
+    def waiting(self) -> Collection[Any]:
+        """Who waits for a message."""
+
+    def take(self, message: str | bytes) -> bool:
+        """Give a message to whoever waits for one; return whether somebody did."""
+
+
 @dataclass(eq=False)
 class Presence:
-    """One connection of one bot, from its beginning to its end."""
+    """One connection of one bot, from its beginning to its end; it receives the connection's messages."""
 
     adapter: str
     bot: Bot
     channel: Channel
     traffic: Traffic
+    socket: Socket | None
     announced: "asyncio.Task[None] | None" = field(default=None)
     is_over: bool = False
+
+    def take(self, connection: Any, message: str | bytes, reader: Reader, is_alone: bool) -> bool:
+        """Take a message: for whoever waits in `receive`, or else for the bot's handler; see `Channel.take`."""
+        socket = self.socket
+        if socket is not None and socket.waiting and socket.take(message):
+            return True
+        content = message.encode() if isinstance(message, str) else message
+        return self.channel.take(self.bot, content, reader, is_alone)
 
 
 class Hub:
@@ -146,15 +166,16 @@ class Hub:
         return found
 
     def _forget(self, key: tuple[str, str]) -> None:
-        self._channels.pop(key, None)
+        if (channel := self._channels.pop(key, None)) is not None:
+            channel.let_go()
 
-    def connect(self, adapter: str, bot: Bot, *, answers_come_here: bool = True) -> Presence:
+    def connect(self, adapter: str, bot: Bot, socket: Socket | None = None) -> Presence:
         """Give a bot its id; its frames wait until it is announced.
 
         Args:
             adapter: Name of the adapter.
             bot: The bot.
-            answers_come_here: Whether the connection that brings its frames also brings the answers to API calls.
+            socket: The WebSocket that brings its frames, and also the answers to its API calls; None: there is none.
 
         Raises:
             BotExists: Another bot has the id.
@@ -165,8 +186,8 @@ class Hub:
         traffic = Traffic(channel.look)
         bot.__dict__["_traffic"] = traffic
         self.clients[bot.self_id] = bot
-        channel.watch(traffic, is_strict=not answers_come_here or type(bot).take_reply is not Bot.take_reply)
-        presence = Presence(adapter, bot, channel, traffic)
+        channel.watch(traffic, is_strict=socket is None or type(bot).take_reply is not Bot.take_reply)
+        presence = Presence(adapter, bot, channel, traffic, socket)
         channel.hold()
         return presence
 

@@ -11,10 +11,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
+from slipstream._sockets.behind import protocol_behind
 from slipstream.applications import FastAPI
 from slipstream.exceptions import HTTPException, RequestValidationError
 from slipstream.links.connection import Connection, Data, as_json
 from slipstream.links.errors import CannotSend, LinkDown
+from slipstream.links.intake import Intake, TooLong
 from slipstream.links.link import Link, logger
 from slipstream.links.queue import QueueFull
 from slipstream.links.redact import printable
@@ -37,12 +39,13 @@ REPLACED = 4409
 _WRITE_TIMEOUT = 10.0
 
 
-class AcceptedWire:
+class AcceptedTransport:
     """A WebSocket that the peer dialled."""
 
     def __init__(self, socket: WebSocket, link: str) -> None:
         self._socket, self._link = socket, link
-        self._is_closed = False
+        self.is_closed = False
+        """Whether either side has closed."""
         self.ended_by: Failure | None = None
         self.is_stalled = asyncio.Event()
 
@@ -51,7 +54,7 @@ class AcceptedWire:
         """Whether neither side has closed."""
         socket = self._socket
         connected = WebSocketState.CONNECTED
-        return not self._is_closed and socket.client_state is connected and socket.application_state is connected
+        return not self.is_closed and socket.client_state is connected and socket.application_state is connected
 
     async def send(self, data: Data) -> None:
         """Send one message; a peer that takes nothing for too long is let go."""
@@ -59,19 +62,19 @@ class AcceptedWire:
             async with asyncio.timeout(_WRITE_TIMEOUT):
                 await (self._socket.send_text(data) if isinstance(data, str) else self._socket.send_bytes(data))
         except TimeoutError:
-            self._is_closed = True
+            self.is_closed = True
             self.ended_by = self.ended_by or Failure("silent", f"the peer took nothing for {_WRITE_TIMEOUT:g} seconds")
             self.is_stalled.set()
             raise LinkDown(self._link, "the peer takes nothing") from None
         except (WebSocketDisconnect, RuntimeError, OSError) as error:
-            self._is_closed = True
+            self.is_closed = True
             raise LinkDown(self._link, "the connection has ended", getattr(error, "code", None)) from error
 
     async def close(self, failure: Failure) -> None:
         """Send a close frame; the server waits for the peer's, we do not."""
         if not self.is_open:
             return
-        self._is_closed = True
+        self.is_closed = True
         self.ended_by = self.ended_by or failure
         try:
             async with asyncio.timeout(_WRITE_TIMEOUT):
@@ -108,6 +111,35 @@ async def refuse(websocket: WebSocket, refusal: HTTPException) -> None:
         raise refusal
     refusal.answer.status_code = refusal.status_code
     await websocket.send_denial_response(refusal.answer)
+
+
+async def take_in(websocket: WebSocket, intake: Intake, silence: float | None = None) -> tuple[int, str]:
+    """Take in what the peer sends until the connection ends; return the close code and the reason.
+
+    Where the server is ours and no middleware stands between, messages come from the wire itself.
+
+    Args:
+        websocket: The connection, accepted.
+        intake: Takes its messages.
+        silence: Seconds without a message after which to give up; None: never.
+
+    Raises:
+        QueueFull: The receiver has no room, and is not to be waited for.
+        TooLong: A message is longer than the intake allows.
+        TimeoutError: Nothing came for too long.
+    """
+
+    async def receive() -> Any:
+        async with asyncio.timeout(silence):
+            event = await websocket.receive()
+        if event["type"] == "websocket.disconnect":
+            return event
+        content = event.get("bytes")
+        return event["text"] if content is None else content
+
+    protocol = protocol_behind(websocket._receive, websocket._send) if silence is None else None
+    end = await (intake.fetch(receive) if protocol is None else intake.pour(protocol.wire))
+    return end.get("code", 1005), end.get("reason") or ""
 
 
 def raw_headers(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
@@ -189,7 +221,7 @@ class AcceptRunner(_Inbound):
         offered = websocket.scope.get("subprotocols", ())
         subprotocol = next((each for each in offered if each in self._subprotocols), None)
         session = link.session(key)
-        wire = AcceptedWire(websocket, link.name)
+        wire = AcceptedTransport(websocket, link.name)
         connection = Connection(
             session,
             wire,
@@ -213,7 +245,7 @@ class AcceptRunner(_Inbound):
         link: Link,
         session: Session,
         connection: Connection,
-        wire: AcceptedWire,
+        wire: AcceptedTransport,
         websocket: WebSocket,
         replaced: Connection | None,
         headers: Mapping[str, str],
@@ -228,7 +260,7 @@ class AcceptRunner(_Inbound):
                 if connection in session.replaced:  # by one that came before this one was accepted
                     await _dismiss(connection)
                 failure = await first_of(
-                    self._read(websocket, session, connection),
+                    self._read(websocket, wire, session, connection),
                     serve(link, session, connection, f"serving {self.target}"),
                     self._stalled(wire),
                 )
@@ -242,29 +274,25 @@ class AcceptRunner(_Inbound):
         finally:
             await finish(link, connection)
 
-    async def _read(self, websocket: WebSocket, session: Session, connection: Connection) -> Failure:
+    async def _read(
+        self, websocket: WebSocket, transport: AcceptedTransport, session: Session, connection: Connection
+    ) -> Failure:
+        intake = Intake(session, connection, self._max_message)
         try:
-            while True:
-                async with asyncio.timeout(self._silence):
-                    message = await websocket.receive()
-                if message["type"] == "websocket.disconnect":
-                    code, reason = message.get("code", 1005), message.get("reason") or ""
-                    text = printable(f"the peer closed with {code} {reason}".rstrip())
-                    return await last_words(session, connection, Failure("closed", text, code=code, reason=reason))
-                raw: Data | None = message.get("text")
-                if raw is None:
-                    raw = message["bytes"]
-                if _size(raw) > self._max_message:
-                    text = f"a message of more than {self._max_message} bytes"
-                    return await close(connection, Failure("protocol", text, code=1009, reason="message too big"))
-                await session.deliver(connection, raw)
+            code, reason = await take_in(websocket, intake, self._silence)
+        except TooLong:
+            text = f"a message of more than {self._max_message} bytes"
+            return await close(connection, Failure("protocol", text, code=1009, reason="message too big"))
         except QueueFull:
             return await close(connection, QUEUE_FULL)
         except TimeoutError:
             text = f"no message for {self._silence} seconds"
             return await close(connection, Failure("silent", text, code=1001, reason="silence"))
+        transport.is_closed = True
+        text = printable(f"the peer closed with {code} {reason}".rstrip())
+        return await last_words(session, connection, Failure("closed", text, code=code, reason=reason))
 
-    async def _stalled(self, wire: AcceptedWire) -> Failure:
+    async def _stalled(self, wire: AcceptedTransport) -> Failure:
         await wire.is_stalled.wait()
         return wire.ended_by or Failure("silent", "the peer takes nothing")
 
@@ -327,7 +355,7 @@ async def _forget(link: Link, session: Session) -> None:
         await session.dismiss()
 
 
-class WebhookWire:
+class WebhookTransport:
     """The answer to one request: one message, until the handler has come to its end."""
 
     def __init__(self, link: str) -> None:
@@ -385,7 +413,7 @@ class WebhookRunner(_Inbound):
         link.check_running()
         body = await request.body()
         session = link.session()
-        wire = WebhookWire(link.name)
+        wire = WebhookTransport(link.name)
         connection = Connection(
             session,
             wire,
@@ -430,10 +458,4 @@ def _busy() -> Response:
     return JSONResponse({"detail": "Service Unavailable"}, status_code=503, headers={"Retry-After": "1"})
 
 
-def _size(data: Data) -> int:
-    if isinstance(data, bytes):
-        return len(data)
-    return len(data) if data.isascii() else len(data.encode())
-
-
-__all__ = ["REPLACED", "AcceptRunner", "Duplicates", "Permission", "WebhookRunner", "raw_headers", "refuse"]
+__all__ = ["REPLACED", "AcceptRunner", "Duplicates", "Permission", "WebhookRunner", "raw_headers", "refuse", "take_in"]

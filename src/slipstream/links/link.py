@@ -13,6 +13,7 @@ from slipstream.links.connection import Connection
 from slipstream.links.counters import Counters
 from slipstream.links.errors import CannotSend, LinkDown, NotRunning, WrongHandler, WrongSetup, ends_task
 from slipstream.links.handlers import Handler
+from slipstream.links.intake import Receiver
 from slipstream.links.outbox import Dropped
 from slipstream.links.redact import told
 from slipstream.links.session import Session, Spawner
@@ -92,6 +93,8 @@ class Link:
         self.clock = home.clock
         self.counters = Counters()
         self.handler: Handler | None = None
+        self.receiver: Receiver | None = None
+        """What takes the messages of a link that dials in place of its sessions, for those who deliver themselves."""
         self.cursor: Any = None
         self.status = Status(LinkState.CLOSED, home.clock.now())
         self.latency: float | None = None

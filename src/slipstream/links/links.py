@@ -434,7 +434,7 @@ class Links:
         link.is_stopping = True
         link.runner.drain(link)
         for session in link.sessions.values():
-            session.is_draining = True
+            session.drain()
         if link.main is not None and (link.state is not LinkState.UP or link.kind == "polling"):
             link.main.cancel()
         return replace(link.counters)

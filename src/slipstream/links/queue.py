@@ -3,7 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from typing import Generic, Literal, TypeAlias, TypeVar
+from typing import Generic, Literal, Protocol, TypeAlias, TypeVar
 
 T = TypeVar("T")
 
@@ -24,13 +24,20 @@ class QueueClosed(Exception):
     """Nothing will come out of the queue any more."""
 
 
+class Reader(Protocol):
+    """What brings items without waiting, such as a connection whose bytes have come."""
+
+    def go_on(self) -> None:
+        """Bring more: the item that had to wait for room is in the queue, or dropped."""
+
+
 class Inbox(Generic[T]):
     """A queue that is full at `size`.
 
     Args:
         size: Most items that wait; at least 1.
         policy: What to do with one more.
-        on_drop: Told each item that is dropped.
+        on_drop: Called with each item that is dropped.
     """
 
     def __init__(self, size: int, policy: QueuePolicy, on_drop: Callable[[T], None] | None = None) -> None:
@@ -42,9 +49,9 @@ class Inbox(Generic[T]):
         self.can_overflow = False
         self._on_drop = on_drop
         self._items: deque[T] = deque()
-        self._changed: deque[asyncio.Future[None]] = deque()
-        self._putters: deque[object] = deque()
-        self._idle: deque[asyncio.Future[None]] = deque()
+        self._getters: list[asyncio.Future[None]] = []
+        self._line: list[asyncio.Future[None] | tuple[T, Reader]] = []  # who waits for room, the first first
+        self._joining: list[asyncio.Future[None]] = []
 
     def __len__(self) -> int:
         return len(self._items)
@@ -52,120 +59,168 @@ class Inbox(Generic[T]):
     @property
     def is_blocked(self) -> bool:
         """Whether somebody waits for room: the handlers are slower than the peer."""
-        return bool(self._putters)
+        return bool(self._line)
 
-    async def put(self, item: T) -> None:
-        """Add an item, by the policy.
+    def offer(self, item: T, reader: Reader | None = None, *, is_alone: bool = False) -> bool:
+        """Add an item without waiting, by the policy.
 
-        While `can_overflow` holds, "wait" means up to twice the size: a handler that waits for a reply must
-        not block the reader that would bring it.
+        While `can_overflow` holds, "wait" means up to twice the size: a handler that waits for a reply must not keep
+        its reader from bringing it.
+
+        Args:
+            item: The item.
+            reader: Who brings it. If there is no room, the item stands in line, and the reader is called when it has
+                got in.
+            is_alone: Whether nothing else is ready to be brought; a `Delivery` may then handle it at once.
+
+        Returns:
+            Whether there was room. If not, and without a reader, nothing has happened.
 
         Raises:
-            QueueFull: It is full and the policy is "close".
-            QueueClosed: It has been closed.
+            QueueFull: There is no room, and the policy is "close".
+            QueueClosed: The queue has been closed.
         """
-        if self.policy == "wait":
-            if self._putters or self._is_full():
-                await self._turn()
-        elif self._is_full() and not self.is_closed:
+        if self.is_closed:
+            raise QueueClosed
+        if self._line or self._is_full():
+            if self.policy == "wait":
+                if reader is not None:
+                    self._line.append((item, reader))
+                return False
             if self.policy == "close":
                 raise QueueFull
             self._drop()
-        if self.is_closed:
-            raise QueueClosed
+        self._add(item)
+        return True
+
+    async def put(self, item: T) -> None:
+        """Add an item, by the policy; see `offer`.
+
+        Raises:
+            QueueFull: There is no room, and the policy is "close".
+            QueueClosed: The queue has been closed.
+        """
+        if self.offer(item):
+            return
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._line.append(turn)
+        try:
+            await turn
+            if self.is_closed:
+                raise QueueClosed
+            self._add(item)
+        finally:
+            self._line.remove(turn)
+            self._let_in()
+
+    def _add(self, item: T) -> None:
         self._items.append(item)
         self.unfinished += 1
-        self.high_water = max(self.high_water, len(self._items))
+        if len(self._items) > self.high_water:
+            self.high_water = len(self._items)
         self._wake()
-
-    async def _turn(self) -> None:
-        """Wait for room, and for those who waited before."""
-        ticket = object()
-        self._putters.append(ticket)
-        try:
-            while (self._is_full() or self._putters[0] is not ticket) and not self.is_closed:
-                await self._wait()
-        finally:
-            self._putters.remove(ticket)
-            self._wake()
 
     def _is_full(self) -> bool:
         return len(self._items) >= (self.size * 2 if self.can_overflow and self.policy == "wait" else self.size)
 
+    def _let_in(self) -> None:
+        """Let in whoever waits for room, as long as there is any; nobody overtakes the first."""
+        while self._line and (self.is_closed or not self._is_full()):
+            first = self._line[0]
+            if isinstance(first, asyncio.Future):
+                _release(first)  # it stays in line until its task has run
+                return
+            del self._line[0]
+            item, reader = first
+            if self.is_closed:
+                self._dropped(item)
+            else:
+                self._add(item)
+            reader.go_on()
+
     def allow_overflow(self, allowed: bool) -> None:
         """Say whether a handler waits for something that comes through the reader."""
         self.can_overflow = allowed
-        self._wake()
+        self._let_in()
 
     async def get(self) -> T:
         """Take the oldest item; call `done()` when it has been handled.
 
         Raises:
-            QueueClosed: It has been closed, and is empty.
+            QueueClosed: The queue has been closed, and is empty.
         """
         while not self._items:
             if self.is_closed:
                 raise QueueClosed
-            await self._wait()
+            turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._getters.append(turn)
+            await turn
         return self.take()
 
     def take(self) -> T:
         """Take the oldest item of a queue that is not empty; see `get`."""
         item = self._items.popleft()
-        self._wake()
+        if self._line:
+            self._let_in()
         return item
 
     def done(self) -> None:
         """Say that an item which was taken has been handled."""
         self.unfinished -= 1
-        if self.unfinished == 0:
-            while self._idle:
-                _release(self._idle.popleft())
+        if not self.unfinished:
+            self._idled()
+
+    def _idled(self) -> None:
+        """Tell those who wait until everything has been handled."""
+        _release_all(self._joining)
 
     async def join(self) -> None:
         """Wait until every item that was put has been handled or dropped."""
         while self.unfinished:
-            waiter = asyncio.get_running_loop().create_future()
-            self._idle.append(waiter)
-            await waiter
+            turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._joining.append(turn)
+            await turn
 
     def close(self) -> None:
-        """Take no more items; those that wait can still be taken."""
+        """Take no more items; those that wait in the queue can still be taken, those in line for it are dropped."""
         self.is_closed = True
         self._wake()
+        self._let_in()
 
     def clear(self) -> int:
-        """Drop every item that waits; tell how many."""
-        count = len(self._items)
+        """Drop every item that waits, in the queue or in line for it; return how many."""
+        waiting = [each for each in self._line if isinstance(each, tuple)]
+        self._line = [each for each in self._line if not isinstance(each, tuple)]
+        count = len(self._items) + len(waiting)
         while self._items:
             self._drop()
+        for item, reader in waiting:
+            self._dropped(item)
+            reader.go_on()
+        self._let_in()
         return count
 
     def _drop(self) -> None:
         item = self._items.popleft()
+        self._dropped(item)
+        self.done()
+
+    def _dropped(self, item: T) -> None:
         self.dropped += 1
         if self._on_drop is not None:
             self._on_drop(item)
-        self.done()
-        self._wake()
-
-    async def _wait(self) -> None:
-        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._changed.append(waiter)
-        try:
-            await waiter
-        finally:
-            if not waiter.done() or waiter.cancelled():
-                try:
-                    self._changed.remove(waiter)
-                except ValueError:
-                    pass
 
     def _wake(self) -> None:
-        while self._changed:
-            _release(self._changed.popleft())
+        """Tell those who wait for items that some have come, or that none will."""
+        _release_all(self._getters)
 
 
-def _release(waiter: "asyncio.Future[None]") -> None:
-    if not waiter.done():
-        waiter.set_result(None)
+def _release_all(turns: "list[asyncio.Future[None]]") -> None:
+    for turn in turns:
+        _release(turn)
+    turns.clear()
+
+
+def _release(turn: "asyncio.Future[None]") -> None:
+    if not turn.done():
+        turn.set_result(None)

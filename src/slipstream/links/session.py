@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Hashable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Hashable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Protocol
@@ -12,18 +12,16 @@ from slipstream.links.clock import Clock
 from slipstream.links.connection import Connection, Data, LinkFacts, encoded
 from slipstream.links.counters import Counters, is_power_of_two
 from slipstream.links.dedupe import DedupeWindow
+from slipstream.links.delivery import Delivery, End
 from slipstream.links.errors import CallTimeout, CannotReceive, LinkDown, OutboxFull, WrongSetup, ends_task
 from slipstream.links.events import id_of, told_without_input
 from slipstream.links.handlers import Handler, parsed
 from slipstream.links.outbox import Dropped, Outbox
 from slipstream.links.pending import PendingCalls
-from slipstream.links.queue import Inbox, QueueClosed
+from slipstream.links.queue import Inbox, QueueClosed, QueueFull, Reader
 from slipstream.links.rules import Failure, TokenBucket
 
 logger = logging.getLogger("slipstream.links")
-
-_TURN = 64
-"""Events that a worker handles before it lets others run, where its handler never waits."""
 
 
 class Skipped(Exception):
@@ -104,7 +102,9 @@ class Session:
     def __init__(self, link: Owner, key: Hashable = None) -> None:
         self.link, self.key = link, key
         options = link.options
-        self.inbox: Inbox[Item] = self._new_inbox()
+        self.inbox: Delivery[Item] = Delivery(
+            self, link.counters, f"links: {link.name} worker", options.queue, options.policy, options.concurrency
+        )
         self.window = DedupeWindow(options.dedupe)
         self.outbox = Outbox(options.outbox, options.outbox_bytes, options.outbox_ttl, options.outbox_policy)
         self.pending = PendingCalls()
@@ -112,26 +112,12 @@ class Session:
         self._pacing = asyncio.Lock()
         self.last_id: Any = None
         self.handled_id: Any = None
-        self.is_draining = False
         self.replaced: WeakSet[Connection] = WeakSet()
         self._open: list[Connection] = []
         self._ready: list[Connection] = []
         self._in_hand: dict[Hashable, asyncio.Future[Any]] = {}
         self._conversations: dict[Connection, Conversation] = {}
         self._sending = asyncio.Lock()
-        self._workers: list[asyncio.Task[Any]] = []
-
-    def _new_inbox(self) -> Inbox[Item]:
-        return Inbox(self.link.options.queue, self.link.options.policy, self._on_drop)
-
-    def _on_drop(self, item: Item) -> None:
-        self._forget(item)
-        if self.is_draining:
-            self.link.counters.lost += 1
-            item.settle(error=Skipped("lost"))
-        else:
-            self.link.counters.dropped += 1
-            item.settle(error=Skipped("dropped"))
 
     def _forget(self, item: Item) -> None:
         """Let an event in again that was not handled, if its peer sends it again."""
@@ -140,37 +126,68 @@ class Session:
 
     # Life
 
+    @property
+    def is_draining(self) -> bool:
+        """Whether no new events are let in, and what is dropped is lost."""
+        return self.inbox.is_stopping
+
+    def drain(self) -> None:
+        """Let no new events in."""
+        self.inbox.is_stopping = True
+
     def employ(self) -> None:
-        """Start the workers that handle the events."""
-        self.is_draining = False
+        """Let events be handled."""
         self._sending = asyncio.Lock()
-        if self.is_conversation:
-            return
-        for _ in range(self.link.options.concurrency):
-            self._employ_one()
+        self.inbox.context.run(self.link.begin_task)
+        self.inbox.employ(self._spawn)
 
-    def _employ_one(self) -> None:
-        self._workers = [each for each in self._workers if not each.done()]
-        self._workers.append(self.link.home.spawn(self.work(), f"links: {self.link.name} worker", self._replace_worker))
+    def _spawn(self, work: Any, name: str) -> "asyncio.Task[Any]":
+        return self.link.home.spawn(work, name, self._worker_ended)
 
-    def _replace_worker(self, error: BaseException) -> None:
-        """Start another worker for one that ended; a `GeneratorExit` out of a future ends any task that awaits it."""
+    def _worker_ended(self, error: BaseException) -> None:
+        """Say so; a `GeneratorExit` out of a future ends any task that awaits it, and the delivery starts another."""
         logger.error("link %s: a worker ended, and is replaced", self.link.name, exc_info=error)
-        if not self.is_draining:
-            self._employ_one()
 
     async def dismiss(self) -> None:
         """End the workers, their handlers cancelled; what waits for them is lost, and counted so."""
-        self.is_draining = True
+        self.drain()
         for inbox in self.inboxes:
             inbox.clear()
-        workers, self._workers = self._workers, []
-        for worker in workers:
-            worker.cancel()
-        if workers:
+        if workers := self.inbox.cancel():
             await asyncio.wait(workers)
 
     # Events
+
+    def take(self, connection: Connection, message: Data, reader: Reader, is_alone: bool) -> bool:
+        """Take one message of the peer without waiting; see `deliver`.
+
+        Args:
+            connection: What brought it.
+            message: The message.
+            reader: Who brings it.
+            is_alone: Whether no other message has come with it.
+
+        Returns:
+            Whether there was room for it; if not, the reader is called when there is.
+
+        Raises:
+            QueueFull: The queue is full, and its policy is "close".
+        """
+        item = self._read(connection, message)
+        if isinstance(item, bool):
+            return True
+        self._note(item)
+        last_id = self.last_id
+        if item.event_id is not None:
+            self.last_id = item.event_id
+        try:
+            return self.inbox_of(connection).offer(item, reader, is_alone=is_alone)
+        except (QueueFull, QueueClosed) as error:
+            self.last_id = last_id
+            self._refused(item)
+            if isinstance(error, QueueFull):
+                raise
+            return True
 
     async def deliver(
         self,
@@ -192,6 +209,21 @@ class Session:
             QueueFull: The queue is full, and its policy is "close".
             ValueError: It is no event, and `is_strict` holds: somebody waits to hear so.
         """
+        item = self._read(connection, raw, outcome, is_strict=is_strict, is_new=is_new)
+        if isinstance(item, bool):
+            return item
+        return await self._enqueue(item, self.inbox_of(connection) if is_new else self.inbox)
+
+    def _read(
+        self,
+        connection: Connection,
+        raw: Data,
+        outcome: "asyncio.Future[Any] | None" = None,
+        *,
+        is_strict: bool = False,
+        is_new: bool = True,
+    ) -> "Item | bool":
+        """Make an event of a message; or tell whether it repeats an event that is still in handling."""
         handler, counters = self.link.handler, self.link.counters
         if is_new:
             if self.pending.expects_replies and self._is_reply(raw):
@@ -200,9 +232,9 @@ class Session:
             if self._refuses(connection):
                 return False
             if connection in self._conversations:
-                return await self._enqueue(Item(connection, raw, None, outcome), self._conversations[connection].inbox)
+                return Item(connection, raw, None, outcome)
         if handler is None or handler.is_conversation:
-            return await self._enqueue(Item(connection, raw, None, outcome), self.inbox)
+            return Item(connection, raw, None, outcome)
         try:
             event = handler.read(raw)
         except ValueError as error:
@@ -210,7 +242,7 @@ class Session:
             if is_strict:
                 raise
             return False
-        return await self._accept(connection, event, outcome, is_strict=is_strict)
+        return self._identified(connection, event, outcome, is_strict=is_strict)
 
     async def deliver_value(self, connection: Connection, value: Any, outcome: "asyncio.Future[Any]") -> bool:
         """Take one event from an answer that has been parsed; see `deliver`."""
@@ -223,7 +255,8 @@ class Session:
         except ValueError as error:
             self._skip(error)
             return False
-        return await self._accept(connection, event, outcome)
+        item = self._identified(connection, event, outcome)
+        return item if isinstance(item, bool) else await self._enqueue(item, self.inbox)
 
     def _refuses(self, connection: Connection) -> bool:
         """Whether to let an event go: while stopping, or from a connection whose peer has connected anew.
@@ -235,9 +268,9 @@ class Session:
             return True
         return False
 
-    async def _accept(
+    def _identified(
         self, connection: Connection, event: Any, outcome: "asyncio.Future[Any] | None", *, is_strict: bool = False
-    ) -> bool:
+    ) -> "Item | bool":
         try:
             event_id = id_of(event, self.link.options.event_id)
             hash(event_id)
@@ -252,28 +285,34 @@ class Session:
         if event_id is not None and event_id in self.window:
             self.link.counters.duplicates += 1
             return outcome is not None and self._follow(event_id, outcome)
-        return await self._enqueue(Item(connection, event, event_id, outcome), self.inbox)
+        return Item(connection, event, event_id, outcome)
 
     async def _enqueue(self, item: Item, inbox: Inbox[Item]) -> bool:
-        # The id is remembered before the wait for room, for another connection of the same peer may bring it too,
-        # and forgotten if the event finds no room, for then the peer has to send it again.
-        if item.event_id is not None:
-            self.window.add(item.event_id)
-            if item.outcome is not None:
-                self._in_hand[item.event_id] = item.outcome
-                item.outcome.add_done_callback(partial(self._let_go, item.event_id))
+        self._note(item)
         try:
             await inbox.put(item)
         except BaseException as error:
-            self.link.counters.refused += 1
-            self._forget(item)
-            item.settle(error=Skipped("refused"))
+            self._refused(item)
             if isinstance(error, QueueClosed):
                 return False
             raise
         if item.event_id is not None:
             self.last_id = item.event_id
         return True
+
+    def _note(self, item: Item) -> None:
+        """Remember an event's id before the wait for room, for another connection of the peer may bring it too."""
+        if item.event_id is not None:
+            self.window.add(item.event_id)
+            if item.outcome is not None:
+                self._in_hand[item.event_id] = item.outcome
+                item.outcome.add_done_callback(partial(self._let_go, item.event_id))
+
+    def _refused(self, item: Item) -> None:
+        """Count an event that found no room; the peer has to send it again."""
+        self.link.counters.refused += 1
+        self._forget(item)
+        item.settle(error=Skipped("refused"))
 
     def _follow(self, event_id: Hashable, outcome: "asyncio.Future[Any]") -> bool:
         """Let what becomes of a repeat be what becomes of the event; tell whether that is still open."""
@@ -299,53 +338,31 @@ class Session:
                 told_without_input(error),
             )
 
-    async def work(self) -> None:
-        """Handle events, one after the other, until the queue is closed and empty."""
-        self.link.begin_task()
-        handled = 0
-        while True:
-            try:
-                item = await self.inbox.get()
-            except QueueClosed:
-                return
-            try:
-                await self._handle(item)
-            finally:
-                self.inbox.done()
-            handled += 1
-            if handled % _TURN == 0:
-                await asyncio.sleep(0)
+    def handle(self, item: Item) -> Awaitable[Any]:
+        """Call the handler."""
+        handler = self.link.handler
+        return _nothing() if handler is None else handler.run(item.connection, item.event)
 
-    async def _handle(self, item: Item) -> None:
-        handler, counters = self.link.handler, self.link.counters
-        if handler is None:
-            counters.handled += 1
-            item.settle()
-            return
-        try:
-            result = await handler.run(item.connection, item.event)
-        except BaseException as error:
-            if ends_task(error):
-                counters.lost += 1
-                self._forget(item)
-                item.settle(error=Skipped("lost"))
-                raise
-            self._failed(item, error)
-        else:
-            counters.handled += 1
+    def ended(self, item: Item, end: End, result: Any) -> None:
+        """Tell what became of an event."""
+        if end == "handled":
             if item.event_id is not None:
                 self.handled_id = item.event_id
             item.settle(result)
-
-    def _failed(self, item: Item, error: BaseException) -> None:
-        self.link.counters.failed += 1
+            return
+        if end != "failed":
+            self._forget(item)
+            item.settle(error=Skipped(end))
+            return
         if self.link.kind == "webhook":  # its sender is told of it, and asked in that way to send it again
             self._forget(item)
         name = self.link.handler.name if self.link.handler else "a handler"
-        logger.error("link %s: %s failed on an event", self.link.name, name, exc_info=error)
-        item.settle(
-            error=error if isinstance(error, Exception) else RuntimeError(f"the handler raised {type(error).__name__}")
-        )
+        logger.error("link %s: %s failed on an event", self.link.name, name, exc_info=result)
+        told = RuntimeError(f"the handler raised {type(result).__name__}")
+        item.settle(error=result if isinstance(result, Exception) else told)
+
+    def idled(self) -> None:
+        """Do nothing: a session outlives its events."""
 
     async def next_message(self, connection: Connection) -> Data:
         """Wait for the next message of a conversation; see `Peer`."""
@@ -392,6 +409,11 @@ class Session:
         """Events that wait for the handler or are being handled."""
         return sum(inbox.unfinished for inbox in self.inboxes)
 
+    @property
+    def is_blocked(self) -> bool:
+        """Whether a message waits for room, so that what comes after it is not read."""
+        return any(inbox.is_blocked for inbox in self.inboxes)
+
     async def join(self) -> None:
         """Wait until every event has been handled or dropped."""
         for inbox in self.inboxes:
@@ -400,7 +422,8 @@ class Session:
     def begin(self, connection: Connection) -> None:
         """A connection has been made; its messages may come, and hooks may use it."""
         if self.is_conversation or self.link.has_login:
-            self._conversations[connection] = Conversation(self._new_inbox())
+            options = self.link.options
+            self._conversations[connection] = Conversation(Inbox(options.queue, options.policy, self.inbox.drop))
         self._open.append(connection)
 
     async def release(self, connection: Connection) -> None:
@@ -597,3 +620,7 @@ def _copy(outcome: "asyncio.Future[Any]", first: "asyncio.Future[Any]") -> None:
     else:
         outcome.set_exception(error)
         outcome.exception()  # nobody may be listening any more
+
+
+async def _nothing() -> None:
+    """Handle an event for which there is no handler."""

@@ -31,6 +31,7 @@ from websockets.typing import Subprotocol
 from slipstream._sockets.client import LeanConnection, connection_type
 from slipstream.links.connection import Connection, Data
 from slipstream.links.errors import LinkDown, WrongSetup
+from slipstream.links.intake import Intake, Receiver
 from slipstream.links.libraries import check, missing
 from slipstream.links.link import Link
 from slipstream.links.queue import QueueFull
@@ -283,10 +284,11 @@ async def heartbeat(wire: SocketWire, session: Session, link: Link, interval: fl
         except WebSocketException:
             await asyncio.Event().wait()  # the reader says why
         while True:
+            was_blocked = session.is_blocked
             done, _ = await asyncio.wait({answer}, timeout=patience)
             if done:
                 break
-            if not any(inbox.is_blocked for inbox in session.inboxes):
+            if not (was_blocked or session.is_blocked):
                 failure = Failure("silent", f"no answer to a ping within {patience:g} seconds")
                 wire.cut(failure)
                 answer.cancel()
@@ -349,7 +351,7 @@ class WebSocketRunner:
         failure = closed_by_us(1001)  # where we are cancelled: the program stops or restarts the link
         try:
             failure = await first_of(
-                self._read(wire, session, connection, setup.timeouts.silence),
+                self._read(wire, link.receiver or session, session, connection, setup.timeouts.silence),
                 heartbeat(wire, session, link, setup.ping_interval, setup.ping_timeout),
                 serve(link, session, connection, f"connected to {self.target}"),
                 self._watch(wire, session, connection),
@@ -364,17 +366,23 @@ class WebSocketRunner:
                 await finish(link, connection)
         return failure
 
-    async def _read(self, wire: SocketWire, session: Session, connection: Connection, silence: float | None) -> Failure:
-        """Read messages until the connection ends, those that came before the end included."""
+    async def _read(
+        self, wire: SocketWire, receiver: Receiver, session: Session, connection: Connection, silence: float | None
+    ) -> Failure:
+        """Take in messages until the connection ends, those that came before the end included."""
         socket = wire.socket
+
+        async def receive() -> Data:
+            async with asyncio.timeout(silence):
+                return await socket.recv()
+
+        intake = Intake(receiver, connection)
         try:
-            while True:
-                if silence is None:
-                    raw = await socket.recv()
-                else:
-                    async with asyncio.timeout(silence):
-                        raw = await socket.recv()
-                await session.deliver(connection, raw)
+            if silence is None and isinstance(socket, LeanConnection):
+                await intake.pour(socket.wire)
+            else:
+                await intake.fetch(receive)
+            raise socket.close_exc
         except ConnectionClosed as closed:
             return await last_words(session, connection, wire.end_of(closed))
         except QueueFull:

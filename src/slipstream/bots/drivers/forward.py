@@ -25,6 +25,7 @@ from slipstream.bots.hub import Hub, Presence
 from slipstream.links import TLS, Backoff, Connection, Fatal, Link, Links, LinkState, Status, Timeouts
 from slipstream.links.errors import WrongSetup
 from slipstream.links.libraries import check
+from slipstream.links.queue import Reader
 
 logger = logging.getLogger("slipstream.bots")
 
@@ -254,42 +255,47 @@ class _Dialled(_Source):
 
     kind = WebSocketSetup
 
+    _early: tuple[str | bytes, Reader] | None = None
+
     def opened_on(self, link: Link) -> None:
-        """Handle what the link brings."""
+        """Receive what the link brings."""
         link.opened(self._opened)
         link.on_change(self._changed)
-        link(self._handle)
+        link.receiver, self._counters = self, link.counters
 
     def _opened(self, connection: Connection) -> None:
         setup: WebSocketSetup = self._asked
         socket = WebSocket.outgoing(connection, setup.headers)
         bot = self._driver.adapters[setup.adapter](setup.self_id, socket)
-        self._presence = self._driver.hub.connect(setup.adapter, bot)
+        self._presence = self._driver.hub.connect(setup.adapter, bot, socket)
         socket.read_by_driver(self.leave, partial(self._driver.hub.take_back, self._presence))
-        connection.state["bot"] = self._presence, socket
+        connection.state["bot"] = self._presence
         self._driver.hub.announce(self._presence)
+        early, self._early = self._early, None
+        if early is not None and self.take(connection, *early, is_alone=False):
+            early[1].go_on()
+
+    def take(self, connection: Connection, message: str | bytes, reader: Reader, is_alone: bool) -> bool:
+        """Take a message for the bot of the connection; one that comes before there is a bot waits for it."""
+        presence: Presence | None = connection.state.get("bot")
+        if presence is None:
+            self._early = message, reader
+            return False
+        self._counters.received += 1
+        has_room = presence.take(connection, message, reader, is_alone)
+        self._counters.handled += 1
+        return has_room
 
     def _changed(self, link: Link, old: Status, new: Status) -> None:
         if new.state is LinkState.UP:
             return
+        self._early = None
         # Whatever the state before: a hook of the program may fail when the bot is there and the link not yet up.
         if self._presence is not None:
             socket = self._presence.bot.request
             if isinstance(socket, WebSocket):
                 socket.ended(WebSocketClosed(None, new.reason))
         self.leave()
-
-    async def _handle(self, connection: Connection, event: bytes) -> None:
-        found = connection.state.get("bot")
-        if found is None:
-            return
-        presence, socket = found
-        if socket.take(event):
-            return
-        try:
-            await presence.channel.put(presence.bot, event)
-        except QueueFull:
-            await connection.close(1013, "try again later")
 
 
 class _Polled(_Source):
@@ -331,7 +337,7 @@ class _Polled(_Source):
             setup.body or b"",
         )
         bot = self._driver.adapters[setup.adapter](setup.self_id, request)
-        self._presence = self._driver.hub.connect(setup.adapter, bot, answers_come_here=False)
+        self._presence = self._driver.hub.connect(setup.adapter, bot)
         self._driver.hub.announce(self._presence)
         return self._presence
 

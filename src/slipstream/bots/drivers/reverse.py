@@ -6,7 +6,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict
 from functools import partial
-from http.client import responses
 from typing import Any, Protocol
 
 from anyio import CancelScope
@@ -14,11 +13,12 @@ from anyio import CancelScope
 from slipstream.bots.adapters.bot import Bot
 from slipstream.bots.connections import HTTPConnection, HTTPRequest, HTTPResponse
 from slipstream.bots.delivery import QueueFull
-from slipstream.bots.drivers.socket import WebSocket, content_of, headers_of
+from slipstream.bots.drivers.socket import WebSocket, headers_of
 from slipstream.bots.exception import BotExists, WebSocketClosed
 from slipstream.bots.hub import Hub, Presence
 from slipstream.exceptions import HTTPException
-from slipstream.links.inbound import REPLACED
+from slipstream.links.inbound import REPLACED, raw_headers, refuse, take_in
+from slipstream.links.intake import Intake, TooLong
 from slipstream.links.redact import printable
 from slipstream.requests import Request
 from slipstream.responses import Response
@@ -96,9 +96,7 @@ class Reverse:
             bot = kind(self_id, socket)
             presence = self._enter(adapter, bot, socket)
         except HTTPException as refusal:
-            if "websocket.http.response" in websocket.scope.get("extensions", {}):
-                raise
-            await websocket.close(1008, str(refusal.detail)[:100])
+            await refuse(websocket, refusal)
             return
         # A scope and no task: whoever cancels the endpoint, a test client's scope say, gets its own exception back.
         reading = CancelScope()
@@ -113,10 +111,10 @@ class Reverse:
         end, is_ours = WebSocketClosed(1006, "the connection was lost"), False
         try:
             headers = sendable(answer.headers) if answer is not None else {}
-            await websocket.accept(headers=[(name.encode(), text.encode("latin-1")) for name, text in headers.items()])
+            await websocket.accept(headers=raw_headers(headers))
             self._hub.announce(presence)
             with reading:
-                end, is_ours = await self._read(websocket, socket, presence)
+                end, is_ours = await self._read(websocket, presence)
             if is_ours:
                 await socket.close(end.code or 1011, end.reason)
         finally:
@@ -137,30 +135,20 @@ class Reverse:
                 f"bots: {older_presence.channel.name} replaced",
             )
         try:
-            return hub.connect(adapter, bot)
+            return hub.connect(adapter, bot, socket)
         except BotExists as exists:
             logger.warning("adapter %s: refused a second connection of bot %s", adapter, printable(bot.self_id))
             raise HTTPException(self._refusal(None, 403), str(exists)) from exists
 
-    async def _read(
-        self, websocket: ServerSocket, socket: WebSocket, presence: Presence
-    ) -> tuple[WebSocketClosed, bool]:
-        """Read until the end; tell how it ended, and whether it is for us to close."""
-        limit, channel, bot = self._hub.options.ws_max_size, presence.channel, presence.bot
-        while True:
-            message = await websocket.receive()
-            if message["type"] == "websocket.disconnect":
-                return WebSocketClosed(message.get("code"), message.get("reason") or ""), False
-            content = content_of(message)
-            data = content.encode() if isinstance(content, str) else content
-            if len(data) > limit:
-                return WebSocketClosed(1009, "message too big"), True
-            if socket.take(content):
-                continue
-            try:
-                await channel.put(bot, data)
-            except QueueFull:
-                return WebSocketClosed(1013, "try again later"), True
+    async def _read(self, websocket: ServerSocket, presence: Presence) -> tuple[WebSocketClosed, bool]:
+        """Receive until the end; return how it ended, and whether it is for us to close."""
+        try:
+            end = await take_in(websocket, Intake(presence, None, self._hub.options.ws_max_size))
+        except TooLong:
+            return WebSocketClosed(1009, "message too big"), True
+        except QueueFull:
+            return WebSocketClosed(1013, "try again later"), True
+        return WebSocketClosed(*end), False
 
     # Both
 
@@ -199,8 +187,7 @@ class Reverse:
         raise HTTPException(status, detail, headers)
 
     def _refusal(self, status: int | None, otherwise: int) -> int:
-        wanted = self._hub.options.ws_refusal_status or status or otherwise
-        return wanted if wanted in responses else 403  # servers know phrases for no others in a handshake
+        return self._hub.options.ws_refusal_status or status or otherwise
 
     async def close_all(self, code: int, reason: str) -> None:
         """Tell every peer that the connection ends."""

@@ -1,7 +1,6 @@
 """A WebSocket as adapters see it, over Starlette's (a peer called us) or a link's connection (we called)."""
 
 import asyncio
-from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -31,7 +30,7 @@ class WebSocket(connections.WebSocket):
     __hash__ = object.__hash__
 
     def __post_init__(self) -> None:
-        self._waiting: deque[asyncio.Future[str | bytes]] = deque()
+        self.waiting: list[asyncio.Future[str | bytes]] = []
         self._is_read = False
         self._end: WebSocketClosed | None = None
         self._on_close: Callable[[], None] | None = None
@@ -127,7 +126,8 @@ class WebSocket(connections.WebSocket):
         Raises:
             WebSocketClosed: The connection has ended, or the peer takes nothing.
         """
-        await self._send(data)
+        if self._wire is None or self._end is not None or not self._wire.send(data):
+            await self._send(data)
 
     async def send_bytes(self, data: bytes) -> None:
         """Send a binary message.
@@ -135,7 +135,8 @@ class WebSocket(connections.WebSocket):
         Raises:
             WebSocketClosed: The connection has ended, or the peer takes nothing.
         """
-        await self._send(data)
+        if self._wire is None or self._end is not None or not self._wire.send(data):
+            await self._send(data)
 
     # What the driver says
 
@@ -150,8 +151,8 @@ class WebSocket(connections.WebSocket):
 
     def take(self, message: str | bytes) -> bool:
         """Give a message to whoever waits for one; say whether somebody did."""
-        while self._waiting:
-            waiter = self._waiting.popleft()
+        while self.waiting:
+            waiter = self.waiting.pop(0)
             if not waiter.done():
                 waiter.set_result(message)
                 return True
@@ -162,8 +163,8 @@ class WebSocket(connections.WebSocket):
         if self._end is not None:
             return
         self._end = end
-        while self._waiting:
-            waiter = self._waiting.popleft()
+        while self.waiting:
+            waiter = self.waiting.pop(0)
             if not waiter.done():
                 waiter.set_exception(end)
         if self._on_close is not None:
@@ -177,7 +178,7 @@ class WebSocket(connections.WebSocket):
             raise self._end or WebSocketClosed()
         if self._is_read:
             waiter: asyncio.Future[str | bytes] = asyncio.get_running_loop().create_future()
-            self._waiting.append(waiter)
+            self.waiting.append(waiter)
             try:
                 return await waiter
             except asyncio.CancelledError:
@@ -185,8 +186,8 @@ class WebSocket(connections.WebSocket):
                     self._give_back(waiter.result())
                 raise
             finally:
-                if waiter in self._waiting:  # whoever asked has given up
-                    self._waiting.remove(waiter)
+                if waiter in self.waiting:  # whoever asked has given up
+                    self.waiting.remove(waiter)
         try:
             if isinstance(socket, Connection):
                 return await socket.receive()
@@ -209,8 +210,6 @@ class WebSocket(connections.WebSocket):
         socket = self.websocket
         if self.closed:
             raise self._end or WebSocketClosed()
-        if self._wire is not None and self._wire.send(data):
-            return
         try:
             if isinstance(socket, Connection):
                 await socket.send(data)

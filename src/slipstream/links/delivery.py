@@ -1,0 +1,227 @@
+"""The workers that handle what a peer sends: in order, so many at once, and some more while a call needs them.
+
+One piece for the events of links and the frames of bots. Knows no socket and no connection.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from contextvars import copy_context
+from typing import Any, Literal, Protocol, TypeAlias, TypeVar
+
+from slipstream._foreign.asyncio import WaitedFuture
+from slipstream._sockets.mailbox import run_on
+from slipstream.links.errors import ends_task
+from slipstream.links.queue import Inbox, QueuePolicy, Reader
+
+T = TypeVar("T")
+T_contra = TypeVar("T_contra", contravariant=True)
+
+Spawn: TypeAlias = Callable[[Coroutine[Any, Any, Any], str], "asyncio.Task[Any]"]
+"""Starts a task of a name, and keeps it."""
+
+End: TypeAlias = Literal["handled", "failed", "dropped", "lost"]
+"""What became of an item: its handler came to its end, or raised; a full queue let it go; there was no time for it."""
+
+_TURN = 64
+"""Items that a worker handles before it lets others run, where its handler never waits."""
+
+_TAKE: Any = object()
+"""What wakes a worker that is to take an item itself."""
+
+
+class Counts(Protocol):
+    """How many items met which end."""
+
+    handled: int
+    failed: int
+    dropped: int
+    lost: int
+
+
+class Handling(Protocol[T_contra]):
+    """What a delivery asks of whoever it delivers for."""
+
+    def handle(self, item: T_contra) -> Awaitable[Any]:
+        """Handle an item."""
+
+    def ended(self, item: T_contra, end: End, result: Any) -> None:
+        """Learn what became of an item, and what the handler returned or raised."""
+
+    def idled(self) -> None:
+        """Learn that nothing waits or is being handled."""
+
+
+class Delivery(Inbox[T]):
+    """A queue, and the workers that handle what is in it.
+
+    A worker is a task. It is started when there is something to handle, and stays for what comes next: an item that
+    comes alone is handled before `offer` returns, up to where its handler waits. Every handler finds the context
+    variables as they were when the delivery was made; a worker whose handler leaves others is replaced.
+
+    Args:
+        handling: Handles the items.
+        counts: Where the ends of items are counted.
+        name: Name of the workers' tasks.
+        size: Most items that wait; at least 1.
+        policy: What to do with one more.
+        concurrency: How many items may be handled at once; 1 keeps the order.
+    """
+
+    def __init__(
+        self, handling: Handling[T], counts: Counts, name: str, size: int, policy: QueuePolicy, concurrency: int = 1
+    ) -> None:
+        super().__init__(size, policy, self.drop)
+        self.is_stopping = False
+        """Whether what is dropped now is lost."""
+        self.busy = 0
+        """How many workers handle an item, or are about to take one."""
+        self._handling, self._counts, self._name = handling, counts, name
+        self._allowed = self._concurrency = self._kept = concurrency
+        self._coming = 0  # workers that were woken or started, and have not run yet
+        self._parked: list[asyncio.Future[Any]] = []
+        self._workers: set[asyncio.Task[Any]] = set()
+        self._spawn: Spawn | None = None
+        self.context = copy_context()
+        """What handlers find in context variables."""
+
+    def employ(self, spawn: Spawn) -> None:
+        """Let items be handled.
+
+        Args:
+            spawn: Starts the workers.
+        """
+        self.is_stopping, self._spawn = False, spawn
+        self._wake()
+
+    def allow(self, more: int, *, is_held: bool = False) -> None:
+        """Say how many handlers may run.
+
+        Args:
+            more: How many beside the usual ones.
+            is_held: Whether none of the usual ones may start.
+        """
+        self._allowed = more + (0 if is_held else self._concurrency)
+        self._wake()
+
+    def offer(self, item: T, reader: Reader | None = None, *, is_alone: bool = False) -> bool:
+        """Add an item without waiting; see `Inbox.offer`."""
+        if is_alone and self._parked and not self._items and self.busy < self._allowed:
+            turn = self._parked.pop()
+            self.busy += 1
+            self.unfinished += 1
+            self.high_water = self.high_water or 1
+            if run_on(turn, item):
+                return True
+            self.busy -= 1
+            self.unfinished -= 1
+            if not turn.done():
+                self._parked.append(turn)
+        return super().offer(item, reader)
+
+    def let_go(self) -> None:
+        """Keep no worker for items that may come: whoever brought them has left."""
+        self._kept = 0
+        while self._parked:
+            self._rouse(self._parked.pop(), None)
+
+    def cancel(self) -> set["asyncio.Task[Any]"]:
+        """Cancel the handlers that run, and start no others until `employ`; return the tasks that end by it.
+
+        What waits in the queue stays there.
+        """
+        workers, self._workers, self._spawn = self._workers, set(), None
+        self._parked.clear()
+        self.busy = self._coming = 0
+        for worker in workers:
+            worker.cancel()
+        return workers
+
+    def drop(self, item: T) -> None:
+        """Count an item that nobody will handle, and say so."""
+        self._end(item, "lost" if self.is_stopping else "dropped", None)
+
+    def _idled(self) -> None:
+        super()._idled()
+        self._handling.idled()
+
+    def _end(self, item: T, end: End, result: Any) -> None:
+        setattr(self._counts, end, getattr(self._counts, end) + 1)
+        self._handling.ended(item, end, result)
+
+    def _wake(self) -> None:
+        """Let as many workers run as there are items, and as may."""
+        while self.busy < self._allowed and len(self._items) > self._coming and self._spawn is not None:
+            if self._parked:
+                self._coming += self._rouse(self._parked.pop(), _TAKE)
+                continue
+            self.busy += 1
+            self._coming += 1
+            self._workers.add(self.context.copy().run(self._spawn, self._work(), self._name))
+
+    def _rouse(self, turn: "asyncio.Future[Any]", item: Any) -> bool:
+        """Let a worker run in the next turn of the loop, unless it is being cancelled; return whether it will."""
+        if turn.done():
+            return False
+        self.busy += 1
+        turn.set_result(item)
+        return True
+
+    async def _work(self) -> None:
+        """Handle items until there is nothing to do, and as many workers wait for more as may run at once."""
+        task = asyncio.current_task()
+        assert task is not None
+        before, handled = copy_context(), 0
+        turn: asyncio.Future[Any] | None = None
+        item = _TAKE
+        self._coming -= 1
+        try:
+            while item is not None:
+                if item is _TAKE and self._items and self.busy <= self._allowed:
+                    item = self.take()
+                if item is _TAKE:
+                    if self.is_closed or len(self._parked) + self.busy > self._kept:
+                        return
+                    turn = WaitedFuture(loop=asyncio.get_running_loop())
+                    self._parked.append(turn)
+                    self.busy -= 1
+                    item = await turn
+                    turn, handled = None, 0
+                    self._coming -= item is _TAKE
+                    continue
+                try:
+                    result = await self._handling.handle(item)
+                except BaseException as error:
+                    is_over = ends_task(error)
+                    self._end(item, "lost" if is_over else "failed", error)
+                    if is_over or isinstance(error, GeneratorExit):  # which ends any task that awaits it
+                        raise
+                else:
+                    self._counts.handled += 1
+                    self._handling.ended(item, "handled", result)
+                finally:
+                    self.done()
+                if task.cancelling() or copy_context() != before:  # what this handler left is not for the next
+                    return
+                handled += 1
+                if handled % _TURN == 0:
+                    await asyncio.sleep(0)
+                item = _TAKE
+        finally:
+            self._leave(task, turn)
+
+    def _leave(self, task: "asyncio.Task[Any]", turn: "asyncio.Future[Any] | None") -> None:
+        """Count a worker no more, and let another do what it leaves.
+
+        Args:
+            task: The worker.
+            turn: What it waited for when it was cancelled.
+        """
+        if task not in self._workers:
+            return
+        self._workers.discard(task)
+        if turn is None:
+            self.busy -= 1
+        elif turn.done() and not turn.cancelled():  # it was roused, and cancelled before it ran
+            self.busy -= 1
+            self._coming -= turn.result() is _TAKE
+        self._wake()

@@ -1,0 +1,120 @@
+"""Takes in what one connection brings, for whoever receives it: from a wire as it comes, elsewhere by fetching."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol
+
+from slipstream.links.connection import Data
+from slipstream.links.errors import ends_task
+from slipstream.links.queue import Reader
+
+
+class Receiver(Protocol):
+    """What takes the messages of connections: the session of a link, or what the program puts in its place."""
+
+    def take(self, connection: Any, message: Data, reader: Reader, is_alone: bool) -> bool:
+        """Take a message; see `Session.take`."""
+
+
+class Source(Protocol):
+    """What gives messages as they come; see `slipstream._sockets.wire.Wire`, which nobody need load for this."""
+
+    def give_to(self, taker: Any) -> None:
+        """Give every message to a taker; None: to it no more."""
+
+    def go_on(self) -> None:
+        """Give again."""
+
+
+class TooLong(Exception):
+    """A message has more bytes than the limit."""
+
+
+class Intake:
+    """Takes in the messages of one connection until it ends.
+
+    Args:
+        receiver: Takes them.
+        connection: What the receiver is to know them by.
+        limit: Most bytes of one; None: whatever the library lets through.
+    """
+
+    __slots__ = ("_connection", "_end", "_error", "_limit", "_receiver", "_room", "_sure", "_wire")
+
+    def __init__(self, receiver: Receiver, connection: Any, limit: int | None = None) -> None:
+        self._receiver, self._connection = receiver, connection
+        self._limit = limit
+        self._sure = float("inf") if limit is None else limit // 4  # so many characters are no more bytes than allowed
+        self._wire: Source | None = None
+        self._room: asyncio.Future[None] | None = None
+        self._error: BaseException | None = None
+        self._end: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+
+    async def pour(self, wire: Source) -> Any:
+        """Take messages from a wire, as they come.
+
+        Returns:
+            What the wire's protocol put after the last message.
+
+        Raises:
+            QueueFull: The receiver has no room, and is not to be waited for.
+            TooLong: A message is longer than allowed.
+        """
+        self._wire = wire
+        wire.give_to(self)
+        try:
+            return self._outcome(await self._end)
+        finally:
+            wire.give_to(None)
+
+    async def fetch(self, receive: Callable[[], Awaitable[Any]]) -> Any:
+        """Take messages from a function; see `pour`.
+
+        Args:
+            receive: Returns the next message; or anything else, after the last.
+        """
+        while isinstance(message := await receive(), (str, bytes)):
+            has_room = self.take(message, False)
+            if self._end.done():
+                return self._outcome(None)
+            if not has_room:
+                self._room = asyncio.get_running_loop().create_future()
+                await self._room
+        return message
+
+    def take(self, message: Data, is_alone: bool) -> bool:
+        """Take a message; return whether another may come before there is room for it."""
+        try:
+            if len(message) > self._sure and self._limit is not None and size_of(message) > self._limit:
+                raise TooLong
+            return self._receiver.take(self._connection, message, self, is_alone)
+        except BaseException as error:
+            if ends_task(error):
+                raise
+            self._error = error
+            self.finish(None)
+            return False
+
+    def _outcome(self, end: Any) -> Any:
+        if self._error is not None:
+            raise self._error
+        return end
+
+    def finish(self, end: Any) -> None:
+        """Learn that no message comes any more."""
+        if not self._end.done():
+            self._end.set_result(end)
+
+    def go_on(self) -> None:
+        """Take more: there is room."""
+        if self._wire is not None:
+            self._wire.go_on()
+        elif self._room is not None and not self._room.done():
+            self._room.set_result(None)
+
+
+def size_of(data: Data) -> int:
+    """Count the bytes of a message."""
+    if isinstance(data, bytes):
+        return len(data)
+    return len(data) if data.isascii() else len(data.encode())
