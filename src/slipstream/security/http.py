@@ -125,9 +125,7 @@ class HTTPBearer(HTTPBase):
 
     Args:
         bearerFormat: What the token is, in the documentation; `JWT`, say.
-        scheme_name: Name in the documentation; the class's name if None.
-        description: Description in the documentation.
-        auto_error: Answer 401 where there is no token; False gives None to the endpoint instead.
+        scheme_name, description, auto_error: As for `HTTPBase`.
     """
 
     def __init__(
@@ -151,9 +149,7 @@ class HTTPDigest(HTTPBase):
     """Digest credentials in the `Authorization` header (RFC 7616); gives `HTTPAuthorizationCredentials`, unchecked.
 
     Args:
-        scheme_name: Name in the documentation; the class's name if None.
-        description: Description in the documentation.
-        auto_error: Answer 401 where credentials are missing; False gives None to the endpoint instead.
+        scheme_name, description, auto_error: As for `HTTPBase`.
     """
 
     def __init__(

@@ -117,11 +117,9 @@ class OAuth2PasswordBearer(_Bearer):
 
     Args:
         tokenUrl: The path operation that takes `OAuth2PasswordRequestForm`, relative to the document.
-        scheme_name: Name in the documentation; the class's name if None.
         scopes: Scope → what it allows, for the documentation.
-        description: Description in the documentation.
-        auto_error: Answer 401 where there is no token; False gives None to the endpoint instead.
         refreshUrl: The path operation that renews a token.
+        scheme_name, description, auto_error: As for `OAuth2`.
     """
 
     def __init__(
@@ -149,10 +147,8 @@ class OAuth2AuthorizationCodeBearer(_Bearer):
         authorizationUrl: Where the user agrees.
         tokenUrl: Where the code is exchanged for a token.
         refreshUrl: Where a token is renewed.
-        scheme_name: Name in the documentation; the class's name if None.
         scopes: Scope → what it allows, for the documentation.
-        description: Description in the documentation.
-        auto_error: Answer 401 where there is no token; False gives None to the endpoint instead.
+        scheme_name, description, auto_error: As for `OAuth2`.
     """
 
     def __init__(
