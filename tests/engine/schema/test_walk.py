@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, RootModel, TypeAdapter
 from pydantic_core import core_schema
 
 from slipstream._engine.schema.aliases import has_aliases
+from slipstream._engine.schema.computed import has_computed_fields
 from slipstream._engine.schema.json_mode import is_json_safe
 from slipstream._engine.schema.odd_fields import odd_fields
 from slipstream._engine.schema.trust import trusted_model
@@ -22,6 +23,7 @@ SAFE: dict[Callable[[Any], Any], Any] = {
     has_aliases: True,
     may_run_user_code: True,
     odd_fields: None,
+    has_computed_fields: False,
     trusted_model: None,
 }
 """Each question, and the answer that is right for any schema, if slow."""
@@ -91,6 +93,7 @@ def test_a_schema_with_something_unknown_anywhere_gets_the_safe_answers(
     assert may_run_user_code(changed)
     assert odd_fields(changed) in (None, odd_fields(schema))  # models inside are judged when they are met
     assert trusted_model(changed) in (None, trusted_model(schema))
+    assert has_computed_fields(changed) in (False, has_computed_fields(schema))
 
 
 @pytest.mark.parametrize("question", SAFE, ids=lambda question: question.__name__)

@@ -8,6 +8,7 @@ from pydantic import BaseModel
 from pydantic_core import CoreSchema
 
 from slipstream._engine.plan.fields import ModelField
+from slipstream._engine.schema.computed import has_computed_fields
 
 
 def nested_models(fields: Iterable[ModelField]) -> dict[type[Any], None]:
@@ -18,10 +19,9 @@ def nested_models(fields: Iterable[ModelField]) -> dict[type[Any], None]:
     return found
 
 
-def has_computed_fields(annotation: Any, core_schema: CoreSchema) -> bool:
+def is_written_with_more(annotation: Any, core_schema: CoreSchema) -> bool:
     """Whether what is written has properties that what is read cannot have."""
-    inner: Any = core_schema.get("schema", {})
-    if inner.get("computed_fields"):
+    if has_computed_fields(core_schema):
         return True  # a dataclass; models are found below
     found: dict[type[Any], None] = {}
     _collect(annotation, found)

@@ -10,7 +10,7 @@ from pydantic_core import CoreSchema, PydanticUndefined
 from pydantic_core.core_schema import BytesSchema, ModelSchema
 
 from slipstream._engine.plan.fields import ModelField
-from slipstream.openapi._build.nested_models import has_computed_fields, nested_models
+from slipstream.openapi._build.nested_models import is_written_with_more, nested_models
 from slipstream.openapi.constants import REF_TEMPLATE
 
 Mode: TypeAlias = Literal["validation", "serialization"]
@@ -79,7 +79,8 @@ def schema_mode(field: ModelField, *, separate: bool) -> Mode:
     """Say which of its two schemas a field is documented with."""
     if separate or field.mode == "validation":
         return field.mode
-    return field.mode if has_computed_fields(field.field_info.annotation, _core_schema(field)) else "validation"
+    has_more = is_written_with_more(field.field_info.annotation, _core_schema(field))
+    return field.mode if has_more else "validation"
 
 
 def define(fields: Sequence[ModelField], *, separate: bool = True) -> tuple[FieldMapping, dict[str, Any]]:
