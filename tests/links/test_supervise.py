@@ -9,7 +9,7 @@ from anyio import CancelScope
 
 from slipstream.links import Backoff, Fatal, Link, Links, LinkState
 from slipstream.links.link import Runner
-from slipstream.links.rules import Failure, Schedule, Turnstile
+from slipstream.links.rules import Failure, Schedule
 from slipstream.links.setup import LinkKind, Options
 from slipstream.links.supervise import Supervisor, first_of, keep_up
 
@@ -25,8 +25,8 @@ class Scripted:
     kind: LinkKind = "websocket"
     target = "a script"
 
-    def __init__(self, attempts: Callable[[Link, int], Awaitable[Failure]], links: int = 1) -> None:
-        self._attempts, self._links = attempts, links
+    def __init__(self, attempts: Callable[[Link, int], Awaitable[Failure]]) -> None:
+        self._attempts = attempts
         self.backoff: Backoff | None = None
 
     async def run(self, link: Link) -> None:
@@ -38,7 +38,7 @@ class Scripted:
             schedule.adopt(self.backoff)
             return await self._attempts(link, number)
 
-        await keep_up(link, attempt, lambda: ABOUT_ONE, Turnstile(), lambda: self._links)
+        await keep_up(link, attempt)
 
     def drain(self, link: Link) -> None: ...
 
@@ -46,7 +46,7 @@ class Scripted:
 
 
 def scripted(clock: HandMovedClock, runner: Runner, **options: object) -> tuple[Links, Link]:
-    links = Links(clock=clock)
+    links = Links(clock=clock, random=lambda: ABOUT_ONE)
     link = Link("scripted", runner, Options(**options), links)  # type: ignore[arg-type]  # by name
     links._links[link.name] = link
     return links, link
@@ -139,7 +139,8 @@ async def test_links_that_share_a_turnstile_pass_one_by_one() -> None:
         clock.seconds -= clock.waits.pop() if number == 2 else 0  # both return at one moment
         return Failure("closed", "lost")
 
-    links, _ = scripted(clock, Scripted(attempt, links=30))
+    links, _ = scripted(clock, Scripted(attempt))
+    links.dialling = lambda: 30  # type: ignore[method-assign]  # as if there were so many
 
     async with links.running():
         await until(lambda: len(clock.waits) >= 1)

@@ -16,6 +16,7 @@ from slipstream.links.handlers import Handler
 from slipstream.links.intake import Receiver
 from slipstream.links.outbox import Dropped
 from slipstream.links.redact import told
+from slipstream.links.rules import Random, Turnstile
 from slipstream.links.session import Session, Spawner
 from slipstream.links.setup import FUNCTION, LinkKind, Options, check_value
 from slipstream.links.state import LinkState, Status
@@ -45,6 +46,11 @@ class Home(Spawner, Protocol):
     lifespan_state: Mapping[str, Any]
     numbers: Mapping[str, Iterator[int]]
     """What the connections of a link are numbered by, by its name."""
+    random: Random
+    turnstile: Turnstile
+
+    def dialling(self) -> int:
+        """Tell how many links dial, and share the turnstile."""
 
     @property
     def is_running(self) -> bool:

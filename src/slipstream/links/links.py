@@ -73,13 +73,13 @@ class Links:
         self.clock: Clock = clock or SystemClock()
         self.lifespan_state: Mapping[str, Any] = {}
         self._app: FastAPI | None = None
-        self._drain, self._random = drain, random
+        self.random, self.turnstile = random, Turnstile()
+        self._drain = drain
         self._links: dict[str, Link] = {}
         self._leaving: set[asyncio.Task[Any]] = set()
         self.numbers: Mapping[str, Iterator[int]] = defaultdict(partial(count, 1))
         self._names: defaultdict[str, Iterator[int]] = defaultdict(partial(count, 1))
         self._supervisor = Supervisor()
-        self._turnstile = Turnstile()
         self._hooks: list[Changed] = []
         self._mounts: list[Callable[[FastAPI], None]] = []
         if app is not None:
@@ -156,7 +156,7 @@ class Links:
         module = load("slipstream.links.websocket", "websockets", "a WebSocket link")
         source = WebSocketSetup(setup) if isinstance(setup, str) else setup
         _check_source(source, WebSocketSetup)
-        runner = module.WebSocketRunner(source, self._random, self._turnstile, self._dialling)
+        runner = module.WebSocketRunner(source)
         return self._add(name, runner, options)
 
     def poll(
@@ -207,7 +207,7 @@ class Links:
         check_value("cursor_param", cursor_param, TEXT_OR_NONE)
         check_value("on_cursor", on_cursor, FUNCTION_OR_NONE)
         reading = module.Reading(events, cursor, cursor_param, on_cursor, overlap)
-        runner = module.PollingRunner(setup, reading, self._random, self._turnstile, self._dialling)
+        runner = module.PollingRunner(setup, reading)
         link = self._add(name, runner, options)
         link.cursor = start
         return link
@@ -379,6 +379,10 @@ class Links:
         """The object whose `dependency_overrides` hold."""
         return self._app
 
+    def dialling(self) -> int:
+        """Tell how many links dial."""
+        return sum(link.kind in ("websocket", "polling") for link in self._links.values())
+
     def spawn(
         self, work: Any, name: str, on_error: Callable[[BaseException], Any] | None = None
     ) -> "asyncio.Task[Any]":
@@ -391,9 +395,6 @@ class Links:
             link.run_hook(hook, link, old, new)
 
     # Beneath
-
-    def _dialling(self) -> int:
-        return sum(link.kind in ("websocket", "polling") for link in self._links.values())
 
     def _mount(self, mount: Callable[[FastAPI], None]) -> None:
         self._mounts.append(mount)

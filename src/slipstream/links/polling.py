@@ -29,10 +29,8 @@ from slipstream.links.rules import (
     MOST_BODY,
     REDIRECTS,
     Failure,
-    Random,
     Schedule,
     Side,
-    Turnstile,
     headers_for,
     origin,
     parse_retry_after,
@@ -272,24 +270,13 @@ class PollingRunner:
     Args:
         source: Whom to ask; asked for it at each request if it is callable.
         reading: How answers are read.
-        random: Draws evenly from [0, 1).
-        turnstile: Keeps links from returning all at once.
-        links: Tells how many links share the turnstile.
     """
 
     kind: LinkKind = "polling"
     knows_peers = True
 
-    def __init__(
-        self,
-        source: PollingSource,
-        reading: Reading,
-        random: Random,
-        turnstile: Turnstile,
-        links: Callable[[], int],
-    ) -> None:
+    def __init__(self, source: PollingSource, reading: Reading) -> None:
         self._source, self._reading = source, reading
-        self._random, self._turnstile, self._links = random, turnstile, links
         self.target = shown_url(source.url) if isinstance(source, PollingSetup) else "asked at each request"
         self._poller = Poller()
         self._batches: deque[_Batch] = deque()
@@ -297,7 +284,7 @@ class PollingRunner:
     async def run(self, link: Link) -> None:
         """Keep asking until the link is told to stop."""
         self._batches.clear()
-        await keep_up(link, partial(self._attempt, link), self._random, self._turnstile, self._links)
+        await keep_up(link, partial(self._attempt, link))
 
     def drain(self, link: Link) -> None:
         """Ask no more; the loop is cancelled, and an answer under way comes again from the same cursor."""

@@ -10,7 +10,7 @@ from slipstream.links import state
 from slipstream.links.errors import ends_task
 from slipstream.links.link import Link
 from slipstream.links.redact import printable, told
-from slipstream.links.rules import Failure, Random, Schedule, Stop, Turnstile
+from slipstream.links.rules import Failure, Schedule, Stop
 from slipstream.links.state import LinkState
 
 logger = logging.getLogger("slipstream.links")
@@ -73,24 +73,15 @@ async def _guarded(
         return None
 
 
-async def keep_up(
-    link: Link,
-    attempt: Callable[[Schedule], Coroutine[Any, Any, Failure | None]],
-    random: Random,
-    turnstile: Turnstile,
-    links: Callable[[], int],
-) -> None:
+async def keep_up(link: Link, attempt: Callable[[Schedule], Coroutine[Any, Any, Failure | None]]) -> None:
     """Attempt, wait, attempt again, until the link is told to stop; `Link.restart` cuts short whichever it is.
 
     Args:
         link: The link.
         attempt: Connects, brings the link up, works until the connection ends, and tells why; tells the schedule
             which back-off its setup asks for.
-        random: Draws evenly from [0, 1).
-        turnstile: Keeps links from returning all at once.
-        links: Tells how many links share the turnstile.
     """
-    schedule = Schedule(link.options.backoff, link.options.fatal, random)
+    schedule = Schedule(link.options.backoff, link.options.fatal, link.home.random)
     clock = link.clock
     while True:
         link.revival.clear()
@@ -118,8 +109,8 @@ async def keep_up(
             continue
         link.move(state.backing_off(link.status, now, failure, verdict.wait))
         await _rest(link, verdict.wait)
-        if links() > 1 and not link.revival.is_set():
-            await _rest(link, turnstile.admit(clock.now().monotonic, links()))
+        if (links := link.home.dialling()) > 1 and not link.revival.is_set():
+            await _rest(link, link.home.turnstile.admit(clock.now().monotonic, links))
 
 
 async def _revived(link: Link) -> Failure | None:

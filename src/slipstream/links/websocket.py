@@ -41,10 +41,8 @@ from slipstream.links.rules import (
     REDIRECTS,
     Failure,
     FailureKind,
-    Random,
     Schedule,
     Side,
-    Turnstile,
     closed_by_us,
     headers_for,
     origin,
@@ -303,21 +301,18 @@ class WebSocketRunner:
 
     Args:
         source: Whom to dial; asked at each attempt if it is callable.
-        random: Draws evenly from [0, 1).
-        turnstile: Keeps links from returning all at once.
-        links: Tells how many links share the turnstile.
     """
 
     kind: LinkKind = "websocket"
     knows_peers = True
 
-    def __init__(self, source: WebSocketSource, random: Random, turnstile: Turnstile, links: Callable[[], int]) -> None:
-        self._source, self._random, self._turnstile, self._links = source, random, turnstile, links
+    def __init__(self, source: WebSocketSource) -> None:
+        self._source = source
         self.target = shown_url(source.url) if isinstance(source, WebSocketSetup) else "asked at each attempt"
 
     async def run(self, link: Link) -> None:
         """Keep the link up until it is told to stop."""
-        await keep_up(link, partial(self._attempt, link), self._random, self._turnstile, self._links)
+        await keep_up(link, partial(self._attempt, link))
 
     def drain(self, link: Link) -> None:
         """Let no new events in: replies to calls still come."""
