@@ -20,7 +20,7 @@ _CLOSE_CODES = frozenset({1000, 1001, 1002, 1003, *range(1007, 1015)})
 _LONGEST_REASON = 123
 
 
-class Wire(Protocol):
+class Transport(Protocol):
     """What carries messages: one connection of some library, or one request."""
 
     @property
@@ -117,7 +117,7 @@ class Connection:
     def __init__(
         self,
         peer: Peer,
-        wire: Wire,
+        transport: Transport,
         *,
         name: str,
         url: str,
@@ -125,7 +125,7 @@ class Connection:
         path_params: Mapping[str, Any] | None = None,
         subprotocol: str | None = None,
     ) -> None:
-        self.peer, self.wire = peer, wire
+        self.peer, self.transport = peer, transport
         self.id, self.url, self.headers = name, url, headers
         self.path_params: Mapping[str, Any] = path_params or {}
         self.subprotocol = subprotocol
@@ -163,7 +163,7 @@ class Connection:
     @property
     def is_open(self) -> bool:
         """Whether something sent now may arrive."""
-        return self.wire.is_open
+        return self.transport.is_open
 
     async def send(self, data: Any) -> None:
         """Send one message: `str` and `bytes` as they are, all else as JSON text; when its turn comes by `rate`.
@@ -174,11 +174,11 @@ class Connection:
         """
         if self.peer.bucket is not None:
             await self.peer.pace()
-        if not self.wire.is_open:
+        if not self.transport.is_open:
             if self.kind == "polling":
                 raise CannotSend(self.link.name, self.kind)
             raise self.down()
-        await self.wire.send(encoded(data))
+        await self.transport.send(encoded(data))
         self.peer.count_sent()
 
     async def call(self, message: Mapping[str, Any], *, within: float | None = None) -> Any:
@@ -212,7 +212,7 @@ class Connection:
             WrongSetup: No frame can hold that; the connection goes on.
         """
         check_close(code, reason)
-        await self.wire.close(closed_by_us(code, reason))
+        await self.transport.close(closed_by_us(code, reason))
 
     def spawn(self, work: Coroutine[Any, Any, Any], *, name: str | None = None) -> "asyncio.Task[Any]":
         """Run a coroutine beside the connection, such as a platform's own heartbeat.

@@ -221,10 +221,10 @@ class AcceptRunner(_Inbound):
         offered = websocket.scope.get("subprotocols", ())
         subprotocol = next((each for each in offered if each in self._subprotocols), None)
         session = link.session(key)
-        wire = AcceptedTransport(websocket, link.name)
+        transport = AcceptedTransport(websocket, link.name)
         connection = Connection(
             session,
-            wire,
+            transport,
             name=connection_id,
             url=websocket.url.path,
             headers=websocket.headers,
@@ -238,14 +238,14 @@ class AcceptRunner(_Inbound):
             old = None
         link.connections.add(connection)
         session.begin(connection)
-        await self._hold(link, session, connection, wire, websocket, old, headers)
+        await self._hold(link, session, connection, transport, websocket, old, headers)
 
     async def _hold(
         self,
         link: Link,
         session: Session,
         connection: Connection,
-        wire: AcceptedTransport,
+        transport: AcceptedTransport,
         websocket: WebSocket,
         replaced: Connection | None,
         headers: Mapping[str, str],
@@ -260,17 +260,17 @@ class AcceptRunner(_Inbound):
                 if connection in session.replaced:  # by one that came before this one was accepted
                     await _dismiss(connection)
                 failure = await first_of(
-                    self._read(websocket, wire, session, connection),
+                    self._read(websocket, transport, session, connection),
                     serve(link, session, connection, f"serving {self.target}"),
-                    self._stalled(wire),
+                    self._stalled(transport),
                 )
             finally:
-                failure = wire.ended_by or failure
+                failure = transport.ended_by or failure
                 link.connections.discard(connection)
                 session.end(connection, failure)
                 if link.home.is_running:
                     self._retire(link, session)
-            await wire.close(failure)
+            await transport.close(failure)
         finally:
             await finish(link, connection)
 
@@ -292,9 +292,9 @@ class AcceptRunner(_Inbound):
         text = printable(f"the peer closed with {code} {reason}".rstrip())
         return await last_words(session, connection, Failure("closed", text, code=code, reason=reason))
 
-    async def _stalled(self, wire: AcceptedTransport) -> Failure:
-        await wire.is_stalled.wait()
-        return wire.ended_by or Failure("silent", "the peer takes nothing")
+    async def _stalled(self, transport: AcceptedTransport) -> Failure:
+        await transport.is_stalled.wait()
+        return transport.ended_by or Failure("silent", "the peer takes nothing")
 
     async def _permit(self, websocket: WebSocket) -> Mapping[str, str]:
         """Ask whether the peer may come in; return the headers of the answer to its handshake.
@@ -413,16 +413,16 @@ class WebhookRunner(_Inbound):
         link.check_running()
         body = await request.body()
         session = link.session()
-        wire = WebhookTransport(link.name)
+        transport = WebhookTransport(link.name)
         connection = Connection(
             session,
-            wire,
+            transport,
             name=link.new_id(),
             url=request.url.path,
             headers=request.headers,
             path_params=request.path_params,
         )
-        wire.is_open = self._wait
+        transport.is_open = self._wait
         outcome: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         try:
             is_queued = await session.deliver(connection, body, outcome, is_strict=True)
@@ -448,9 +448,11 @@ class WebhookRunner(_Inbound):
         except Exception:  # logged where it was raised
             return JSONResponse({"detail": "Internal Server Error"}, status_code=500)
         finally:
-            wire.is_open = False
-        if wire.answer is not None:
-            return Response(wire.answer, media_type="application/json" if isinstance(wire.answer, str) else None)
+            transport.is_open = False
+        if transport.answer is not None:
+            return Response(
+                transport.answer, media_type="application/json" if isinstance(transport.answer, str) else None
+            )
         return Response(status_code=204) if result is None else Response(as_json(result), media_type="application/json")
 
 

@@ -231,7 +231,7 @@ def _is_caused_by(error: BaseException | None, kind: type[BaseException]) -> boo
     return error is not None
 
 
-class _NoWire:
+class _NoTransport:
     """The other end of answers: nothing can be sent to it."""
 
     def __init__(self, link: str) -> None:
@@ -350,7 +350,7 @@ class PollingRunner:
                 )
         session = link.session()
         connection = Connection(
-            session, _NoWire(link.name), name=link.new_id(), url=answer.url, headers=_headers_of(answer.headers)
+            session, _NoTransport(link.name), name=link.new_id(), url=answer.url, headers=_headers_of(answer.headers)
         )
         batch = _Batch()
         self._batches.append(batch)

@@ -78,7 +78,7 @@ async def _hold(link: Link, session: Session, connection: Connection, reason: st
 
 async def close(connection: Connection, failure: Failure) -> Failure:
     """End a connection for a reason of ours, and return it."""
-    await connection.wire.close(failure)
+    await connection.transport.close(failure)
     return failure
 
 

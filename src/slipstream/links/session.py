@@ -69,7 +69,7 @@ class Spawner(Protocol):
         """Run a coroutine; what it raises goes to `on_error`."""
 
 
-class Owner(LinkFacts, Protocol):
+class SessionLink(LinkFacts, Protocol):
     """What a session asks of its link."""
 
     @property
@@ -99,7 +99,7 @@ class Session:
         key: What tells the peer from the link's others.
     """
 
-    def __init__(self, link: Owner, key: Hashable = None) -> None:
+    def __init__(self, link: SessionLink, key: Hashable = None) -> None:
         self.link, self.key = link, key
         options = link.options
         self.inbox: Delivery[Item] = Delivery(
@@ -482,7 +482,7 @@ class Session:
             return
         logger.error("link %s: a task of connection %s failed", self.link.name, connection.id, exc_info=error)
         failure = Failure("task", f"a task failed: {type(error).__name__}", code=1011, side="us")
-        self.link.home.spawn(connection.wire.end(failure), f"links: end of {connection.id}")
+        self.link.home.spawn(connection.transport.end(failure), f"links: end of {connection.id}")
 
     def replace(self, connection: Connection, code: int) -> None:
         """The peer has connected anew: what this connection still brings is refused, its conversation ends."""
@@ -532,7 +532,7 @@ class Session:
                 await clock.sleep(wait)
 
     async def _transmit(self, connection: Connection, message: Data) -> None:
-        await connection.wire.send(message)
+        await connection.transport.send(message)
         self.link.counters.sent += 1
 
     def count_sent(self) -> None:

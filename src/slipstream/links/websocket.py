@@ -60,8 +60,8 @@ WebSocketSource = WebSocketSetup | Callable[[], Awaitable[WebSocketSetup] | WebS
 _OURS = frozenset({"host", "cookie", "connection", "upgrade", "content-length", "transfer-encoding"})
 
 
-_wire_logger = logging.getLogger("slipstream.links.websockets")
-_wire_logger.setLevel(logging.INFO)  # beneath it the library shows every header, and every message
+_library_logger = logging.getLogger("slipstream.links.websockets")
+_library_logger.setLevel(logging.INFO)  # beneath it the library shows every header, and every message
 
 
 class _OneHop(connect):
@@ -150,7 +150,7 @@ def _arguments(setup: WebSocketSetup, url: str) -> dict[str, Any]:
         "close_timeout": setup.timeouts.close,
         "ping_interval": None,
         "max_size": setup.max_message,
-        "logger": _wire_logger,
+        "logger": _library_logger,
     }
     if parts.scheme == "wss":
         tls = setup.tls
@@ -203,7 +203,7 @@ def _refusal(kind: FailureKind, text: str, response: Response, side: Side) -> Fa
 
 
 @dataclass
-class SocketWire:
+class SocketTransport:
     """One connection of the library, with a deadline for what is sent."""
 
     socket: ClientConnection
@@ -267,7 +267,9 @@ def _closed(side: Side, code: int, reason: str, secrets: Sequence[str]) -> Failu
     return Failure("closed", text, code=code, side=side, reason=reason)
 
 
-async def heartbeat(wire: SocketWire, session: Session, link: Link, interval: float | None, patience: float) -> Failure:
+async def heartbeat(
+    transport: SocketTransport, session: Session, link: Link, interval: float | None, patience: float
+) -> Failure:
     """Ping the peer; end the connection when it no longer answers.
 
     While we ourselves leave its frames unread, for the handlers are slow, a missing answer says nothing.
@@ -278,7 +280,7 @@ async def heartbeat(wire: SocketWire, session: Session, link: Link, interval: fl
     while True:
         await asyncio.sleep(interval)
         try:
-            answer = asyncio.ensure_future(await wire.socket.ping())
+            answer = asyncio.ensure_future(await transport.socket.ping())
         except WebSocketException:
             await asyncio.Event().wait()  # the reader says why
         while True:
@@ -288,7 +290,7 @@ async def heartbeat(wire: SocketWire, session: Session, link: Link, interval: fl
                 break
             if not (was_blocked or session.is_blocked):
                 failure = Failure("silent", f"no answer to a ping within {patience:g} seconds")
-                wire.cut(failure)
+                transport.cut(failure)
                 answer.cancel()
                 return failure
         if answer.cancelled() or answer.exception() is not None:
@@ -331,11 +333,11 @@ class WebSocketRunner:
             socket = await dial(setup, link.name)
         except DialFailed as failed:
             return failed.failure
-        wire = SocketWire(socket, link.name, setup.timeouts.write, setup.secrets())
+        transport = SocketTransport(socket, link.name, setup.timeouts.write, setup.secrets())
         session = link.session()
         connection = Connection(
             session,
-            wire,
+            transport,
             name=link.new_id(),
             url=setup.url,
             headers=_headers_of(socket.response) if socket.response else Headers(),
@@ -346,26 +348,31 @@ class WebSocketRunner:
         failure = closed_by_us(1001)  # where we are cancelled: the program stops or restarts the link
         try:
             failure = await first_of(
-                self._read(wire, link.receiver or session, session, connection, setup.timeouts.silence),
-                heartbeat(wire, session, link, setup.ping_interval, setup.ping_timeout),
+                self._read(transport, link.receiver or session, session, connection, setup.timeouts.silence),
+                heartbeat(transport, session, link, setup.ping_interval, setup.ping_timeout),
                 serve(link, session, connection, f"connected to {self.target}"),
-                self._watch(wire, session, connection),
+                self._watch(transport, session, connection),
             )
         finally:
             link.connections.discard(connection)
-            failure = wire.ended_by or failure
+            failure = transport.ended_by or failure
             session.end(connection, failure)
             try:
-                await _hang_up(wire)
+                await _hang_up(transport)
             finally:
                 await finish(link, connection)
         return failure
 
     async def _read(
-        self, wire: SocketWire, receiver: Receiver, session: Session, connection: Connection, silence: float | None
+        self,
+        transport: SocketTransport,
+        receiver: Receiver,
+        session: Session,
+        connection: Connection,
+        silence: float | None,
     ) -> Failure:
         """Take in messages until the connection ends, those that came before the end included."""
-        socket = wire.socket
+        socket = transport.socket
 
         async def receive() -> Data:
             async with asyncio.timeout(silence):
@@ -379,18 +386,18 @@ class WebSocketRunner:
                 await intake.fetch(receive)
             raise socket.close_exc
         except ConnectionClosed as closed:
-            return await last_words(session, connection, wire.end_of(closed))
+            return await last_words(session, connection, transport.end_of(closed))
         except QueueFull:
             return await close(connection, QUEUE_FULL)
         except TimeoutError:
             failure = Failure("silent", f"no message for {silence:g} seconds")
-            wire.cut(failure)
+            transport.cut(failure)
             return failure
 
-    async def _watch(self, wire: SocketWire, session: Session, connection: Connection) -> Failure:
+    async def _watch(self, transport: SocketTransport, session: Session, connection: Connection) -> Failure:
         """Fail calls the moment that the connection ends, though messages before its end may still be unread."""
-        await wire.socket.wait_closed()
-        session.fail_calls(connection, Failure("closed", "the connection has ended", code=wire.socket.close_code))
+        await transport.socket.wait_closed()
+        session.fail_calls(connection, Failure("closed", "the connection has ended", code=transport.socket.close_code))
         return await asyncio.Event().wait()  # type: ignore[return-value]  # it never comes back: the reader ends the rest
 
 
@@ -399,12 +406,12 @@ def _headers_of(response: Response) -> Headers:
     return Headers(raw=[(name.lower().encode(), text.encode("latin-1", "replace")) for name, text in found])
 
 
-async def _hang_up(wire: SocketWire) -> None:
+async def _hang_up(transport: SocketTransport) -> None:
     """Let go of the socket, whatever state it is in, and whoever cancels us."""
-    if wire.socket.state is State.CLOSED:
+    if transport.socket.state is State.CLOSED:
         return
     try:
-        await wire.socket.close(1001)
+        await transport.socket.close(1001)
     except asyncio.CancelledError:
-        wire.socket.transport.abort()
+        transport.socket.transport.abort()
         raise
