@@ -217,7 +217,7 @@ class _Distribution(importlib.metadata.Distribution):
     """What `importlib.metadata.version("fastapi")` reads."""
 
     def read_text(self, filename: str) -> str | None:
-        """Give the metadata file; there is no other."""
+        """Return the metadata file; there is no other."""
         if filename != "METADATA":
             return None
         return f"Metadata-Version: 2.1\nName: {_ALIAS}\nVersion: {FASTAPI_VERSION}\nSummary: slipstream, by alias\n"

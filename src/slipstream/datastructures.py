@@ -53,7 +53,7 @@ class UploadFile(StarletteUploadFile):
 
 
 class DefaultPlaceholder:
-    """A default that nobody chose, so that an outer default may replace it."""
+    """A default that may be replaced by the default of an outer router or the app."""
 
     def __init__(self, value: Any) -> None:
         self.value = value
@@ -75,7 +75,7 @@ DefaultType = TypeVar("DefaultType")
 
 
 def Default(value: DefaultType) -> DefaultType:  # noqa: N802  # FastAPI's name
-    """Mark `value` as a default that nobody chose; type checkers see the value itself."""
+    """Mark `value` as a default that outer defaults replace; type checkers see the value itself."""
     return cast(DefaultType, DefaultPlaceholder(value))
 
 

@@ -214,7 +214,7 @@ def _as_mapping(obj: Any) -> Any:
 
 
 def _is_color(obj: Any) -> bool:
-    """Recognize Pydantic's colours without importing them: whoever holds one has imported them already."""
+    """Recognize Pydantic's colours without importing them: where there is one, they have been imported."""
     return any(
         isinstance(obj, color)
         for name in _COLOR_MODULES

@@ -1,7 +1,7 @@
-"""The answers to HTTP exceptions and to requests that do not fit.
+"""The answers to HTTP exceptions and to invalid requests.
 
-What a client sent is echoed to it, so the echo must not be able to hurt: it is always encodable and
-bounded, however odd or large the input. For ordinary input it is what `jsonable_encoder` gives.
+An answer contains the client's input. That echo is bounded and can always be encoded, however odd or large the input
+is. For ordinary input it is what `jsonable_encoder` returns.
 """
 
 import json
@@ -63,7 +63,7 @@ async def websocket_request_validation_exception_handler(
 
 
 def bounded_errors(errors: Iterable[Any]) -> list[Any]:
-    """Make a list of errors that can be sent whatever the client sent."""
+    """Make a bounded list of errors that can always be encoded."""
     return [
         {key: echo(value, _LIMITS.get(key, MAX_DETAIL)) for key, value in error.items()}
         if isinstance(error, dict)
@@ -87,11 +87,7 @@ _ROOM_FOR_MARK = len(json.dumps([0, {_MARK: _MARK}], ensure_ascii=False).encode(
 
 
 class _Echo:
-    """One copy in the making. It ends where the bytes do, so its time is bounded as well.
-
-    Args:
-        limit: Bytes of JSON.
-    """
+    """Copies one value until `limit` bytes of JSON are full, so that its time is bounded as well."""
 
     def __init__(self, limit: int) -> None:
         self.left = limit
@@ -115,7 +111,7 @@ class _Echo:
             return self._array(value, depth + 1)
         try:
             encoded = jsonable_encoder(value)
-        except Exception:  # whatever it is, it came with a request and is only shown
+        except Exception:  # an object that nothing can encode is named by its type
             encoded = f"<{type(value).__name__}>"
         return self.of(encoded, depth + 1)
 

@@ -71,7 +71,7 @@ class Operation:
     """One route as it is served: with the prefix of the routers and mounts above it.
 
     `verbs` are HTTP methods, or one of "WS", "MOUNT", "HOST", "ANY" (a Starlette route of all methods).
-    `around` says that a route class of the user's puts its own function around the compiled one.
+    `around` is the user's route class, if it puts a function of its own around the compiled one.
     """
 
     verbs: tuple[str, ...]
@@ -137,7 +137,7 @@ def _foreign_endpoint(route: Any) -> str:
 
 
 def _find(operations: Sequence[Operation], wanted: str) -> Operation:
-    """Find an operation by its path as it is written, else by a path that it would serve."""
+    """Find an operation by its path as the user wrote it, or else by a path that it would serve."""
     verb, _, path = wanted.strip().partition(" ")
     verb, path = verb.upper(), path.strip().partition("?")[0]
     if not path.startswith("/"):

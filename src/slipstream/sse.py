@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from starlette.responses import StreamingResponse
 
 KEEPALIVE_COMMENT = b": ping\n\n"
-"""What is sent while an endpoint has nothing to say, so that no proxy takes the connection for dead."""
+"""Sent while an endpoint yields nothing, so that no proxy closes the connection."""
 
 _PING_INTERVAL: float = 15.0
 """Silence, in seconds, before a keep-alive. Change `slipstream.routing._PING_INTERVAL` to have another."""
@@ -49,7 +49,7 @@ def _check_id(value: str | None) -> str | None:
 
 
 class ServerSentEvent(BaseModel):
-    """One event, for endpoints that want to say more than its data.
+    """One event, for endpoints that give it a name, an id or other fields.
 
     Raises:
         ValidationError: Both `data` and `raw_data` were given, `event` or `id` has several lines, `id`

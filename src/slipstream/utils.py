@@ -106,7 +106,7 @@ def deep_dict_update(main_dict: dict[Any, Any], update_dict: dict[Any, Any]) -> 
 
 
 def get_value_or_default(first_item: DefaultPlaceholder | T, *extra_items: DefaultPlaceholder | T) -> Any:
-    """Return the first that somebody chose; if nobody chose any, the first placeholder.
+    """Return the first value that is not a placeholder; if all are, the first placeholder.
 
     Args:
         first_item: The innermost value.

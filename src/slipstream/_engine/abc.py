@@ -19,7 +19,7 @@ class Limit(Protocol):
 class ValueMarker(FieldInfo):  # type: ignore[misc]  # Pydantic declares it final and keeps subclasses working
     """Metadata or default that says where a value comes from: `Query()`, `Body()`, …
 
-    Never made here: whatever is a `FieldInfo` and has a `slot_source` is one.
+    Never made here: every `FieldInfo` with a `slot_source` is one.
     """
 
     slot_source: SlotSource

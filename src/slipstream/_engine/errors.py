@@ -107,7 +107,7 @@ class DependencyCycle(DefinitionError):
 
 @dataclass(eq=False)
 class ScopeMismatch(DefinitionError):
-    """A dependency that lives until after the response needs one that is closed before it."""
+    """A dependency of scope "request" needs one of scope "function", which is closed before the response."""
 
     name: str
     needed: str

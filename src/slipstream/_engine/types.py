@@ -15,7 +15,7 @@ Reply: TypeAlias = Callable[[int, Sequence[tuple[bytes, bytes]], bytes], None]
 DirectApp: TypeAlias = Callable[[Scope, Receive, Send, bytes, Reply], Awaitable[None]]
 """Serves one request whose whole body is there; answers by `reply`, or by `send` as an ASGI app does.
 
-`receive` gives the body as well, to whoever asks.
+`receive` returns the body too.
 """
 
 Location: TypeAlias = tuple[str | int, ...]

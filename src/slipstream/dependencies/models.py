@@ -122,12 +122,12 @@ def _unread(call: Callable[..., Any] | None) -> Signature:
 
 
 def _is_gen_callable(call: Callable[..., Any] | None) -> bool:
-    """Whether a callable is a generator function, or stands for one."""
+    """Whether a callable is a generator function, or a wrapper of one."""
     return call is not None and call_kind(call) == "gen"
 
 
 def _is_async_gen_callable(call: Callable[..., Any] | None) -> bool:
-    """Whether a callable is an async generator function, or stands for one."""
+    """Whether a callable is an async generator function, or a wrapper of one."""
     return call is not None and call_kind(call) == "async_gen"
 
 
@@ -167,5 +167,5 @@ def _is_security_scheme(*, dependant: Call) -> bool:
 
 
 def _get_security_scheme(*, dependant: Call) -> Any:
-    """Return the security scheme, beneath partials and decorators."""
+    """Return the security scheme, without partials and decorators around it."""
     return security_scheme(dependant.call)

@@ -1,15 +1,13 @@
-"""A coroutine stepped by hand: no task of the event loop's, and yet a task to all who ask.
+"""A coroutine that is stepped by hand, and that libraries see as a task of asyncio.
 
-Middleware that holds a response back needs the application beneath to pause in the middle of a `send`, and to go on
-later. Two tasks and a queue between them do that for 100 µs and more, and the application then lives in another
-context. A fiber does it by stepping the application's coroutine itself, inside the task that serves the request.
+Middleware that holds a response back needs the application to pause in the middle of a `send` and to go on later. Two
+tasks with a queue take 100 µs and more for that, and the application then has another context. A fiber steps the
+application's coroutine inside the task that serves the request.
 
-While it runs, `asyncio.current_task()` is the fiber: cancel scopes, task groups and timeouts opened by the application
-belong to it alone, and may stay open across a pause while the middleware opens and closes its own. For this, asyncio
-asks of a task that is none of its own only to announce itself on entry and exit ("Extending", Python's library
-reference).
-
-A fiber knows nothing of HTTP. It needs asyncio; there is no such door in trio.
+While it runs, `asyncio.current_task()` is the fiber. So cancel scopes, task groups and timeouts that the application
+opens are the fiber's, and may stay open during a pause while the middleware opens and closes its own. asyncio asks of a
+foreign task that it announces itself on entry and exit ("Extending" in Python's library reference). trio has no such
+interface.
 """
 
 import asyncio
@@ -21,28 +19,28 @@ from typing import Any
 from slipstream._foreign.asyncio import enter_task, leave_task, unblock
 
 PARKED = object()
-"""What a coroutine yields to pause; seen by the one who steps it, never by the event loop."""
+"""What a coroutine yields to pause; `Fiber.step` takes it, the event loop never sees it."""
 
 
 @coroutine
 def park() -> Generator[Any, Any, None]:
-    """Pause the running fiber until it is stepped again. Only for code that runs in the fiber's own frames."""
+    """Pause the running fiber until its next step. Only for code that runs in the fiber itself."""
     yield PARKED
 
 
 class Fiber(asyncio.Future[None]):
-    """A coroutine, where it waits, and what a task tells about itself.
+    """A coroutine, the future that it waits for, and the interface of a task.
 
-    Done, with the result None, when the coroutine has ended in whatever way; `step` raises what it raised.
+    When the coroutine has ended, the fiber is done with the result None; `step` raises what the coroutine raises.
     """
 
-    # The first two carry the names that asyncio's own tasks have, for anyio's cancel scopes look at them.
+    # The first two have the names of asyncio's own tasks, since anyio's cancel scopes read them.
     _fut_waiter: Any = None
     _must_cancel = False
     _cancels = 0
     _message: Any = None
     context: contextvars.Context | None = None
-    """Context to run in; None for that of whoever steps."""
+    """Context to run in; None for the caller's."""
 
     def __init__(self, coro: Coroutine[Any, Any, Any], loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(loop=loop)
@@ -50,7 +48,7 @@ class Fiber(asyncio.Future[None]):
 
     @property
     def can_run(self) -> bool:
-        """Whether it waits for nothing, or what it waited for is there."""
+        """Whether it waits for nothing, or for a future that is done."""
         return self._fut_waiter is None or self._fut_waiter.done()
 
     @property
@@ -96,7 +94,7 @@ class Fiber(asyncio.Future[None]):
         return self._coro.send(None) if error is None else self._coro.throw(error)
 
     def _arrived(self) -> BaseException | None:
-        """Put away what it waited for; give the exception to resume with, if any."""
+        """Forget the future that it waited for; return the exception to resume with, if any."""
         waiter, self._fut_waiter = self._fut_waiter, None
         if self._must_cancel:
             self._must_cancel = False
@@ -109,7 +107,7 @@ class Fiber(asyncio.Future[None]):
         return None
 
     def _wait(self, waiter: Any) -> None:
-        """Keep the future that the coroutine yielded; whoever steps has to wait for it."""
+        """Keep the future that the coroutine has yielded, for the caller to wait for."""
         unblock(waiter)
         self._fut_waiter = waiter
         if self._must_cancel and waiter.cancel(msg=self._message):
@@ -121,11 +119,11 @@ class Fiber(asyncio.Future[None]):
             super().set_result(None)
 
     def kill(self) -> None:
-        """Close the coroutine here and now, without a chance to wait: the event loop is gone."""
+        """Close the coroutine at once; it cannot wait any more, since the event loop has ended."""
         self._end()
         self._coro.close()
 
-    # What a task does, as far as libraries ask it of the current task.
+    # The methods of a task that libraries call on the current task.
 
     def cancel(self, msg: Any = None) -> bool:
         """Ask the coroutine to stop: CancelledError is raised in it at its next step."""
@@ -138,11 +136,11 @@ class Fiber(asyncio.Future[None]):
         return True
 
     def cancelling(self) -> int:
-        """How many cancellations were asked for and not taken back."""
+        """Return how many calls of `cancel` were not undone by `uncancel`."""
         return self._cancels
 
     def uncancel(self) -> int:
-        """Take one cancellation back, as `asyncio.timeout` does with its own."""
+        """Undo one `cancel`, as `asyncio.timeout` does with its own."""
         if self._cancels > 0:
             self._cancels -= 1
             if self._cancels == 0:
@@ -150,19 +148,18 @@ class Fiber(asyncio.Future[None]):
         return self._cancels
 
     def get_coro(self) -> Coroutine[Any, Any, Any]:
-        """Give the coroutine."""
+        """Return the coroutine."""
         return self._coro
 
     def get_name(self) -> str:
-        """Give a name for logs."""
+        """Return a name for logs."""
         return f"Fiber-{id(self):x}"
 
 
 class Wait:
-    """What the event loop waits for in a fiber's stead: for the same future, or for a call to `wake`.
+    """A future that is done when the fiber's future is, or after a call of `wake`.
 
-    A cancellation of the waiting task ends the wait and leaves the fiber and its future as they are: it is for the
-    one who steps the fiber to decide what becomes of it.
+    If the waiting task is cancelled, the wait ends, and fiber and future stay as they are.
     """
 
     __slots__ = ("_asyncio_future_blocking", "_callback", "_context", "_future", "_is_cancelled", "_is_woken", "_loop")
@@ -177,7 +174,7 @@ class Wait:
         self._asyncio_future_blocking = True
 
     def wake(self) -> None:
-        """End the wait, though the future is not done."""
+        """End the wait before the future is done."""
         if self._is_woken:
             return
         self._is_woken = True
@@ -190,10 +187,10 @@ class Wait:
             self._is_woken = True
             self._callback(self)
 
-    # What a task, or another fiber's `Wait`, asks of a future.
+    # The methods of a future that a task, or another fiber's `Wait`, calls.
 
     def get_loop(self) -> asyncio.AbstractEventLoop:
-        """Give the loop that the future belongs to."""
+        """Return the loop of the future."""
         return self._loop
 
     def done(self) -> bool:
@@ -201,7 +198,7 @@ class Wait:
         return self._is_woken or bool(self._future.done())
 
     def result(self) -> None:
-        """Raise CancelledError if the wait was cancelled; the future's own result is for the fiber."""
+        """Raise CancelledError if the wait was cancelled; the future's own result goes to the fiber."""
         if self._is_cancelled is not None:
             raise asyncio.CancelledError(*(msg for msg in self._is_cancelled if msg is not None))
 

@@ -208,6 +208,6 @@ def _script_json(value: Any) -> str:
 
 
 def _script_string(text: str) -> str:
-    """Write a string in single quotes, likewise."""
+    """Write a string in single quotes that cannot end the `<script>` it stands in."""
     inner = _script_json(text)[1:-1].replace('\\"', '"').replace("'", "\\u0027")
     return f"'{inner}'"

@@ -1,7 +1,6 @@
 """The OpenAPI document of an app, at FastAPI's address for it.
 
-`get_openapi` is what an app calls. The other functions are the steps of FastAPI that packages call
-one by one; they read the same plans and give the same dictionaries.
+An app calls `get_openapi`. The other functions are FastAPI's single steps, for packages that call them.
 """
 
 import warnings

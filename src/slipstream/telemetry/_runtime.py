@@ -112,7 +112,7 @@ def _export_endpoint(signal: str) -> str | None:
 
 
 def _read(name: str) -> str | None:
-    """Read an environment variable; an empty one is none."""
+    """Read an environment variable; None if it is not set or empty."""
     return os.environ.get(name, "").strip() or None
 
 
@@ -173,7 +173,7 @@ _PARTS = {
 
 
 def _export(parts: _Parts, endpoint: str, given: Any) -> None:
-    """Add an exporter to the provider that is in use; where there is none, make one and make it the global one."""
+    """Add an exporter to the given provider, or to the global one, which is made if it is not set."""
     make_provider, make_component, make_exporter = map(resolve_name, (parts.provider, parts.component, parts.exporter))
     provider = given if given is not None else _global_provider(parts, make_provider)
     target = _registration_provider(provider)
@@ -198,7 +198,7 @@ def _export(parts: _Parts, endpoint: str, given: Any) -> None:
 
 
 def _global_provider(parts: _Parts, make_provider: Callable[..., Any]) -> Any:
-    """Return the global provider; a new one of ours if nobody has set any. Whoever sets one first wins."""
+    """Return the global provider; if none is set, set a new one. Of two that are set at once, the first counts."""
     api = import_module(parts.api)
     get_global = getattr(api, f"get_{parts.name}")
     provider = get_global()
@@ -213,7 +213,7 @@ def _global_provider(parts: _Parts, make_provider: Callable[..., Any]) -> Any:
 
 
 def _registration_provider(provider: Any) -> Any:
-    """Return what takes exporters: the provider itself, or the one that it is a wrapper around."""
+    """Return what takes exporters: the provider, or the provider that it wraps."""
     if any(hasattr(provider, parts.add) for parts in _PARTS.values()):
         return provider
     return getattr(provider, "provider", provider)

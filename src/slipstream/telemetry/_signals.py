@@ -28,7 +28,7 @@ _DEAF = (NoOpTracerProvider, NoOpMeterProvider, _logs.NoOpLoggerProvider)
 
 
 def is_deaf(provider: Any) -> bool:
-    """Whether nobody listens behind a provider: none was set, or one that does nothing."""
+    """Whether a provider records nothing: none was set, or one of the API's that does nothing."""
     return isinstance(provider, _DEAF) or is_unset(provider)
 
 
@@ -67,19 +67,19 @@ class Signals:
 
     @property
     def tracer(self) -> Any:
-        """Makes spans; None if nobody wants them."""
+        """Makes spans; None if tracing is off or no provider records it."""
         given = self.settings.tracer_provider
         return self._tracer.of(given or trace.get_tracer_provider()) if self.settings.tracing else None
 
     @property
     def instruments(self) -> Instruments | None:
-        """Measure requests; None if nobody wants that."""
+        """Measure requests; None if metrics are off or no provider records them."""
         given = self.settings.meter_provider
         return self._meter.of(given or metrics.get_meter_provider()) if self.settings.metrics else None
 
     @property
     def logger(self) -> Any:
-        """Takes log records; None if nobody wants them."""
+        """Takes log records; None if logs are off or no provider records them."""
         given = self.settings.logger_provider
         return self._logger.of(given or _logs.get_logger_provider()) if self.settings.logs else None
 
@@ -98,7 +98,7 @@ class _Cached:
         self._made: Any = None
 
     def of(self, provider: Any) -> Any:
-        """Return what belongs to a provider; None if nobody listens behind it."""
+        """Return what was made of a provider; None if the provider records nothing."""
         if provider is not self._provider:
             made = None
             if not is_deaf(provider):

@@ -1,8 +1,7 @@
 """The whole OpenAPI document: info, paths, webhooks, components, in their final form.
 
-First all fields get their schemas, together, so that models share definitions and names that clash
-are told apart. Then each path operation is described in plain dictionaries. Last, every part takes
-its final shape.
+First all fields get their schemas, together, so that models share definitions and equal names of different models are
+made unique. Then each path operation is described in plain dictionaries. Last, every part takes its final shape.
 """
 
 from collections.abc import Iterable, Sequence
@@ -22,7 +21,7 @@ from slipstream.openapi.models import ExternalDocumentation, Info, Server, Tag
 
 @dataclass(slots=True)
 class _Gathered:
-    """What the path operations add up to, in the forms in which it came."""
+    """What the path operations need in the document's components, before it takes its final shape."""
 
     definitions: dict[str, Any]
     security_schemes: dict[str, Any] = field(default_factory=dict)

@@ -39,7 +39,7 @@ def path_part(route: PathOperation, schemas: FieldSchemas, operation_ids: set[st
     Args:
         route: What to describe.
         schemas: Where the schemas of its fields are found.
-        operation_ids: Ids given so far; this operation's are added, one given twice is warned of.
+        operation_ids: Ids so far; this operation's are added, with a warning for one that is there already.
     """
     part = PathPart()
     assert route.methods is not None, "Methods must be a list"

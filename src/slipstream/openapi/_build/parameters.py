@@ -13,7 +13,7 @@ from slipstream.openapi._build.schemas import FieldSchemas
 def parameters(flat: FlatCall, schemas: FieldSchemas) -> list[dict[str, Any]]:
     """Describe the parameters of a tree of calls, each name once per place.
 
-    Where several calls read one name, the last wins, but one that requires it wins over those that do not.
+    Of several parameters with one name in one place, the last required one is described, or else the last one.
     """
     gathered = {}
     required = {}

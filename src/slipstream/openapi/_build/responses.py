@@ -24,7 +24,7 @@ STATUS_RANGES = {
     "5XX": "Server Error",
     "DEFAULT": "Default Response",
 }
-"""What a range of statuses is called when nobody described it."""
+"""Descriptions of ranges of statuses, unless the user gives others."""
 
 VALIDATION_ERROR = {
     "title": "ValidationError",
@@ -152,6 +152,6 @@ def _default_status(response_class: Any) -> int:
 
 
 def _status_text(status: int | str) -> str:
-    """Return what a status is called; raise ValueError for one that is neither a number nor a range."""
+    """Return the phrase of a status; raise ValueError if it is neither a number nor a range."""
     text = STATUS_RANGES.get(str(status).upper()) or http.client.responses.get(int(status))
     return text or "Additional Response"

@@ -1,9 +1,8 @@
-"""The final form of each OpenAPI object: which keys come first, and of what kind their values are.
+"""The final form of each OpenAPI object: the order of its keys, and the kinds of its values.
 
-A shape takes a value as it was gathered and returns a copy in which keys stand in the order of the
-models in `openapi/models.py` (unknown ones last, as they came), None is left out of objects, bounds are
-floats and everything is JSON. A value of another form than the shape expects is copied as it is: it
-is the user's own, and tools that read the document say better what is wrong with it.
+A shape copies a value: keys are put in the order of the models in `openapi/models.py` (unknown keys last), None is
+left out of objects, bounds become floats, and everything becomes JSON. A value that the shape does not expect is
+copied unchanged: it is the user's, and tools that read the document explain better what is wrong with it.
 """
 
 from collections.abc import Callable, Mapping
@@ -43,7 +42,7 @@ def _key(key: Any) -> str:
 
 
 class _Ranks(dict[str, int]):
-    """Places of known keys; unknown ones share the last place, so that a stable sort keeps their order."""
+    """Places of known keys; unknown keys share the last place, so that a stable sort keeps their order."""
 
     def __missing__(self, key: str) -> int:
         return _LAST
