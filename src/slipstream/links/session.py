@@ -137,7 +137,7 @@ class Session:
 
     def employ(self) -> None:
         """Let events be handled."""
-        self._sending = asyncio.Lock()
+        self._sending, self._pacing = asyncio.Lock(), asyncio.Lock()  # of this event loop
         self.inbox.context.run(self.link.begin_task)
         self.inbox.employ(self._spawn)
 

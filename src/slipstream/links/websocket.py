@@ -239,9 +239,7 @@ class SocketTransport:
             self.ended_by = replace(failure, text=without_secrets(failure.text, self.secrets))
         await self.socket.close(failure.code or 1011, failure.reason)
 
-    async def end(self, failure: Failure) -> None:
-        """Close: the reader ends with the connection."""
-        await self.close(failure)
+    end = close  # the reader ends with the connection
 
     def cut(self, failure: Failure) -> None:
         """End the connection without a handshake."""
