@@ -72,6 +72,24 @@ class ShortCut:
             await self.app.serve_direct(scope, receive, send, bytes(cycle.body), partial(reply, cycle))
 
 
+_heads: dict[int, tuple[Headers, Headers, bytes]] = {}
+"""The latest head of each status, and what it was made of."""
+
+
+def _head(status: int, usual: Headers, headers: Headers) -> bytes:
+    """Write the status line and headers, or find them: uvicorn makes its usual headers once a second."""
+    known = _heads.get(status)
+    if known is not None and known[0] is usual and known[1] is headers:
+        return known[2]
+    parts = [STATUS_LINE[status]]
+    for name, value in (*usual, *headers):
+        parts += (name, b": ", value, b"\r\n")
+    head = b"".join(parts)
+    if type(headers) is tuple:  # nobody can change it
+        _heads[status] = (usual, headers, head)
+    return head
+
+
 def reply(cycle: RequestResponseCycle, status: int, headers: Headers, content: bytes) -> None:
     """Write a whole response, as `cycle.send` would with two messages.
 
@@ -90,9 +108,7 @@ def reply(cycle: RequestResponseCycle, status: int, headers: Headers, content: b
         cycle.access_logger.info(
             '%s - "%s %s HTTP/%s" %d', get_client_addr(scope), scope["method"], where, version, status
         )
-    parts = [STATUS_LINE[status]]
-    for name, value in (*cycle.default_headers, *headers):
-        parts += (name, b": ", value, b"\r\n")
+    parts = [_head(status, cycle.default_headers, headers)]
     if not cycle.keep_alive:
         parts.append(b"connection: close\r\n")
     parts.append(b"content-length: %d\r\n\r\n" % len(content))

@@ -141,10 +141,12 @@ class Pool:
                 behind the calls that need what it gives back.
 
         Raises:
-            NotTaken: The workers have failed; the call was not made, and no token is held.
+            NotTaken: The workers have failed, or whoever waits is none of asyncio's tasks; the call was not made, and
+                no token is held.
         """
         task = asyncio.current_task(self.loop)
-        assert task is not None, "whoever awaits is a task"
+        if task is None:  # trio as a guest of asyncio
+            raise NotTaken
         scope = scope_of(task)
         if not is_cleanup:
             if scope is not None or task.cancelling():
@@ -307,13 +309,13 @@ _switching = Lock()
 def current_pool() -> Pool | None:
     """Find or open the pool of the running loop; None where there cannot be one."""
     try:
-        pool = _pools.get(asyncio.get_running_loop())
-        task = asyncio.current_task()
+        loop = asyncio.get_running_loop()
     except RuntimeError:  # trio
         return None
-    if task is None or not Pool.is_possible:  # trio as a guest of asyncio
-        return None
-    return pool or _open_pool(task.get_loop())
+    pool = _pools.get(loop)
+    if pool is not None or not Pool.is_possible or asyncio.current_task() is None:  # trio as a guest of asyncio
+        return pool
+    return _open_pool(loop)
 
 
 def _open_pool(loop: asyncio.AbstractEventLoop) -> Pool | None:
