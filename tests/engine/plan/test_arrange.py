@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, field_serializer
 
-from slipstream import Body, Depends, FastAPI, Form, Header, Query, Request, Response, WebSocket
+from slipstream import Body, Cookie, Depends, FastAPI, Form, Header, Query, Request, Response, WebSocket
 from slipstream._engine.plan.arrange import Manner, Program, arrange
 from slipstream._engine.plan.describe import name_of
 from slipstream._engine.plan.model import Act, Check, Encode, Hop, Mark, Open, ReadBody, Refuse, Solve, Take, TakeJson
@@ -348,3 +348,18 @@ def test_a_handler_that_gives_a_value_encodes_nothing() -> None:
 
     assert shape(program.ending) == [["settings", "Invoke"], "Await"]
     assert not any(isinstance(act, (Check, Encode, Refuse)) for act in program.ending)
+
+
+def test_what_is_read_again_after_a_hop_is_parsed_before_it() -> None:
+    """The query was parsed twice; what only the worker reads is left to it."""
+
+    def paged(
+        settings: Annotated[int, Depends(settings)], page: str = "1", c: Annotated[str, Cookie()] = ""
+    ) -> None: ...
+
+    async def endpoint(a: Annotated[None, Depends(paged)], q: str = "") -> None: ...
+
+    hop = arranged(endpoint).feeding[0]
+
+    assert isinstance(hop, Hop)
+    assert shape(hop.shares) == ["page"]

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from slipstream._engine.emit.pen import Pen
-from slipstream._engine.emit.values import described
+from slipstream._engine.emit.values import described, place_of
 from slipstream._engine.plan.body import form_models, should_embed
 from slipstream._engine.plan.fields import ModelField
 from slipstream._engine.plan.flatten import flat_body_params
@@ -17,7 +17,7 @@ from slipstream._engine.runtime.body import body_decoder, is_json, key_taker, wh
 from slipstream._engine.runtime.cleanup import FormExit
 from slipstream._engine.runtime.form import form_reader, form_taker
 from slipstream._engine.runtime.take import Item
-from slipstream._engine.runtime.values import UNSET, find_header, read_headers
+from slipstream._engine.runtime.values import UNSET, find_header
 from slipstream._engine.types import Location
 
 
@@ -54,11 +54,8 @@ def emit_read_body(pen: Pen, step: ReadBody) -> None:
 
 def _content_type(pen: Pen) -> str:
     """Find the header: in the dictionary of headers if one is made anyway."""
-    if any(isinstance(step, Take) and step.source == "header" for step in pen.plan.steps):
-        if "headers" not in pen.prepared:
-            pen.prepared.add("headers")
-            pen.text.line(f"headers = {pen.constant('read_headers', read_headers)}(scope)")
-        return 'headers.get(b"content-type")'
+    if not pen.program.searches_headers:
+        return f'{place_of(pen, "header")}.get(b"content-type")'
     return f'{pen.constant("find_header", find_header)}(scope, b"content-type")'
 
 

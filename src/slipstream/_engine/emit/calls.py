@@ -34,7 +34,7 @@ def emit_solve(pen: Pen, step: Solve) -> None:
         _emit_call(pen, step, result)
     if step.shared:
         failures = pen.failures[id(call)] = pen.text.local(f"{result}_errors")
-        pen.text.line(f"{failures} = errors[{mark}:]")
+        pen.text.line(f"{failures} = errors[{mark}:] if errors else ()")
 
 
 def emit_again(pen: Pen, step: Again) -> None:

@@ -7,7 +7,7 @@ from slipstream._engine.emit.body import decoded, emit_read_body, emit_take_abse
 from slipstream._engine.emit.calls import emit_again, emit_mark, emit_solve
 from slipstream._engine.emit.pen import Pen
 from slipstream._engine.emit.response import emit_await, emit_check, emit_encode, emit_invoke
-from slipstream._engine.emit.values import emit_take
+from slipstream._engine.emit.values import emit_take, prepare
 from slipstream._engine.plan.model import (
     Act,
     Again,
@@ -48,6 +48,8 @@ def emit_refuse(pen: Pen, step: Refuse) -> None:
 def emit_hop(pen: Pen, step: Hop) -> None:
     """Write a function for a worker, and the wait for it."""
     text = pen.text
+    for take in step.shares:
+        prepare(pen, take)
     prepared = set(pen.prepared)
     shared = ["errors", *([] if pen.program.fast_body is None else pen.variables.values())]
     with text.function("def work(each):", shared):

@@ -35,6 +35,13 @@ def emit_take(pen: Pen, step: Take) -> None:
         _emit_taker(pen, step, variable)
 
 
+def prepare(pen: Pen, step: Take) -> None:
+    """Write the parsing of the part of the request where a value stands, unless it is looked up by itself."""
+    is_rich = not is_simple(step.field)
+    if step.source != "body" and (is_rich or step.source != "header" or not pen.program.searches_headers):
+        place_of(pen, step.source, rich=is_rich)
+
+
 def is_simple(item: ModelField) -> bool:
     """Whether the value is one string under one name."""
     info = item.field_info
@@ -58,7 +65,7 @@ def _emit_simple(pen: Pen, step: Take, variable: str) -> None:
     _, key = request_names(item)[0]
     is_str = is_plain_str(item)
     if step.source == "path" and key in path_names_of(pen.plan.root.path):
-        found = f"{_place(pen, 'path')}[{literal(key)}]"
+        found = f"{place_of(pen, 'path')}[{literal(key)}]"
         if is_str and key in pen.plan.path_strings:
             text.line(f"{variable} = {found}")
         else:
@@ -68,7 +75,7 @@ def _emit_simple(pen: Pen, step: Take, variable: str) -> None:
         place = ""
         found = f"{pen.constant('find_header', find_header)}(scope, {_key(step.source, key)})"
     else:
-        place = _place(pen, step.source)
+        place = place_of(pen, step.source)
         found = f"{place}.get({_key(step.source, key)})"
     target = variable if is_str else "given"
     default = _default(pen, item)
@@ -104,7 +111,7 @@ def _key(source: str, key: str) -> str:
     return literal(key.lower().encode("latin-1") if source == "header" else key)
 
 
-def _place(pen: Pen, source: str, rich: bool = False) -> str:
+def place_of(pen: Pen, source: str, rich: bool = False) -> str:
     """Name the mapping where values of a source stand, and make it where it is needed first."""
     name, expression = {
         ("path", False): ("path_params", 'scope["path_params"]'),
@@ -141,7 +148,7 @@ def _default(pen: Pen, item: ModelField) -> str | None:
 
 def _emit_taker(pen: Pen, step: Take, variable: str) -> None:
     take = pen.constant(f"take_{step.field.name}", make_taker(step.field, step.source))
-    place = _place(pen, step.source, rich=True)
+    place = place_of(pen, step.source, rich=True)
     pen.text.line(f"{variable}, wrong = {take}({place})")
     pen.perhaps_wrong()
 

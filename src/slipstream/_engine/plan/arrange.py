@@ -126,14 +126,15 @@ def arrange(plan: Plan, manner: Manner) -> Program:
         (before or feeding).append(Refuse())
     opened = [act for act in flat([*feeding, *before]) if isinstance(act, Open)]
     is_shielded = any(act.is_shielded for act in opened)
+    ending = _ending(plan, manner, before)
     is_json = plan.body is not None and plan.body.kind == "json"
     headers = sum(isinstance(step, Take) and step.source == "header" for step in plan.steps)
     has_request = manner.has_request or manner.shows_steps or not plan.objects.isdisjoint(("request", "connection"))
     return Program(
         plan=plan,
         read=read,
-        feeding=tuple(feeding),
-        ending=_ending(plan, manner, before),
+        feeding=tuple(_parsed_once(feeding, [*feeding, *ending])),
+        ending=ending,
         errors=failing.errors,
         makes_request=plan.protocol != "websocket" and not manner.has_request and (has_request or plan.is_form),
         reads_request=has_request,
@@ -144,6 +145,16 @@ def arrange(plan: Plan, manner: Manner) -> Program:
         closing=_leave("closing", opened, is_more=False),
         exits=_leave("exits", opened, is_more=plan.is_form or is_shielded),
     )
+
+
+def _parsed_once(acts: Sequence[Act], all_acts: Sequence[Act]) -> Iterator[Act]:
+    """Have hops share what is read again after them."""
+    for place, act in enumerate(acts):
+        if isinstance(act, Hop):
+            later = {step.source for step in flat(all_acts[place + 1 :]) if isinstance(step, Take)}
+            shares = [step for step in act.steps if isinstance(step, Take) and step.source in later]
+            act = replace(act, shares=tuple(shares))
+        yield act
 
 
 def _leave(exits: Exits, opened: Sequence[Open], *, is_more: bool) -> Leave | None:

@@ -278,10 +278,14 @@ class Encode:
 
 @dataclass(frozen=True, slots=True)
 class Hop:
-    """Do these steps in one worker thread; `gives` are those of them whose values are used afterwards."""
+    """Do these steps in one worker thread; `gives` are those of them whose values are used afterwards.
+
+    `shares` are those that read a part of the request which is read afterwards too: it is parsed before.
+    """
 
     steps: "tuple[Act, ...]"
     gives: "tuple[Act, ...]"
+    shares: tuple[Take, ...] = ()
 
 
 Act: TypeAlias = ReadBody | Step | Mark | Refuse | Invoke | Await | Check | Encode | Hop
