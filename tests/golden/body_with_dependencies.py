@@ -6,8 +6,7 @@ async def handle(scope, receive, send):
     try:
         # body, as JSON (body_with_dependencies.py:20)
         raw = await read_body(receive)
-        headers = read_headers(scope)
-        content_type = headers.get(b"content-type")
+        content_type = find_header(scope, b"content-type")
         try:
             item = parse_item(raw) if content_type == b"application/json" or is_json(content_type, True) else UNSET
         except ValidationError:

@@ -14,7 +14,7 @@ async def handle(scope, receive, send):
         # dependency settings (shared_dependency.py:14)
         if not errors:
             settings = await call_settings(x_tenant)
-        settings_errors = errors[:]
+        settings_errors = errors[:] if errors else ()
         # dependency connection (shared_dependency.py:18)
         if not errors:
             connection = await call_connection(settings)

@@ -2,11 +2,11 @@
 
 async def handle(scope, receive, send):
     try:
+        query = read_query(scope["query_string"])
         def work(each):
             # dependency settings (sync_dependencies.py:10)
             settings = each(call_settings)
             # query pool: str = "main" (sync_dependencies.py:14)
-            query = read_query(scope["query_string"])
             pool = query.get("pool", "main")
             # dependency connection (sync_dependencies.py:14)
             connection = each(call_connection, settings, pool)
@@ -15,7 +15,6 @@ async def handle(scope, receive, send):
             return settings, user
         settings, user = await in_one_thread(work)
         # query q: str = "" (sync_dependencies.py:22)
-        query = read_query(scope["query_string"])
         q = query.get("q", "")
         # endpoint list_items (sync_dependencies.py:22)
         result = await list_items(user, settings, q)
