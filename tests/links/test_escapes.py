@@ -12,6 +12,7 @@ from websockets.asyncio.server import ServerConnection
 
 from slipstream.links import Connection, Link, Links, LinkState, PollingSetup, WebSocketSetup
 from slipstream.links.clock import SystemClock
+from slipstream.links.rules import Turnstile
 from slipstream.links.state import Moment
 
 from .support import QUICK, Event, Peer, until
@@ -178,6 +179,7 @@ async def test_a_link_goes_on_or_says_that_it_has_failed(
     trap, seen, others = Trap(point, ERRORS[error]), list[object](), list[object]()
     server = await peer(talk)
     links = Links(drain=2.0, random=lambda: trap("random", 0.5), clock=TrappedClock(trap) if "clock" in point else None)
+    links.turnstile = Turnstile(0.001)  # the two need not keep apart
     link = polled(links, trap, seen) if point in POLLING else dialled(links, trap, point, server.url, seen)
 
     @links.websocket(server.url, name="other", backoff=QUICK)

@@ -80,6 +80,7 @@ class Links:
         self.numbers: Mapping[str, Iterator[int]] = defaultdict(partial(count, 1))
         self._names: defaultdict[str, Iterator[int]] = defaultdict(partial(count, 1))
         self._supervisor = Supervisor()
+        self.spawn = self._supervisor.spawn
         self._hooks: list[Changed] = []
         self._mounts: list[Callable[[FastAPI], None]] = []
         if app is not None:
@@ -382,12 +383,6 @@ class Links:
     def dialling(self) -> int:
         """Tell how many links dial."""
         return sum(link.kind in ("websocket", "polling") for link in self._links.values())
-
-    def spawn(
-        self, work: Any, name: str, on_error: Callable[[BaseException], Any] | None = None
-    ) -> "asyncio.Task[Any]":
-        """Run a coroutine under the supervisor."""
-        return self._supervisor.spawn(work, name, on_error)
 
     def changed(self, link: Link, old: Status, new: Status) -> None:
         """Call the hooks."""
