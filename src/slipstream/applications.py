@@ -20,10 +20,10 @@ from slipstream._app.observing import Observer
 from slipstream._app.refresh import Latest, Watched, WatchedDict, version
 from slipstream._app.stack import build_stack
 from slipstream._engine.types import Reply
-from slipstream._options.app import AppDefaults, AppOptions
-from slipstream._options.route import RouteDefaults, RouteOptions
-from slipstream._options.router import RouterDefaults
-from slipstream._options.unpack import as_options, completed, unpacks
+from slipstream._options.app import AppOptions
+from slipstream._options.route import RouteOptions
+from slipstream._options.router import RouterOptions
+from slipstream._options.unpack import completed, names_of, unpacks
 from slipstream._routes.frontend import Directory, Fallback, checks_directory
 from slipstream.exception_handlers import (
     http_exception_handler,
@@ -71,52 +71,53 @@ class FastAPI(Starlette):
     links: Any = None
     """The `slipstream.links.Links` that is attached, if one is: connections that the application dials."""
 
-    @unpacks(AppOptions, AppDefaults)
+    @unpacks(AppOptions)
     def __init__(self, **options: Unpack[AppOptions]) -> None:
-        given = completed(AppDefaults, options, type(self).__name__)
-        if given.openapi_url:
-            assert given.title, "A title must be provided for OpenAPI, e.g.: 'My API'"
-            assert given.version, "A version must be provided for OpenAPI, e.g.: '2.1.0'"
-        if given.root_path:
+        given = completed(AppOptions, options, type(self).__name__)
+        if given["openapi_url"]:
+            assert given["title"], "A title must be provided for OpenAPI, e.g.: 'My API'"
+            assert given["version"], "A version must be provided for OpenAPI, e.g.: '2.1.0'"
+        if given["root_path"]:
             warnings.warn(
                 "The `root_path` parameter is deprecated; give the root path to the server: slipstream run --root-path",
                 FastAPIDeprecationWarning,
                 stacklevel=2,
             )
-        self.debug = given.debug
-        self.title, self.summary, self.description = given.title, given.summary, given.description
-        self.version, self.terms_of_service = given.version, given.terms_of_service
-        self.contact, self.license_info = given.contact, given.license_info
-        self.openapi_url, self.openapi_tags = given.openapi_url, given.openapi_tags
-        self.openapi_external_docs = given.openapi_external_docs
+        self.debug = given["debug"]
+        self.title, self.summary, self.description = given["title"], given["summary"], given["description"]
+        self.version, self.terms_of_service = given["version"], given["terms_of_service"]
+        self.contact, self.license_info = given["contact"], given["license_info"]
+        self.openapi_url, self.openapi_tags = given["openapi_url"], given["openapi_tags"]
+        self.openapi_external_docs = given["openapi_external_docs"]
         self.openapi_version = "3.1.0"
         self.openapi_schema: dict[str, Any] | None = None
         self._document = Latest(self._make_document)
-        self.servers: list[dict[str, Any]] = given.servers or []
-        self.separate_input_output_schemas = given.separate_input_output_schemas
-        self.root_path, self.root_path_in_servers = given.root_path, given.root_path_in_servers
-        self.docs_url, self.redoc_url = given.docs_url, given.redoc_url
-        self.swagger_ui_oauth2_redirect_url = given.swagger_ui_oauth2_redirect_url
-        self.swagger_ui_init_oauth = given.swagger_ui_init_oauth
-        self.swagger_ui_parameters = given.swagger_ui_parameters
-        self._telemetry = Settings.of(given.telemetry)  # a half-public name of FastAPI
+        self.servers: list[dict[str, Any]] = given["servers"] or []
+        self.separate_input_output_schemas = given["separate_input_output_schemas"]
+        self.root_path, self.root_path_in_servers = given["root_path"], given["root_path_in_servers"]
+        self.docs_url, self.redoc_url = given["docs_url"], given["redoc_url"]
+        self.swagger_ui_oauth2_redirect_url = given["swagger_ui_oauth2_redirect_url"]
+        self.swagger_ui_init_oauth = given["swagger_ui_init_oauth"]
+        self.swagger_ui_parameters = given["swagger_ui_parameters"]
+        self._telemetry = Settings.of(given["telemetry"])  # a half-public name of FastAPI
         self.observer = Observer(self, self._telemetry)
         self._entrance = Entrance(self)
-        self.max_body_size = given.max_body_size
-        self.webhooks: APIRouter = given.webhooks or APIRouter()
+        self.max_body_size = given["max_body_size"]
+        self.webhooks: APIRouter = given["webhooks"] or APIRouter()
         self.state = State()
         self._overrides: Overrides = WatchedDict()
-        self.router: APIRouter = APIRouter(dependency_overrides_provider=self, **as_options(given, RouterDefaults))
+        of_router: dict[str, Any] = {name: given[name] for name in names_of(RouterOptions) if name in given}  # type: ignore[literal-required]
+        self.router: APIRouter = APIRouter(dependency_overrides_provider=self, **of_router)
         self.router.is_root = True
         self.exception_handlers: dict[Any, Callable[[Any, Any], Any]] = WatchedDict(
             {
                 HTTPException: http_exception_handler,
                 RequestValidationError: request_validation_exception_handler,
                 WebSocketRequestValidationError: websocket_request_validation_exception_handler,
-                **(given.exception_handlers or {}),
+                **(given["exception_handlers"] or {}),
             }
         )
-        self.user_middleware: list[Middleware] = list(given.middleware or [])
+        self.user_middleware: list[Middleware] = list(given["middleware"] or [])
         self.middleware_stack = None
         self.setup()
 
@@ -242,7 +243,7 @@ class FastAPI(Starlette):
     async def _serve_redoc(self, request: Request) -> HTMLResponse:
         return get_redoc_html(openapi_url=f"{_root_path(request)}{self.openapi_url}", title=f"{self.title} - ReDoc")
 
-    @unpacks(RouteOptions, RouteDefaults)
+    @unpacks(RouteOptions)
     def add_api_route(self, path: str, endpoint: Callable[..., Any], **options: Unpack[RouteOptions]) -> None:
         """Add a path operation; see `APIRouter.add_api_route`."""
         self.router.add_api_route(path, endpoint, **options)

@@ -10,25 +10,26 @@ from typing import Any, Literal, Unpack
 from pydantic_core import PydanticUndefined
 
 from slipstream import params
-from slipstream._options.params import ValueDefaults, ValueOptions
+from slipstream._options.params import ValueOptions
 from slipstream._options.unpack import unpacks
+from slipstream.datastructures import _Unset
 
 # ruff: noqa: N802  # functions named like the classes that they make, as in FastAPI
 
 
-@unpacks(ValueOptions, ValueDefaults)
+@unpacks(ValueOptions, _Unset)
 def Path(default: Any = ..., **options: Unpack[ValueOptions]) -> Any:
     """Take a part of the path; it never has a default."""
     return params.Path(default, **options)
 
 
-@unpacks(ValueOptions, ValueDefaults)
+@unpacks(ValueOptions, _Unset)
 def Query(default: Any = PydanticUndefined, **options: Unpack[ValueOptions]) -> Any:
     """Take a value of the query string, or a model made of all of them."""
     return params.Query(default, **options)
 
 
-@unpacks(ValueOptions, ValueDefaults)
+@unpacks(ValueOptions, _Unset)
 def Header(
     default: Any = PydanticUndefined, *, convert_underscores: bool = True, **options: Unpack[ValueOptions]
 ) -> Any:
@@ -39,13 +40,13 @@ def Header(
     return params.Header(default, convert_underscores=convert_underscores, **options)
 
 
-@unpacks(ValueOptions, ValueDefaults)
+@unpacks(ValueOptions, _Unset)
 def Cookie(default: Any = PydanticUndefined, **options: Unpack[ValueOptions]) -> Any:
     """Take a cookie, or a model made of all of them."""
     return params.Cookie(default, **options)
 
 
-@unpacks(ValueOptions, ValueDefaults)
+@unpacks(ValueOptions, _Unset)
 def Body(
     default: Any = PydanticUndefined,
     *,
@@ -61,7 +62,7 @@ def Body(
     return params.Body(default, embed=embed, media_type=media_type, **options)
 
 
-@unpacks(ValueOptions, ValueDefaults)
+@unpacks(ValueOptions, _Unset)
 def Form(
     default: Any = PydanticUndefined,
     *,
@@ -72,7 +73,7 @@ def Form(
     return params.Form(default, media_type=media_type, **options)
 
 
-@unpacks(ValueOptions, ValueDefaults)
+@unpacks(ValueOptions, _Unset)
 def File(
     default: Any = PydanticUndefined, *, media_type: str = "multipart/form-data", **options: Unpack[ValueOptions]
 ) -> Any:

@@ -14,7 +14,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from slipstream._engine.types import SlotSource
-from slipstream._options.params import Example, ValueDefaults, ValueOptions
+from slipstream._options.params import NOT_PYDANTIC, Example, ValueOptions
 from slipstream._options.unpack import completed, unpacks
 from slipstream.concurrency import ConcurrencyLimit
 from slipstream.datastructures import _Unset
@@ -41,28 +41,25 @@ class _Value(FieldInfo):  # type: ignore[misc]
     openapi_examples: dict[str, Example] | None
 
     def __init__(self, default: Any, annotation: Any, options: ValueOptions) -> None:
-        given = completed(ValueDefaults, options, type(self).__name__)
-        if given.example is not _Unset:
+        given = completed(ValueOptions, options, type(self).__name__, _Unset)
+        if given["example"] is not _Unset:
             _warn("`example` has been deprecated, please use `examples` instead")
-        if given.regex is not None:
+        if given["regex"] is not None:
             _warn("`regex` has been deprecated, please use `pattern` instead")
-        self.example = given.example
-        self.include_in_schema = given.include_in_schema
-        self.openapi_examples = given.openapi_examples
+        self.example = given["example"]
+        self.include_in_schema = given["include_in_schema"]
+        self.openapi_examples = given["openapi_examples"]
 
-        described = {name: getattr(given, name) for name in _PYDANTIC_OPTIONS}
-        described |= {"default": default, "annotation": annotation, "pattern": given.pattern or given.regex}
-        if given.serialization_alias in (_Unset, None) and isinstance(given.alias, str):
-            described["serialization_alias"] = given.alias
-        if given.validation_alias in (_Unset, None):
-            described["validation_alias"] = given.alias
+        described: dict[str, Any] = {name: value for name, value in given.items() if name not in NOT_PYDANTIC}
+        described |= {"default": default, "annotation": annotation, "pattern": given["pattern"] or given["regex"]}
+        if given["serialization_alias"] in (_Unset, None) and isinstance(given["alias"], str):
+            described["serialization_alias"] = given["alias"]
+        if given["validation_alias"] in (_Unset, None):
+            described["validation_alias"] = given["alias"]
         super().__init__(**{name: value for name, value in described.items() if value is not _Unset})
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.default})"
-
-
-_PYDANTIC_OPTIONS = tuple(name for name in ValueOptions.__annotations__ if name not in ValueDefaults.not_pydantic)
 
 
 def _warn(message: str) -> None:
@@ -76,7 +73,7 @@ class Param(_Value):  # type: ignore[misc]
     in_: ParamTypes
     slot_source: SlotSource = "query"
 
-    @unpacks(ValueOptions, ValueDefaults)
+    @unpacks(ValueOptions, _Unset)
     def __init__(
         self, default: Any = PydanticUndefined, *, annotation: Any | None = None, **options: Unpack[ValueOptions]
     ) -> None:
@@ -97,7 +94,7 @@ class Path(Param):  # type: ignore[misc]
 
     in_ = ParamTypes.path
 
-    @unpacks(ValueOptions, ValueDefaults)
+    @unpacks(ValueOptions, _Unset)
     def __init__(self, default: Any = ..., *, annotation: Any | None = None, **options: Unpack[ValueOptions]) -> None:
         assert default is ..., "Path parameters cannot have a default value"
         _Value.__init__(self, default, annotation, options)
@@ -119,7 +116,7 @@ class Header(Param):  # type: ignore[misc]
     in_ = ParamTypes.header
     convert_underscores: bool
 
-    @unpacks(ValueOptions, ValueDefaults)
+    @unpacks(ValueOptions, _Unset)
     def __init__(
         self,
         default: Any = PydanticUndefined,
@@ -151,7 +148,7 @@ class Body(_Value):  # type: ignore[misc]
     embed: bool | None
     media_type: str
 
-    @unpacks(ValueOptions, ValueDefaults)
+    @unpacks(ValueOptions, _Unset)
     def __init__(
         self,
         default: Any = PydanticUndefined,
@@ -171,7 +168,7 @@ class Form(Body):  # type: ignore[misc]
 
     slot_source: SlotSource = "form"
 
-    @unpacks(ValueOptions, ValueDefaults)
+    @unpacks(ValueOptions, _Unset)
     def __init__(
         self,
         default: Any = PydanticUndefined,
@@ -190,7 +187,7 @@ class File(Form):  # type: ignore[misc]
 
     slot_source: SlotSource = "file"
 
-    @unpacks(ValueOptions, ValueDefaults)
+    @unpacks(ValueOptions, _Unset)
     def __init__(
         self,
         default: Any = PydanticUndefined,

@@ -32,9 +32,9 @@ from slipstream._engine.plan.fields import ModelField
 from slipstream._engine.router.pattern import Pattern, read_pattern
 from slipstream._engine.types import DirectApp
 from slipstream._options.inherited import merged
-from slipstream._options.route import RouteDefaults, RouteOptions, VerbDefaults, VerbOptions, WebSocketDefaults
-from slipstream._options.router import InclusionDefaults, InclusionOptions, RouterDefaults, RouterOptions
-from slipstream._options.unpack import as_options, completed, unpacks
+from slipstream._options.route import RouteOptions, VerbOptions, WebSocketOptions
+from slipstream._options.router import InclusionOptions, RouterOptions
+from slipstream._options.unpack import completed, unpacks
 from slipstream._routes import half_public
 from slipstream._routes.compiler import Compiler, overrides_of, wrapped_app
 from slipstream._routes.frontend import (
@@ -78,43 +78,43 @@ class APIRoute(PlannedRoute, routing.Route):  # type: ignore[override]  # path_r
 
     _body_field: ModelField | None = None
 
-    @unpacks(RouteOptions, RouteDefaults)
+    @unpacks(RouteOptions)
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Unpack[RouteOptions]) -> None:
         assert callable(endpoint), "An endpoint must be a callable"
-        self._populate(path, endpoint, completed(RouteDefaults, options, type(self).__name__))
+        self._populate(path, endpoint, completed(RouteOptions, options, type(self).__name__))
 
     def _populate(
-        self, path: str, endpoint: Callable[..., Any], given: RouteDefaults, stream_item_type: Any = None
+        self, path: str, endpoint: Callable[..., Any], given: RouteOptions, stream_item_type: Any = None
     ) -> None:
         self.path, self.endpoint = path, endpoint
         self.pattern: Pattern = read_pattern(path, is_relative=True)
         self.path_format = self.pattern.path_format
         self.param_convertors = dict(self.pattern.convertors)
-        self.name = get_name(endpoint) if given.name is None else given.name
-        self.methods = {method.upper() for method in given.methods or ["GET"]}
-        self.tags: list[str | Enum] = given.tags or []
-        self.dependencies: list[Depends] = list(given.dependencies or [])
-        self.summary, self.description = given.summary, describe(endpoint, given.description)
-        self.response_description = given.response_description
-        self.responses = given.responses or {}
-        self.deprecated, self.operation_id = given.deprecated, given.operation_id
-        self.response_class = given.response_class
-        self.response_model_include = given.response_model_include
-        self.response_model_exclude = given.response_model_exclude
-        self.response_model_by_alias = given.response_model_by_alias
-        self.response_model_exclude_unset = given.response_model_exclude_unset
-        self.response_model_exclude_defaults = given.response_model_exclude_defaults
-        self.response_model_exclude_none = given.response_model_exclude_none
-        self.include_in_schema, self.callbacks = given.include_in_schema, given.callbacks
-        self.openapi_extra = given.openapi_extra
-        self.dependency_overrides_provider = given.dependency_overrides_provider
-        self.generate_unique_id_function = given.generate_unique_id_function
-        self.strict_content_type = given.strict_content_type
-        self.max_body_size = given.max_body_size
-        self.form_limits = dict(given.form_limits or {})
-        maker = given.generate_unique_id_function
+        self.name = get_name(endpoint) if given["name"] is None else given["name"]
+        self.methods = {method.upper() for method in given["methods"] or ["GET"]}
+        self.tags: list[str | Enum] = given["tags"] or []
+        self.dependencies: list[Depends] = list(given["dependencies"] or [])
+        self.summary, self.description = given["summary"], describe(endpoint, given["description"])
+        self.response_description = given["response_description"]
+        self.responses = given["responses"] or {}
+        self.deprecated, self.operation_id = given["deprecated"], given["operation_id"]
+        self.response_class = given["response_class"]
+        self.response_model_include = given["response_model_include"]
+        self.response_model_exclude = given["response_model_exclude"]
+        self.response_model_by_alias = given["response_model_by_alias"]
+        self.response_model_exclude_unset = given["response_model_exclude_unset"]
+        self.response_model_exclude_defaults = given["response_model_exclude_defaults"]
+        self.response_model_exclude_none = given["response_model_exclude_none"]
+        self.include_in_schema, self.callbacks = given["include_in_schema"], given["callbacks"]
+        self.openapi_extra = given["openapi_extra"]
+        self.dependency_overrides_provider = given["dependency_overrides_provider"]
+        self.generate_unique_id_function = given["generate_unique_id_function"]
+        self.strict_content_type = given["strict_content_type"]
+        self.max_body_size = given["max_body_size"]
+        self.form_limits = dict(given["form_limits"] or {})
+        maker = given["generate_unique_id_function"]
         make = maker.value if isinstance(maker, DefaultPlaceholder) else maker
-        self.unique_id: str = given.operation_id or make(self)
+        self.unique_id: str = given["operation_id"] or make(self)
         read = read_operation(
             endpoint,
             self.pattern,
@@ -211,7 +211,7 @@ class APIRoute(PlannedRoute, routing.Route):  # type: ignore[override]  # path_r
         for made in ("_app", "_wrapped", "_body_field"):
             twin.__dict__.pop(made, None)
         options = inclusion.options_of(self)
-        twin._populate(inclusion.prefix + self.path, self.endpoint, options, self.stream_item_type)
+        twin._populate(inclusion.options["prefix"] + self.path, self.endpoint, options, self.stream_item_type)
         return twin
 
 
@@ -247,9 +247,9 @@ class APIWebSocketRoute(PlannedRoute, routing.WebSocketRoute):  # type: ignore[o
     def included(self, inclusion: Inclusion) -> "APIWebSocketRoute":
         """Return a twin of the route as it is under a prefix."""
         return type(self)(
-            inclusion.prefix + self.path,
+            inclusion.options["prefix"] + self.path,
             self.endpoint,
-            **merged(WebSocketDefaults, inclusion, self),
+            **merged(WebSocketOptions, inclusion.options, self),
         )
 
 
@@ -264,25 +264,25 @@ class APIRouter(TableRouter):
     is_root = False
     """Whether it is an application's own, which no prefix comes before."""
 
-    @unpacks(RouterOptions, RouterDefaults)
+    @unpacks(RouterOptions)
     def __init__(self, *, route_class: type[APIRoute] = APIRoute, **options: Unpack[RouterOptions]) -> None:
-        given = completed(RouterDefaults, options, type(self).__name__)
-        check_prefix(given.prefix)
+        given = completed(RouterOptions, options, type(self).__name__)
+        check_prefix(given["prefix"])
         super().__init__(given)
-        self.prefix = given.prefix
-        self.tags: list[str | Enum] = list(given.tags or [])
-        self.dependencies: list[Depends] = list(given.dependencies or [])
-        self.deprecated, self.include_in_schema = given.deprecated, given.include_in_schema
-        self.responses = given.responses or {}
-        self.callbacks: list[BaseRoute] = list(given.callbacks or [])
-        self.dependency_overrides_provider = given.dependency_overrides_provider
+        self.prefix = given["prefix"]
+        self.tags: list[str | Enum] = list(given["tags"] or [])
+        self.dependencies: list[Depends] = list(given["dependencies"] or [])
+        self.deprecated, self.include_in_schema = given["deprecated"], given["include_in_schema"]
+        self.responses = given["responses"] or {}
+        self.callbacks: list[BaseRoute] = list(given["callbacks"] or [])
+        self.dependency_overrides_provider = given["dependency_overrides_provider"]
         self.route_class = route_class
-        self.default_response_class = given.default_response_class
-        self.generate_unique_id_function = given.generate_unique_id_function
-        self.strict_content_type = given.strict_content_type
-        self.form_limits = dict(given.form_limits or {})
+        self.default_response_class = given["default_response_class"]
+        self.generate_unique_id_function = given["generate_unique_id_function"]
+        self.strict_content_type = given["strict_content_type"]
+        self.form_limits = dict(given["form_limits"] or {})
 
-    @unpacks(RouteOptions, RouteDefaults)
+    @unpacks(RouteOptions)
     def add_api_route(
         self,
         path: str,
@@ -299,10 +299,10 @@ class APIRouter(TableRouter):
             route_class_override: Class to use in place of the router's `route_class`.
             options: See `RouteOptions`.
         """
-        given = completed(RouteDefaults, options, "add_api_route")
+        given = completed(RouteOptions, options, "add_api_route")
         self._check_path(path)
         route_class = route_class_override or self.route_class
-        every = merged(RouteDefaults, self, given)
+        every = merged(RouteOptions, self, given)
         if not every["form_limits"]:
             del every["form_limits"]  # younger than many route classes that list what they take
         self.routes.append(route_class(self.prefix + path, endpoint=endpoint, **every))
@@ -312,11 +312,12 @@ class APIRouter(TableRouter):
         if self.is_root and path and not path.startswith("/"):
             raise InvalidPath(path, "A path must begin with a slash", f'write "/{path}"')
 
-    @unpacks(RouteOptions, RouteDefaults)
+    @unpacks(RouteOptions)
     def api_route(self, path: str, **options: Unpack[RouteOptions]) -> Callable[[DecoratedCallable], DecoratedCallable]:
         """Serve a path, with the methods that the options say, with the decorated function."""
-        completed(RouteDefaults, options, "api_route")
-        every: Any = {"methods": None, **as_options(VerbDefaults()), **options}  # a subclass may look at any of them
+        completed(RouteOptions, options, "api_route")
+        # A subclass may look at any of them.
+        every: Any = {"methods": None, **completed(VerbOptions, {}, "api_route"), **options}
 
         def decorate(function: DecoratedCallable) -> DecoratedCallable:
             self.add_api_route(path, function, **every)
@@ -325,45 +326,45 @@ class APIRouter(TableRouter):
         return decorate
 
     def _verb(self, method: str, path: str, options: VerbOptions) -> Callable[[DecoratedCallable], DecoratedCallable]:
-        every: Any = as_options(completed(VerbDefaults, options, method.lower()))
+        every: Any = completed(VerbOptions, options, method.lower())
         return self.api_route(path, methods=[method], **every)
 
-    @unpacks(VerbOptions, VerbDefaults)
+    @unpacks(VerbOptions)
     def get(self, path: str, **options: Unpack[VerbOptions]) -> Callable[[DecoratedCallable], DecoratedCallable]:
         """Serve `GET path` with the decorated function."""
         return self._verb("GET", path, options)
 
-    @unpacks(VerbOptions, VerbDefaults)
+    @unpacks(VerbOptions)
     def put(self, path: str, **options: Unpack[VerbOptions]) -> Callable[[DecoratedCallable], DecoratedCallable]:
         """Serve `PUT path` with the decorated function."""
         return self._verb("PUT", path, options)
 
-    @unpacks(VerbOptions, VerbDefaults)
+    @unpacks(VerbOptions)
     def post(self, path: str, **options: Unpack[VerbOptions]) -> Callable[[DecoratedCallable], DecoratedCallable]:
         """Serve `POST path` with the decorated function."""
         return self._verb("POST", path, options)
 
-    @unpacks(VerbOptions, VerbDefaults)
+    @unpacks(VerbOptions)
     def delete(self, path: str, **options: Unpack[VerbOptions]) -> Callable[[DecoratedCallable], DecoratedCallable]:
         """Serve `DELETE path` with the decorated function."""
         return self._verb("DELETE", path, options)
 
-    @unpacks(VerbOptions, VerbDefaults)
+    @unpacks(VerbOptions)
     def options(self, path: str, **options: Unpack[VerbOptions]) -> Callable[[DecoratedCallable], DecoratedCallable]:
         """Serve `OPTIONS path` with the decorated function."""
         return self._verb("OPTIONS", path, options)
 
-    @unpacks(VerbOptions, VerbDefaults)
+    @unpacks(VerbOptions)
     def head(self, path: str, **options: Unpack[VerbOptions]) -> Callable[[DecoratedCallable], DecoratedCallable]:
         """Serve `HEAD path` with the decorated function."""
         return self._verb("HEAD", path, options)
 
-    @unpacks(VerbOptions, VerbDefaults)
+    @unpacks(VerbOptions)
     def patch(self, path: str, **options: Unpack[VerbOptions]) -> Callable[[DecoratedCallable], DecoratedCallable]:
         """Serve `PATCH path` with the decorated function."""
         return self._verb("PATCH", path, options)
 
-    @unpacks(VerbOptions, VerbDefaults)
+    @unpacks(VerbOptions)
     def trace(self, path: str, **options: Unpack[VerbOptions]) -> Callable[[DecoratedCallable], DecoratedCallable]:
         """Serve `TRACE path` with the decorated function."""
         return self._verb("TRACE", path, options)
@@ -426,10 +427,10 @@ class APIRouter(TableRouter):
             dependencies: `Depends(...)` to run after the router's own.
         """
         self._check_path(path)
-        every = merged(WebSocketDefaults, self, WebSocketDefaults(name=name, dependencies=dependencies))
+        every = merged(WebSocketOptions, self, {"name": name, "dependencies": dependencies})
         self.routes.append(APIWebSocketRoute(self.prefix + path, endpoint=endpoint, **every))
 
-    @unpacks(InclusionOptions, InclusionDefaults)
+    @unpacks(InclusionOptions)
     def include_router(self, router: "APIRouter", **options: Unpack[InclusionOptions]) -> None:
         """Serve the routes of another router too, under a prefix and with options in common.
 
@@ -443,8 +444,8 @@ class APIRouter(TableRouter):
             FastAPIError: A path and its prefix are both empty.
             AssertionError: The prefix is none, or the routers would include each other.
         """
-        given = completed(InclusionDefaults, options, "include_router")
-        check_inclusion(self, router, given.prefix)
+        given = completed(InclusionOptions, options, "include_router")
+        check_inclusion(self, router, given["prefix"])
         self.routes.append(IncludedRouter(router, Inclusion.of(self, router, given)))
         self.lifespan_context = cast(
             Lifespan[Any], merge(cast(Context, self.lifespan_context), cast(Context, router.lifespan_context))

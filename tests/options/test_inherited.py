@@ -1,6 +1,5 @@
 """Options of application, routers, inclusions and routes: drawn at every level, merged as FastAPI merges them."""
 
-from dataclasses import fields
 from typing import Any
 
 import fastapi
@@ -13,8 +12,9 @@ import slipstream
 import slipstream.responses
 import slipstream.routing
 import slipstream.testclient
-from slipstream._options.inherited import InheritedDefaults, TaggedDefaults
-from slipstream._options.route import RouteDefaults
+from slipstream._options.inherited import InheritedOptions, TaggedOptions
+from slipstream._options.route import RouteOptions
+from slipstream._options.unpack import names_of
 
 FRAMEWORKS = (fastapi, slipstream)
 
@@ -55,7 +55,7 @@ def told(value: Any) -> Any:
 
 
 ATTRIBUTES = sorted(
-    {"path", "path_format", "unique_id", *(each.name for each in fields(RouteDefaults))}
+    {"path", "path_format", "unique_id", *names_of(RouteOptions)}
     - {"dependency_overrides_provider", "form_limits"}  # an object of each framework; FastAPI keeps them elsewhere
 )
 
@@ -105,8 +105,8 @@ OF_ROUTE = st.fixed_dictionaries(
 
 def test_every_option_that_levels_share_is_drawn() -> None:
     """Whoever adds one learns here that it has to be compared with FastAPI."""
-    assert set(SHARED) == {each.name for each in fields(InheritedDefaults)}
-    assert {each.name for each in fields(TaggedDefaults)} - set(SHARED) == {"tags"}
+    assert set(SHARED) == set(names_of(InheritedOptions))
+    assert set(names_of(TaggedOptions)) - set(SHARED) == {"tags"}
 
 
 TREE: st.SearchStrategy[Any] = st.deferred(

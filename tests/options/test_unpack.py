@@ -3,22 +3,26 @@
 import ast
 import inspect
 import textwrap
-from dataclasses import dataclass, fields
 from itertools import pairwise
-from typing import Any, Unpack, get_type_hints
+from typing import Annotated, Any, Unpack, get_type_hints
 
 import pytest
 from typing_extensions import TypedDict
 
-from slipstream._options.app import AppDefaults, AppOptions
-from slipstream._options.params import ValueDefaults, ValueOptions
-from slipstream._options.route import RouteDefaults, RouteOptions, VerbDefaults, VerbOptions
-from slipstream._options.router import InclusionDefaults, InclusionOptions, RouterDefaults, RouterOptions
-from slipstream._options.unpack import as_options, completed, unpacks
+from slipstream._options.app import AppOptions
+from slipstream._options.params import ValueOptions
+from slipstream._options.route import RouteOptions, VerbOptions, WebSocketOptions
+from slipstream._options.router import InclusionOptions, RouterOptions
+from slipstream._options.unpack import Otherwise, completed, names_of, unpacks
+
+
+def refuse(name: str, value: int) -> None:
+    if value < 0:
+        raise ValueError(f"{name} is negative")
 
 
 class Options(TypedDict, total=False):
-    size: int
+    size: Annotated[int, Otherwise(3, refuse)]
     """How large."""
 
     name: str
@@ -31,31 +35,25 @@ class MoreOptions(Options, total=False):
     """What it is filed under."""
 
 
-@dataclass(frozen=True)
-class Defaults:
-    name: str
-    size: int = 3
-
-
-@unpacks(Options, Defaults)
+@unpacks(Options)
 def make(path: str, *, flag: bool = False, **options: Unpack[Options]) -> str:
     """Make something."""
-    return completed(Defaults, options, "make").name + path
+    return completed(Options, options, "make")["name"] + path
 
 
 def test_options_stand_in_the_signature_with_their_defaults() -> None:
     """Notebooks and `help` show signatures; `**options` would say nothing."""
-    assert str(inspect.signature(make)) == "(path: str, *, flag: bool = False, size: int = 3, name: str) -> str"
+    assert str(inspect.signature(make)) == "(path: str, *, flag: bool = False, size: int = 3, name: str = None) -> str"
 
 
 def test_the_signature_of_a_method_drops_self() -> None:
     """Most functions that use it are methods."""
 
     class Maker:
-        @unpacks(Options, Defaults)
+        @unpacks(Options)
         def make(self, **options: Unpack[Options]) -> None: ...
 
-    assert str(inspect.signature(Maker().make)) == "(*, size: int = 3, name: str) -> None"
+    assert str(inspect.signature(Maker().make)) == "(*, size: int = 3, name: str = None) -> None"
 
 
 def test_options_are_checked_when_they_are_completed() -> None:
@@ -63,14 +61,8 @@ def test_options_are_checked_when_they_are_completed() -> None:
     assert make("/x", name="a") == "a/x"
     with pytest.raises(TypeError, match=r"make\(\) got an unexpected keyword argument 'nmae'"):
         make("/x", nmae="a")  # type: ignore[call-arg]  # what is tested
-    with pytest.raises(TypeError, match="name"):
-        make("/x")
-
-
-def test_options_and_defaults_that_differ_are_refused() -> None:
-    """The two lists are kept in step by this."""
-    with pytest.raises(TypeError, match="differ in: tags"):
-        unpacks(MoreOptions, Defaults)(lambda **options: None)
+    with pytest.raises(ValueError, match="size is negative"):
+        make("/x", size=-1)
 
 
 def sentences(options: Any) -> dict[str, str]:
@@ -96,25 +88,17 @@ def test_sentences_are_found_below_their_keys() -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "defaults"),
-    [
-        (ValueOptions, ValueDefaults),
-        (VerbOptions, VerbDefaults),
-        (RouteOptions, RouteDefaults),
-        (InclusionOptions, InclusionDefaults),
-        (RouterOptions, RouterDefaults),
-        (AppOptions, AppDefaults),
-    ],
+    "options",
+    [ValueOptions, VerbOptions, RouteOptions, InclusionOptions, RouterOptions, WebSocketOptions, AppOptions],
     ids=lambda each: each.__name__,
 )
-def test_every_option_has_a_sentence_and_a_default(options: Any, defaults: Any) -> None:
+def test_every_option_has_a_sentence(options: Any) -> None:
     """Nothing goes undocumented; a sentence ends like one."""
-    names = set(get_type_hints(options))
-
-    assert set(sentences(options)) == {each.name for each in fields(defaults)} == names
+    assert set(sentences(options)) == set(get_type_hints(options)) == set(names_of(options))
     assert all(sentence.endswith((".", "…")) for sentence in sentences(options).values())
 
 
 def test_completed_options_can_be_passed_on() -> None:
     """Functions of a package that stand between two of ours take them one by one."""
-    assert as_options(completed(Defaults, {"name": "a"}, "make")) == {"name": "a", "size": 3}
+    assert completed(Options, {"name": "a"}, "make") == {"name": "a", "size": 3}
+    assert completed(Options, {}, "make", "unset") == {"name": "unset", "size": 3}

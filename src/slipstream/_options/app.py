@@ -1,37 +1,37 @@
 """Options of `FastAPI(...)`."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
 from starlette.middleware import Middleware
 from starlette.responses import JSONResponse
 
-from slipstream._options.inherited import InheritedDefaults, InheritedOptions, ResponseClass
-from slipstream._options.router import StarletteDefaults, StarletteOptions
+from slipstream._options.inherited import InheritedOptions, ResponseClass
+from slipstream._options.router import StarletteOptions
 from slipstream._options.telemetry import TelemetryConfig
+from slipstream._options.unpack import Otherwise
 from slipstream.datastructures import Default
 
 
 class AppOptions(InheritedOptions, StarletteOptions, total=False):
     """What can be said about an application."""
 
-    debug: bool
+    debug: Annotated[bool, Otherwise(False)]
     """Show tracebacks in the answers to unhandled exceptions; never in production."""
 
-    title: str
+    title: Annotated[str, Otherwise("FastAPI")]
     """Title in the documentation."""
 
     summary: str | None
     """One sentence on the API, in the documentation."""
 
-    description: str
+    description: Annotated[str, Otherwise("")]
     """Text on the API, in Markdown."""
 
-    version: str
+    version: Annotated[str, Otherwise("0.1.0")]
     """Version of your API."""
 
-    openapi_url: str | None
+    openapi_url: Annotated[str | None, Otherwise("/openapi.json")]
     """Path of the OpenAPI document; None turns it and the documentation pages off."""
 
     openapi_tags: list[dict[str, Any]] | None
@@ -40,16 +40,16 @@ class AppOptions(InheritedOptions, StarletteOptions, total=False):
     servers: list[dict[str, str | Any]] | None
     """Servers to name in the OpenAPI document."""
 
-    default_response_class: ResponseClass
+    default_response_class: Annotated[ResponseClass, Otherwise(Default(JSONResponse))]
     """Response class of path operations that have none."""
 
-    docs_url: str | None
+    docs_url: Annotated[str | None, Otherwise("/docs")]
     """Path of the Swagger UI page; None turns it off."""
 
-    redoc_url: str | None
+    redoc_url: Annotated[str | None, Otherwise("/redoc")]
     """Path of the ReDoc page; None turns it off."""
 
-    swagger_ui_oauth2_redirect_url: str | None
+    swagger_ui_oauth2_redirect_url: Annotated[str | None, Otherwise("/docs/oauth2-redirect")]
     """Path that the Swagger UI page returns to after an OAuth2 login."""
 
     swagger_ui_init_oauth: dict[str, Any] | None
@@ -70,10 +70,10 @@ class AppOptions(InheritedOptions, StarletteOptions, total=False):
     license_info: dict[str, str | Any] | None
     """Licence of the API: `name`, `identifier` or `url`."""
 
-    root_path: str
+    root_path: Annotated[str, Otherwise("")]
     """Path under which a proxy serves the application; the server's own option is the better place."""
 
-    root_path_in_servers: bool
+    root_path_in_servers: Annotated[bool, Otherwise(True)]
     """Whether the OpenAPI document names the root path as a server."""
 
     webhooks: Any | None
@@ -82,47 +82,15 @@ class AppOptions(InheritedOptions, StarletteOptions, total=False):
     swagger_ui_parameters: dict[str, Any] | None
     """Settings of the Swagger UI page."""
 
-    separate_input_output_schemas: bool
+    separate_input_output_schemas: Annotated[bool, Otherwise(True)]
     """Whether a model that reads and writes differently is documented twice."""
 
     openapi_external_docs: dict[str, Any] | None
     """Further documentation: `description`, `url`."""
 
-    strict_content_type: bool
+    strict_content_type: Annotated[bool, Otherwise(True)]
     """Whether a body is JSON only under a Content-Type that says so."""
 
     telemetry: TelemetryConfig | None
     """What OpenTelemetry gets to know of the requests; None: the defaults, under which the global providers hear of
     everything and without a provider nothing is recorded. Keys that `TelemetryConfig` does not have are ignored."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class AppDefaults(InheritedDefaults, StarletteDefaults):
-    """Defaults of `AppOptions`."""
-
-    debug: bool = False
-    title: str = "FastAPI"
-    summary: str | None = None
-    description: str = ""
-    version: str = "0.1.0"
-    openapi_url: str | None = "/openapi.json"
-    openapi_tags: list[dict[str, Any]] | None = None
-    servers: list[dict[str, str | Any]] | None = None
-    default_response_class: ResponseClass = field(default_factory=lambda: Default(JSONResponse))
-    docs_url: str | None = "/docs"
-    redoc_url: str | None = "/redoc"
-    swagger_ui_oauth2_redirect_url: str | None = "/docs/oauth2-redirect"
-    swagger_ui_init_oauth: dict[str, Any] | None = None
-    middleware: Sequence[Middleware] | None = None
-    exception_handlers: Mapping[Any, Callable[[Any, Any], Any]] | None = None
-    terms_of_service: str | None = None
-    contact: dict[str, str | Any] | None = None
-    license_info: dict[str, str | Any] | None = None
-    root_path: str = ""
-    root_path_in_servers: bool = True
-    webhooks: Any | None = None
-    swagger_ui_parameters: dict[str, Any] | None = None
-    separate_input_output_schemas: bool = True
-    openapi_external_docs: dict[str, Any] | None = None
-    strict_content_type: bool = True
-    telemetry: TelemetryConfig | None = None

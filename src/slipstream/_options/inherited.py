@@ -5,17 +5,16 @@ row, can be set at every level and arrives at the route.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 from functools import reduce
-from types import SimpleNamespace
-from typing import Any, Final, cast
+from typing import Annotated, Any, Final
 
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 from typing_extensions import TypedDict
 
-from slipstream._options.unpack import names_of
+from slipstream._options.unpack import Otherwise, names_of
 from slipstream.datastructures import Default, DefaultPlaceholder
 from slipstream.utils import generate_unique_id, get_value_or_default
 
@@ -37,6 +36,18 @@ class FormLimits(TypedDict, total=False):
     """Most bytes of one field that is no file."""
 
 
+def _check_bound(name: str, bound: object) -> None:
+    if bound is not None and (isinstance(bound, bool) or not isinstance(bound, int) or bound < 0):
+        raise ValueError(f"{name} must be a non-negative integer or None, not {bound!r}")
+
+
+def _check_form_limits(name: str, limits: Mapping[str, object] | None) -> None:
+    for key, bound in (limits or {}).items():
+        if key not in FormLimits.__annotations__ or bound is None:
+            raise ValueError(f"{name} has no {key!r}={bound!r}; it knows {', '.join(FormLimits.__annotations__)}")
+        _check_bound(f"{name}: {key}", bound)
+
+
 class InheritedOptions(TypedDict, total=False):
     """What each level may say about the path operations below it."""
 
@@ -52,16 +63,16 @@ class InheritedOptions(TypedDict, total=False):
     deprecated: bool | None
     """Mark the operation as deprecated in the documentation; True at one level is enough."""
 
-    include_in_schema: bool
+    include_in_schema: Annotated[bool, Otherwise(True)]
     """Whether the documentation shows the operation; False at one level is enough to hide it."""
 
-    generate_unique_id_function: IdMaker
+    generate_unique_id_function: Annotated[IdMaker, Otherwise(Default(generate_unique_id))]
     """Makes the operation's id from the route; the innermost level wins."""
 
-    max_body_size: int | None
+    max_body_size: Annotated[int | None, Otherwise(check=_check_bound)]
     """Most bytes of a request's body, 413 beyond; 0: only an empty one. None: the next outer level says."""
 
-    form_limits: FormLimits | None
+    form_limits: Annotated[FormLimits | None, Otherwise(check=_check_form_limits)]
     """Bounds on forms; each one that is not given is the next outer level's."""
 
 
@@ -70,44 +81,6 @@ class TaggedOptions(InheritedOptions, total=False):
 
     tags: list[str | Enum] | None
     """Groups that the documentation lists the operation under; those of outer levels come first."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class InheritedDefaults:
-    """Defaults of `InheritedOptions`.
-
-    Raises:
-        ValueError: A bound is no non-negative integer, or a form has no such bound.
-    """
-
-    dependencies: Sequence[Any] | None = None
-    responses: Responses | None = None
-    callbacks: list[BaseRoute] | None = None
-    deprecated: bool | None = None
-    include_in_schema: bool = True
-    generate_unique_id_function: IdMaker = field(default_factory=lambda: Default(generate_unique_id))
-    max_body_size: int | None = None
-    form_limits: FormLimits | None = None
-
-    def __post_init__(self) -> None:
-        if self.max_body_size is not None:
-            _check_bound("max_body_size", self.max_body_size)
-        for name, bound in (self.form_limits or {}).items():
-            if name not in FormLimits.__annotations__:
-                raise ValueError(f"form_limits has no {name!r}; it knows {', '.join(FormLimits.__annotations__)}")
-            _check_bound(f"form_limits: {name}", bound)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class TaggedDefaults(InheritedDefaults):
-    """Defaults of `TaggedOptions`."""
-
-    tags: list[str | Enum] | None = None
-
-
-def _check_bound(name: str, bound: object) -> None:
-    if isinstance(bound, bool) or not isinstance(bound, int) or bound < 0:
-        raise ValueError(f"{name} must be a non-negative integer, not {bound!r}")
 
 
 def _both_lists(outer: Sequence[Any] | None, inner: Sequence[Any] | None) -> list[Any]:
@@ -161,27 +134,32 @@ _SILENT: Final = object()
 """Stands for the value of an option that a level does not have."""
 
 
-def merged(defaults: type[Any], *levels: object) -> dict[str, Any]:
+def merged(options: type[object], *levels: object) -> dict[str, Any]:
     """Merge what several levels say.
 
     Args:
-        defaults: Dataclass whose fields are the options to return.
-        levels: Objects with options as attributes, outermost first; a level without an option says nothing of it.
+        options: TypedDict with the options to return.
+        levels: Outermost first, objects with options as attributes or mappings of them; a level without an option says
+            nothing of it.
 
     Returns:
-        A value for each field of `defaults`.
+        A value for each of the options.
     """
     values: dict[str, Any] = {}
     *outer, innermost = levels
-    for name in names_of(cast(Any, defaults)):
+    for name in names_of(options):
         rule = MERGING.get(name)
-        said = [getattr(level, rule.outside or name, _SILENT) for level in outer] if rule else []
-        said.append(getattr(innermost, name, _SILENT))
+        said = [_said(level, rule.outside or name) for level in outer] if rule else []
+        said.append(_said(innermost, name))
         values[name] = reduce(rule.merge, (value for value in said if value is not _SILENT)) if rule else said[-1]
     return values
 
 
-def repeated(router: object) -> object:
+def _said(level: object, name: str) -> Any:
+    return level.get(name, _SILENT) if isinstance(level, dict) else getattr(level, name, _SILENT)
+
+
+def repeated(router: object) -> dict[str, Any]:
     """Return what an included router says again about the routes in it; see `Merging`."""
-    names = [name for name, rule in MERGING.items() if rule.is_repeated and hasattr(router, name)]
-    return SimpleNamespace(**{name: getattr(router, name) for name in names})
+    said = {name: _said(router, name) for name, rule in MERGING.items() if rule.is_repeated}
+    return {name: value for name, value in said.items() if value is not _SILENT}

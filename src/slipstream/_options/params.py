@@ -2,13 +2,12 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import AliasChoices, AliasPath, AnyUrl, Discriminator
 from typing_extensions import TypedDict, deprecated as deprecation
 
-from slipstream.datastructures import _Unset
+from slipstream._options.unpack import Otherwise
 
 
 class Example(TypedDict, total=False):
@@ -30,7 +29,7 @@ class Example(TypedDict, total=False):
 
 
 class ValueOptions(TypedDict, total=False):
-    """What can be said about a value that a request carries, wherever it stands."""
+    """What can be said about a value that a request carries, wherever it stands; `_Unset` leaves it to Pydantic."""
 
     default_factory: Callable[[], Any] | None
     """Called without arguments for the value when the request carries none."""
@@ -53,28 +52,28 @@ class ValueOptions(TypedDict, total=False):
     description: str | None
     """Description in the documentation, in Markdown."""
 
-    gt: float | None
+    gt: Annotated[float | None, Otherwise()]
     """The value is greater than this."""
 
-    ge: float | None
+    ge: Annotated[float | None, Otherwise()]
     """The value is this or greater."""
 
-    lt: float | None
+    lt: Annotated[float | None, Otherwise()]
     """The value is less than this."""
 
-    le: float | None
+    le: Annotated[float | None, Otherwise()]
     """The value is this or less."""
 
-    min_length: int | None
+    min_length: Annotated[int | None, Otherwise()]
     """Fewest characters or items."""
 
-    max_length: int | None
+    max_length: Annotated[int | None, Otherwise()]
     """Most characters or items."""
 
-    pattern: str | re.Pattern[str] | None
+    pattern: Annotated[str | re.Pattern[str] | None, Otherwise()]
     """Regular expression that a string has to match somewhere; anchor it to match the whole."""
 
-    regex: str | None
+    regex: Annotated[str | None, Otherwise()]
     """Old name of `pattern`; warns."""
 
     discriminator: str | Discriminator | None
@@ -110,53 +109,18 @@ class ValueOptions(TypedDict, total=False):
     example: Any | None
     """One example value, as before OpenAPI 3.1; use `examples`. Warns."""
 
-    openapi_examples: dict[str, Example] | None
+    openapi_examples: Annotated[dict[str, Example] | None, Otherwise()]
     """Named examples, in the OpenAPI document rather than in the JSON Schema."""
 
     deprecated: deprecation | str | bool | None
     """Mark the value as deprecated in the documentation."""
 
-    include_in_schema: bool
+    include_in_schema: Annotated[bool, Otherwise(True)]
     """Whether the documentation shows it."""
 
     json_schema_extra: dict[str, Any] | Callable[[dict[str, Any]], None] | None
     """Keys to add to the JSON Schema, or a function that changes it in place."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ValueDefaults:
-    """Defaults of `ValueOptions`; `_Unset` leaves the decision to Pydantic."""
-
-    default_factory: Callable[[], Any] | None = _Unset
-    alias: str | None = _Unset
-    alias_priority: int | None = _Unset
-    validation_alias: str | AliasPath | AliasChoices | None = _Unset
-    serialization_alias: str | None = _Unset
-    title: str | None = _Unset
-    description: str | None = _Unset
-    gt: float | None = None
-    ge: float | None = None
-    lt: float | None = None
-    le: float | None = None
-    min_length: int | None = None
-    max_length: int | None = None
-    pattern: str | re.Pattern[str] | None = None
-    regex: str | None = None
-    discriminator: str | Discriminator | None = _Unset
-    strict: bool | None = _Unset
-    validate_default: bool | None = _Unset
-    union_mode: Literal["smart", "left_to_right"] | None = _Unset
-    fail_fast: bool | None = _Unset
-    multiple_of: float | None = _Unset
-    allow_inf_nan: bool | None = _Unset
-    max_digits: int | None = _Unset
-    decimal_places: int | None = _Unset
-    examples: list[Any] | None = _Unset
-    example: Any | None = _Unset
-    openapi_examples: dict[str, Example] | None = None
-    deprecated: deprecation | str | bool | None = _Unset
-    include_in_schema: bool = True
-    json_schema_extra: dict[str, Any] | Callable[[dict[str, Any]], None] | None = _Unset
-
-    not_pydantic: ClassVar[frozenset[str]] = frozenset({"regex", "example", "openapi_examples", "include_in_schema"})
-    """Options that are ours alone; Pydantic does not know them."""
+NOT_PYDANTIC: Final = frozenset({"regex", "example", "openapi_examples", "include_in_schema"})
+"""Options that are ours alone; Pydantic does not know them."""

@@ -1,12 +1,13 @@
 """Options of path operations: `@app.get(...)` and its seven siblings, `add_api_route`, `APIRoute`."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
 from starlette.responses import JSONResponse
+from typing_extensions import TypedDict
 
-from slipstream._options.inherited import ResponseClass, TaggedDefaults, TaggedOptions
+from slipstream._options.inherited import ResponseClass, TaggedOptions
+from slipstream._options.unpack import Otherwise
 from slipstream.datastructures import Default, DefaultPlaceholder
 from slipstream.types import IncEx
 
@@ -14,7 +15,7 @@ from slipstream.types import IncEx
 class VerbOptions(TaggedOptions, total=False):
     """Options of a path operation that every verb takes."""
 
-    response_model: Any
+    response_model: Annotated[Any, Otherwise(Default(None))]
     """Type that the result is validated against, filtered by and documented as; by default the return annotation."""
 
     status_code: int | None
@@ -26,7 +27,7 @@ class VerbOptions(TaggedOptions, total=False):
     description: str | None
     """Text in the documentation, in Markdown; the docstring by default, up to a form feed."""
 
-    response_description: str
+    response_description: Annotated[str, Otherwise("Successful Response")]
     """Sentence on a normal response, in the documentation."""
 
     operation_id: str | None
@@ -38,19 +39,19 @@ class VerbOptions(TaggedOptions, total=False):
     response_model_exclude: IncEx | None
     """Fields of the response model to leave out."""
 
-    response_model_by_alias: bool
+    response_model_by_alias: Annotated[bool, Otherwise(True)]
     """Whether fields are sent under their aliases."""
 
-    response_model_exclude_unset: bool
+    response_model_exclude_unset: Annotated[bool, Otherwise(False)]
     """Leave out fields that were never set."""
 
-    response_model_exclude_defaults: bool
+    response_model_exclude_defaults: Annotated[bool, Otherwise(False)]
     """Leave out fields that are equal to their default."""
 
-    response_model_exclude_none: bool
+    response_model_exclude_none: Annotated[bool, Otherwise(False)]
     """Leave out fields that are None."""
 
-    response_class: ResponseClass
+    response_class: Annotated[ResponseClass, Otherwise(Default(JSONResponse))]
     """Response class for results that are no Response; JSON by default."""
 
     name: str | None
@@ -66,47 +67,21 @@ class RouteOptions(VerbOptions, total=False):
     methods: set[str] | list[str] | None
     """HTTP methods that it serves; GET by default."""
 
-    strict_content_type: bool | DefaultPlaceholder
+    strict_content_type: Annotated[bool | DefaultPlaceholder, Otherwise(Default(True))]
     """Whether a body is JSON only under a Content-Type that says so."""
 
     dependency_overrides_provider: Any | None
     """Object whose `dependency_overrides` hold; the application."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class WebSocketDefaults:
-    """Options of a WebSocket endpoint, with their defaults."""
+class WebSocketOptions(TypedDict, total=False):
+    """Options of a WebSocket endpoint."""
 
-    name: str | None = None
-    dependencies: Sequence[Any] | None = None
-    dependency_overrides_provider: Any | None = None
+    name: str | None
+    """Name for `url_path_for`; the function's by default."""
 
+    dependencies: Sequence[Any] | None
+    """`Depends(...)` to run first; those of outer levels before."""
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class VerbDefaults(TaggedDefaults):
-    """Defaults of `VerbOptions`."""
-
-    response_model: Any = Default(None)
-    status_code: int | None = None
-    summary: str | None = None
-    description: str | None = None
-    response_description: str = "Successful Response"
-    operation_id: str | None = None
-    response_model_include: IncEx | None = None
-    response_model_exclude: IncEx | None = None
-    response_model_by_alias: bool = True
-    response_model_exclude_unset: bool = False
-    response_model_exclude_defaults: bool = False
-    response_model_exclude_none: bool = False
-    response_class: ResponseClass = field(default_factory=lambda: Default(JSONResponse))
-    name: str | None = None
-    openapi_extra: dict[str, Any] | None = None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RouteDefaults(VerbDefaults):
-    """Defaults of `RouteOptions`."""
-
-    methods: set[str] | list[str] | None = None
-    strict_content_type: bool | DefaultPlaceholder = field(default_factory=lambda: Default(True))
-    dependency_overrides_provider: Any | None = None
+    dependency_overrides_provider: Any | None
+    """Object whose `dependency_overrides` hold; the application."""

@@ -1,98 +1,100 @@
-"""Show the options that a function takes through `**options: Unpack[...]` in its signature.
+"""Show the options that a function takes through `**options: Unpack[...]` in its signature, and fill in defaults.
 
 Type checkers read the TypedDict; `inspect.signature`, `help` and notebooks read what is written here.
 """
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, fields
+from dataclasses import dataclass
 from functools import cache
-from typing import Any, NotRequired, Required, TypeVar, cast, get_origin, get_type_hints
+from typing import Any, TypeVar, cast, get_type_hints
 
 F = TypeVar("F", bound=Callable[..., Any])
 D = TypeVar("D")
 
 
-def unpacks(options: type[object], defaults: type[object]) -> Callable[[F], F]:
+@dataclass(frozen=True, slots=True)
+class Otherwise:
+    """Metadata of an option whose default is not None, or that not every value fits.
+
+    `size: Annotated[int, Otherwise(3)]` in a TypedDict: 3 where nothing was given.
+
+    Args:
+        default: The default.
+        check: Takes the option's name and a value that was given; raises what the user shall see.
+    """
+
+    default: Any = None
+    check: Callable[[str, Any], None] | None = None
+
+
+def unpacks(options: type[object], otherwise: Any = None) -> Callable[[F], F]:
     """Write the `__signature__` of a function that takes `**options: Unpack[options]`.
 
     Args:
         options: TypedDict with the names, types and sentences of the options.
-        defaults: Dataclass with a field of the same name for each of them; a field without a default
-            makes the option required.
+        otherwise: Default of options that name none.
 
     Returns:
-        A decorator that gives the same function back. The function itself still gets a plain dict: use
-        `completed` (or the dataclass) to check names and fill in defaults.
+        A decorator that gives the same function back. The function itself still gets a plain dict: use `completed` to
+        check names and fill in defaults.
     """
 
     def decorate(function: F) -> F:
         signature = inspect.signature(function)
         own = [each for each in signature.parameters.values() if each.kind is not each.VAR_KEYWORD]
         named = {each.name for each in own}
-        every = _parameters(options, defaults)  # type: ignore[arg-type]  # mypy looks for __hash__ in the wrong place
-        shown = [each for each in every if each.name not in named]
+        shown = [
+            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=rule.default, annotation=hint)
+            for name, (hint, rule) in _read(options, otherwise).items()
+            if name not in named
+        ]
         function.__signature__ = signature.replace(parameters=[*own, *shown])  # type: ignore[attr-defined]  # functions take any attribute
         return function
 
     return decorate
 
 
-@cache
-def _parameters(options: Any, defaults: Any) -> tuple[inspect.Parameter, ...]:
-    hints = get_type_hints(options, include_extras=True)
-    by_name = {each.name: each for each in fields(defaults)}
-    if hints.keys() != by_name.keys():
-        odd = ", ".join(sorted(hints.keys() ^ by_name.keys()))
-        raise TypeError(f"{options.__name__} and {defaults.__name__} differ in: {odd}")
-    return tuple(
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=_default(by_name[name]), annotation=_bare(hint))
-        for name, hint in hints.items()
-    )
-
-
-def _default(field: Any) -> Any:
-    if field.default is not MISSING:
-        return field.default
-    if field.default_factory is not MISSING:
-        return field.default_factory()
-    return inspect.Parameter.empty
-
-
-def _bare(hint: Any) -> Any:
-    """Take off `Required` and `NotRequired`, which mean something in a TypedDict only."""
-    return hint.__args__[0] if get_origin(hint) in (Required, NotRequired) else hint
-
-
-def completed(defaults: type[D], options: Mapping[str, Any], owner: str) -> D:
+def completed(options: type[D], given: Mapping[str, Any], owner: str, otherwise: Any = None) -> D:
     """Fill in what was not given.
 
     Args:
-        defaults: The dataclass to make.
-        options: What the caller wrote.
+        options: The TypedDict.
+        given: What the caller wrote.
         owner: Name of the function that was called, for the error.
+        otherwise: Default of options that name none.
+
+    Returns:
+        A value for every option.
 
     Raises:
-        TypeError: An option that does not exist was given, or a required one was not.
+        TypeError: An option that does not exist was given.
     """
-    known = names_of(cast(Any, defaults))
-    for name in options:
+    known = _read(options, otherwise)
+    for name, value in given.items():
         if name not in known:
             raise TypeError(f"{owner}() got an unexpected keyword argument {name!r}")
-    return defaults(**options)
+        check = known[name][1].check
+        if check is not None:
+            check(name, value)
+    return cast(D, {name: given.get(name, rule.default) for name, (_, rule) in known.items()})
 
 
-def as_options(given: object, taken: type[Any] | None = None) -> dict[str, Any]:
-    """Turn completed options into keyword arguments again, for a function that takes them one by one.
+def names_of(options: type[object]) -> tuple[str, ...]:
+    """Return the names of the options of a TypedDict, in order."""
+    return tuple(_read(options, None))
 
-    Args:
-        taken: Dataclass with the options that the function takes; by default it takes all.
-    """
-    names = names_of(cast(Any, type(given)))
-    return {name: getattr(given, name) for name in names if taken is None or name in names_of(cast(Any, taken))}
+
+def _read(options: Any, otherwise: Any) -> Mapping[str, tuple[Any, Otherwise]]:
+    """Return type and default of each option."""
+    return _read_once(options, otherwise)
 
 
 @cache
-def names_of(defaults: Any) -> Mapping[str, None]:
-    """Return the names of the options that a dataclass has defaults of, in order."""
-    return dict.fromkeys(each.name for each in fields(defaults))
+def _read_once(options: Any, otherwise: Any) -> Mapping[str, tuple[Any, Otherwise]]:
+    types, unset = get_type_hints(options), Otherwise(otherwise)
+    found = {}
+    for name, hint in get_type_hints(options, include_extras=True).items():
+        metadata = getattr(hint, "__metadata__", ())
+        found[name] = types[name], next((each for each in metadata if isinstance(each, Otherwise)), unset)
+    return found

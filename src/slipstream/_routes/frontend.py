@@ -201,7 +201,7 @@ class Frontend(BaseRoute):
 
     def included(self, inclusion: Inclusion) -> "Frontend":
         """Return a twin as it is under a prefix, with what the routers above it say."""
-        return Frontend(joined(inclusion.prefix, self.path), self.app, self.operation.included(inclusion))
+        return Frontend(joined(inclusion.options["prefix"], self.path), self.app, self.operation.included(inclusion))
 
 
 class LowPriority:

@@ -8,7 +8,7 @@ import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from operator import is_not
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, cast, runtime_checkable
 
 from starlette import routing
 from starlette.datastructures import URLPath
@@ -18,8 +18,8 @@ from starlette.types import Receive, Scope, Send
 from slipstream._app.limits import limited
 from slipstream._app.refresh import Latest, Lock
 from slipstream._options.inherited import merged, repeated
-from slipstream._options.route import RouteDefaults
-from slipstream._options.router import InclusionDefaults, LevelDefaults
+from slipstream._options.route import RouteOptions
+from slipstream._options.router import InclusionOptions, LevelOptions
 from slipstream.exceptions import FastAPIError
 
 
@@ -50,24 +50,25 @@ class IncludableRoute(Protocol):
         ...
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Inclusion(LevelDefaults):
+@dataclass(frozen=True, slots=True)
+class Inclusion:
     """Everything that routers and inclusions above a route say about it, merged."""
 
     router: IncludableRouter
+    options: LevelOptions
 
     @classmethod
-    def of(cls, parent: IncludableRouter, router: IncludableRouter, given: InclusionDefaults) -> "Inclusion":
+    def of(cls, parent: IncludableRouter, router: IncludableRouter, given: InclusionOptions) -> "Inclusion":
         """Put together what a router and its `include_router` call say."""
-        return cls(router=router, **merged(LevelDefaults, parent, given, repeated(router)))
+        return cls(router, cast(LevelOptions, merged(LevelOptions, parent, given, repeated(router))))
 
     def around(self, inner: "Inclusion") -> "Inclusion":
         """Put an inclusion inside another: the inner one wins where only one can."""
-        return Inclusion(router=inner.router, **merged(LevelDefaults, self, inner))
+        return Inclusion(inner.router, cast(LevelOptions, merged(LevelOptions, self.options, inner.options)))
 
-    def options_of(self, route: object) -> RouteDefaults:
+    def options_of(self, route: object) -> RouteOptions:
         """Return the options of a route, which has FastAPI's attributes of one, as they are under this inclusion."""
-        return RouteDefaults(**merged(RouteDefaults, self, repeated(self.router), route))
+        return cast(RouteOptions, merged(RouteOptions, self.options, repeated(self.router), route))
 
 
 def check_prefix(prefix: str) -> None:
@@ -199,13 +200,13 @@ def relocated(route: BaseRoute, inclusion: Inclusion) -> BaseRoute | None:
     """Make the twin of a route under a prefix; None for a kind of route that cannot have one."""
     if isinstance(route, IncludableRoute):
         return route.included(inclusion)
-    prefix = inclusion.prefix
+    prefix = inclusion.options["prefix"]
     if isinstance(route, Route):
         plain = Route(
             prefix + route.path, route.endpoint, methods=list(route.methods or []), name=route.name,
             include_in_schema=route.include_in_schema,
         )  # fmt: skip
-        plain.app = limited(plain.app, inclusion.max_body_size)
+        plain.app = limited(plain.app, inclusion.options["max_body_size"])
         return plain
     if isinstance(route, WebSocketRoute):
         return WebSocketRoute(prefix + route.path, route.endpoint, name=route.name)
@@ -213,13 +214,13 @@ def relocated(route: BaseRoute, inclusion: Inclusion) -> BaseRoute | None:
         moved = copy.copy(route)
         moved.path = (prefix + route.path).rstrip("/")
         moved.path_regex, moved.path_format, moved.param_convertors = compile_path(moved.path + "/{path:path}")
-        moved.app = limited(moved.app, inclusion.max_body_size)
+        moved.app = limited(moved.app, inclusion.options["max_body_size"])
         return moved
     if isinstance(route, Host):
         app = routing.Router(routes=[Mount(prefix, app=route.app)]) if prefix else route.app
         host = Host(route.host, app=app, name=route.name)
         # Not its app, which has the names that `url_path_for` looks for.
-        host.__dict__["handle"] = limited(host.handle, inclusion.max_body_size)
+        host.__dict__["handle"] = limited(host.handle, inclusion.options["max_body_size"])
         return host
     return None
 

@@ -22,7 +22,7 @@ from slipstream._engine.router.pattern import Pattern
 from slipstream._engine.signature.annotations import is_subclass, stream_item
 from slipstream._engine.signature.model import Origin
 from slipstream._options.inherited import ResponseClass
-from slipstream._options.route import RouteDefaults
+from slipstream._options.route import RouteOptions
 from slipstream._routes.public_errors import public_errors
 from slipstream._routes.services import IMPLIED
 from slipstream.datastructures import DefaultPlaceholder
@@ -56,7 +56,7 @@ class Operation:
 def read_operation(
     endpoint: Callable[..., Any],
     pattern: Pattern,
-    options: RouteDefaults,
+    options: RouteOptions,
     *,
     unique_id: str,
     stream_item_type: Any = None,
@@ -77,8 +77,8 @@ def read_operation(
         AssertionError: A response of that status has no body, or an additional response is no dict.
         DefinitionError: Anything else that is wrong; see `read_tree`.
     """
-    tree = read_tree(endpoint, pattern, options.dependencies or ())
-    chosen, status, model = options.response_class, options.status_code, options.response_model
+    tree = read_tree(endpoint, pattern, options["dependencies"] or ())
+    chosen, status, model = options["response_class"], options["status_code"], options["response_model"]
     stream = stream_kind(tree, chosen)
     if isinstance(model, DefaultPlaceholder):
         model, stream_item_type = read_response_model(tree, stream)
@@ -90,24 +90,24 @@ def read_operation(
         stream=stream,
         item_field=response_field(stream_item_type, f"StreamItem_{unique_id}", None, tree.origin),
         ping_interval=ping_interval,
-        include=options.response_model_include,
-        exclude=options.response_model_exclude,
-        by_alias=options.response_model_by_alias,
-        exclude_unset=options.response_model_exclude_unset,
-        exclude_defaults=options.response_model_exclude_defaults,
-        exclude_none=options.response_model_exclude_none,
+        include=options["response_model_include"],
+        exclude=options["response_model_exclude"],
+        by_alias=options["response_model_by_alias"],
+        exclude_unset=options["response_model_exclude_unset"],
+        exclude_defaults=options["response_model_exclude_defaults"],
+        exclude_none=options["response_model_exclude_none"],
     )
-    strict = options.strict_content_type
+    strict = options["strict_content_type"]
     plan = partial(
         build_http_plan,
-        methods=sorted(method.upper() for method in options.methods or ("GET",)),
+        methods=sorted(method.upper() for method in options["methods"] or ("GET",)),
         unique_id=unique_id,
         response=response,
         strict_content_type=strict.value if isinstance(strict, DefaultPlaceholder) else strict,
-        form_limits=cast(dict[str, int], options.form_limits or {}),
+        form_limits=cast(dict[str, int], options["form_limits"] or {}),
         path_strings=path_strings(pattern),
     )
-    fields = response_fields(options.responses or {}, unique_id, tree.origin)
+    fields = response_fields(options["responses"] or {}, unique_id, tree.origin)
     return Operation(tree, response, model, stream_item_type, fields, plan)
 
 

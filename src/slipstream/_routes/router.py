@@ -12,7 +12,7 @@ from slipstream._app.dispatch import Dispatcher
 from slipstream._app.limits import limited
 from slipstream._app.refresh import WatchedList, version
 from slipstream._engine.entry.lifespan import Context, as_context, from_events, lifespan
-from slipstream._options.router import RouterDefaults
+from slipstream._options.router import RouterOptions
 from slipstream._routes.frontend import LowPriority
 from slipstream._routes.inclusion import IncludableRouter, IncludedRouter, effective, low_priority
 
@@ -29,16 +29,18 @@ class TableRouter(routing.Router):
     mark = 0
     """How often somebody said that routes were changed in place."""
 
-    def __init__(self, given: RouterDefaults) -> None:
+    def __init__(self, given: RouterOptions) -> None:
         self._low_priority_routes: list[BaseRoute] = WatchedList()
-        self.on_startup: list[Callable[[], Any]] = list(given.on_startup or [])
-        self.on_shutdown: list[Callable[[], Any]] = list(given.on_shutdown or [])
-        own: Context = as_context(given.lifespan) if given.lifespan else from_events(self.on_startup, self.on_shutdown)
+        self.on_startup: list[Callable[[], Any]] = list(given["on_startup"] or [])
+        self.on_shutdown: list[Callable[[], Any]] = list(given["on_shutdown"] or [])
+        own: Context = from_events(self.on_startup, self.on_shutdown)
+        if given["lifespan"]:
+            own = as_context(given["lifespan"])
         super().__init__(
-            redirect_slashes=given.redirect_slashes, default=given.default, lifespan=cast(Lifespan[Any], own)
+            redirect_slashes=given["redirect_slashes"], default=given["default"], lifespan=cast(Lifespan[Any], own)
         )
-        self.routes = list(given.routes or [])
-        self.max_body_size = given.max_body_size
+        self.routes = list(given["routes"] or [])
+        self.max_body_size = given["max_body_size"]
         self.middleware_stack = cast(Any, limited(self.app, self.max_body_size))
         self.dispatcher = Dispatcher(self)
 
