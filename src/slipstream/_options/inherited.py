@@ -7,8 +7,8 @@ row, can be set at every level and arrives at the route.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from functools import reduce
-from typing import Annotated, Any, Final
+from functools import cache
+from typing import Annotated, Any, Final, cast
 
 from starlette.responses import Response
 from starlette.routing import BaseRoute
@@ -130,7 +130,7 @@ MERGING: Final[Mapping[str, Merging]] = {
 """How each option merges that more than one level has; of any other, a route's own value holds."""
 
 
-_SILENT: Final = object()
+_SILENT: Final[Any] = object()
 """Stands for the value of an option that a level does not have."""
 
 
@@ -145,18 +145,30 @@ def merged(options: type[object], *levels: object) -> dict[str, Any]:
     Returns:
         A value for each of the options.
     """
-    values: dict[str, Any] = {}
     *outer, innermost = levels
-    for name in names_of(options):
-        rule = MERGING.get(name)
-        said = [_said(level, rule.outside or name) for level in outer] if rule else []
-        said.append(_said(innermost, name))
-        values[name] = reduce(rule.merge, (value for value in said if value is not _SILENT)) if rule else said[-1]
+    plain, rows = _rows(cast(Any, options))
+    values = {name: _said(innermost, name) for name in plain}
+    for name, outside, merge in rows:
+        value = _SILENT
+        for level in outer:
+            said = _said(level, outside)
+            value = said if value is _SILENT else value if said is _SILENT else merge(value, said)
+        said = _said(innermost, name)
+        values[name] = said if value is _SILENT else value if said is _SILENT else merge(value, said)
     return values
 
 
+@cache
+def _rows(options: Any) -> tuple[list[str], list[tuple[str, str, Callable[[Any, Any], Any]]]]:
+    """Return the names of the options that do not merge, and name, name outside and rule of those that do."""
+    names = names_of(options)
+    merging = [(name, MERGING[name]) for name in names if name in MERGING]
+    plain = [name for name in names if name not in MERGING]
+    return plain, [(name, rule.outside or name, rule.merge) for name, rule in merging]
+
+
 def _said(level: object, name: str) -> Any:
-    return level.get(name, _SILENT) if isinstance(level, dict) else getattr(level, name, _SILENT)
+    return level.get(name, _SILENT) if type(level) is dict else getattr(level, name, _SILENT)
 
 
 def repeated(router: object) -> dict[str, Any]:

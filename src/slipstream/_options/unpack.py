@@ -71,13 +71,15 @@ def completed(options: type[D], given: Mapping[str, Any], owner: str, otherwise:
         TypeError: An option that does not exist was given.
     """
     known = _read(options, otherwise)
+    values = {name: rule.default for name, (_, rule) in known.items()}
     for name, value in given.items():
         if name not in known:
             raise TypeError(f"{owner}() got an unexpected keyword argument {name!r}")
         check = known[name][1].check
         if check is not None:
             check(name, value)
-    return cast(D, {name: given.get(name, rule.default) for name, (_, rule) in known.items()})
+        values[name] = value
+    return cast(D, values)
 
 
 def names_of(options: type[object]) -> tuple[str, ...]:
