@@ -19,6 +19,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response, Strea
 from starlette.testclient import TestClient
 
 from slipstream.middleware.http import FunctionMiddleware, HTTPMiddleware
+from tests.loops import run_moved
 
 App = Callable[[Any, Any, Any], Awaitable[None]]
 Dispatch = Callable[[Request, Any], Awaitable[Response]]
@@ -88,7 +89,7 @@ class Client:
                 await self.serve()
             with_timeout.append(None)
 
-        anyio.run(main)
+        run_moved(main)
         return self
 
     @property
@@ -771,7 +772,7 @@ def test_cancelling_the_request_cancels_the_application(where: str) -> None:
         with pytest.raises(asyncio.CancelledError):
             await task
 
-    asyncio.run(main())
+    run_moved(main)
 
     assert log == ["cancelled", "clean"]
 
@@ -789,7 +790,7 @@ def test_a_scope_cancelled_from_outside_leaves_the_clean_up_in_peace() -> None:
         with anyio.move_on_after(0.01):
             await Client(FunctionMiddleware(app, dispatch)).serve()
 
-    anyio.run(main)
+    run_moved(main)
 
     assert app.log == ["cancelled", "clean"]
 
@@ -811,7 +812,7 @@ def test_a_coroutine_thrown_away_closes_the_application() -> None:
         coro.send(None)
         coro.close()
 
-    asyncio.run(main())
+    run_moved(main)
 
     assert log == ["closed"]
 
@@ -834,7 +835,7 @@ def test_nothing_is_left_for_the_garbage_collector() -> None:
             gc.enable()
         assert found == 0
 
-    asyncio.run(main())
+    run_moved(main)
 
 
 # --- the client leaves ----------------------------------------------------------------------------------------------
