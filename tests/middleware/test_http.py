@@ -7,6 +7,7 @@ import gc
 import importlib.util
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
+from importlib.metadata import version
 from typing import Any
 
 import anyio
@@ -355,6 +356,8 @@ APPS = {
         {"type": "http.response.body", "body": b"x"},
     ),
 }
+if tuple(map(int, version("starlette").split(".")[:2])) < (1, 10):
+    del APPS["no keys"]  # the class that ours is compared with raises a KeyError where a start has no headers
 
 
 @pytest.mark.parametrize("dispatch", DISPATCHES, ids=lambda dispatch: dispatch.__name__)

@@ -4,11 +4,10 @@ from typing import Any
 
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.asyncio.connection import Connection
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
-from slipstream._sockets.client import LeanConnection, connection_type
+from slipstream._sockets.client import LeanConnection
 from tests.loops import LOOPS, run
 
 KINDS: list[type[ClientConnection]] = [ClientConnection, LeanConnection]
@@ -118,10 +117,3 @@ def test_plain_messages_take_the_short_way_and_compressed_ones_do_not() -> None:
         assert not await is_short("deflate")
 
     run(scenario())
-
-
-def test_a_library_that_is_another_inside_is_used_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its connections have the same methods, and cost more."""
-    assert connection_type() is LeanConnection
-    monkeypatch.delattr(Connection, "close_exc")
-    assert connection_type() is ClientConnection

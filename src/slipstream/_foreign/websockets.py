@@ -27,7 +27,14 @@ def connection_fits() -> bool:
         all(takes(ClientConnection, name, *given) for name, given in _METHODS.items())
         and takes(ClientConnection, "send", "message", text=None)
         and all(map(inspect.iscoroutinefunction, (ClientConnection.recv, ClientConnection.send)))
-        and has_attributes(ClientConnection, "close_exc loop paused protocol send_in_progress")
+        and has_attributes(ClientConnection, "loop paused protocol send_in_progress")
         and has_attributes(ClientProtocol, "close_exc close_rcvd extensions max_message_size parser_exc state")
         and takes(ClientProtocol, "fail", 1007, "reason")
     )
+
+
+def end_of(connection: Any) -> Exception:
+    """Return the exception that says how a connection has ended, with what broke it as its cause."""
+    end: Exception = connection.protocol.close_exc
+    end.__cause__ = getattr(connection, "connection_exc", None) or getattr(connection, "recv_exc", None)
+    return end

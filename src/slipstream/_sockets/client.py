@@ -8,7 +8,7 @@ from websockets.asyncio.client import ClientConnection
 from websockets.frames import CloseCode, Frame, Opcode
 from websockets.protocol import State
 
-from slipstream._foreign.websockets import connection_fits
+from slipstream._foreign.websockets import connection_fits, end_of
 from slipstream._sockets.wire import Wire
 
 _MOST_WAITING = 32
@@ -127,7 +127,7 @@ class LeanConnection(ClientConnection):
             self.wire.resume()
         if message is None:
             self.wire.queue.put_back(None)  # for others who wait, and for the next time
-            raise self.close_exc
+            raise end_of(self)
         if decode is None:
             return message
         if decode:
