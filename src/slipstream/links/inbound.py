@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
+from slipstream._foreign.starlette import channels_of
 from slipstream._sockets.behind import protocol_behind
 from slipstream.applications import FastAPI
 from slipstream.exceptions import HTTPException, RequestValidationError
@@ -137,7 +138,7 @@ async def take_in(websocket: WebSocket, intake: Intake, silence: float | None = 
         content = event.get("bytes")
         return event["text"] if content is None else content
 
-    protocol = protocol_behind(websocket._receive, websocket._send) if silence is None else None
+    protocol = protocol_behind(*channels_of(websocket)) if silence is None else None
     end = await (intake.fetch(receive) if protocol is None else intake.pour(protocol.wire))
     return end.get("code", 1005), end.get("reason") or ""
 
