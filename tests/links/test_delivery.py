@@ -33,6 +33,7 @@ class Work:
 
     def delivery(self, size: int = 10, policy: QueuePolicy = "wait", concurrency: int = 1) -> Delivery[Any]:
         made = Delivery[Any](self, self.counts, "worker", size, policy, concurrency)
+        made.on_idle = self.idled
         made.employ(spawn)
         return made
 

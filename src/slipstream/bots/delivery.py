@@ -66,6 +66,7 @@ class Channel:
         self._delivery: Delivery[Frame] = Delivery(
             self, self.counts, f"bots: {name} handler", queue, policy, concurrency
         )
+        self._delivery.on_idle = on_idle
         self._delivery.employ(spawn)
         self._calls: dict[int, tuple[Waiting, bool]] = {}
         self._holds = 0
@@ -98,6 +99,7 @@ class Channel:
             is_strict: Whether no handler has to start for their answers to be found.
         """
         self._calls[id(traffic)] = traffic, is_strict
+        self.look()
 
     def forget(self, traffic: Waiting) -> None:
         """Count the calls of a connection no more."""
@@ -125,6 +127,8 @@ class Channel:
         self._extra = sum(count for count, is_strict in calls if not is_strict)
         self._delivery.allow_overflow(any(count for count, _ in calls))
         self._delivery.allow(self._extra, is_held=self._holds > 0)
+        may_come = self._calls or self._holds
+        self._delivery.on_idle = None if may_come else self._on_idle
         if self.is_idle:
             self._on_idle()
 
@@ -229,8 +233,3 @@ class Channel:
             logger.error("bot %s: handle_message failed", self.name, exc_info=result)
         elif end == "dropped" and self.counts.dropped & (self.counts.dropped - 1) == 0:  # the 1st, 2nd, 4th, 8th …
             logger.warning("bot %s: the queue is full, %d frames dropped so far", self.name, self.counts.dropped)
-
-    def idled(self) -> None:
-        """Say so if nothing may come either."""
-        if not self._calls and not self._holds:
-            self._on_idle()

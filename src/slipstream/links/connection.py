@@ -41,6 +41,13 @@ class Transport(Protocol):
         """End the connection from without: whoever reads from it stops, and closes it as `close` does."""
 
 
+class Sends(Protocol):
+    """What sends plain messages at once; see `slipstream._sockets.wire.Wire`, which nobody need load for this."""
+
+    def send(self, data: Data) -> bool:
+        """Send a message, if that can be done at once; return whether it was."""
+
+
 class LinkFacts(Protocol):
     """What a connection tells of its link."""
 
@@ -130,6 +137,7 @@ class Connection:
         self.path_params: Mapping[str, Any] = path_params or {}
         self.subprotocol = subprotocol
         self.state: dict[str, Any] = {}
+        self.wire: Sends | None = None
         self.failure: Failure | None = None
         self.is_ready = False
         self.tasks: set[asyncio.Task[Any]] = set()
@@ -174,11 +182,15 @@ class Connection:
         """
         if self.peer.bucket is not None:
             await self.peer.pace()
+        message = encoded(data)
+        if self.wire is not None and self.wire.send(message):
+            self.peer.count_sent()
+            return
         if not self.transport.is_open:
             if self.kind == "polling":
                 raise CannotSend(self.link.name, self.kind)
             raise self.down()
-        await self.transport.send(encoded(data))
+        await self.transport.send(message)
         self.peer.count_sent()
 
     async def call(self, message: Mapping[str, Any], *, within: float | None = None) -> Any:

@@ -47,9 +47,6 @@ class Handling(Protocol[T_contra]):
     def ended(self, item: T_contra, end: End, result: Any) -> None:
         """Learn what became of an item, and what the handler returned or raised."""
 
-    def idled(self) -> None:
-        """Learn that nothing waits or is being handled."""
-
 
 class Delivery(Inbox[T]):
     """A queue, and the workers that handle what is in it.
@@ -73,6 +70,8 @@ class Delivery(Inbox[T]):
         super().__init__(size, policy, self.drop)
         self.is_stopping = False
         """Whether what is dropped now is lost."""
+        self.on_idle: Callable[[], None] | None = None
+        """Called when nothing waits or is being handled any more."""
         self.busy = 0
         """How many workers handle an item, or are about to take one."""
         self._handling, self._counts, self._name = handling, counts, name
@@ -141,8 +140,10 @@ class Delivery(Inbox[T]):
         self._end(item, "lost" if self.is_stopping else "dropped", None)
 
     def _idled(self) -> None:
-        super()._idled()
-        self._handling.idled()
+        if self._joining:
+            super()._idled()
+        if self.on_idle is not None:
+            self.on_idle()
 
     def _end(self, item: T, end: End, result: Any) -> None:
         setattr(self._counts, end, getattr(self._counts, end) + 1)

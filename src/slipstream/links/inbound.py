@@ -258,6 +258,8 @@ class AcceptRunner(_Inbound):
                 if replaced is not None:
                     await _dismiss(replaced)
                 await websocket.accept(connection.subprotocol, raw_headers(headers))
+                protocol = protocol_behind(websocket._receive, websocket._send)
+                connection.wire = None if protocol is None else protocol.wire
                 if connection in session.replaced:  # by one that came before this one was accepted
                     await _dismiss(connection)
                 failure = await first_of(

@@ -361,9 +361,6 @@ class Session:
         told = RuntimeError(f"the handler raised {type(result).__name__}")
         item.settle(error=result if isinstance(result, Exception) else told)
 
-    def idled(self) -> None:
-        """Do nothing: a session outlives its events."""
-
     async def next_message(self, connection: Connection) -> Data:
         """Wait for the next message of a conversation; see `Peer`."""
         conversation = self._conversations.get(connection)

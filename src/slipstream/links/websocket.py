@@ -341,6 +341,7 @@ class WebSocketRunner:
             headers=_headers_of(socket.response) if socket.response else Headers(),
             subprotocol=socket.subprotocol,
         )
+        connection.wire = socket.wire if isinstance(socket, LeanConnection) else None
         link.connections.add(connection)
         session.begin(connection)
         failure = closed_by_us(1001)  # where we are cancelled: the program stops or restarts the link

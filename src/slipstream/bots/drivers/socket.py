@@ -35,7 +35,8 @@ class WebSocket(connections.WebSocket):
         self._end: WebSocketClosed | None = None
         self._on_close: Callable[[], None] | None = None
         self._on_unread: Callable[[str | bytes], None] | None = None
-        self._wire: Any = None  # that of our own server, if nothing stands between
+        self._wire: Any = None  # that of our own server or client, if nothing stands between
+        self._count: Callable[[], None] | None = None
         self.write_timeout: float | None = 10.0
 
     @classmethod
@@ -59,7 +60,9 @@ class WebSocket(connections.WebSocket):
         """Describe a WebSocket that we have dialled."""
         parts = urlsplit(connection.url)
         lowered = {name.lower(): value for name, value in headers.items()}
-        return cls("1.1", parts.scheme, unquote(parts.path) or "/", parts.query.encode(), lowered, connection)
+        made = cls("1.1", parts.scheme, unquote(parts.path) or "/", parts.query.encode(), lowered, connection)
+        made._wire, made._count = connection.wire, connection.peer.count_sent
+        return made
 
     @property
     def closed(self) -> bool:
@@ -128,6 +131,8 @@ class WebSocket(connections.WebSocket):
         """
         if self._wire is None or self._end is not None or not self._wire.send(data):
             await self._send(data)
+        elif self._count is not None:
+            self._count()
 
     async def send_bytes(self, data: bytes) -> None:
         """Send a binary message.
@@ -137,6 +142,8 @@ class WebSocket(connections.WebSocket):
         """
         if self._wire is None or self._end is not None or not self._wire.send(data):
             await self._send(data)
+        elif self._count is not None:
+            self._count()
 
     # What the driver says
 
