@@ -106,27 +106,44 @@ async def dial(setup: WebSocketSetup, link: str = "") -> ClientConnection:
     Raises:
         DialFailed: Whatever went wrong; `failure` tells what.
     """
-    url = setup.url
     try:
         check(setup)
-        for _ in range(setup.max_redirects + 1):
-            try:
-                return await _OneHop(**_arguments(setup, url))
-            except InvalidStatus as refusal:
-                answer = refusal.response
-                location = _headers_of(answer).get("location")
-                if answer.status_code not in REDIRECTS or location is None:
-                    raise
-                target = redirected(url, location)
-                if target is None:
-                    text = f"refused to follow a redirect from {shown_url(url)} to {shown_url(location)}"
-                    raise DialFailed(link, _refusal("redirect", text, answer, "peer")) from refusal
-                url = target
-        raise DialFailed(link, Failure("redirect", f"more than {setup.max_redirects} redirects"))
+        return await connected(setup.url, partial(_arguments, setup), setup.max_redirects, link)
     except DialFailed:
         raise
     except Exception as error:
         raise DialFailed(link, _failure_of(error, setup)) from error
+
+
+async def connected(
+    url: str, arguments: Callable[[str], dict[str, Any]], max_redirects: int, link: str = ""
+) -> ClientConnection:
+    """Connect, following redirects: the one way in which links, bots and NoneBot's driver dial.
+
+    Args:
+        url: Whom to dial.
+        arguments: Returns what the library's `connect` takes for an address, without what that must not see.
+        max_redirects: How many redirects to follow.
+        link: Name to say in errors.
+
+    Raises:
+        DialFailed: A redirect cannot be followed, or there are too many.
+        websockets.exceptions.InvalidStatus: The server refuses; other errors of the library are let through too.
+    """
+    for _ in range(max_redirects + 1):
+        try:
+            return await _OneHop(**arguments(url))
+        except InvalidStatus as refusal:
+            answer = refusal.response
+            location = _headers_of(answer).get("location")
+            if answer.status_code not in REDIRECTS or location is None:
+                raise
+            target = redirected(url, location)
+            if target is None:
+                text = f"refused to follow a redirect from {shown_url(url)} to {shown_url(location)}"
+                raise DialFailed(link, _refusal("redirect", text, answer, "peer")) from refusal
+            url = target
+    raise DialFailed(link, Failure("redirect", f"more than {max_redirects} redirects"))
 
 
 def _arguments(setup: WebSocketSetup, url: str) -> dict[str, Any]:

@@ -109,6 +109,36 @@ def test_a_refusal_is_an_exception(driver: Driver) -> None:
     run(scenario())
 
 
+@pytest.mark.parametrize("status", [302, 308])
+def test_a_redirect_is_followed_and_carries_no_secrets_to_another_server(driver: Driver, status: int) -> None:
+    """As links follow it: the other server may be anybody's."""
+    asked: list[dict[str, str]] = []
+
+    def note(connection: Any, request: Any) -> Any:
+        asked.append(dict(request.headers.raw_items()))
+
+    async def scenario() -> None:
+        async with peer(parrot, process_request=note) as target:
+
+            def redirect(connection: Any, request: Any) -> Any:
+                note(connection, request)
+                answer = connection.respond(status, "there")
+                answer.headers["Location"] = target
+                return answer
+
+            headers = {"Authorization": "Bearer secret", "User-Agent": "Bot/1"}
+            async with (
+                peer(parrot, process_request=redirect) as url,
+                driver.websocket(Request("GET", url, headers=headers, cookies={"k": "v"})) as link,
+            ):
+                await link.send("hello")
+                assert await link.receive() == "hello"
+
+    run(scenario())
+    secrets = [{"Authorization", "Cookie", "User-Agent"} & headers.keys() for headers in asked]
+    assert secrets == [{"Authorization", "Cookie", "User-Agent"}, {"User-Agent"}]
+
+
 def test_the_end_says_code_and_reason_to_all_who_wait_and_ever_after(driver: Driver) -> None:
     """Messages that came before it are still there."""
 

@@ -9,7 +9,7 @@ import anyio
 from nonebot.drivers import DEFAULT_TIMEOUT, Request, Timeout, WebSocket
 from nonebot.exception import WebSocketClosed
 from nonebot.utils import UNSET
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 from websockets.frames import CloseCode
 from websockets.protocol import State
@@ -17,11 +17,14 @@ from websockets.protocol import State
 from slipstream._sockets.client import LeanConnection
 from slipstream.bots.nonebot.config import Config
 from slipstream.bots.nonebot.messages import DirectMessages
+from slipstream.links.rules import headers_for, origin
+from slipstream.links.websocket import DialFailed, connected
 from slipstream.logger import logger
 
 _SCHEMES = {"http": "ws", "https": "wss"}
 _OURS = frozenset({"host", "connection", "upgrade", "sec-websocket-key", "sec-websocket-version"})
 _CANCELLED_CLOSE_S = 1.0
+_MOST_REDIRECTS = 10
 
 
 @contextlib.asynccontextmanager
@@ -29,9 +32,20 @@ async def open_websocket(setup: Request, config: Config) -> AsyncGenerator["Clie
     """Open a WebSocket, and close it on leaving.
 
     Headers that belong to the handshake itself are not taken from `setup`, but for the subprotocols.
-    Cancellation sends 1001 and waits one second at most for the answer.
+    A redirect to another server carries no secrets along. Cancellation sends 1001 and waits one second at most for the
+    answer.
     """
-    connection = await connect(**connect_options(setup, config))
+    options = connect_options(setup, config)
+    home, headers = options["uri"], options["additional_headers"]
+
+    def arguments(url: str) -> dict[str, Any]:
+        allowed = headers if origin(url) == origin(home) else list(headers_for(dict(headers), home, url).items())
+        return {**options, "uri": url, "additional_headers": allowed}
+
+    try:
+        connection = await connected(home, arguments, _MOST_REDIRECTS)
+    except DialFailed as failed:
+        raise (failed.__cause__ or failed) from None
     try:
         yield ClientWebSocket(request=setup, websocket=connection)
     except asyncio.CancelledError:
