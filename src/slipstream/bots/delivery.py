@@ -154,12 +154,11 @@ class Channel:
             self.counts.received += 1
         try:
             return self._delivery.offer((bot, message, None), reader, is_alone=is_alone)
-        except QueueClosed:
+        except (QueueClosed, QueueFull) as error:
             self.counts.refused += 1
+            if isinstance(error, QueueFull):
+                raise
             return True
-        except QueueFull:
-            self.counts.refused += 1
-            raise
 
     async def put(self, bot: Bot, message: bytes, outcome: "asyncio.Future[None] | None" = None) -> bool:
         """Take a frame, waiting for room where the policy is "wait".
@@ -175,11 +174,10 @@ class Channel:
             return self.counts.refused == refused
         try:
             await self._delivery.put((bot, message, outcome))
-        except QueueClosed:
+        except BaseException as error:
             self.counts.refused += 1
-            return False
-        except BaseException:
-            self.counts.refused += 1
+            if isinstance(error, QueueClosed):
+                return False
             raise
         return True
 

@@ -114,6 +114,12 @@ async def refuse(websocket: WebSocket, refusal: HTTPException) -> None:
     await websocket.send_denial_response(refusal.answer)
 
 
+def wire_of(websocket: WebSocket) -> Any:
+    """Return the wire of our server beneath a WebSocket; None if there is none, or middleware stands between."""
+    protocol = protocol_behind(*channels_of(websocket))
+    return None if protocol is None else protocol.wire
+
+
 async def take_in(websocket: WebSocket, intake: Intake, silence: float | None = None) -> tuple[int, str]:
     """Take in what the peer sends until the connection ends; return the close code and the reason.
 
@@ -138,8 +144,8 @@ async def take_in(websocket: WebSocket, intake: Intake, silence: float | None = 
         content = event.get("bytes")
         return event["text"] if content is None else content
 
-    protocol = protocol_behind(*channels_of(websocket)) if silence is None else None
-    end = await (intake.fetch(receive) if protocol is None else intake.pour(protocol.wire))
+    wire = wire_of(websocket) if silence is None else None
+    end = await (intake.fetch(receive) if wire is None else intake.pour(wire))
     return end.get("code", 1005), end.get("reason") or ""
 
 
@@ -258,8 +264,7 @@ class AcceptRunner(_Inbound):
                 if replaced is not None:
                     await _dismiss(replaced)
                 await websocket.accept(connection.subprotocol, raw_headers(headers))
-                protocol = protocol_behind(websocket._receive, websocket._send)
-                connection.wire = None if protocol is None else protocol.wire
+                connection.wire = wire_of(websocket)
                 if connection in session.replaced:  # by one that came before this one was accepted
                     await _dismiss(connection)
                 failure = await first_of(
@@ -463,4 +468,14 @@ def _busy() -> Response:
     return JSONResponse({"detail": "Service Unavailable"}, status_code=503, headers={"Retry-After": "1"})
 
 
-__all__ = ["REPLACED", "AcceptRunner", "Duplicates", "Permission", "WebhookRunner", "raw_headers", "refuse", "take_in"]
+__all__ = [
+    "REPLACED",
+    "AcceptRunner",
+    "Duplicates",
+    "Permission",
+    "WebhookRunner",
+    "raw_headers",
+    "refuse",
+    "take_in",
+    "wire_of",
+]

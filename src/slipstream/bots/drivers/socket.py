@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from slipstream._foreign.starlette import channels_of
-from slipstream._sockets.behind import protocol_behind
 from slipstream.bots import connections
 from slipstream.bots.exception import WebSocketClosed
 from slipstream.links.connection import Connection, check_close
 from slipstream.links.errors import LinkDown
+from slipstream.links.inbound import wire_of
 from slipstream.websockets import WebSocket as ServerSocket, WebSocketDisconnect, WebSocketState
 
 
@@ -51,8 +50,7 @@ class WebSocket(connections.WebSocket):
             headers_of(scope["headers"]),
             socket,
         )
-        protocol = protocol_behind(*channels_of(socket))
-        made._wire = None if protocol is None else protocol.wire
+        made._wire = wire_of(socket)
         return made
 
     @classmethod
