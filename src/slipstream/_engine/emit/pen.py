@@ -152,6 +152,11 @@ class Pen:
         """The plan that is written."""
         return self.program.plan
 
+    @property
+    def body(self) -> str:
+        """The local with the body as it was sent, once it has been parsed; "None" if there is no body."""
+        return "None" if self.plan.body is None else "form" if self.plan.is_form else "body"
+
     def constant(self, wish: str, value: Any) -> str:
         """Name an object for the text."""
         return self.text.constant(wish, value)
@@ -186,8 +191,7 @@ class Pen:
         if self.program.is_gathering:
             self.text.line(f"errors += {errors}")
         else:
-            told = "None" if self.plan.body is None else "form" if self.plan.is_form else "body"
-            self.text.line(f"raise {self.dialect.refusal(self, errors, told)}")
+            self.text.line(f"raise {self.dialect.refusal(self, errors, self.body)}")
 
     def perhaps_wrong(self) -> None:
         """Write what is done about the list `wrong`, which may be empty."""

@@ -8,44 +8,26 @@ from slipstream._engine.emit.calls import emit_again, emit_mark, emit_solve
 from slipstream._engine.emit.pen import Pen
 from slipstream._engine.emit.response import emit_await, emit_check, emit_encode, emit_invoke
 from slipstream._engine.emit.values import emit_take, prepare
-from slipstream._engine.plan.model import (
-    Act,
-    Again,
-    Await,
-    Check,
-    Encode,
-    Hop,
-    Invoke,
-    Mark,
-    Open,
-    ReadBody,
-    Refuse,
-    Solve,
-    Take,
-    TakeAbsent,
-    TakeForm,
-    TakeJson,
-)
+from slipstream._engine.plan import model
 from slipstream._engine.runtime.threads import in_one_thread
 
 
-def emit_steps(pen: Pen, steps: Sequence[Act]) -> None:
+def emit_steps(pen: Pen, steps: Sequence[model.Act]) -> None:
     """Write these, the next ones."""
     for step in steps:
         _WRITERS[type(step)](pen, step)
 
 
-def emit_refuse(pen: Pen, step: Refuse) -> None:
+def emit_refuse(pen: Pen, step: model.Refuse) -> None:
     """Write what happens if there are errors; a body whose model was made from bytes is parsed now, to be shown."""
-    body = "None" if pen.plan.body is None else "form" if pen.plan.is_form else "body"
-    if pen.plan.body is not None and pen.program.fast_body is not None:
-        body = decoded(pen, pen.plan.body)
+    read = pen.program.read
+    body = pen.body if read is None or read.fast is None else decoded(pen, read.body)
     with pen.text.block("if errors:"):
         pen.layer.refused(pen)
         pen.text.line(f"raise {pen.dialect.refusal(pen, 'errors', body)}")
 
 
-def emit_hop(pen: Pen, step: Hop) -> None:
+def emit_hop(pen: Pen, step: model.Hop) -> None:
     """Write a function for a worker, and the wait for it."""
     text = pen.text
     for take in step.shares:
@@ -64,29 +46,29 @@ def emit_hop(pen: Pen, step: Hop) -> None:
     text.line(f"{target}await {pen.constant('in_one_thread', in_one_thread)}(work)")
 
 
-def _local(pen: Pen, act: Act) -> str:
+def _local(pen: Pen, act: model.Act) -> str:
     """Name what a step has made."""
-    if isinstance(act, Take):
+    if isinstance(act, model.Take):
         return pen.variables[id(act.call), act.field.name]
-    if isinstance(act, Solve):
+    if isinstance(act, model.Solve):
         return pen.results[id(act.call)]
-    return "payload" if isinstance(act, Encode) else "result"
+    return "payload" if isinstance(act, model.Encode) else "result"
 
 
-_WRITERS: dict[type[Act], Callable[[Pen, Any], None]] = {
-    ReadBody: emit_read_body,
-    Take: emit_take,
-    TakeJson: emit_take_json,
-    TakeForm: emit_take_form,
-    TakeAbsent: emit_take_absent,
-    Mark: emit_mark,
-    Solve: emit_solve,
-    Open: emit_solve,
-    Again: emit_again,
-    Refuse: emit_refuse,
-    Invoke: emit_invoke,
-    Await: emit_await,
-    Check: emit_check,
-    Encode: emit_encode,
-    Hop: emit_hop,
+_WRITERS: dict[type[model.Act], Callable[[Pen, Any], None]] = {
+    model.ReadBody: emit_read_body,
+    model.Take: emit_take,
+    model.TakeJson: emit_take_json,
+    model.TakeForm: emit_take_form,
+    model.TakeAbsent: emit_take_absent,
+    model.Mark: emit_mark,
+    model.Solve: emit_solve,
+    model.Open: emit_solve,
+    model.Again: emit_again,
+    model.Refuse: emit_refuse,
+    model.Invoke: emit_invoke,
+    model.Await: emit_await,
+    model.Check: emit_check,
+    model.Encode: emit_encode,
+    model.Hop: emit_hop,
 }

@@ -1,4 +1,4 @@
-"""What takers (wire/take.py, wire/form.py) have to know of fields, told in their terms."""
+"""What takers (runtime/take.py, runtime/form.py) have to know of fields, told in their terms."""
 
 from slipstream._engine.plan.body import form_models
 from slipstream._engine.plan.fields import ModelField, model_fields
