@@ -8,7 +8,9 @@ from typing import Annotated, Any, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from starlette.responses import StreamingResponse
 
-KEEPALIVE_COMMENT = b": ping\n\n"
+from slipstream._engine.runtime.stream import KEEPALIVE
+
+KEEPALIVE_COMMENT = KEEPALIVE
 """Sent while an endpoint yields nothing, so that no proxy closes the connection."""
 
 _PING_INTERVAL: float = 15.0
