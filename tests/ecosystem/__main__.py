@@ -4,6 +4,7 @@ usage: python -m tests.ecosystem [-k NAME] [--why] [--fresh] [--limit SECONDS]
 """
 
 import argparse
+import signal
 import sys
 from pathlib import Path
 
@@ -23,6 +24,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--fresh", action="store_true", help="run again what has a result for this source already")
     parser.add_argument("--limit", type=float, default=360, metavar="SECONDS", help="time of one run (default: 360)")
     options = parser.parse_args(arguments)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that a run under way is ended too
     packages = read(LIST)
     WORK.mkdir(exist_ok=True)
     (WORK / "pytest.ini").touch()  # a package without options for pytest is not to find ours further up

@@ -193,7 +193,7 @@ def _variables(package: Package, environment: Environment, lines: Path) -> dict[
 def _last_line(log: Path) -> str:
     """What pytest said when it gave up, as for an error in a `conftest.py`."""
     lines = log.read_text("utf-8", "replace").split("\n")
-    return next((line.removeprefix("E").strip() for line in reversed(lines) if line.strip()), "")
+    return next((line.removeprefix("E").strip() for line in reversed(lines) if "rror" in line), "")
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -1,7 +1,8 @@
 """A GraphQL router with a context that FastAPI's dependencies make."""
 
 import strawberry
-from fastapi import BackgroundTasks, Depends, FastAPI, Request
+from fastapi import BackgroundTasks, Depends, FastAPI
+from fastapi.requests import HTTPConnection
 from fastapi.testclient import TestClient
 from strawberry.fastapi import BaseContext, GraphQLRouter
 
@@ -11,8 +12,8 @@ class Context(BaseContext):
         self.name = name
 
 
-def name(request: Request):
-    return request.headers.get("x-name", "nobody")
+def name(connection: HTTPConnection):
+    return connection.headers.get("x-name", "nobody")
 
 
 def context(name: str = Depends(name)):
