@@ -22,4 +22,4 @@ def test_mail_with_an_upload():
 
     with mail.record_messages() as outbox:
         assert TestClient(app).post("/mail", files={"file": ("a.txt", b"abc")}).json() == 1
-    assert outbox[0]["To"] == "you@example.org"
+    assert "you@example.org" in outbox[0]["To"]
