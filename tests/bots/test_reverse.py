@@ -536,6 +536,31 @@ async def test_frames_are_handled_in_order_though_the_first_handler_is_slow(scri
     assert before == 0
 
 
+async def test_a_peer_that_floods_does_not_keep_another_from_being_heard(script: Script) -> None:
+    """One read of its socket brings thousands of frames, and their handler never waits."""
+    handled: list[str] = []
+    heard = asyncio.Event()
+
+    async def handle(bot: Bot, message: bytes) -> None:
+        handled.append(bot.self_id)
+        if bot.self_id == "2":
+            heard.set()
+
+    script.handle = handle
+    async with served(make_driver(script)) as server, FakePlatform() as platform:
+        loud = await platform.dial(server.ws + "/scripted/ws", KNOWN)
+        quiet = await platform.dial(server.ws + "/scripted/ws", {**KNOWN, "x-self-id": "2"})
+        for number in range(20_000):
+            await loud.send(str(number))
+        await quiet.send("hello")
+        await heard.wait()
+        before = len(handled)
+        got = await script.messages(20_001)
+
+    assert before < 20_000
+    assert [message for message in got if message != b"hello"] == [str(number).encode() for number in range(20_000)]
+
+
 async def test_by_choice_several_handlers_run_at_once(script: Script) -> None:
     """For programs that depend on what the original did."""
     both = asyncio.Barrier(2)
