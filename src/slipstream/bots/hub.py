@@ -91,7 +91,7 @@ class Socket(Protocol):
         """Give a message to whoever waits for one; return whether somebody did."""
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Presence:
     """One connection of one bot, from its beginning to its end; it receives the connection's messages."""
 
