@@ -213,6 +213,34 @@ async def test_overrides_hold_from_the_next_event_on() -> None:
     assert await own.handle(Peer(), 1, no_scope) == "real"
 
 
+async def test_a_provider_that_changes_while_a_thread_compiles_has_the_last_word() -> None:
+    """An application is attached while events come in: its overrides may not be lost to the first of them."""
+
+    async def settings() -> str:
+        return "real"
+
+    async def handle(event: int, s: Annotated[str, Depends(settings)]) -> str:
+        return s
+
+    class Early:
+        @property
+        def dependency_overrides(self) -> dict[Any, Any]:
+            providers.append(Late())
+            thread = threading.Thread(target=lambda: own.handle)
+            thread.start()
+            thread.join(timeout=5)
+            return {}
+
+    class Late:
+        dependency_overrides: ClassVar = {settings: lambda: "fake"}
+
+    providers: list[Any] = [Early()]
+    own = EventHandler(handle, "EVENT test", lambda: providers[-1])
+
+    assert await own.handle(Peer(), 1, no_scope) == "real"
+    assert await own.handle(Peer(), 1, no_scope) == "fake"
+
+
 async def test_an_injected_response_goes_nowhere() -> None:
     """A dependency that endpoints share may set headers."""
 

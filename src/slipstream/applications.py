@@ -179,7 +179,7 @@ class FastAPI(Starlette):
         """
         document = self._document
         if self.openapi_schema is None or document.seen not in (-1, version.number):
-            document.seen = -1
+            document.expire()
             self.openapi_schema = document.get()
         return self.openapi_schema
 

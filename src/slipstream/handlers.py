@@ -39,8 +39,8 @@ class EventHandler:
         with public_errors():
             tree = build_handler_tree(function, implied=IMPLIED)
         self._compiler = Compiler(tree, lambda tree: build_event_plan(tree, label))
-        self._provider, self._known = provider, None
-        self._latest: Latest[Handle] = Latest(lambda: self.compiled.handler)
+        self._provider = provider
+        self._latest = self._latest_for(None)
 
     @property
     def event(self) -> Any:
@@ -57,6 +57,11 @@ class EventHandler:
     def handle(self) -> Handle:
         """What handles an event under the overrides that hold now; compiled again when they have changed."""
         provider = self._provider()
-        if provider is not self._known:
-            self._known, self._latest.seen = provider, -1
-        return self._latest.get()
+        known, latest = self._latest
+        if provider is not known:
+            _, latest = self._latest = self._latest_for(provider)
+        return latest.get()
+
+    def _latest_for(self, provider: object) -> tuple[object, Latest[Handle]]:
+        """Return a provider with its handler; in one tuple, so that no thread sees one without the other."""
+        return provider, Latest(lambda: self._compiler.compiled(overrides_of(provider)).handler)

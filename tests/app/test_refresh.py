@@ -1,5 +1,6 @@
 """What changes while an application runs is served from the next request on."""
 
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -7,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 
 from slipstream import APIRouter, Depends, FastAPI
-from slipstream._app.refresh import Latest, WatchedDict, WatchedList, version
+from slipstream._app.refresh import Latest, Lock, WatchedDict, WatchedList, version
 from slipstream.testclient import TestClient
 
 
@@ -179,3 +180,32 @@ def test_a_change_while_it_is_made_has_it_made_once_more() -> None:
     latest = Latest(make)
 
     assert [latest.get(), latest.get(), latest.get()] == [1, 2, 2]
+
+
+def test_a_value_that_expires_while_another_thread_makes_it_is_made_once_more() -> None:
+    """The thread that makes it may have looked before there was the reason to."""
+    at_the_lock = threading.Event()
+
+    class SeenLock(Lock):
+        def __enter__(self) -> None:
+            if threading.current_thread() is other:
+                at_the_lock.set()
+            super().__enter__()
+
+    made: list[int] = []
+
+    def make() -> int:
+        made.append(len(made))
+        if len(made) == 1:
+            other.start()
+            assert at_the_lock.wait(timeout=5)
+        return made[-1]
+
+    latest = Latest(make)
+    latest._lock = SeenLock()
+    other = threading.Thread(target=latest.expire)
+
+    latest.get()
+    other.join()
+
+    assert latest.get() == 1

@@ -133,6 +133,39 @@ def test_threads_that_change_routes_and_overrides_break_no_request() -> None:
     assert client.get("/late/90").json() == "other"
 
 
+class Hooked(dict[Any, Any]):
+    """No overrides; runs a function when it is looked at."""
+
+    def __init__(self, hook: Callable[[], object]) -> None:
+        self.hook = hook
+
+    def __len__(self) -> int:
+        self.hook()
+        return 0
+
+
+@pytest.mark.parametrize("dialect", [None, "direct"])
+def test_a_tree_that_another_thread_changes_meanwhile_is_served_as_it_is_then(dialect: Any) -> None:
+    """A package that adds a dependency, such as one that guards a route, must not lose it to a request on its way."""
+    app = application()
+    (route,) = slipstream.routing.iter_route_contexts(app.routes)
+    extra = slipstream.routing.APIRoute("/extra", user, dependencies=[Depends(other)]).dependant.dependencies
+
+    def change() -> None:
+        route.dependant.dependencies.extend(extra)
+        assert route.plan.root.dependencies[-1].call is other
+
+    def change_in_a_thread() -> None:
+        thread = threading.Thread(target=change)
+        thread.start()
+        thread.join()
+
+    on_its_way = route._compiler.compiled(Hooked(change_in_a_thread), dialect)
+    later = route._compiler.compiled({}, dialect)
+
+    assert ["other" in compiled.source.text for compiled in (on_its_way, later)] == [False, True]
+
+
 def test_handlers_are_kept_for_sets_of_overrides_that_come_again(compilations: list[Any]) -> None:
     """Tests set the same stand-ins again and again."""
     app = application()

@@ -68,7 +68,7 @@ class Entrance(Latest[Door]):
         is_decided = self._app.observer.decide(scope)
         door = self.get()
         if not is_decided:
-            self.seen = -1
+            self.expire()
         return door
 
     def _open(self) -> Door:

@@ -1,7 +1,7 @@
-"""Noticing that routes, overrides or handlers have changed, for the price of one comparison a request.
+"""Notice that routes, overrides or exception handlers have changed, for one comparison a request.
 
-Whatever changes adds one to a number that the whole process shares. What is made of routes, overrides and handlers is
-a `Latest`: it keeps the number at which it was made, and is made again when that has moved.
+Each change adds one to a number that the whole process shares. A `Latest` keeps a value together with the number at
+which it was made, and makes it again when the number has moved.
 """
 
 import threading
@@ -23,12 +23,12 @@ class Version:
         self.number = 0
 
     def bump(self) -> None:
-        """Say that something has changed."""
+        """Count a change."""
         self.number += 1
 
 
 class Lock:
-    """A lock that one thread may take again, and that a copy of its owner does not share."""
+    """A reentrant lock; a deep copy of an object that has one gets another."""
 
     __slots__ = ("_lock",)
 
@@ -50,21 +50,26 @@ version = Version()
 
 
 class Latest(Generic[V]):
-    """What is made of things that may change: made when it is asked for and something has changed.
+    """A value that is made again at the first `get` after a change.
 
     Args:
-        make: Makes it. A change that comes meanwhile has it made once more at the next time.
+        make: Returns the value. After a change during the call, the next `get` calls it once more.
     """
 
     def __init__(self, make: Callable[[], V]) -> None:
         self._make = make
         self._lock = Lock()
         self.seen = -1
-        """The number of changes when `value` was made; -1 if it has to be made again in any case."""
+        """The number of changes when `value` was made; -1 before the first `get` and after `expire`."""
         self.value: V
 
+    def expire(self) -> None:
+        """Have the next `get` make the value again, also if another thread is making it now."""
+        with self._lock:
+            self.seen = -1
+
     def get(self) -> V:
-        """Return what holds now."""
+        """Return the value as of the last change."""
         if self.seen != version.number:
             with self._lock:
                 seen = version.number
@@ -75,7 +80,7 @@ class Latest(Generic[V]):
 
 
 class Watched:
-    """An attribute that says when it is set."""
+    """An attribute that counts as a change when it is set."""
 
     def __set_name__(self, owner: type[object], name: str) -> None:
         self._name = name
@@ -89,21 +94,21 @@ class Watched:
 
 
 class WatchedList(list[V]):
-    """A list that says when it changes."""
+    """A list that counts its changes."""
 
 
 class WatchedDict(dict[K, V]):
-    """A dictionary that says when it changes."""
+    """A dictionary that counts its changes."""
 
 
-def _noticed(change: F) -> F:
+def _counted(change: F) -> F:
     @wraps(change)
-    def change_and_say(*args: Any, **options: Any) -> Any:
+    def change_and_count(*args: Any, **options: Any) -> Any:
         result = change(*args, **options)
         version.bump()
         return result
 
-    return cast(F, change_and_say)
+    return cast(F, change_and_count)
 
 
 _CHANGES: dict[type[Any], str] = {
@@ -112,4 +117,4 @@ _CHANGES: dict[type[Any], str] = {
 }
 for _cls, _names in _CHANGES.items():
     for _name in _names.split():
-        setattr(_cls, _name, _noticed(getattr(_cls, _name)))
+        setattr(_cls, _name, _counted(getattr(_cls, _name)))

@@ -1,10 +1,11 @@
-"""From a plan to a running handler: overrides put in, compiled when first needed, kept.
+"""From a plan to a running handler: overrides put in, compiled at the first use, kept.
 
-A route may be served by several applications with different overrides; each set of overrides that
-touches it has a handler of its own.
+Several applications with different overrides may serve one route: there is a handler for each set of overrides that
+touches it.
 """
 
 from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from starlette.requests import Request
@@ -27,6 +28,15 @@ _KEPT = 32
 """Most handlers that one route keeps for different overrides."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Planned:
+    """A plan without overrides, the shape of the tree that it was made of, and the handlers that belong to both."""
+
+    plan: Plan
+    shape: tuple[int, ...]
+    handlers: dict[Hashable, Compiled] = field(default_factory=dict)
+
+
 class Compiler:
     """Compiles one route.
 
@@ -36,11 +46,9 @@ class Compiler:
     """
 
     def __init__(self, tree: Call, plan_of: Callable[[Call], Plan]) -> None:
-        self._plan = plan_of(tree)
-        self._shape = _shape(tree)
         self._plan_of = plan_of
-        self._latest = Latest(self._look_again)
-        self._known: dict[Hashable, Compiled] = {}
+        self._planned = _Planned(plan_of(tree), _shape(tree))
+        self._latest = Latest(self._plan_again_if_changed)
         self._lock = Lock()
 
     def __deepcopy__(self, memo: dict[int, object]) -> "Compiler":
@@ -49,56 +57,57 @@ class Compiler:
 
     @property
     def plan(self) -> Plan:
-        """The plan without overrides; another one where a package has changed its tree in place."""
-        return self._latest.get()
+        """The plan without overrides; made again when a package has changed its tree in place."""
+        return self._latest.get().plan
 
     def look_again(self) -> None:
-        """Plan once more if the tree is no longer what was planned."""
-        self._latest.seen = -1
+        """Compare the tree with the planned one at the next use, although no list in it has noticed a change."""
+        self._latest.expire()
 
-    def _look_again(self) -> Plan:
-        shape = _shape(self._plan.root)
-        if shape != self._shape:
-            with self._lock:
-                self._plan, self._shape = self._plan_of(self._plan.root), shape
-                self._known.clear()
-        return self._plan
+    def _plan_again_if_changed(self) -> _Planned:
+        root = self._planned.plan.root
+        shape = _shape(root)
+        if shape != self._planned.shape:
+            self._planned = _Planned(self._plan_of(root), shape)
+        return self._planned
 
     def compiled(self, overrides: Overrides, dialect: Dialect | None = None, *, is_observed: bool = False) -> Compiled:
-        """Return the handler that honours the overrides.
+        """Return the handler for some overrides; compile it at the first call.
 
         Args:
-            dialect: How it is called; None for the usual way.
-            is_observed: Whether it tells the observation in the scope what it does.
+            dialect: How the handler is called; None for the usual way.
+            is_observed: Whether the handler reports to the observation in the scope.
         """
-        plan = self.plan
+        # A thread that changes the tree meanwhile gets handlers of its own with its plan; these are never mixed.
+        planned = self._latest.get()
+        plan, known = planned.plan, planned.handlers
         tree = plan.root
         if overrides:
             with public_errors():
                 tree = override_tree(tree, overrides, IMPLIED)
-        # What is called, in which order, says all; what was compiled keeps the callables alive, and so their ids.
+        # The calls in their order tell overrides apart; a kept handler keeps its callables alive, and so their ids.
         kind = (dialect, is_observed)
         key: Hashable = kind if tree is plan.root else (kind, *(id(call.call) for call in walk(tree)))
         with self._lock:
-            found = self._known.get(key)
+            found = known.get(key)
             if found is None:
                 chosen = plan if tree is plan.root else self._plan_of(tree)
                 found = compile_plan(chosen, SERVICES, dialect, OBSERVED if is_observed else UNOBSERVED)
-                if len(self._known) >= _KEPT:
-                    self._known.clear()
-                self._known[key] = found
+                if len(known) >= _KEPT:
+                    known.clear()
+                known[key] = found
         return found
 
 
 def _shape(call: Call) -> tuple[int, ...]:
-    """Tell one state of a tree from another: what is called, with which values, after which dependencies."""
+    """Identify the state of a tree: what is called, with which values, after which dependencies."""
     shelves = (call.path_params, call.query_params, call.header_params, call.cookie_params, call.body_params)
     values = (id(value) for shelf in shelves for value in (shelf, *shelf))
     return (id(call.signature), *values, *(part for inner in call.dependencies for part in _shape(inner)))
 
 
 def overrides_of(provider: object) -> Overrides:
-    """The overrides that hold; none without a provider."""
+    """Return `provider.dependency_overrides`; without a provider, none."""
     return getattr(provider, "dependency_overrides", None) or {}
 
 
@@ -107,10 +116,7 @@ _fail_closing = inner_failure(SERVICES.swallowed_error)
 
 
 def wrapped_app(handler: Callable[[Request[Any]], Any], *, is_async: bool) -> ASGIApp:
-    """Serve a Request-to-Response function, as custom route classes make them.
-
-    The compiled handler may be somewhere inside it: what that opens is closed here.
-    """
+    """Make an ASGI app of a function from Request to Response, and close what a compiled handler inside it opens."""
 
     async def serve(scope: Scope, receive: Receive, send: Send) -> None:
         request: Request[Any] = Request(scope, receive, send)
