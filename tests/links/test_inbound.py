@@ -168,6 +168,33 @@ async def test_a_peer_is_told_with_status_headers_and_body_why_it_may_not_come_i
     assert seen == expected
 
 
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda websocket: None,
+        lambda websocket: websocket.headers.get("x-token"),
+        lambda websocket: "",
+        lambda websocket: 1,
+        lambda websocket: websocket.query_params["token"],
+    ],
+    ids=["nothing", "a header that is not there", "an empty text", "a number", "an error"],
+)
+async def test_only_a_clear_yes_lets_a_peer_in(ask: Any) -> None:
+    """A function that forgets to answer, or fails on what the peer sent, must not open the door."""
+    app = FastAPI()
+    links = Links(app)
+    links.accept("/ws", permission=ask)
+    links.accept("/open", permission=lambda websocket: True)
+
+    async with Served(app) as served:
+        with pytest.raises(InvalidStatus) as refused:
+            await dial(served, "/ws")
+        async with dial(served, "/open") as socket:
+            assert socket.response is not None
+
+    assert refused.value.response.status_code == 403
+
+
 @pytest.mark.parametrize("answer", ["response", "exception"])
 async def test_a_key_that_has_to_be_looked_up_may_refuse_as_well(answer: str) -> None:
     """Who a peer is often stands in a database, and so does that it is nobody."""

@@ -3,6 +3,7 @@
 import asyncio
 import inspect
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from functools import partial
 from http.client import responses
 from typing import Any, Literal, TypeAlias
 
@@ -208,15 +209,13 @@ class AcceptRunner(_Inbound):
         link.check_running()
         connection_id = link.new_id()
         try:
-            async with asyncio.timeout(link.options.opened_timeout) as limit:
-                headers = await self._permit(websocket)
+            async with asyncio.timeout(link.options.opened_timeout):
+                headers = await self._permit(websocket, link)
                 key = await self._key_of(websocket, connection_id, link)
         except HTTPException as refusal:
             await refuse(websocket, refusal)
             return
         except TimeoutError:
-            if not limit.expired():
-                raise
             logger.error("link %s: who a peer is took too long to find out", link.name)
             await refuse(websocket, HTTPException(503, headers={"Retry-After": "1"}))
             return
@@ -304,34 +303,24 @@ class AcceptRunner(_Inbound):
         await transport.is_stalled.wait()
         return transport.ended_by or Failure("silent", "the peer takes nothing")
 
-    async def _permit(self, websocket: WebSocket) -> Mapping[str, str]:
+    async def _permit(self, websocket: WebSocket, link: Link) -> Mapping[str, str]:
         """Ask whether the peer may come in; return the headers of the answer to its handshake.
 
         Raises:
-            HTTPException: It may not.
+            HTTPException: It may not. Only True and a mapping admit: a function that returns nothing on one of its
+                ways, or a header that the peer did not send, lets nobody in.
         """
-        answer = None if self._permission is None else await _finished(self._permission(websocket))
-        if isinstance(answer, Response):
-            raise Refusal(answer)
-        if answer is False:
+        answer = True if self._permission is None else await _asked(self._permission, websocket, link, "permission")
+        if answer is not True and not isinstance(answer, Mapping):
             raise HTTPException(403)
-        return answer if isinstance(answer, Mapping) else {}
+        return {} if answer is True else answer
 
     async def _key_of(self, websocket: WebSocket, otherwise: str, link: Link) -> Hashable:
         if self._key is None:
             return otherwise
-        try:
-            key = await _finished(self._key(websocket)) if callable(self._key) else websocket.path_params[self._key]
-            hash(key)
-        except HTTPException:
-            raise
-        except Exception as error:  # of a function that the user wrote, about what the peer sent
-            logger.warning("link %s: refused a peer whose key cannot be read: %s", link.name, type(error).__name__)
-            raise HTTPException(403) from error
-        if isinstance(key, Response):
-            raise Refusal(key)
-        found: Hashable = key
-        return found
+        read = self._key if callable(self._key) else partial(_path_parameter, self._key)
+        key: Hashable = await _asked(partial(_hashable, read), websocket, link, "key")
+        return key
 
     def _retire(self, link: Link, session: Session) -> None:
         """Forget a peer without a key when its events have been handled; of those with one, the longest away."""
@@ -346,9 +335,34 @@ class AcceptRunner(_Inbound):
             link.home.spawn(_forget(link, each), f"links: {link.name} end of {each.key}")
 
 
-async def _finished(result: Any) -> Any:
-    """Await what a function returned, if it is async."""
-    return await result if inspect.isawaitable(result) else result
+async def _asked(function: Callable[[Any], Any], websocket: WebSocket, link: Link, what: str) -> Any:
+    """Ask a function of the program, async or not, about a peer.
+
+    Raises:
+        HTTPException: The function refuses the peer, or fails on what the peer sent.
+    """
+    try:
+        answer = function(websocket)
+        answer = await answer if inspect.isawaitable(answer) else answer
+    except (HTTPException, TimeoutError):
+        raise
+    except Exception as error:
+        logger.warning("link %s: refused a peer whose %s cannot be read: %s", link.name, what, type(error).__name__)
+        raise HTTPException(403) from error
+    if isinstance(answer, Response):
+        raise Refusal(answer)
+    return answer
+
+
+async def _hashable(read: Callable[[Any], Any], websocket: WebSocket) -> Any:
+    key = read(websocket)
+    key = await key if inspect.isawaitable(key) else key
+    hash(key)
+    return key
+
+
+def _path_parameter(name: str, websocket: WebSocket) -> Any:
+    return websocket.path_params[name]
 
 
 async def _dismiss(connection: Connection) -> None:

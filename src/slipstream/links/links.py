@@ -237,12 +237,13 @@ class Links:
                 WebSocket. If it returns a `Response` or raises `HTTPException`, the peer is refused with that; if it
                 raises anything else, with 403. What a peer has in queue, dedupe window and outbox then outlives its
                 connection. Default: each connection is a peer of its own.
-            permission: A function, async or not, of the WebSocket, called first. A `Response` that it returns and an
-                `HTTPException` that it raises refuse the peer with that status, headers and body; False refuses with
-                403; a mapping admits the peer, its items being headers of the answer to the handshake; anything else
-                admits it. Where the server cannot send a refusal (it lacks ASGI's "websocket.http.response"), the
-                peer sees a 403. Together `permission` and `key` have the seconds of the option `opened_timeout`; then
-                the peer is refused with 503. Default: whoever comes may come in.
+            permission: A function, async or not, of the WebSocket, called first. True admits the peer, and so does a
+                mapping, whose items become headers of the answer to the handshake. A `Response` that it returns and
+                an `HTTPException` that it raises refuse the peer with that status, headers and body; whatever else
+                it returns or raises, None included, with 403. Where the server cannot send a refusal (it lacks
+                ASGI's "websocket.http.response"), the peer sees a 403. Together `permission` and `key` have the
+                seconds of the option `opened_timeout`; then the peer is refused with 503. Default: every peer is
+                admitted.
             duplicates: What to do when a peer that is connected connects again: "refuse" the newer (403),
                 "replace" the older (closed with 4409), or "allow" both.
             subprotocols: Those to agree to.
