@@ -158,16 +158,21 @@ class Pool:
         try:
             job = (Row if is_row else Job)(call, scope, self.loop.create_future())
             self._submit(job)
+            reason = None
             try:
                 await job.waiter
-            except asyncio.CancelledError:
+            except asyncio.CancelledError as exc:
                 is_by_scope = anyio.current_effective_deadline() == -math.inf
                 job.is_cancelled = not (is_by_scope and is_cleanup)
                 if not is_by_scope:
                     raise
+                reason = exc.args
+            if reason is not None:
+                # Not where the cancellation is handled: a later one by `Task.cancel` would have it as its context, and
+                # before 4.16 anyio takes an error with such a context for its own and keeps it in the scope.
                 await self._outwait(job)
                 if isinstance(job.error, NotMade | NotTaken) and not is_cleanup:
-                    raise
+                    raise asyncio.CancelledError(*reason)
             result: T = job.outcome()
             return result
         finally:
