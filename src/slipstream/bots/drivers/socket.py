@@ -35,7 +35,7 @@ class WebSocket(connections.WebSocket):
         self._on_close: Callable[[], None] | None = None
         self._on_unread: Callable[[str | bytes], None] | None = None
         self._wire: Any = None  # that of our own server or client, if nothing stands between
-        self._count: Callable[[], None] | None = None
+        self._note_sent: Callable[[], None] | None = None
         self.write_timeout: float | None = 10.0
 
     @classmethod
@@ -59,7 +59,7 @@ class WebSocket(connections.WebSocket):
         parts = urlsplit(connection.url)
         lowered = {name.lower(): value for name, value in headers.items()}
         made = cls("1.1", parts.scheme, unquote(parts.path) or "/", parts.query.encode(), lowered, connection)
-        made._wire, made._count = connection.wire, connection.peer.count_sent
+        made._wire, made._note_sent = connection.wire, connection.peer.count_sent
         return made
 
     @property
@@ -129,8 +129,8 @@ class WebSocket(connections.WebSocket):
         """
         if self._wire is None or self._end is not None or not self._wire.send(data):
             await self._send(data)
-        elif self._count is not None:
-            self._count()
+        elif self._note_sent is not None:
+            self._note_sent()
 
     async def send_bytes(self, data: bytes) -> None:
         """Send a binary message.
@@ -140,8 +140,8 @@ class WebSocket(connections.WebSocket):
         """
         if self._wire is None or self._end is not None or not self._wire.send(data):
             await self._send(data)
-        elif self._count is not None:
-            self._count()
+        elif self._note_sent is not None:
+            self._note_sent()
 
     # What the driver says
 
