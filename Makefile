@@ -36,17 +36,15 @@ test: $(READY) ## run every test (ARGS="-k name" runs some)
 
 check: lint types layers test ## what must be green before a commit: format, lint, types, layers, tests
 
-# The rooms that touch what other libraries keep private. The test that is left out fails with anyio before 4.16: there
-# a task that a scope and then somebody else cancels goes on waiting for its call in the pool.
+# The rooms that touch what other libraries keep private.
 ROOMS := tests/foreign tests/sockets tests/server tests/middleware tests/telemetry tests/app tests/engine/entry \
 	tests/engine/runtime/test_pool.py tests/engine/runtime/test_threads.py
-TWICE := tests/engine/runtime/test_pool.py::test_a_task_may_be_cancelled_by_a_scope_and_then_itself
 
 rooms: $(READY)
 	@$(BIN)/python -m pytest -q $(ROOMS) $(ARGS)
 
 lowest: ## the tests of the rooms that touch other libraries, with the oldest releases that are declared
-	@$(MAKE) --no-print-directory rooms VENV=.venv-lowest LOCK=requirements/lowest.txt ARGS="--deselect=$(TWICE)[pool]"
+	@$(MAKE) --no-print-directory rooms VENV=.venv-lowest LOCK=requirements/lowest.txt
 
 pythons: ## the same tests on Python 3.12 and 3.13, where they are on PATH or in pyenv
 	@for name in python3.12 python3.13; do \
