@@ -28,6 +28,7 @@ from websockets.http11 import Request, Response
 from websockets.protocol import State
 from websockets.typing import Subprotocol
 
+from slipstream._foreign.websockets import end_of
 from slipstream._sockets.client import LeanConnection, connection_type
 from slipstream.links.connection import Connection, Data
 from slipstream.links.errors import LinkDown, WrongSetup
@@ -400,7 +401,7 @@ class WebSocketRunner:
                 await intake.pour(socket.wire)
             else:
                 await intake.fetch(receive)
-            raise socket.close_exc
+            raise end_of(socket)
         except ConnectionClosed as closed:
             return await last_words(session, connection, transport.end_of(closed))
         except QueueFull:

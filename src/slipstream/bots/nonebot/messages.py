@@ -6,6 +6,11 @@ from typing import Any
 from slipstream._sockets.wire import Wire
 
 
+def not_a_message(data: object) -> TypeError:
+    """Make the error for data that is neither text nor bytes."""
+    return TypeError(f"a message is text or bytes, and not of type {type(data).__qualname__}")
+
+
 class TypedMessages:
     """Receives text or binary messages by name, on top of a `receive` that takes either; and so with `send`."""
 
@@ -87,7 +92,7 @@ class DirectMessages(TypedMessages):
             WebSocketClosed: The connection has ended.
         """
         if not isinstance(data, (str, bytes)):
-            raise TypeError(f"a message is text or bytes, and not of type {type(data).__qualname__}")
+            raise not_a_message(data)
         if not self._wire.send(data):
             await self._send_later(data)
 
@@ -100,4 +105,4 @@ class DirectMessages(TypedMessages):
         raise NotImplementedError
 
 
-__all__ = ["DirectMessages", "TypedMessages"]
+__all__ = ["DirectMessages", "TypedMessages", "not_a_message"]

@@ -14,9 +14,9 @@ from websockets.exceptions import ConnectionClosed
 from websockets.frames import CloseCode
 from websockets.protocol import State
 
-from slipstream._sockets.client import LeanConnection
+from slipstream._sockets.client import LeanConnection, connection_type
 from slipstream.bots.nonebot.config import Config
-from slipstream.bots.nonebot.messages import DirectMessages
+from slipstream.bots.nonebot.messages import DirectMessages, TypedMessages, not_a_message
 from slipstream.links.rules import headers_for, origin
 from slipstream.links.websocket import DialFailed, connected
 from slipstream.logger import logger
@@ -47,7 +47,10 @@ async def open_websocket(setup: Request, config: Config) -> AsyncGenerator["Clie
     except DialFailed as failed:
         raise (failed.__cause__ or failed) from None
     try:
-        yield ClientWebSocket(request=setup, websocket=connection)
+        if isinstance(connection, BotConnection):
+            yield LeanWebSocket(request=setup, websocket=connection)
+        else:
+            yield ClientWebSocket(request=setup, websocket=connection)
     except asyncio.CancelledError:
         await _leave(connection)
         raise
@@ -78,7 +81,7 @@ def connect_options(setup: Request, config: Config) -> dict[str, Any]:
         "proxy": True if setup.proxy is None else setup.proxy,
         "compression": "deflate" if config.slipstream_ws_compression else None,
         "max_size": config.slipstream_ws_max_size,
-        "create_connection": BotConnection,
+        "create_connection": BotConnection if connection_type() is LeanConnection else ClientConnection,
         "logger": logger,
         **_timeouts(setup, config),
     }
@@ -132,18 +135,18 @@ class BotConnection(LeanConnection):
         await super().close(code, reason)
 
 
-class ClientWebSocket(DirectMessages, WebSocket):
-    """A peer that we dialled.
+class ClientWebSocket(TypedMessages, WebSocket):
+    """A peer that we dialled, with a connection of the library. Any task may receive and send.
 
     Args:
         request: The request that it was opened with.
         websocket: The connection.
     """
 
-    def __init__(self, *, request: Request, websocket: Any) -> None:
+    def __init__(self, *, request: Request, websocket: ClientConnection) -> None:
         super().__init__(request=request)
-        self.websocket: BotConnection = websocket
-        self._wire = self.websocket.wire
+        self.websocket: ClientConnection = websocket
+        self._turn = asyncio.Lock()
 
     @property
     def closed(self) -> bool:
@@ -158,14 +161,45 @@ class ClientWebSocket(DirectMessages, WebSocket):
         """Close; closing again does nothing."""
         await self.websocket.close(code, reason)
 
-    def _ended(self, end: None) -> Exception:
-        return _closed(self.websocket.protocol.close_exc)
+    async def receive(self) -> str | bytes:
+        """Return the next message.
 
-    async def _send_later(self, data: str | bytes) -> None:
+        Raises:
+            WebSocketClosed: The connection has ended; says with which code and reason.
+        """
+        try:
+            async with self._turn:  # the library lets one task wait
+                return await self.websocket.recv()
+        except ConnectionClosed as closed:
+            raise _closed(closed) from closed
+
+    async def send(self, data: str | bytes) -> None:
+        """Send a message.
+
+        Raises:
+            TypeError: It is neither text nor bytes.
+            WebSocketClosed: The connection has ended.
+        """
+        if not isinstance(data, (str, bytes)):
+            raise not_a_message(data)
         try:
             await self.websocket.send(data)
         except ConnectionClosed as closed:
             raise _closed(closed) from closed
+
+
+class LeanWebSocket(DirectMessages, ClientWebSocket):
+    """A peer that we dialled, with a connection of ours."""
+
+    def __init__(self, *, request: Request, websocket: BotConnection) -> None:
+        super().__init__(request=request, websocket=websocket)
+        self._wire = websocket.wire
+
+    def _ended(self, end: None) -> Exception:
+        return _closed(self.websocket.protocol.close_exc)
+
+    async def _send_later(self, data: str | bytes) -> None:
+        await ClientWebSocket.send(self, data)
 
 
 def _closed(closed: ConnectionClosed) -> WebSocketClosed:
