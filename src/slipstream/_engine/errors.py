@@ -1,9 +1,9 @@
-"""What can be wrong with a program, told when it is defined and not when it is called.
+"""Errors in a program. Most are raised when a path operation is defined, not when it is called.
 
-Facts are fields; the sentence is made in `__str__`: what was seen, where, what to write instead.
+A message has three parts: what was seen, where, and what to write instead.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
 
@@ -11,7 +11,18 @@ class SlipstreamError(Exception):
     """Root of every error that slipstream raises on its own account."""
 
 
-class DefinitionError(SlipstreamError, AssertionError):
+class _ExplainedError(SlipstreamError):
+    def __init__(self, claim: str, origin: Any, advice: str = "") -> None:
+        self.claim = claim
+        self.origin = origin
+        self.advice = advice
+
+    def __str__(self) -> str:
+        place = self.origin and f"at {self.origin}"
+        return "\n  ".join(filter(None, (self.claim, place, self.advice)))
+
+
+class DefinitionError(_ExplainedError, AssertionError):
     """A path operation that cannot be compiled; raised at the line that registers it.
 
     Also an `AssertionError`, which is what FastAPI raises for wrong definitions.
@@ -25,44 +36,19 @@ def shown(annotation: Any) -> str:
     return str(annotation).replace("typing.", "")
 
 
-@dataclass(eq=False)
 class AmbiguousParameter(DefinitionError):
-    """Two things that are said about one parameter contradict each other."""
-
-    claim: str
-    parameter: str
-    origin: Any
-    advice: str
-
-    def __str__(self) -> str:
-        name = repr(self.parameter)
-        claim = self.claim if self.claim.endswith(name) else f"{self.claim} for {name}"
-        return f"{claim}\n  at {self.origin}\n  {self.advice}"
+    """A parameter's annotation, default and path contradict each other."""
 
 
-@dataclass(eq=False)
 class UnsupportedAnnotation(DefinitionError):
     """A parameter's annotation is nothing that its place in the request can hold."""
 
-    claim: str
-    parameter: str
-    annotation: Any
-    origin: Any
-    advice: str
-
-    def __str__(self) -> str:
-        return f"{self.claim}: {self.parameter}: {shown(self.annotation)}\n  at {self.origin}\n  {self.advice}"
+    def __init__(self, claim: str, parameter: str, annotation: Any, origin: Any, advice: str) -> None:
+        super().__init__(f"{claim}: {parameter}: {shown(annotation)}", origin, advice)
 
 
-@dataclass(eq=False)
 class UnfitHandler(DefinitionError):
-    """A function that is to handle events has a parameter that nothing can be given for; `claim` says why."""
-
-    claim: str
-    origin: Any
-
-    def __str__(self) -> str:
-        return f"{self.claim}\n  at {self.origin}"
+    """A function that is to handle events has a parameter that no event can fill; `claim` says why."""
 
 
 class InvalidFieldType(UnsupportedAnnotation):
@@ -73,135 +59,77 @@ class OldPydanticModel(UnsupportedAnnotation):
     """A model of `pydantic.v1`."""
 
 
-@dataclass(eq=False)
-class DefaultInAnnotated(DefinitionError):
-    """A marker inside `Annotated` carries a default of its own."""
-
-    marker: str
-    parameter: str
-    origin: Any
-
-    def __str__(self) -> str:
-        return (
-            f"`{self.marker}` default value cannot be set in `Annotated` for {self.parameter!r}. "
-            f"Set the default value with `=` instead.\n"
-            f"  at {self.origin}\n"
-            f"  write {self.parameter}: Annotated[..., {self.marker}()] = <default>"
-        )
-
-
-@dataclass(eq=False)
 class DependencyCycle(DefinitionError):
     """A dependency needs itself, directly or through others."""
 
-    names: tuple[str, ...]
-    origin: Any
-
-    def __str__(self) -> str:
-        return (
-            f"dependency cycle: {' -> '.join(self.names)}\n"
-            f"  at {self.origin}\n"
-            f"  break it: move what both need into a third dependency"
-        )
+    def __init__(self, names: Sequence[str], origin: Any) -> None:
+        advice = "break it: move what both need into a third dependency"
+        super().__init__(f"dependency cycle: {' -> '.join(names)}", origin, advice)
 
 
-@dataclass(eq=False)
 class ScopeMismatch(DefinitionError):
     """A dependency of scope "request" needs one of scope "function", which is closed before the response."""
 
-    name: str
-    needed: str
-    origin: Any
-
-    def __str__(self) -> str:
-        return (
-            f'The dependency "{self.name}" has a scope of "request", '
-            f'it cannot depend on dependencies with scope "function": {self.needed}\n'
-            f"  at {self.origin}\n"
-            f'  give both the same scope: Depends(..., scope="function")'
+    def __init__(self, name: str, needed: str, origin: Any) -> None:
+        claim = (
+            f'The dependency "{name}" has a scope of "request", '
+            f'it cannot depend on dependencies with scope "function": {needed}'
         )
+        super().__init__(claim, origin, 'give both the same scope: Depends(..., scope="function")')
 
 
-@dataclass(eq=False)
 class BodiesWithoutNames(DefinitionError):
-    """A GET or HEAD that reads several unmarked parameters from a body that such requests seldom have."""
+    """A GET or HEAD reads several unmarked parameters from a body, which such requests seldom have."""
 
-    names: tuple[str, ...]
-    methods: tuple[str, ...]
-    origin: Any
-
-    def __str__(self) -> str:
-        listed = " and ".join(repr(name) for name in self.names)
-        return (
-            f"{', '.join(self.methods)} with several bodies: {listed}\n"
-            f"  at {self.origin}\n"
-            f"  for query parameters write Annotated[Model, Query()]; "
-            f"to read a body all the same, mark each with Body()"
+    def __init__(self, names: Sequence[str], methods: Sequence[str], origin: Any) -> None:
+        claim = f"{', '.join(methods)} with several bodies: {' and '.join(map(repr, names))}"
+        advice = (
+            "for query parameters write Annotated[Model, Query()]; to read a body all the same, mark each with Body()"
         )
+        super().__init__(claim, origin, advice)
 
 
 NO_FORM_PARSER = 'Forms need the package "python-multipart", which is not installed'
 OTHER_FORM_PARSER = 'Forms need the package "python-multipart"; "multipart", which is installed, is another one'
 
 
-@dataclass(eq=False)
 class FormParserMissing(DefinitionError, RuntimeError):
     """An endpoint asks for a form, and nothing can read forms.
 
     Also a `RuntimeError`, which is what FastAPI raises. `other` is the package that was found instead, or None.
     """
 
-    other: str | None
-    origin: Any
-
-    def __str__(self) -> str:
-        if self.other is None:
-            return f"{NO_FORM_PARSER}\n  at {self.origin}\n  pip install python-multipart"
-        return (
-            f"{OTHER_FORM_PARSER}\n  at {self.origin}\n"
-            f"  pip uninstall {self.other} && pip install --force-reinstall python-multipart"
-        )
+    def __init__(self, other: str | None, origin: Any) -> None:
+        self.other = other
+        if other is None:
+            super().__init__(NO_FORM_PARSER, origin, "pip install python-multipart")
+        else:
+            advice = f"pip uninstall {other} && pip install --force-reinstall python-multipart"
+            super().__init__(OTHER_FORM_PARSER, origin, advice)
 
 
-@dataclass(eq=False)
 class DuplicatePathParameter(DefinitionError, ValueError):
-    """A path names one parameter twice."""
+    """A path has each of `names` more than once."""
 
-    path: str
-    names: tuple[str, ...]
-
-    def __str__(self) -> str:
-        listed = ", ".join(self.names)
-        return (
-            f"Duplicated param name{'s' if len(self.names) > 1 else ''} {listed} at path {self.path}\n"
-            f"  give each {{parameter}} of the path a name of its own"
-        )
+    def __init__(self, path: str, names: tuple[str, ...]) -> None:
+        self.names = names
+        claim = f"Duplicated param name{'s' if len(names) > 1 else ''} {', '.join(names)} at path {path}"
+        super().__init__(claim, None, "give each {parameter} of the path a name of its own")
 
 
-@dataclass(eq=False)
 class InvalidPath(DefinitionError, ValueError):
     """A path that no request can match."""
 
-    path: str
-    seen: str
-    advice: str
-
-    def __str__(self) -> str:
-        return f"{self.seen}: {self.path!r}\n  {self.advice}"
+    def __init__(self, path: str, claim: str, advice: str) -> None:
+        super().__init__(f"{claim}: {path!r}", None, advice)
 
 
-@dataclass(eq=False)
-class DidNotYield(SlipstreamError, RuntimeError):
-    """A `yield` dependency returned before its first `yield`, so that there is no value to hand over.
+class DidNotYield(_ExplainedError, RuntimeError):
+    """A `yield` dependency returned before its first `yield`, so that it has no value.
 
     Also a `RuntimeError`, which is what FastAPI raises.
     """
 
-    name: str
-    origin: str
-
-    def __str__(self) -> str:
-        return (
-            f"the dependency `{self.name}` did not yield for this request\n  at {self.origin}\n"
-            f"  let every way through it reach a `yield` or raise an exception; for no value, write `yield None`"
-        )
+    def __init__(self, name: str, origin: str) -> None:
+        advice = "let every way through it reach a `yield` or raise an exception; for no value, write `yield None`"
+        super().__init__(f"the dependency `{name}` did not yield for this request", origin, advice)

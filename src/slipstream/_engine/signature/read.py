@@ -1,8 +1,7 @@
-"""Function in, `Signature` out: where each parameter of an endpoint or dependency comes from.
+"""Reads a function into a `Signature`: where each parameter of an endpoint or dependency comes from.
 
-The rules, in order: a marker in `Annotated` or as default decides; a bare `Request` and its like
-are handed over; a name in the path is a path parameter; uploads are files; scalars are query
-parameters; all else is body.
+The rules, in order: a marker in `Annotated` or as default decides; an annotation such as `Request` gets that object;
+a name in the path is a path parameter; uploads are files; scalars are query parameters; all else is body.
 """
 
 import dataclasses
@@ -25,15 +24,9 @@ from starlette.responses import Response
 from starlette.websockets import WebSocket
 from typing_inspection.typing_objects import is_typealiastype
 
-from slipstream._engine.abc import DependencyMarker, is_dependency_marker, is_value_marker
-from slipstream._engine.errors import AmbiguousParameter, DefaultInAnnotated, UnfitHandler, UnsupportedAnnotation, shown
-from slipstream._engine.signature.annotations import (
-    is_scalar,
-    is_scalar_sequence,
-    is_subclass,
-    is_upload,
-    model_of,
-)
+from slipstream._engine.abc import is_dependency_marker, is_value_marker
+from slipstream._engine.errors import AmbiguousParameter, UnfitHandler, UnsupportedAnnotation, shown
+from slipstream._engine.signature.annotations import is_scalar, is_scalar_sequence, is_subclass, is_upload, model_of
 from slipstream._engine.signature.kinds import call_kind
 from slipstream._engine.signature.merge import merge
 from slipstream._engine.signature.model import Origin, Signature, Slot
@@ -58,31 +51,31 @@ def read_signature(
 
     Args:
         call: Function, class, partial or callable object.
-        path_names: Names that the path gives.
-        implied: Marker class to use for "path", "query", "body" and "file" where a parameter has none.
+        path_names: Names of the parameters in the path.
+        implied: Marker classes for "path", "query", "body" and "file" where a parameter has no marker.
 
     Raises:
         DefinitionError: No request can give a parameter's value, or two markers contradict each other.
     """
-    memory = _memory(call) if inspect.isfunction(call) else []
-    for named, signature in memory:
-        if named == path_names.intersection(slot.name for slot in signature.slots):
+    remembered = _memory(call) if inspect.isfunction(call) else []
+    for in_path, signature in remembered:
+        if in_path == path_names.intersection(slot.name for slot in signature.slots):
             return signature
     signature = _read(call, path_names, implied)
     if not _reads_path_by_alias(signature):
-        memory.append((path_names.intersection(slot.name for slot in signature.slots), signature))
+        remembered.append((path_names.intersection(slot.name for slot in signature.slots), signature))
     return signature
 
 
 def read_handler(call: Callable[..., Any], implied: Mapping[SlotSource, type[FieldInfo]]) -> Signature:
-    """Read what a handler of events asks for: dependencies, what is handed over, and the event.
+    """Read what a handler of events asks for: dependencies, objects such as the connection, and the event.
 
-    The event is for the first parameter that is neither; others like it keep their default. A parameter `connection`
-    without an annotation gets the connection.
+    The event goes to the first parameter that asks for neither of the others; further ones must have a default.
+    A parameter `connection` without an annotation gets the connection.
 
     Raises:
-        UnfitHandler: A parameter that nothing can be given for.
-        DefinitionError: A parameter that two markers fight over.
+        UnfitHandler: A parameter cannot be given by name, or wants a second event.
+        DefinitionError: Two markers of a parameter contradict each other.
     """
     signature = _read(call, frozenset(), implied, takes_event=True)
     written = written_signature(call).parameters
@@ -119,7 +112,6 @@ def _read(
             name=parameter.name,
             annotation=resolved(parameter.annotation, namespace),
             default=parameter.default,
-            in_path=parameter.name in path_names,
             path_names=path_names,
             implied=implied,
             origin=origin,
@@ -133,14 +125,14 @@ def _read(
 
 
 _MEMORY = "__slipstream_signatures__"
-"""Attribute of a function that keeps what was read of it: a dependency is read once, not once per route."""
+"""Attribute of a function that keeps its signatures: a dependency is read once, not once per route."""
 
 
 def _memory(call: Any) -> list[tuple[frozenset[str], Signature]]:
-    """Return what was read of a function, each with the names of its parameters that the path has."""
+    """Return the signatures read so far, each with the names of those parameters that were in the path."""
     written = _written(call)
     owner, known_written, known = getattr(call, _MEMORY, (None, [], []))
-    # functools.wraps copies attributes: what is remembered may be of the wrapped function.
+    # functools.wraps copies attributes: the signatures may be those of the wrapped function.
     if owner is not call or len(written) != len(known_written) or any(map(is_not, written, known_written)):
         known = []
         setattr(call, _MEMORY, (call, written, known))
@@ -148,7 +140,7 @@ def _memory(call: Any) -> list[tuple[frozenset[str], Signature]]:
 
 
 def _written(call: Any) -> list[Any]:
-    """List what a signature is read from: packages put another `__signature__` on a function, and so do decorators."""
+    """List what a signature is read from; packages and decorators may assign another `__signature__` later."""
     wrapped = getattr(call, "__wrapped__", None)
     try:
         annotations = call.__annotations__
@@ -189,106 +181,100 @@ def written_signature(call: Callable[..., Any]) -> inspect.Signature:
 
 
 def resolved(annotation: Any, namespace: dict[str, Any]) -> Any:
-    """Evaluate an annotation that is still text; leave it as a reference where a name is unknown."""
+    """Evaluate an annotation that is still text; return a `ForwardRef` where a name is unknown."""
     if not isinstance(annotation, str):
         return annotation
     try:
-        value = eval(annotation, namespace)
+        return eval(annotation, namespace)
     except NameError:
         return ForwardRef(annotation)
-    return value
 
 
 @dataclasses.dataclass(slots=True)
 class _ParameterReader:
-    """Decides about one parameter."""
-
     name: str
     annotation: Any
     default: Any
-    in_path: bool
     path_names: frozenset[str]
     implied: Mapping[SlotSource, type[FieldInfo]]
     origin: Origin
     takes_event: bool
-    """Whether a value is the event that is handled, however it is marked."""
+    """Whether every value is the event that is handled, however it is marked."""
+
+    @property
+    def in_path(self) -> bool:
+        return self.name in self.path_names
 
     def read(self) -> Slot:
-        if is_typealiastype(self.annotation):
-            self.annotation = self.annotation.__value__
-        whole = Any if self.annotation is EMPTY else self.annotation
-        metadata: tuple[Any, ...] = ()
-        kind = whole
-        if get_origin(whole) is Annotated:
-            kind, *rest = get_args(whole)
-            metadata = tuple(rest)
-        value_marker, dependency = self._markers(metadata, whole, kind)
-        if dependency is not None:
-            return self._dependency_slot(dependency, kind)
+        annotation = self.annotation.__value__ if is_typealiastype(self.annotation) else self.annotation
+        whole = Any if annotation is EMPTY else annotation
+        kind, *metadata = get_args(whole) if get_origin(whole) is Annotated else (whole,)
+        marker = self._marker(metadata, whole, kind)
+        if is_dependency_marker(marker):
+            if marker.dependency is None:  # Depends() alone means the annotated class itself
+                marker = dataclasses.replace(marker, dependency=kind)  # type: ignore[type-var]
+            return Slot(self.name, "dependency", kind, marker)
         context = context_kind(kind)
         if context is None and self.takes_event:
             return Slot(self.name, "context", whole, "event")
-        if context is not None:
-            if value_marker is not None:
-                raise self._ambiguous(
-                    f"Cannot specify `{type(value_marker).__name__}` with type {shown(kind)}",
-                    f"it is handed over, not read from the request: write {self.name}: {shown(kind)}",
-                )
-            return Slot(self.name, "context", kind, context)
-        if value_marker is None:
-            return self._value_slot(self._implied_marker(whole, kind), kind, marked=False)
-        return self._value_slot(value_marker, kind, marked=True)
+        if context is None:
+            info = self._implied_marker(whole, kind) if marker is None else marker
+            return self._value_slot(info, kind, marked=marker is not None)
+        if marker is not None:
+            raise AmbiguousParameter(
+                f"Cannot specify `{type(marker).__name__}` with type {shown(kind)} for {self.name!r}",
+                self.origin,
+                f"it is handed over, not read from the request: write {self.name}: {shown(kind)}",
+            )
+        return Slot(self.name, "context", kind, context)
 
-    def _markers(
-        self, metadata: tuple[Any, ...], whole: Any, kind: Any
-    ) -> tuple[FieldInfo | None, DependencyMarker | None]:
-        """Find the marker of the annotation (the last one counts) and that of the default."""
-        value_marker: FieldInfo | None = None
-        dependency: DependencyMarker | None = None
-        found: list[Any] = [item for item in metadata if is_value_marker(item) or is_dependency_marker(item)]
-        if found and is_dependency_marker(found[-1]):
-            dependency = found[-1]
-        elif found:
-            value_marker = self._merged(found[-1], whole)
+    def _marker(self, metadata: list[Any], whole: Any, kind: Any) -> Any:
+        """Return the last marker of the annotation or that of the default, a value's or a dependency's; else None."""
+        markers = [item for item in metadata if is_value_marker(item) or is_dependency_marker(item)]
+        marker: Any = markers[-1] if markers else None
+        if is_value_marker(marker):
+            marker = self._merged(marker, whole)
         if is_dependency_marker(self.default):
-            if dependency is not None:
-                raise self._ambiguous("Cannot specify `Depends` in `Annotated` and default value together")
-            if value_marker is not None:
-                raise self._ambiguous(
+            if is_dependency_marker(marker):
+                raise self._twice("Cannot specify `Depends` in `Annotated` and default value together")
+            if marker is not None:
+                raise self._twice(
                     "Cannot specify a FastAPI annotation in `Annotated` and `Depends` as a default value together"
                 )
-            dependency = self.default
-        elif isinstance(self.default, FieldInfo):
-            if value_marker is not None:
-                raise self._ambiguous("Cannot specify FastAPI annotations in `Annotated` and default value together")
-            value_marker = copy(self.default)
-            value_marker.annotation = kind
-        return value_marker, dependency
+            return self.default
+        if isinstance(self.default, FieldInfo):
+            if is_value_marker(marker):
+                raise self._twice("Cannot specify FastAPI annotations in `Annotated` and default value together")
+            if marker is None:
+                marker = copy(self.default)
+                marker.annotation = kind
+        return marker
 
-    def _ambiguous(self, claim: str, advice: str | None = None) -> AmbiguousParameter:
+    def _twice(self, claim: str) -> AmbiguousParameter:
         keep_one = f"keep one of them, as metadata: {self.name}: Annotated[..., <the one to keep>]"
-        return AmbiguousParameter(claim, self.name, self.origin, advice or keep_one)
+        return AmbiguousParameter(f"{claim} for {self.name!r}", self.origin, keep_one)
 
     def _merged(self, marker: FieldInfo, whole: Any) -> FieldInfo:
         info = merge(marker, whole)
         if info.default is not PydanticUndefined and info.default is not Ellipsis:
-            raise DefaultInAnnotated(type(info).__name__, self.name, self.origin)
+            written = type(info).__name__
+            raise AmbiguousParameter(
+                f"`{written}` default value cannot be set in `Annotated` for {self.name!r}. "
+                f"Set the default value with `=` instead.",
+                self.origin,
+                f"write {self.name}: Annotated[..., {written}()] = <default>",
+            )
         if self.default is EMPTY:
             info.default = PydanticUndefined
         elif self.in_path:
-            raise self._ambiguous(
-                "Path parameters cannot have default values",
+            raise AmbiguousParameter(
+                f"Path parameters cannot have default values for {self.name!r}",
+                self.origin,
                 "a path that matches always has the value: leave `= <default>` out",
             )
         else:
             info.default = self.default
         return info
-
-    def _dependency_slot(self, dependency: DependencyMarker, kind: Any) -> Slot:
-        if dependency.dependency is None:
-            # Depends() alone means the annotated class itself.
-            dependency = dataclasses.replace(dependency, dependency=kind)  # type: ignore[type-var]
-        return Slot(self.name, "dependency", kind, dependency)
 
     def _implied_marker(self, whole: Any, kind: Any) -> FieldInfo:
         source: SlotSource
@@ -301,7 +287,7 @@ class _ParameterReader:
         else:
             source = "query"
         marker_class = self.implied[source]
-        # A name that is in the path of one route and not of another may keep its default for the other.
+        # A parameter that is in the path of one route and not of another may keep its default for the other.
         default = PydanticUndefined if self.in_path or self.default is EMPTY else self.default
         marker = marker_class(annotation=whole) if self.in_path else marker_class(annotation=whole, default=default)
         if get_origin(whole) is Annotated:
@@ -320,11 +306,13 @@ class _ParameterReader:
             )  # fmt: skip
         source: SlotSource = info.slot_source
         if self.in_path and source != "path":
-            raise self._ambiguous(
+            raise AmbiguousParameter(
                 f"Cannot use `{type(info).__name__}` for path param {self.name!r}",
+                self.origin,
                 "write Path() in its place, or give the parameter a name that the path does not have",
             )
-        info = self._named_by_path(info, source)
+        if source == "path":
+            info = self._named_by_path(info)
         if not info.alias and getattr(info, "convert_underscores", None):
             info.alias = self.name.replace("_", "-")
         else:
@@ -332,18 +320,15 @@ class _ParameterReader:
         self._check_shape(info, source)
         return Slot(self.name, source, kind, info, marked)
 
-    def _named_by_path(self, info: FieldInfo, source: SlotSource) -> FieldInfo:
-        """Of several aliases for a path parameter, take the one that the path has."""
-        choices = info.validation_alias
-        if source != "path" or not isinstance(choices, AliasChoices):
-            return info
-        if not all(isinstance(choice, str) for choice in choices.choices):
-            return info
-        for choice in cast(list[str], choices.choices):
-            if choice in self.path_names:
-                info = copy(info)
-                info.validation_alias = choice
-                break
+    def _named_by_path(self, info: FieldInfo) -> FieldInfo:
+        """Give a path parameter with several aliases the alias that is in the path."""
+        choices = info.validation_alias.choices if isinstance(info.validation_alias, AliasChoices) else []
+        if all(isinstance(choice, str) for choice in choices):
+            for choice in cast(list[str], choices):
+                if choice in self.path_names:
+                    info = copy(info)
+                    info.validation_alias = choice
+                    break
         return info
 
     def _check_shape(self, info: FieldInfo, source: SlotSource) -> None:
@@ -364,13 +349,11 @@ class _ParameterReader:
 
 
 def context_kind(annotation: Any) -> ContextKind | None:
-    """Return which object a bare annotation asks for; None if it is a value.
+    """Return which object, such as the `Request`, an annotation asks for; None if it asks for a value.
 
     Public classes such as SecurityScopes have an attribute `slot_context` that says so.
     """
     for known, kind in _CONTEXTS:
         if is_subclass(annotation, known):
             return kind
-    if isinstance(annotation, type):
-        return cast("ContextKind | None", getattr(annotation, "slot_context", None))
-    return None
+    return getattr(annotation, "slot_context", None) if isinstance(annotation, type) else None
