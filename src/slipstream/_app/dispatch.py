@@ -1,6 +1,7 @@
 """From the routes of a router to the table that serves them, made anew when something has changed."""
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any, Protocol, cast
 
 from starlette import routing
@@ -9,9 +10,9 @@ from starlette.routing import BaseRoute
 from slipstream._app.observing import TellingTable, is_observing, telling
 from slipstream._app.refresh import Latest
 from slipstream._engine.entry.asgi import Choose, Target, make_chooser
-from slipstream._engine.entry.guard import noting
 from slipstream._engine.router.pattern import Pattern, read_pattern
 from slipstream._engine.router.table import Entry, OpaqueEntry, Table
+from slipstream._engine.runtime.watch import call_watched
 from slipstream._engine.types import ASGIApp, DirectApp, Receive, Reply, Scope, Send
 
 
@@ -94,7 +95,7 @@ _HANDLING = tuple(cls.handle for cls in _PLAIN)
 
 def _foreign(route: BaseRoute, handle: ASGIApp | None = None) -> ASGIApp:
     """Put around a foreign app what our own handlers do by themselves."""
-    app = noting(handle or route.handle)
+    app = partial(call_watched, handle or route.handle)
     return telling(route, app) if is_observing() else app
 
 

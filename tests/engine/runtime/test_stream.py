@@ -10,7 +10,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
 from slipstream._engine.runtime.response import blank_response
-from slipstream._engine.runtime.stream import each, item_dumper, stream_wrapper
+from slipstream._engine.runtime.stream import closing_items, item_dumper, stream_wrapper
 
 pytestmark = pytest.mark.anyio
 
@@ -37,7 +37,7 @@ async def body_of(response: Response) -> list[bytes]:
 @pytest.mark.parametrize("make", [numbers, blocking])
 async def test_items_of_both_kinds_of_generator_come_in_order(make: Any) -> None:
     """A sync endpoint streams as well as an async one."""
-    assert [item async for item in each(make())] == [1, 2]
+    assert [item async for item in closing_items(make())] == [1, 2]
 
 
 @pytest.mark.parametrize(("kind", "body"), [("jsonl", [b"1\n", b"2\n"]), ("sse", [b"1", b"2"])])

@@ -124,21 +124,6 @@ async def answer(
     exc.__traceback__ = None
 
 
-def noting(app: ASGIApp) -> ASGIApp:
-    """Wrap an app so that the scope says whether its response had started when it raises."""
-
-    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
-        watch = Watch(send)
-        try:
-            await app(scope, receive, watch)
-        except BaseException:
-            if watch.started:
-                scope[RESPONSE_STARTED] = True
-            raise
-
-    return serve
-
-
 def connect(scope: Scope, receive: Receive, send: Send, body: bytes | None = None) -> HTTPConnection[Any]:
     """Make the Request or WebSocket for an exception handler."""
     if scope["type"] == "websocket":

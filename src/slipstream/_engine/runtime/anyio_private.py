@@ -1,7 +1,7 @@
-"""What the pool uses of anyio's that has no public name; no other module uses any.
+"""Private names of anyio, which the pool of worker threads uses.
 
-Where a name is missing or has changed, `probe` or the beginning of a worker raises, and everything goes through
-`anyio.to_thread` (`pool.py`, `threads.py`).
+Where a name is missing or has changed, `probe` or `worker_of` raises, and calls go through `anyio.to_thread`
+(`pool.py`, `threads.py`).
 """
 
 import asyncio
@@ -15,29 +15,29 @@ import anyio.from_thread
 try:
     from anyio._backends._asyncio import AsyncIOBackend, _task_states, find_root_task
     from anyio._core._eventloop import claim_worker_thread, threadlocals
-except ImportError:  # another release of anyio: whatever needs them raises a NameError
+except ImportError:  # another release of anyio: the functions below raise a NameError
     pass
 
 
 def scope_of(task: Any) -> Any:
-    """Return the innermost cancel scope that a task is in; None if it is in none."""
+    """Return the innermost cancel scope of a task; None if there is none."""
     state = _task_states.get(task)
     return None if state is None else state.cancel_scope
 
 
 def root_task() -> "asyncio.Task[Any]":
-    """Return the task with which the running loop's threads end."""
+    """Return the task of the running loop at whose end its worker threads end."""
     return find_root_task()
 
 
 def work_in(scope: Any) -> None:
-    """Say in which cancel scope the present thread works; None for none."""
+    """Set the cancel scope that `anyio.from_thread` finds in the present thread; None for none."""
     threadlocals.current_cancel_scope = scope
 
 
 @contextmanager
 def worker_of(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
-    """Make the present thread one from which `anyio.from_thread` calls into the loop, and see whether it is."""
+    """Let `anyio.from_thread` call into the loop from the present thread, and try it."""
     with claim_worker_thread(AsyncIOBackend, loop):
         work_in(None)
         anyio.from_thread.check_cancelled()

@@ -1,13 +1,13 @@
-"""Worker threads of an asyncio loop: who makes which call, and how the loop hears that it is over.
+"""Worker threads of an asyncio loop: they take calls from one queue and put finished ones into another.
 
-A pool does what `anyio.to_thread.run_sync` does, for less. What code in a worker, or around it, can see is anyio's: the
-limiter and who holds its tokens, `anyio.from_thread`, context variables, cancellation, when the threads end. Parts of
-that have no public name (`anyio_private.py`). Where one of them is not what we know, and off asyncio, there is no pool,
-and `threads.py` leaves everything to anyio.
+A pool does what `anyio.to_thread.run_sync` does, at less cost. Calls and tasks see what they see with anyio: the
+limiter and the holders of its tokens, `anyio.from_thread`, context variables, cancellation, when the threads end. Parts
+of that have no public name (`anyio_private.py`). Where such a part is missing or has changed, and off asyncio, there is
+no pool, and `threads.py` uses anyio's threads.
 
-Costs are saved in two places. A call is put into a queue, and one worker is woken; whoever takes a call and sees more
-of them wakes the next worker first. So a call that blocks never holds up another, and quick ones are made by a thread
-that is awake already. And what is over is told to the loop in one message, as much as there is by then.
+Two things are cheaper. A new call wakes one worker; a worker that takes a call and sees more in the queue first wakes
+the next worker. So a call that blocks never delays another, and short calls run in a thread that is awake already. And
+the loop is woken once for all calls that are finished by then.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ from slipstream._engine.runtime.anyio_private import probe, root_task, scope_of,
 
 try:
     from sniffio import current_async_library_cvar as _library
-except ImportError:  # nobody notes in a variable which library runs
+except ImportError:  # then no variable names the running library
     _library = ContextVar("_library", default=None)
 
 T = TypeVar("T")
@@ -37,25 +37,37 @@ IDLE_S = 10.0
 
 
 class NotMade(asyncio.CancelledError):
-    """A call was not made: the task that would have waited for it has been cancelled before."""
+    """A call was not made, since its task was cancelled first."""
 
 
 class NotTaken(Exception):
-    """A call was not made: the pool has no worker for it, and never will."""
+    """A call was not made, since no worker will ever take it."""
 
 
 class Job:
-    """One call on its way through a worker."""
+    """One call for a worker; with `is_row`, a function that makes several calls by the `each` that it is given."""
 
-    __slots__ = ("call", "context", "error", "is_begun", "is_cancelled", "is_over", "result", "scope", "waiter")
+    __slots__ = (
+        "call",
+        "context",
+        "error",
+        "is_begun",
+        "is_cancelled",
+        "is_over",
+        "is_row",
+        "result",
+        "scope",
+        "waiter",
+    )
 
-    def __init__(self, call: Callable[..., Any], scope: Any, waiter: "asyncio.Future[None]") -> None:
+    def __init__(self, call: Callable[..., Any], scope: Any, waiter: "asyncio.Future[None]", is_row: bool) -> None:
         self.call = call
         self.scope = scope
         self.waiter = waiter
+        self.is_row = is_row
         self.context = copy_context()
         if _library.get() is not None:
-            self.context.run(_library.set, None)  # in a worker, none runs
+            self.context.run(_library.set, None)  # no async library runs in a worker
         self.result: Any = None
         self.error: BaseException | None = None
         self.is_begun = False
@@ -63,11 +75,11 @@ class Job:
         self.is_cancelled = False
 
     def make(self) -> None:
-        """Make the call, in a worker; the outcome is kept."""
+        """Make the call, in a worker, and keep its outcome."""
         work_in(self.scope)
         self.is_begun = True
         try:
-            self.result = self.context.run(self.begin)
+            self.result = self.context.run(self._begin)
         except StopIteration as exc:
             self.error = RuntimeError("coroutine raised StopIteration")
             self.error.__cause__ = exc
@@ -76,11 +88,16 @@ class Job:
         finally:
             work_in(None)
 
-    def begin(self) -> Any:
-        """Call, in the job's context."""
+    def _begin(self) -> Any:
         if self.is_cancelled:
             raise NotMade
-        return self.call()
+        return self.call(self._each) if self.is_row else self.call()
+
+    def _each(self, call: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
+        """Make the next call of a row, in a context of its own, unless the task has been cancelled."""
+        if self.is_cancelled:
+            raise NotMade
+        return copy_context().run(call, *args, **kwargs)
 
     def outcome(self) -> Any:
         """Return what the call returned, or raise what it raised."""
@@ -89,34 +106,19 @@ class Job:
         try:
             raise self.error
         finally:
-            self.error = None  # the exception's traceback leads here: no circle
-
-
-class Row(Job):
-    """Calls that one function makes, one after the other, by the `each` that it is given."""
-
-    __slots__ = ()
-
-    def begin(self) -> Any:
-        """Call the function, in the job's context."""
-        return self.call(self.each)
-
-    def each(self, call: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
-        """Make the next call, in a context of its own, unless the task that waits has been cancelled."""
-        if self.is_cancelled:
-            raise NotMade
-        return copy_context().run(call, *args, **kwargs)
+            self.error = None  # its traceback refers to this job: that would be a cycle
 
 
 class Pool:
     """The workers of one event loop, for as long as its root task runs.
 
-    Attributes that the loop and the workers share are touched by single operations on built-in types only, which are
-    atomic. Flags that say "somebody is about to look" are taken back before looking, so what comes in between is seen.
+    The loop and the workers use shared attributes by single operations on built-in types only, which are atomic.
+    `_is_waking` and `_is_telling` say that a thread is about to look into a queue; it clears the flag before it looks,
+    so whatever is added meanwhile is seen.
     """
 
     is_possible = True
-    """Whether this process can have pools; False from the first failure of one on."""
+    """Whether this process can have pools; False after the first failure of a pool."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
@@ -125,24 +127,23 @@ class Pool:
         self._jobs: deque[Job] = deque()
         self._over: deque[Job] = deque()
         self._idle: list[Lock] = []
-        """Bells of the workers that wait, the last to begin at the end."""
+        """Locks that wake the idle workers, the latest worker last."""
         self._is_waking = False
         self._is_telling = False
 
     async def run(self, call: Callable[..., T], *, is_row: bool = False, is_cleanup: bool = False) -> T:
         """Call in a worker and wait for the result.
 
-        As under anyio, the task waits until the call is over if a scope cancels it, and leaves at once if `Task.cancel`
-        does.
+        As with anyio, a task that is cancelled by a scope waits until the call is over, and a task that is cancelled by
+        `Task.cancel` does not.
 
         Args:
-            is_row: Give it a function that makes the calls of a row.
-            is_cleanup: Call whatever scope is cancelled, and without a token of the limiter: clean-up must not wait
-                behind the calls that need what it gives back.
+            is_row: Pass `call` a function that makes the calls of a row.
+            is_cleanup: Call even in a cancelled scope, and without a token of the limiter: calls that hold the tokens
+                may be waiting for what the clean-up gives back.
 
         Raises:
-            NotTaken: The workers have failed, or whoever waits is none of asyncio's tasks; the call was not made, and
-                no token is held.
+            NotTaken: The workers have failed, or there is no asyncio task; no call was made, and no token is held.
         """
         task = asyncio.current_task(self.loop)
         if task is None:  # trio as a guest of asyncio
@@ -156,7 +157,7 @@ class Pool:
             except anyio.WouldBlock:
                 await self.limiter.acquire_on_behalf_of(task)
         try:
-            job = (Row if is_row else Job)(call, scope, self.loop.create_future())
+            job = Job(call, scope, self.loop.create_future(), is_row)
             self._submit(job)
             reason = None
             try:
@@ -180,7 +181,7 @@ class Pool:
                 self.limiter.release_on_behalf_of(task)
 
     async def _outwait(self, job: Job) -> None:
-        """Wait until a call is over, whatever scope is cancelled."""
+        """Wait until a call is over, even in a cancelled scope."""
         with anyio.CancelScope(shield=True):
             while not job.is_over:
                 job.waiter = self.loop.create_future()
@@ -199,7 +200,7 @@ class Pool:
             raise
 
     def _wake(self) -> None:
-        """See to it that a worker looks for work."""
+        """Wake an idle worker, or start one."""
         self._is_waking = True
         try:
             bell = self._idle.pop()
@@ -213,7 +214,7 @@ class Pool:
             bell.release()
 
     def _work(self) -> None:
-        """Make calls until there are none for long, in a thread; if it cannot, hand back those that wait."""
+        """Make calls, in a thread, until none has come for `IDLE_S`; on failure, hand the queue back to the loop."""
         try:
             with worker_of(self.loop):
                 self._is_waking = False
@@ -237,30 +238,30 @@ class Pool:
                     try:
                         self._wake()
                     except RuntimeError:
-                        pass  # no more threads: those that there are will come round to it
+                        pass  # no further thread can be started: those that run take the rest
                 job.make()
             finally:
                 if job.is_begun:
                     self._report(job)
                 else:
                     self._jobs.appendleft(job)
-            del job  # and with it, all that hangs on the call
+            del job  # an idle worker must not keep the call's objects alive
 
     def _wait(self, bell: Lock) -> bool:
-        """Wait for the bell; False if no more work is to be expected."""
+        """Wait until there may be work; return False if this worker is to end."""
         self._idle.append(bell)
         if self._jobs or self.is_closed or not bell.acquire(timeout=IDLE_S):
             try:
                 self._idle.remove(bell)
             except ValueError:
-                bell.acquire()  # somebody has just decided to ring
+                bell.acquire()  # another thread has taken this bell and is about to release it
             else:
                 return bool(self._jobs)
         self._is_waking = False
         return bool(self._jobs) or not self.is_closed
 
     def _report(self, job: Job) -> None:
-        """Tell the loop, from a worker, unless it is about to look."""
+        """Wake the loop for a finished job, from a worker, unless it is about to look."""
         self._over.append(job)
         if self._is_telling:
             return
@@ -271,10 +272,10 @@ class Pool:
         try:
             self.loop.call_soon_threadsafe(callback)
         except RuntimeError:
-            pass  # the loop is closed, and nobody waits
+            pass  # the loop is closed, so no task waits
 
     def _settle(self) -> None:
-        """Let those go on, in the loop, whose calls are over."""
+        """Wake the tasks, in the loop, whose calls are over."""
         self._is_telling = False
         while self._over:
             job = self._over.popleft()
@@ -283,11 +284,11 @@ class Pool:
                 job.waiter.set_result(None)
 
     def _hand_back(self) -> None:
-        """Let those go on, in the loop, whose calls no worker has taken."""
+        """Wake the tasks, in the loop, whose calls no worker has taken."""
         while self._jobs:
             try:
                 job = self._jobs.popleft()
-            except IndexError:  # a worker that is left took it
+            except IndexError:  # another worker took it
                 break
             job.error = NotTaken()
             self._over.append(job)
@@ -295,7 +296,7 @@ class Pool:
         self.close()
 
     def close(self, root: object = None) -> None:
-        """Let workers end as soon as there is nothing to do."""
+        """Let workers end as soon as the queue is empty."""
         self.is_closed = True
         if _pools.get(self.loop) is self:
             del _pools[self.loop]
@@ -303,16 +304,16 @@ class Pool:
             try:
                 self._idle.pop().release()
             except IndexError:
-                pass  # it ended by itself
+                pass  # the worker ended meanwhile
 
 
 _pools: dict[asyncio.AbstractEventLoop, Pool] = {}
-"""By running loop; each leaves when its root task ends."""
+"""By running loop; a pool is removed when its root task ends."""
 _switching = Lock()
 
 
 def current_pool() -> Pool | None:
-    """Find or open the pool of the running loop; None where there cannot be one."""
+    """Return the pool of the running loop, opened if there is none yet; None where there cannot be one."""
     try:
         loop = asyncio.get_running_loop()
     except RuntimeError:  # trio

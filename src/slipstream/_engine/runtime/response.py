@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any
 
 from pydantic import ValidationError
@@ -11,7 +12,7 @@ from starlette.responses import Response
 
 from slipstream._engine.runtime.errors import located
 from slipstream._engine.runtime.plain import is_plain
-from slipstream._engine.runtime.watch import RESPONSE_STARTED, Watch
+from slipstream._engine.runtime.watch import RESPONSE_STARTED, call_watched
 from slipstream._engine.types import ErrorDetail, Message, Receive, Scope, Send
 
 _text = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
@@ -19,14 +20,14 @@ _ascii_text = json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators=("
 
 
 def plain_encoder(jsonable: Callable[[Any], Any]) -> Callable[[Any], bytes]:
-    """Make the encoder for results without a response model; `jsonable` converts those that are not plain."""
+    """Make the encoder of results without a response model; `jsonable` converts results that are not plain."""
 
     def encode(value: Any) -> bytes:
         try:
             if is_plain(value):
                 return to_json(value)
         except Exception:
-            pass  # the longer way raises what FastAPI raises
+            pass  # what follows raises what FastAPI raises
         return dump(jsonable(value))
 
     return encode
@@ -60,7 +61,7 @@ def blank_response() -> Response:
     """Make the response object that endpoints and dependencies set headers and status on."""
     response = Response()
     del response.headers["content-length"]
-    response.status_code = None  # type: ignore[assignment]  # nobody has chosen one yet
+    response.status_code = None  # type: ignore[assignment]  # not set yet
     return response
 
 
@@ -72,24 +73,18 @@ async def respond(
     fail: Callable[..., Awaitable[None]],
     background: Any = None,
 ) -> None:
-    """Send a Response object and run background tasks; all dependencies are closed, so exceptions are answered here."""
+    """Send a Response object and run background tasks; answer exceptions, since all dependencies are closed."""
     try:
         await respond_open(response, scope, receive, send, background)
     except Exception as exc:
         await fail(exc, scope, receive, send, started=RESPONSE_STARTED in scope)
 
 
-async def respond_open(response: Any, scope: Scope, receive: Receive, send: Send, background: Any = None) -> None:
+def respond_open(response: Any, scope: Scope, receive: Receive, send: Send, background: Any = None) -> Awaitable[None]:
     """Send a Response object; if it raises after the response has started, the scope says so."""
     if background is not None and response.background is None:
         response.background = background
-    watched = Watch(send)
-    try:
-        await response(scope, receive, watched)
-    except BaseException:
-        if watched.started:
-            scope[RESPONSE_STARTED] = True
-        raise
+    return call_watched(response, scope, receive, send)
 
 
 def has_body(status: int) -> bool:
@@ -98,7 +93,7 @@ def has_body(status: int) -> bool:
 
 
 def json_messages(payload: bytes, status: int, raw_headers: Sequence[tuple[bytes, bytes]]) -> tuple[Message, Message]:
-    """Make both messages of a JSON response, for a status and headers that the endpoint chose."""
+    """Make both messages of a JSON response with the endpoint's own status and headers."""
     headers = [JSON_TYPE, *raw_headers]
     if has_body(status):
         headers.insert(0, (b"content-length", b"%d" % len(payload)))
@@ -121,7 +116,7 @@ def result_wrapper(
 
     Args:
         make: The response class.
-        content_of: Converts the result to what the class takes.
+        content_of: Converts the result to the content that the class takes.
         status: Status of the path operation; None for the default of the class.
     """
 
@@ -130,18 +125,24 @@ def result_wrapper(
             if background is not None and result.background is None:
                 result.background = background
             return result
-        arguments: dict[str, Any] = {"background": background}
-        chosen = (response.status_code if response is not None else None) or status
-        if chosen:
-            arguments["status_code"] = chosen
-        reply = make(content_of(result), **arguments)
+        reply = make_response(partial(make, content_of(result)), status, response, background)
         if not has_body(reply.status_code):
             reply.body = b""
-        if response is not None:
-            reply.headers.raw.extend(response.headers.raw)
         return reply
 
     return wrap
+
+
+def make_response(make: Callable[..., Any], status: int | None, injected: Any, background: Any) -> Any:
+    """Make a Response object; a status set on the `injected` response counts before `status`, its headers are added."""
+    options: dict[str, Any] = {"background": background}
+    chosen = (injected.status_code if injected is not None else None) or status
+    if chosen:
+        options["status_code"] = chosen
+    reply = make(**options)
+    if injected is not None:
+        reply.headers.raw.extend(injected.headers.raw)
+    return reply
 
 
 def result_checker(
@@ -158,6 +159,5 @@ def result_checker(
     return check
 
 
-def json_response(payload: bytes, **options: Any) -> Response:
-    """Put JSON text into a Response object."""
-    return Response(payload, media_type="application/json", **options)
+json_response = partial(Response, media_type="application/json")
+"""Puts JSON text into a Response object."""

@@ -3,32 +3,33 @@
 import json
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
+from functools import partial
 from typing import Any, cast
 
 import anyio
 import anyio.lowlevel
 from starlette.responses import Response, StreamingResponse
 
-from slipstream._engine.runtime.response import finite
+from slipstream._engine.runtime.response import finite, make_response
 from slipstream._engine.runtime.threads import iterate
 from slipstream._engine.types import Send
 
 KEEPALIVE = b": ping\n\n"
-"""The comment that an event stream gets while nothing comes, so that no proxy closes it."""
+"""The comment that is sent while an event stream is silent, so that no proxy closes the connection."""
 
 PING_INTERVAL_S = 15.0
-"""Seconds of silence before a ping where nobody says otherwise; the standard advises about this much."""
+"""Seconds of silence before a ping, by default; the standard advises about this much."""
 
 
 def usual_interval() -> float:
-    """Return `PING_INTERVAL_S` as it is now."""
+    """Return the present `PING_INTERVAL_S`."""
     return PING_INTERVAL_S
 
 
 def item_dumper(
     check: Callable[[Any], Any] | None, write: Callable[..., bytes] | None, jsonable: Callable[[Any], Any]
 ) -> Callable[[Any], bytes]:
-    """Make the function that encodes one item; `check` validates it if the endpoint says what it yields."""
+    """Make the function that encodes one item; `check` and `write` are given if the endpoint declares its items."""
 
     def dump(item: Any) -> bytes:
         if check is not None and write is not None:
@@ -38,7 +39,7 @@ def item_dumper(
     return dump
 
 
-async def each(generator: Any) -> AsyncGenerator[Any]:
+async def closing_items(generator: Any) -> AsyncGenerator[Any]:
     """Iterate a sync or async generator and close it; cancellation can come between items."""
     if not hasattr(generator, "__anext__"):
         async with aclosing(iterate(generator)) as items:
@@ -62,8 +63,15 @@ class ClosingStream(StreamingResponse):
         try:
             await super().stream_response(send)
         finally:
-            # In the task that has iterated: the generator may have cancel scopes open.
+            # In the task that has iterated, since the generator may have cancel scopes open.
             await cast(AsyncGenerator[Any], self.body_iterator).aclose()
+
+
+def _event_stream(content: Any, **options: Any) -> Response:
+    reply = ClosingStream(content, media_type="text/event-stream", **options)
+    reply.headers["Cache-Control"] = "no-cache"
+    reply.headers["X-Accel-Buffering"] = "no"
+    return reply
 
 
 def stream_wrapper(
@@ -83,30 +91,22 @@ def stream_wrapper(
         ping_interval: Returns after how many seconds of silence an event stream pings; called before each wait.
     """
 
-    def wrap(generator: Any, response: Any = None, background: Any = None) -> Response:
-        arguments: dict[str, Any] = {"background": background}
-        chosen = (response.status_code if response is not None else None) or status
-        if chosen:
-            arguments["status_code"] = chosen
+    def wrap(generator: Any, response: Any = None, background: Any = None) -> Any:
         if kind == "raw" or frame is None:
             # A response class of the user's may iterate a plain generator by itself.
-            content = each(generator) if hasattr(generator, "__anext__") else generator
-            reply: Response = make(content=content, **arguments)
-        elif kind == "jsonl":
-            reply = ClosingStream(_lines(generator, frame), media_type="application/jsonl", **arguments)
-        else:
-            reply = ClosingStream(_events(generator, frame, ping_interval), media_type="text/event-stream", **arguments)
-            reply.headers["Cache-Control"] = "no-cache"
-            reply.headers["X-Accel-Buffering"] = "no"
-        if response is not None:
-            reply.headers.raw.extend(response.headers.raw)
-        return reply
+            content = closing_items(generator) if hasattr(generator, "__anext__") else generator
+            return make_response(partial(make, content=content), status, response, background)
+        if kind == "jsonl":
+            make_lines = partial(ClosingStream, _lines(generator, frame), media_type="application/jsonl")
+            return make_response(make_lines, status, response, background)
+        make_events = partial(_event_stream, _events(generator, frame, ping_interval))
+        return make_response(make_events, status, response, background)
 
     return wrap
 
 
 async def _lines(generator: Any, frame: Callable[[Any], bytes]) -> AsyncGenerator[bytes]:
-    async with aclosing(each(generator)) as items:
+    async with aclosing(closing_items(generator)) as items:
         async for item in items:
             yield frame(item) + b"\n"
 
@@ -121,7 +121,7 @@ async def _events(
     send, receive = anyio.create_memory_object_stream[bytes](1)
 
     async def produce() -> None:
-        async with send, aclosing(each(generator)) as items:
+        async with send, aclosing(closing_items(generator)) as items:
             async for item in items:
                 await send.send(frame(item))
 

@@ -1,4 +1,4 @@
-"""Running what blocks in worker threads: calls, and generators that are `yield` dependencies."""
+"""Blocking calls and blocking generators, run in worker threads."""
 
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Iterator
 from contextlib import nullcontext
@@ -11,7 +11,7 @@ import anyio.from_thread
 import anyio.to_thread
 from anyio import CapacityLimiter
 
-from slipstream._engine.runtime.cleanup import not_yielded
+from slipstream._engine.runtime.cleanup import not_stopped, not_yielded
 
 T = TypeVar("T")
 
@@ -21,21 +21,21 @@ Each: TypeAlias = Callable[..., Any]
 
 @cache
 def _pools() -> Any:
-    """Load the pool when it is first needed: anyio's asyncio back end, on which it stands, takes 20 ms to import."""
+    """Import the pool when it is first needed: it imports anyio's asyncio back end, which takes 20 ms."""
     return import_module("slipstream._engine.runtime.pool")
 
 
 def in_thread(call: Callable[..., T], /, *args: Any, **kwargs: Any) -> Coroutine[Any, Any, T]:
-    """Call in a worker thread, context variables carried along, and wait for the result."""
+    """Call in a worker thread, in a copy of the context, and wait for the result."""
     return _in_worker(partial(call, *args, **kwargs) if args or kwargs else call)
 
 
 def in_one_thread(calls: Callable[[Each], T]) -> Coroutine[Any, Any, T]:
-    """Make several calls in one worker thread, as if each had a hop of its own, and wait for what comes of them.
+    """Make several calls in one worker thread, as if each had a hop of its own, and wait for the result of `calls`.
 
     Args:
-        calls: Makes them by the function that it is given. A context variable that one of them sets is not seen by the
-            next, and once the waiting task is cancelled no further call is made.
+        calls: Makes the calls by the `each` that it gets: each in a copy of the context, and none after the waiting
+            task has been cancelled.
     """
     return _in_worker(calls, is_row=True)
 
@@ -46,12 +46,7 @@ def _each(call: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
 
 
 async def _in_worker(call: Callable[..., T], *, is_row: bool = False, is_cleanup: bool = False) -> T:
-    """Call in a worker of the pool, or of anyio's where there is no pool.
-
-    Args:
-        is_row: Give it the function that makes the calls of a row.
-        is_cleanup: Call whatever scope is cancelled, and without a token: nothing that needs it has to end before.
-    """
+    """Call in a worker of the pool, or of anyio where there is no pool; see `Pool.run`."""
     pool = _pools().current_pool()
     if pool is not None:
         try:
@@ -70,7 +65,7 @@ _END = object()
 
 
 class ThreadGenerator:
-    """A blocking generator that steps in worker threads, with the face of an async one."""
+    """A blocking generator that steps in worker threads, with the methods that clean-up uses of async generators."""
 
     __slots__ = ("generator",)
 
@@ -78,40 +73,36 @@ class ThreadGenerator:
         self.generator = generator
 
     async def __anext__(self) -> Any:
-        """Take the first step."""
         return await _in_worker(self.enter)
 
     def enter(self) -> Any:
-        """Take the first step, where one is in a worker."""
-        value = self._next()
+        """Run to the first `yield`, in a worker."""
+        value = next(self.generator, _END)
         if value is _END:
             raise not_yielded(self.generator)
         return value
 
     async def athrow(self, exc: BaseException) -> Any:
-        """Throw an exception in where it yielded."""
+        """Throw an exception in where the generator yielded."""
         value = await _in_worker(partial(self._throw, exc), is_cleanup=True)
         if value is _END:
             raise StopAsyncIteration
         return value
 
-    def _next(self) -> Any:
-        return next(self.generator, _END)
-
     def _throw(self, exc: BaseException) -> Any:
         try:
             return self.generator.throw(exc)
-        except StopIteration:  # cannot cross a future
+        except StopIteration:  # cannot be set on a future
             return _END
 
     async def leave(self) -> None:
         """Run to the end."""
-        if await _in_worker(self._next, is_cleanup=True) is not _END:
-            raise RuntimeError("generator didn't stop")
+        if await _in_worker(partial(next, self.generator, _END), is_cleanup=True) is not _END:
+            raise not_stopped()
 
 
 async def iterate(generator: Iterator[Any]) -> AsyncGenerator[Any]:
-    """Step through a blocking generator from async code, and close it if it is left before its end."""
+    """Iterate a blocking generator from async code, and close it if the iteration ends early."""
     step = partial(next, generator, _END)
     try:
         while (value := await _in_worker(step)) is not _END:

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable
 
-from slipstream._engine.types import Message, Send
+from slipstream._engine.types import ASGIApp, Message, Receive, Scope, Send
 
 RESPONSE_STARTED = "slipstream.response_started"
 """Key that an inner layer puts into the scope if it raises after its response has started.
@@ -21,7 +21,17 @@ class Watch:
         self.started = started
 
     def __call__(self, message: Message) -> Awaitable[None]:
-        """Note whether it starts the response, and pass it on."""
         if message["type"] == "http.response.start":
             self.started = True
         return self.send(message)
+
+
+async def call_watched(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+    """Call an app; if it raises after its response has started, set `RESPONSE_STARTED` in the scope."""
+    watch = Watch(send)
+    try:
+        await app(scope, receive, watch)
+    except BaseException:
+        if watch.started:
+            scope[RESPONSE_STARTED] = True
+        raise
