@@ -1,7 +1,7 @@
-"""The registration trip, top to bottom: endpoint → tree → plan → program → source → handler.
+"""The whole way from a function to its handler: endpoint → tree → plan → program → source → handler.
 
-A route makes its plan when it is registered, so that what is wrong fails at the user's line. Source
-and handler are made when the first request needs them, for overrides may change until then.
+A route makes its plan when it is registered, so that errors are raised at the user's line. Source and handler are made
+for the first request, since overrides may change until then.
 """
 
 from collections.abc import Callable
@@ -26,11 +26,11 @@ from slipstream._engine.signature.kinds import unpartial
 __all__ = ["OBSERVED", "UNOBSERVED", "Compiled", "Dialect", "compile_plan"]
 
 Dialect = Literal["asgi", "direct", "request", "websocket", "event"]
-"""How a handler is called: the modules in `emit/dialects/` say with what, and what it gives back."""
+"""How a handler is called; the modules in `emit/dialects/` have its parameters and what it returns."""
 
 _DIALECTS = {dialect.name: dialect for dialect in (ASGI, DIRECT, REQUEST, WEBSOCKET, EVENT)}
 _USUAL: dict[str, Dialect] = {"http": "asgi", "websocket": "websocket", "event": "event"}
-"""The dialect of a plan's protocol where nobody chooses another."""
+"""The default dialect of each protocol."""
 
 UNOBSERVED = Layer()
 
@@ -59,12 +59,12 @@ def compile_plan(plan: Plan, services: Services, dialect: Dialect | None = None,
     """Turn a plan into the function that serves it.
 
     Args:
-        dialect: How it is to be called; None for the usual way of the plan's protocol.
-        layer: `OBSERVED` if it tells an `Observation` what it does.
+        dialect: How the function is to be called; None for the default of the plan's protocol.
+        layer: `OBSERVED` if the function reports to an `Observation`.
     """
     chosen = _DIALECTS[dialect or _USUAL[plan.protocol]]
     program = arrange(plan, layer.manner(chosen.manner))
     source = emit_handler(program, services, chosen, layer)
-    # The same in each process, so that profiles add up.
+    # The label is the same in every process, so that profiles can be added up.
     label = f"slipstream {plan.label} -> {function_name(unpartial(plan.root.call))}, {chosen.name}{layer.title}"
     return Compiled(load(source, label), source, program, chosen.name)

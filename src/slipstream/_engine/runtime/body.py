@@ -1,10 +1,11 @@
-"""Reading a JSON body: messages to bytes, bytes to values, values to parameters."""
+"""Reads a JSON body: messages to bytes, bytes to values, values to parameters."""
 
 import json
 from collections.abc import Awaitable, Callable
 from email.message import Message as MimeHeader
-from functools import lru_cache
-from typing import Any
+from functools import lru_cache, partial
+from operator import methodcaller
+from typing import Any, TypeVar
 
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
@@ -15,6 +16,8 @@ from slipstream._engine.runtime.limit import limit_signal
 from slipstream._engine.runtime.take import Item
 from slipstream._engine.runtime.values import UNSET
 from slipstream._engine.types import ErrorDetail, Location, Message, Receive, Scope
+
+T = TypeVar("T")
 
 
 class BodySyntaxError(Exception):
@@ -36,14 +39,6 @@ def body_reader(
         from_request: Whether the function takes a Request, which keeps the body for user code, instead of `receive`.
     """
 
-    async def read_request_body(request: Request[Any]) -> bytes:
-        try:
-            return await request.body()
-        except HTTPException:
-            raise
-        except Exception as exc:
-            raise limit_signal(exc) or refuse(exc) from exc
-
     async def read_body(receive: Receive) -> bytes:
         try:
             message = await receive()
@@ -55,7 +50,23 @@ def body_reader(
         except Exception as exc:
             raise limit_signal(exc) or refuse(exc) from exc
 
-    return read_request_body if from_request else read_body
+    return request_reader(refuse, methodcaller("body")) if from_request else read_body
+
+
+def request_reader(
+    refuse: Callable[[Exception], Exception], read: Callable[[Request[Any]], Awaitable[T]]
+) -> Callable[[Request[Any]], Awaitable[T]]:
+    """Make the function that reads a Request by `read`; `refuse` makes the exception where that fails."""
+
+    async def read_request(request: Request[Any]) -> T:
+        try:
+            return await read(request)
+        except HTTPException:
+            raise
+        except Exception as exc:
+            raise limit_signal(exc) or refuse(exc) from exc
+
+    return read_request
 
 
 async def _read_rest(receive: Receive, message: Message) -> bytes:
@@ -74,7 +85,7 @@ def is_json(content_type: bytes | None, strict: bool) -> bool:
     """Whether a Content-Type means JSON: `application/json` or `application/*+json`.
 
     Args:
-        content_type: The header as it came; None or empty where there is none.
+        content_type: The header as received; None or empty where there is none.
         strict: Whether a missing header means that the body is not JSON.
     """
     if not content_type:
@@ -88,11 +99,11 @@ def is_json(content_type: bytes | None, strict: bool) -> bool:
 
 
 def decode_body(raw: bytes, content_type: bytes | None, strict: bool) -> Any:
-    """Parse a body as JSON; return the bytes if the Content-Type is not JSON's, `UNSET` if there are none.
+    """Parse a body as JSON; return the bytes if the Content-Type is not JSON's, `UNSET` if the body is empty.
 
     Raises:
-        BodySyntaxError: It is not JSON.
-        Exception: It is not UTF-8, nested too deep, or has a number that is too long.
+        BodySyntaxError: The body is not JSON.
+        Exception: The body is not UTF-8, is nested too deep, or has a number that is too long.
     """
     if not raw:
         return UNSET
@@ -120,7 +131,7 @@ def body_decoder(
     """Make a `decode_body` that raises the public exceptions.
 
     Args:
-        tell: Called with scope, error and text before the exception for a body that is not JSON is raised.
+        tell: Called with scope, error and text before a body that is not JSON raises.
     """
 
     def decode(raw: bytes, content_type: bytes | None, scope: Scope) -> Any:
@@ -138,12 +149,7 @@ def body_decoder(
 
 def whole_taker(item: Item) -> Callable[[Any], tuple[Any, list[ErrorDetail]]]:
     """Make the function that reads a parameter that is the whole body."""
-    loc: Location = ("body",)
-
-    def take(body: Any) -> tuple[Any, list[ErrorDetail]]:
-        return item.settle(body, loc)
-
-    return take
+    return partial(item.settle, loc=("body",))
 
 
 def key_taker(item: Item) -> Callable[[Any], tuple[Any, list[ErrorDetail]]]:
@@ -154,7 +160,7 @@ def key_taker(item: Item) -> Callable[[Any], tuple[Any, list[ErrorDetail]]]:
         if body is UNSET or isinstance(body, bytes):
             return item.settle(UNSET, loc)
         get = getattr(body, "get", None)
-        if get is None:  # a list, a number, null: nothing that has keys
+        if get is None:  # a list, a number or null has no keys
             return None, [missing(loc)]
         value = UNSET
         for name, _ in item.names:
@@ -168,5 +174,5 @@ def key_taker(item: Item) -> Callable[[Any], tuple[Any, list[ErrorDetail]]]:
 
 
 async def no_body() -> Message:
-    """Be the `receive` of a Request that stands for no request of HTTP."""
+    """Return an empty body: the `receive` of a Request that is made without an HTTP request."""
     return {"type": "http.request", "body": b"", "more_body": False}

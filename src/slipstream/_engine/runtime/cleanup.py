@@ -1,8 +1,7 @@
-"""Closing `yield` dependencies, last opened first, as nested `async with` blocks would.
+"""Closes `yield` dependencies, the last opened first, as nested `async with` blocks would.
 
-Generated source keeps what it opened in a list. `leave` closes all after a good end, `unwind` throws
-an exception in after a bad one. Both take each entry off the list before they touch it, so that one
-can go on where the other failed.
+Generated source keeps a list of what it opened. `leave` closes everything on the list after success, `unwind` throws
+an exception into it. Both remove an entry before they close it, so that `unwind` can go on where `leave` failed.
 """
 
 from collections.abc import Awaitable, Callable
@@ -27,12 +26,11 @@ class FormExit:
         self.form = form
 
     async def leave(self) -> None:
-        """Close them."""
         await self.form.close()
 
 
 class SlotExit:
-    """Gives back a place under a dependency's `max_concurrency`."""
+    """Releases the semaphore of a dependency's `max_concurrency`."""
 
     __slots__ = ("semaphore",)
 
@@ -40,15 +38,14 @@ class SlotExit:
         self.semaphore = semaphore
 
     async def leave(self) -> None:
-        """Give it back."""
         self.semaphore.release()
 
 
 class Shield:
-    """A cancel scope around dependencies that may have scopes of their own open.
+    """A cancel scope around dependencies that may have scopes of their own open; it shields during their clean-up.
 
-    Scopes are left in the reverse order of entering. Clean-up that must not be cancelled can therefore
-    not be put into a new scope: one has to be there from the start, which shields when the time comes.
+    Scopes are left in the reverse order of entering, so clean-up that is to leave an older scope cannot run inside a
+    new one: the scope that shields has to be the oldest.
     """
 
     __slots__ = ("scope",)
@@ -58,19 +55,18 @@ class Shield:
         self.scope.__enter__()
 
     async def leave(self) -> None:
-        """Leave the scope."""
         self.scope.__exit__(None, None, None)
 
 
 def open_shield(exits: list[Any]) -> Shield:
-    """Open a shield that is left after everything that comes onto the list later."""
+    """Open a shield, to be left after everything that is put on the list later."""
     shield = Shield()
     exits.append(shield)
     return shield
 
 
 class ShieldedGenerator:
-    """An async generator that may have scopes open where it yields; never cancelled while it is closed."""
+    """An async generator that may have scopes open where it yields; it cannot be cancelled while it is closed."""
 
     __slots__ = ("generator", "scope")
 
@@ -79,7 +75,6 @@ class ShieldedGenerator:
         self.scope = shield.scope
 
     async def __anext__(self) -> Any:
-        """Take the first step."""
         try:
             return await self.generator.__anext__()
         except StopAsyncIteration:
@@ -100,13 +95,13 @@ class ShieldedGenerator:
         await checkpoint_if_cancelled()
 
     async def athrow(self, exc: BaseException) -> Any:
-        """Throw an exception in where it yielded."""
+        """Throw an exception in where the generator yielded."""
         was = self.scope.shield
         self.scope.shield = True
         try:
             return await self.generator.athrow(exc)
         except StopAsyncIteration:
-            # A task group inside the shield takes a cancellation from outside for its own, and swallows it.
+            # A task group inside the shield takes a cancellation from outside for its own and swallows it.
             self.scope.shield = was
             await checkpoint_if_cancelled()
             raise
@@ -115,10 +110,10 @@ class ShieldedGenerator:
 
 
 async def leave(exits: list[Any]) -> None:
-    """Close everything after a good end.
+    """Close everything after success.
 
     Raises:
-        BaseException: What a dependency raised while it was closed; the rest is then still on the list.
+        BaseException: A dependency raised it while it was closed; the others are still on the list.
     """
     while exits:
         opened = exits.pop()
@@ -148,8 +143,8 @@ async def unwind(exits: list[Any], exc: BaseException) -> BaseException | None:
     """Throw an exception into everything that is open.
 
     Returns:
-        The exception that is left: the same, another that a dependency raised instead, or None if
-        one of them swallowed it.
+        The exception to go on with: the same, the exception that a dependency raised in its place, or None if a
+        dependency swallowed it.
     """
     is_cancelled = not isinstance(exc, Exception)
     remaining: BaseException | None = exc
@@ -166,10 +161,10 @@ async def unwind(exits: list[Any], exc: BaseException) -> BaseException | None:
 def open_failure(
     fail: Callable[..., Awaitable[None]], swallowed: Callable[[], Exception]
 ) -> Callable[..., Awaitable[None]]:
-    """Make what a handler with open dependencies does about an exception: close all, then answer.
+    """Make the function that handles an exception while dependencies are open: it closes them, then answers.
 
     Args:
-        fail: Answers with a registered handler, or raises again.
+        fail: Answers with a registered exception handler, or raises again.
         swallowed: Makes the exception to raise if a dependency swallowed the endpoint's.
     """
 
@@ -190,7 +185,7 @@ def open_failure(
 
 
 def inner_failure(swallowed: Callable[[], Exception]) -> Callable[..., Awaitable[BaseException]]:
-    """Make what happens when something fails while dependencies of scope "function" are open."""
+    """Make the function that handles an exception while dependencies of scope "function" are open."""
 
     async def fail_closing(closing: list[Any], exc: BaseException) -> BaseException:
         return await unwind(closing, exc) or swallowed()
@@ -199,7 +194,7 @@ def inner_failure(swallowed: Callable[[], Exception]) -> Callable[..., Awaitable
 
 
 async def _close(opened: Any, exc: BaseException | None) -> BaseException | None:
-    """Close one; returns the exception to go on with."""
+    """Close one entry; return the exception to go on with."""
     try:
         if isinstance(opened, (FormExit, SlotExit, Shield)):
             await opened.leave()
@@ -209,7 +204,7 @@ async def _close(opened: Any, exc: BaseException | None) -> BaseException | None
             return None
         await opened.athrow(exc)
     except StopAsyncIteration as stop:
-        # Raised by the generator's end: it swallowed what was thrown in. (It may be what was thrown.)
+        # Raised at the generator's end: it swallowed the exception. (Or `stop` itself was thrown in.)
         return exc if stop is exc else None
     except RuntimeError as raised:
         # A StopIteration that passes through a generator comes out wrapped.
@@ -224,7 +219,7 @@ async def _close(opened: Any, exc: BaseException | None) -> BaseException | None
 
 
 def _chained(raised: BaseException, exc: BaseException | None) -> BaseException:
-    """Keep the story: Python sets the context where the exception was being handled when raised."""
+    """Set `__context__`, which Python sets only if `exc` was being handled."""
     if raised.__context__ is None and raised is not exc:
         raised.__context__ = exc
     return raised

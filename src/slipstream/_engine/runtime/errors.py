@@ -1,4 +1,4 @@
-"""Validation errors as FastAPI tells them: `type`, `loc`, `msg`, `input`, `ctx`."""
+"""Validation errors in FastAPI's form: `type`, `loc`, `msg`, `input`, `ctx`."""
 
 from pydantic import ValidationError
 
@@ -11,5 +11,5 @@ def located(exc: ValidationError, loc: Location) -> list[ErrorDetail]:
 
 
 def missing(loc: Location) -> ErrorDetail:
-    """Tell that a required value is not there."""
+    """Make the error for a required value that the request does not have."""
     return {"type": "missing", "loc": loc, "msg": "Field required", "input": None}

@@ -1,14 +1,14 @@
-"""Reading forms: urlencoded and multipart, values and files."""
+"""Reads forms: urlencoded and multipart, values and files."""
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
+from operator import methodcaller
 from typing import Any
 
 from starlette.datastructures import FormData, UploadFile
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from slipstream._engine.runtime.limit import limit_signal
+from slipstream._engine.runtime.body import request_reader
 from slipstream._engine.runtime.take import Item, extras, pick
 from slipstream._engine.runtime.values import UNSET
 from slipstream._engine.types import ErrorDetail
@@ -23,21 +23,12 @@ def form_reader(
         refuse: Makes the exception for a body that is not a form.
         limits: `max_fields`, `max_files`, `max_part_size`, as Starlette's `Request.form` takes them.
     """
-
-    async def read_form(request: Request[Any]) -> FormData:
-        try:
-            return await request.form(**limits)
-        except HTTPException:
-            raise
-        except Exception as exc:
-            raise limit_signal(exc) or refuse(exc) from exc
-
-    return read_form
+    return request_reader(refuse, methodcaller("form", **limits))
 
 
 @dataclass(frozen=True, slots=True)
 class FormModel:
-    """A model whose fields are form fields; `keeps_extras` says that it allows or forbids others."""
+    """A model whose fields are form fields; `keeps_extras` says that it allows or forbids other fields."""
 
     fields: tuple["FormItem", ...]
     keeps_extras: bool
@@ -45,10 +36,10 @@ class FormModel:
 
 @dataclass(frozen=True, slots=True)
 class FormItem:
-    """What `form_taker` has to know of one form parameter.
+    """A form parameter, as `form_taker` needs it.
 
     `models` are the models that it may be, more than one for a union. `reads_bytes` and `reads_bytes_list` say that
-    it gets the content of uploaded files.
+    the parameter gets the content of an uploaded file, or a list of contents.
     """
 
     item: Item
@@ -61,10 +52,9 @@ class FormItem:
 def form_taker(
     params: Sequence[FormItem], *, whole: bool
 ) -> Callable[[FormData], Awaitable[tuple[list[Any], list[ErrorDetail]]]]:
-    """Make the function that reads all form parameters of one call: it returns values in order, and errors.
+    """Make the function that reads all form parameters of one call: it returns their values, in order, and errors.
 
     Args:
-        params: The parameters.
         whole: Whether the only parameter is the whole form, as a mapping.
     """
     plain = [param for param in params if not param.models]
@@ -92,7 +82,7 @@ def form_taker(
 
 
 def present(params: Sequence[FormItem], form: FormData) -> Iterator[tuple[str, Any, FormItem | None]]:
-    """Yield what a form has: the parameters, each under the first of its names that is there, then the rest."""
+    """Yield a form's parameters, each by the first of its names that the form has, then all other fields."""
     known: set[str] = set()
     for param in params:
         for name, key in param.item.names:
@@ -113,7 +103,7 @@ async def _found(params: Sequence[FormItem], form: FormData) -> Any:
 
 
 async def _content(param: FormItem, value: Any) -> Any:
-    """Read files into bytes where bytes are asked for."""
+    """Read files into bytes if the parameter asks for bytes."""
     if param.reads_bytes and isinstance(value, UploadFile):
         return await read_again(value)
     if param.reads_bytes_list and isinstance(value, list):
@@ -122,7 +112,7 @@ async def _content(param: FormItem, value: Any) -> Any:
 
 
 async def read_again(file: UploadFile) -> bytes:
-    """Read a file from where it stands to its end, and leave it where it stood for others."""
+    """Read a file from its position to its end, then set the position back."""
     position = file.file.tell()
     try:
         return await file.read()

@@ -1,4 +1,4 @@
-"""Recognizes the exceptions of Starlette's body limit, which have to reach the limit unchanged."""
+"""Recognizes the exceptions by which Starlette's body limit works; they must reach the limit unchanged."""
 
 from typing import Any
 
@@ -6,9 +6,9 @@ from slipstream._foreign.starlette import LIMIT_ANSWERED, LIMIT_SIGNALS
 
 
 def limit_signal(exc: Exception) -> Exception | None:
-    """Return the limit's own exception, also out of a group that a task group made; None for all others.
+    """Return the limit's own exception, also if it is inside an exception group; None for all others.
 
-    A group with another error in it is not the limit's: that error must not be lost.
+    A group that also has another error gives None, so that the error is not lost.
     """
     if isinstance(exc, ExceptionGroup):
         _, others = exc.split(LIMIT_SIGNALS)

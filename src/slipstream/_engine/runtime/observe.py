@@ -1,4 +1,4 @@
-"""What generated handlers tell an observation: names of functions, and the valid arguments of a refused request."""
+"""What observed handlers report: names of functions, and the valid arguments of a refused request."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
@@ -7,17 +7,17 @@ from slipstream._engine.runtime.values import UNSET
 from slipstream._engine.types import ErrorDetail
 
 Argument: TypeAlias = tuple[str, str, frozenset[tuple[str, ...]]]
-"""A parameter, its local variable, and how the `loc` of its errors may begin (empty: it is told in any case)."""
+"""A parameter, its local variable, and the beginnings of the `loc` of its errors (empty: it is always reported)."""
 
 
 def function_name(function: Callable[..., Any]) -> str:
-    """Name a function by module and qualified name; of an object that is called, its class is named."""
+    """Return module and qualified name of a function, or of the class of a callable object."""
     named = function if hasattr(function, "__qualname__") else type(function)
     return f"{getattr(named, '__module__', None)}.{named.__qualname__}"
 
 
 def known_values(arguments: Sequence[Argument]) -> Callable[[Mapping[str, Any], list[ErrorDetail]], dict[str, Any]]:
-    """Make the function that gathers the valid arguments of a refused request."""
+    """Make the function that returns the valid arguments of a refused request, by name."""
 
     def known(found: Mapping[str, Any], errors: list[ErrorDetail]) -> dict[str, Any]:
         wrong = {error["loc"][:length] for error in errors for length in (1, 2)}

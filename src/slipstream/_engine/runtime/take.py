@@ -1,7 +1,7 @@
-"""Reading parameters that are more than one plain string: lists, aliases, JSON text, whole models.
+"""Reads parameters that are more than one plain string: lists, aliases, JSON text, whole models.
 
-For each parameter a taker is made, once: a function from the query, headers, cookies or path parameters of a request
-to the validated value and its errors.
+Each parameter has a taker: a function from the query, headers, cookies or path parameters of a request to the validated
+value and its errors.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -15,18 +15,18 @@ from slipstream._engine.runtime.values import UNSET
 from slipstream._engine.types import ErrorDetail, Location
 
 Check = Callable[[Any, Location], tuple[Any, list[ErrorDetail]]]
-"""Validates a value that was found at a location; returns the validated value and its errors."""
+"""Validates a value; returns the validated value and its errors, which begin with the location."""
 
 Names = tuple[tuple[str, str], ...]
-"""Names of a value in order of preference, each as Pydantic knows it and as the request writes it."""
+"""Names of a value in order of preference, each a pair: Pydantic's name and the request's."""
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """What a taker has to know of one value.
+    """A value of a request, as a taker needs it.
 
-    `default` makes the value where a request has none, and is validated if `check_default`; None: the value is
-    required. `is_sequence` says that repeated keys are collected.
+    `default` makes the value where a request has none, validated if `check_default`; None if the value is required.
+    `is_sequence` says that repeated keys are collected.
     """
 
     name: str
@@ -47,7 +47,7 @@ class Item:
         return self.check(value, loc)
 
     def find(self, values: Mapping[str, Any]) -> tuple[str, str]:
-        """Choose the first of the names that the request has."""
+        """Return the first of the names that the request has, or else the first."""
         for pair in self.names:
             if pair[1] in values:
                 return pair
@@ -57,7 +57,7 @@ class Item:
 def pick(item: Item, values: Mapping[str, Any], key: str) -> Any:
     """Get a raw value, or all values of a key if the item is a sequence; `UNSET` where there is none.
 
-    In a form, an empty string and a file field left empty mean that nothing was sent.
+    In a form, an empty string or an empty file field counts as no value.
     """
     is_form = isinstance(values, FormData)
     if item.is_sequence and isinstance(values, (ImmutableMultiDict, Headers)):
@@ -74,12 +74,12 @@ def pick(item: Item, values: Mapping[str, Any], key: str) -> Any:
 
 
 def is_empty_file(value: Any) -> bool:
-    """Whether it is what a browser sends for a file field in which no file was chosen."""
+    """Whether a value is what a browser sends for a file field without a chosen file."""
     return isinstance(value, UploadFile) and value.filename == "" and value.size == 0
 
 
 def extras(values: Mapping[str, Any], known: set[str]) -> Iterator[tuple[str, Any]]:
-    """Yield keys that are not `known`, repeated ones with a list; the model allows, ignores or forbids them."""
+    """Yield the keys that are not `known` with their values, repeated keys with a list."""
     if isinstance(values, ImmutableMultiDict):
         pairs = values.multi_items()
     elif isinstance(values, Headers):
@@ -107,7 +107,7 @@ def value_taker(item: Item, source: str) -> Callable[[Mapping[str, Any]], tuple[
 
 @dataclass(frozen=True, slots=True)
 class ModelItem:
-    """What a taker has to know of a model of parameters.
+    """A model whose fields are parameters, as its taker needs it.
 
     `whole` validates the model; `items` are its fields. `keeps_extras` says that the model allows or forbids unknown
     keys, `loc_by_alias` that errors name aliases.
@@ -124,10 +124,10 @@ def model_taker(model: ModelItem, source: str) -> Callable[[Mapping[str, Any]], 
     """Make the taker of a model whose fields are query parameters, headers or cookies."""
     is_header = source == "header"
 
-    def wire_key(name: str) -> str:
+    def key_of(name: str) -> str:
         return name.lower() if is_header else name
 
-    own_names = {wire_key(wire) for item in model.items for _, wire in item.names}
+    own_names = {key_of(key) for item in model.items for _, key in item.names}
 
     def take(values: Mapping[str, Any]) -> tuple[Any, list[ErrorDetail]]:
         found: dict[str, Any] = {}
@@ -138,10 +138,10 @@ def model_taker(model: ModelItem, source: str) -> Callable[[Mapping[str, Any]], 
             value = pick(item, values, key)
             if value is not UNSET:
                 found[name] = value
-            known.add(wire_key(key))
+            known.add(key_of(key))
             if is_header:
                 # A field's Python name is not an unknown header.
-                known.update(known_as.lower() for known_as, wire in item.names if known_as != wire)
+                known.update(field.lower() for field, header in item.names if field != header)
                 if name != key:
                     renamed[item.name] = key
         found.update(extras(values, known))
@@ -150,14 +150,14 @@ def model_taker(model: ModelItem, source: str) -> Callable[[Mapping[str, Any]], 
             given = UNSET
         value, errors = model.whole.settle(given, (source,))
         if renamed and model.loc_by_alias:
-            errors = [_told_by_header(error, renamed) for error in errors]
+            errors = [_naming_header(error, renamed) for error in errors]
         return value, errors
 
     return take
 
 
-def _told_by_header(error: ErrorDetail, renamed: dict[str | int, str]) -> ErrorDetail:
-    """Name the header in an error, not the field that it fills."""
+def _naming_header(error: ErrorDetail, renamed: dict[str | int, str]) -> ErrorDetail:
+    """Put the header's name into the location of an error, in place of its field's."""
     loc = error["loc"]
     if len(loc) > 1 and loc[1] in renamed:
         return {**error, "loc": (loc[0], renamed[loc[1]], *loc[2:])}

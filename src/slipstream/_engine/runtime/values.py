@@ -1,4 +1,4 @@
-"""Reading query string, headers and cookies for parameters that are one plain string; `take.py` reads the others."""
+"""Reads query string, headers and cookies for parameters that are one plain string; `take.py` reads the others."""
 
 from typing import Any, Final
 from urllib.parse import unquote
@@ -9,9 +9,7 @@ from starlette.requests import cookie_parser
 from slipstream._engine.types import Scope
 
 
-class Unset:
-    """The type of `UNSET`."""
-
+class _Unset:
     def __repr__(self) -> str:
         return "UNSET"
 
@@ -19,8 +17,8 @@ class Unset:
         return False
 
 
-UNSET: Final[Any] = Unset()
-"""Stands for a value that the request does not have, where None would be a value."""
+UNSET: Final[Any] = _Unset()
+"""A value that the request does not have; None would be a value."""
 
 
 def read_query(raw: bytes) -> dict[str, str]:

@@ -1,9 +1,6 @@
-"""Questions about annotations, such as whether a type is a scalar, a sequence, a model or an upload.
+"""Whether a type is a scalar, a sequence, a model or an upload: this decides where an unmarked parameter comes from."""
 
-They decide where an unmarked parameter comes from.
-"""
-
-import collections.abc
+import collections.abc as abc
 import sys
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -20,19 +17,12 @@ T = TypeVar("T")
 
 SEQUENCE_TYPES: tuple[type[Any], ...] = (Sequence, list, tuple, set, frozenset, deque)
 STREAM_ORIGINS = frozenset(
-    {
-        collections.abc.AsyncIterable,
-        collections.abc.AsyncIterator,
-        collections.abc.AsyncGenerator,
-        collections.abc.Iterable,
-        collections.abc.Iterator,
-        collections.abc.Generator,
-    }
+    {abc.AsyncIterable, abc.AsyncIterator, abc.AsyncGenerator, abc.Iterable, abc.Iterator, abc.Generator}
 )
 
 
 def remembered(question: Callable[[Any], T]) -> Callable[[Any], T]:
-    """Cache the answers: an application asks about the same annotations a thousand times."""
+    """Cache the answers, since an application asks about the same annotations a thousand times."""
     known = lru_cache(maxsize=4096)(question)
 
     @wraps(question)
@@ -46,10 +36,10 @@ def remembered(question: Callable[[Any], T]) -> Callable[[Any], T]:
 
 
 def is_subclass(annotation: Any, classes: type[T] | tuple[type[T], ...]) -> TypeGuard[type[T]]:
-    """Whether an annotation is a class below `classes`; False for everything that is no class."""
+    """Whether an annotation is a class derived from `classes`."""
     try:
         return isinstance(annotation, type) and issubclass(annotation, classes)
-    except TypeError:  # list[int] is an instance of type in some versions, and no class all the same
+    except TypeError:  # list[int] is an instance of type in some Python versions, but no class
         return False
 
 
@@ -65,7 +55,7 @@ def bare(annotation: Any) -> Any:
 
 @remembered
 def is_sequence(annotation: Any) -> bool:
-    """Whether it is a sequence, or a union with one: `list[int]`, `set[str] | None`."""
+    """Whether it is a sequence or a union with a sequence: `list[int]`, `set[str] | None`."""
     annotation = bare(annotation)
     if is_union(annotation):
         return any(is_sequence(choice) for choice in get_args(annotation))
@@ -147,7 +137,7 @@ def model_of(annotation: Any) -> type[BaseModel] | None:
 
 
 def models_of_union(annotation: Any) -> tuple[type[BaseModel], ...]:
-    """The models of a union of at least two models (None may be among them); empty for all else."""
+    """The models of a union of two or more models and perhaps None; empty for all else."""
     if not is_union(annotation):
         return ()
     choices = [bare(choice) for choice in get_args(annotation) if choice is not type(None)]
@@ -162,7 +152,7 @@ def is_json(info: FieldInfo) -> bool:
 
 
 def stream_item(annotation: Any) -> Any | None:
-    """The item type of `AsyncIterable[Item]` and its like; `Any` if none is given; None for all else."""
+    """The item type of an annotation such as `AsyncIterable[Item]`, `Any` without one; None for all else."""
     origin = get_origin(annotation)
     if origin not in STREAM_ORIGINS:
         return None
@@ -171,10 +161,8 @@ def stream_item(annotation: Any) -> Any | None:
 
 
 def is_pydantic_v1(annotation: Any) -> bool:
-    """Whether a model of `pydantic.v1` is, or is an argument of, an annotation.
-
-    That package takes 120 ms to import; where nobody has, there is no such model.
-    """
+    """Whether an annotation is a model of `pydantic.v1` or has one among its arguments."""
+    # Importing that package takes 120 ms; if it has not been imported, no such model exists.
     v1 = sys.modules.get("pydantic.v1.main")
     if v1 is None:
         return False

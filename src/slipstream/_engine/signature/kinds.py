@@ -1,4 +1,4 @@
-"""How a callable runs, looked at through partials, wrappers and callable objects."""
+"""How a callable runs, also if it is a partial, a wrapper or a callable object."""
 
 import dis
 import inspect
@@ -12,12 +12,12 @@ from slipstream._engine.types import CallKind
 
 if sys.version_info >= (3, 13):
     from inspect import iscoroutinefunction
-else:  # its marker of coroutine functions is not known to inspect before 3.13
+else:  # before 3.13, inspect does not know asyncio's marker of coroutine functions
     from asyncio import iscoroutinefunction
 
 
 def unpartial(call: Any) -> Any:
-    """Take `functools.partial` off, however deep."""
+    """Return the callable inside any number of `functools.partial`."""
     while isinstance(call, partial):
         call = call.func
     return call
@@ -29,16 +29,13 @@ def unwrapped(call: Any) -> Any:
 
 
 def call_kind(call: Callable[..., Any]) -> CallKind:
-    """Tell how to run a callable.
-
-    A wrapper made with `functools.wraps` runs as what it wraps does.
-    """
-    faces = tuple(_faces(call))
-    if any(inspect.isasyncgenfunction(face) for face in faces):
+    """Return how to run a callable; a wrapper made with `functools.wraps` runs as the wrapped callable does."""
+    variants = tuple(_variants(call))
+    if any(inspect.isasyncgenfunction(variant) for variant in variants):
         return "async_gen"
-    if any(inspect.isgeneratorfunction(face) for face in faces):
+    if any(inspect.isgeneratorfunction(variant) for variant in variants):
         return "gen"
-    if any(iscoroutinefunction(face) for face in faces if inspect.isroutine(face)):
+    if any(iscoroutinefunction(variant) for variant in variants if inspect.isroutine(variant)):
         return "async"
     return "sync"
 
@@ -46,10 +43,10 @@ def call_kind(call: Callable[..., Any]) -> CallKind:
 def may_hold_scopes(call: Callable[..., Any]) -> bool:
     """Whether a generator may have a cancel scope or a task group open where it yields.
 
-    It takes a `with` for that, a call that does what `with` does, or another generator that it steps
-    through; whose code cannot be read may do anything.
+    It may if it has a `with`, calls a method that enters a context, or steps through another generator; and if its code
+    cannot be read.
     """
-    codes = [getattr(face, "__code__", None) for face in _faces(call) if inspect.isroutine(face)]
+    codes = [getattr(variant, "__code__", None) for variant in _variants(call) if inspect.isroutine(variant)]
     readable = [code for code in codes if code is not None]
     return not readable or any(map(_opens_something, readable))
 
@@ -64,12 +61,12 @@ def _opens_something(code: CodeType) -> bool:
     return not _OPENING_CODES.isdisjoint(code.co_code[::2]) or not _OPENING_NAMES.isdisjoint(code.co_names)
 
 
-def _faces(call: Any) -> Iterator[Any]:
-    """Every function that may tell: the callable, what it wraps, and their `__call__`."""
+def _variants(call: Any) -> Iterator[Any]:
+    """Yield the callable, what it wraps, and their `__call__`: any may be a coroutine or generator function."""
     outer, inner = unpartial(call), unwrapped(call)
-    for face in (outer,) if outer is inner else (outer, inner):
-        yield face
-        method = getattr(face, "__call__", None)  # noqa: B004 - the method itself is wanted
-        if method is not None and not isinstance(face, FunctionType | type):
+    for variant in (outer,) if outer is inner else (outer, inner):
+        yield variant
+        method = getattr(variant, "__call__", None)  # noqa: B004 - the method itself is wanted
+        if method is not None and not isinstance(variant, FunctionType | type):
             yield unpartial(method)
             yield unwrapped(method)

@@ -1,7 +1,7 @@
-"""One `FieldInfo` out of everything that is said about a parameter.
+"""Makes one `FieldInfo` of all metadata of a parameter.
 
-`Annotated[int, Query(gt=0), Field(description="…")]` says it in several places; Pydantic merges
-them, the marker's class and its own attributes (`in_`, `media_type`, …) are kept.
+For `Annotated[int, Query(gt=0), Field(description="…")]`, Pydantic merges both; the result keeps the marker's class
+and the marker's own attributes (`in_`, `media_type`, …).
 """
 
 from copy import copy
@@ -18,12 +18,7 @@ FIELD_ATTRIBUTES = (
 
 
 def merge(marker: FieldInfo, annotation: Any) -> FieldInfo:
-    """Copy a marker and give it all that the whole annotation says.
-
-    Args:
-        marker: The one that decides class and source; it is not changed.
-        annotation: The parameter's full annotation, `Annotated[...]` included.
-    """
+    """Copy a marker and set on the copy what the whole annotation, `Annotated[...]` included, says."""
     said = type(marker).from_annotation(annotation)
     merged = copy(marker)
     for name in FIELD_ATTRIBUTES:

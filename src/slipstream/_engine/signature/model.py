@@ -1,6 +1,6 @@
 """What an endpoint or a dependency asks for, as data.
 
-`read.py` makes a `Signature` from a callable; nothing after it looks at the callable's annotations again.
+`read.py` makes a `Signature` from a callable; no later step looks at the callable's annotations.
 """
 
 from collections.abc import Callable
@@ -15,24 +15,22 @@ from slipstream._engine.types import CallKind, ContextKind, SlotSource
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a user wrote a callable; printed in errors and in comments of generated source."""
+    """Where a callable is defined; printed in errors and in comments of generated source."""
 
     name: str
     file: str | None
     line: int | None
 
     def __str__(self) -> str:
-        if self.file is None:
-            return self.name
-        return f"{self.file}:{self.line} in {self.name}"
+        return self.name if self.file is None else f"{self.file}:{self.line} in {self.name}"
 
 
 @dataclass(frozen=True, slots=True)
 class Slot:
     """One thing that a callable asks for.
 
-    `meta` depends on `source`: a `FieldInfo` for values, a `DependencyMarker` (its callable filled
-    in) for "dependency", a `ContextKind` for "context". `marked` says that the user named the source.
+    `meta` depends on `source`: for "dependency" a `DependencyMarker` with its callable, for "context" a `ContextKind`,
+    for all others a `FieldInfo`. `marked` says that the user wrote the source.
     """
 
     name: str
@@ -44,9 +42,9 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """Everything a callable asks for, in the order it is written, and what it gives back.
+    """What a callable asks for, in the order of its parameters, and what it returns.
 
-    `returns` is the resolved return annotation, `inspect.Signature.empty` where there is none.
+    `returns` is the resolved return annotation; `inspect.Signature.empty` if there is none.
     """
 
     call: Callable[..., Any]

@@ -1,4 +1,4 @@
-"""Where a user wrote a callable."""
+"""Finds where a callable is defined."""
 
 import ast
 import inspect
@@ -12,7 +12,7 @@ from slipstream._engine.signature.model import Origin
 
 
 def origin_of(call: Any) -> Origin:
-    """Tell where the user wrote a callable; a callable object is told by its class."""
+    """Return where a callable is defined; for a callable object, where its class is."""
     target = unwrapped(call)
     if not (inspect.isroutine(target) or inspect.isclass(target)):
         target = type(target)
@@ -24,7 +24,7 @@ def origin_of(call: Any) -> Origin:
 
 
 class _ClassOrigin(Origin):
-    """The place of a class, looked up when it is asked for: its file has to be parsed for it."""
+    """The place of a class, looked up when it is read, since its whole file has to be parsed."""
 
     def __init__(self, name: str, cls: type[Any]) -> None:
         self.__dict__.update(name=name, cls=cls)
@@ -46,11 +46,11 @@ def _place_of(cls: type[Any]) -> tuple[str, int] | tuple[None, None]:
 
 
 _parsed: dict[str, tuple[list[str], dict[str, int]]] = {}
-"""By file: its lines, and where they define which class. `linecache` gives other lines when the file has changed."""
+"""By file: its lines and its classes. `linecache` gives another list of lines when the file has changed."""
 
 
 def _class_lines(file: str, module: str) -> dict[str, int]:
-    """List the classes of a file with the line that each begins in."""
+    """Return the first line of each class in a file, by qualified name."""
     linecache.checkcache(file)
     lines = linecache.getlines(file, vars(sys.modules[module]))
     known = _parsed.get(file)
