@@ -13,7 +13,7 @@ import pytest
 from websockets.asyncio.server import ServerConnection
 
 from slipstream.links import TLS, Link, Links, LinkState, PollingSetup, Timeouts, WebSocketSetup, WrongSetup
-from slipstream.links.http10 import OldTransport
+from slipstream.links.httpx_additions import OldTransport
 from slipstream.links.websocket import dial
 from tests.peers import HTTPProxy, Proxy, Socks5, http2_server
 

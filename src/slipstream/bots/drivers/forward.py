@@ -390,7 +390,7 @@ def _as_poll(setup: HTTPPollingSetup, chosen: Backoff | None, given: Mapping[str
 
 
 def _old_transport(tls: TLS, proxy: str | None) -> Any:
-    return importlib.import_module("slipstream.links.http10").OldTransport(tls.build(), proxy)
+    return importlib.import_module("slipstream.links.httpx_additions").OldTransport(tls.build(), proxy)
 
 
 def _check(options: Mapping[str, Any], known: Any, function: str) -> None:

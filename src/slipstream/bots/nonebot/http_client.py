@@ -24,10 +24,8 @@ from nonebot.drivers import (
 from nonebot.utils import UNSET, UnsetType
 
 from slipstream._foreign.nonebot import CookieTypes, HeaderTypes, QueryTypes, TimeoutTypes
-from slipstream.links.cookies import Sendable
-from slipstream.links.http10 import OldTransport
+from slipstream.links.httpx_additions import Closing, OldTransport, Sendable
 from slipstream.links.libraries import require
-from slipstream.links.socks import Closing
 
 _Kind = tuple[HTTPVersion, str | None]
 

@@ -1,12 +1,15 @@
-"""A way through a SOCKS proxy that fails leaves no connection to the proxy behind."""
+"""What is added to httpx2: which cookies are kept, and the close of a failed way through a SOCKS proxy."""
 
 import asyncio
 from collections.abc import AsyncIterator
+from http.cookiejar import CookieJar
 from typing import Any
 
+import httpx2
 import pytest
 
 from slipstream.links import PollingSetup, Timeouts
+from slipstream.links.httpx_additions import Sendable
 from slipstream.links.polling import Poller, PollFailed
 from tests.peers import Socks5
 
@@ -60,3 +63,17 @@ async def test_a_proxy_that_refuses_is_left_at_once() -> None:
                 await poller.fetch(setup)
         await until(lambda: not proxy._tasks)
     await poller.aclose()
+
+
+@pytest.mark.parametrize(
+    ("told", "kept"), [("a=b", ["a"]), ("a=é", []), ("é=a", []), ("a=b; Domain=elsewhere.example", [])]
+)
+def test_what_can_be_sent_back_is_kept(told: str, kept: list[str]) -> None:
+    """And what the standard policy takes: no cookies for others."""
+    jar = CookieJar(Sendable())
+    request = httpx2.Request("GET", "http://here.example/")
+    response = httpx2.Response(200, headers=[(b"set-cookie", told.encode())], request=request)
+
+    httpx2.Cookies(jar).extract_cookies(response)
+
+    assert [cookie.name for cookie in jar] == kept
