@@ -33,7 +33,7 @@ class ParamTypes(Enum):
 # Pydantic declares FieldInfo final, and keeps subclasses such as these working ("HACK 2" in its source);
 # hence the ignores on each class here.
 class _Value(FieldInfo):  # type: ignore[misc]
-    """The base of all classes of values."""
+    """What all value classes have in common."""
 
     slot_source: SlotSource
     example: Any
@@ -68,7 +68,7 @@ def _warn(message: str) -> None:
 
 
 class Param(_Value):  # type: ignore[misc]
-    """A value outside of the body; not derived from, a query parameter."""
+    """A value beside the body. Used by itself, it is a query parameter."""
 
     in_: ParamTypes
     slot_source: SlotSource = "query"
@@ -86,7 +86,7 @@ class Param(_Value):  # type: ignore[misc]
 
 
 class Path(Param):  # type: ignore[misc]
-    """A part of the path. A request always has it, so it takes no default.
+    """A part of the path. It is always there, so it has no default.
 
     Raises:
         AssertionError: A default was given.
@@ -101,16 +101,16 @@ class Path(Param):  # type: ignore[misc]
 
 
 class Query(Param):  # type: ignore[misc]
-    """A value of the query string, or a model made of all of them."""
+    """A value of the query string."""
 
     in_ = ParamTypes.query
 
 
 class Header(Param):  # type: ignore[misc]
-    """A request header, or a model made of all of them.
+    """A request header.
 
     Args:
-        convert_underscores: Read the parameter `user_agent` from the header `user-agent`.
+        convert_underscores: Read `user_agent` from `user-agent`. Default: True.
     """
 
     in_ = ParamTypes.header
@@ -130,7 +130,7 @@ class Header(Param):  # type: ignore[misc]
 
 
 class Cookie(Param):  # type: ignore[misc]
-    """A cookie, or a model made of all of them."""
+    """A cookie."""
 
     in_ = ParamTypes.cookie
 
@@ -139,7 +139,8 @@ class Body(_Value):  # type: ignore[misc]
     """The body, or one key of it.
 
     Args:
-        embed: Expect an object with the parameter's name as a key. None: only if there are several body parameters.
+        embed: Expect an object with the parameter's name as key even where it is the only body
+            parameter. None (the default) embeds where there are several.
         media_type: Media type in the documentation.
     """
 
@@ -202,14 +203,20 @@ class File(Form):  # type: ignore[misc]
 
 @dataclass(frozen=True)
 class Depends:
-    """A callable to be called first; see `param_functions.Depends`."""
+    """A callable to be called first; the parameter gets what it returns or yields.
+
+    The arguments are those of the function `Depends` in `param_functions`.
+
+    Raises:
+        ValueError: `max_concurrency` is not a positive integer.
+    """
 
     dependency: Callable[..., Any] | None = None
     use_cache: bool = True
     scope: Literal["function", "request"] | None = None
     max_concurrency: int | None = field(default=None, kw_only=True)
-    # Equal only to itself, so that `Annotated` keeps two limited declarations apart; an argument, so that
-    # `dataclasses.replace` hands it on.
+    # Compared by identity: so `Annotated` never takes one limited declaration for another. It is an
+    # argument so that `dataclasses.replace` hands it on.
     _concurrency: ConcurrencyLimit | None = field(default=None, repr=False, kw_only=True)
 
     def __post_init__(self) -> None:
@@ -224,12 +231,12 @@ class Depends:
 
     @property
     def security_scopes(self) -> Sequence[str]:
-        """OAuth2 scopes that the dependency asks for, in order."""
+        """OAuth2 scopes that this use asks for."""
         return ()
 
     @property
     def limit(self) -> ConcurrencyLimit | None:
-        """The bound on simultaneous calls; None without `max_concurrency`."""
+        """Bound on simultaneous calls."""
         return self._concurrency
 
 
@@ -241,5 +248,5 @@ class Security(Depends):
 
     @property
     def security_scopes(self) -> Sequence[str]:
-        """OAuth2 scopes that the dependency asks for, in order."""
+        """OAuth2 scopes that this use asks for, in order."""
         return self.scopes or ()

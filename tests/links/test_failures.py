@@ -233,3 +233,30 @@ async def test_what_we_did_ourselves_says_so(peer: Start, links: Links) -> None:
 
     assert (failure := status.failure) is not None
     assert (failure.kind, failure.side) == ("setup", "us")
+
+
+async def test_an_attempt_that_ends_by_an_unforeseen_error_says_so_everywhere(peer: Start, links: Links) -> None:
+    """A `closed` hook that reports why must not report a close of ours where the log has a traceback."""
+
+    class Broken:
+        def take(self, *args: Any) -> bool:
+            raise RuntimeError("nobody foresaw this")
+
+    async def talk(connection: ServerConnection) -> None:
+        await connection.send("{}")
+        await connection.wait_closed()
+
+    server, ended = await peer(talk), list[Failure | None]()
+    link = links.websocket(server.url)
+    link.receiver = Broken()
+
+    @link.closed
+    def closed(connection: Connection) -> None:
+        ended.append(connection.failure)
+
+    async with links.running():
+        status = await link.wait_for(LinkState.BACKING_OFF)
+
+    assert ended == [status.failure]
+    assert (failure := status.failure) is not None
+    assert (failure.kind, failure.side, failure.text) == ("error", "us", "RuntimeError: nobody foresaw this")

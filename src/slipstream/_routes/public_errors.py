@@ -1,4 +1,4 @@
-"""The engine's errors as FastAPI's exceptions, which programs and tests catch."""
+"""What the engine refuses, told in FastAPI's exceptions: programs and tests catch those."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,12 +9,12 @@ from slipstream.exceptions import DependencyScopeError, FastAPIError, PydanticV1
 
 @contextmanager
 def public_errors() -> Iterator[None]:
-    """Raise the public exception for an error of the engine.
+    """Turn the engine's errors into public ones.
 
     Raises:
-        FastAPIError: Pydantic cannot validate a parameter.
-        PydanticV1NotSupportedError: A model is one of Pydantic's first version.
-        DependencyScopeError: A dependency outlives another that it needs.
+        FastAPIError: A parameter that Pydantic cannot validate.
+        PydanticV1NotSupportedError: A model of Pydantic's first version.
+        DependencyScopeError: A dependency that outlives one that it needs.
     """
     try:
         yield

@@ -8,10 +8,10 @@ from slipstream.links.state import Moment
 
 
 class Clock(Protocol):
-    """What tells the time and waits."""
+    """The time, and waiting."""
 
     def now(self) -> Moment:
-        """Tell the time."""
+        """Return the time."""
 
     async def sleep(self, seconds: float) -> None:
         """Wait."""
@@ -21,9 +21,9 @@ class SystemClock:
     """The machine's clocks."""
 
     def now(self) -> Moment:
-        """Tell the time."""
+        """Return the time."""
         return Moment(time.monotonic(), time.time())
 
     async def sleep(self, seconds: float) -> None:
-        """Wait, leaving the event loop to others."""
+        """Wait."""
         await asyncio.sleep(seconds)

@@ -10,7 +10,7 @@ from starlette.datastructures import Headers
 from slipstream.links.errors import CannotSend, LinkDown, WrongSetup
 from slipstream.links.queue import QueueClosed
 from slipstream.links.redact import printable
-from slipstream.links.rules import Failure, TokenBucket, closed_by_us
+from slipstream.links.rules import Failure, TokenBucket, closed
 from slipstream.links.setup import LinkKind, Options
 from slipstream.links.state import Status
 
@@ -22,6 +22,9 @@ _LONGEST_REASON = 123
 
 class Transport(Protocol):
     """What carries messages: one connection of some library, or one request."""
+
+    ended_by: Failure | None
+    """Why this program has ended the connection."""
 
     @property
     def is_open(self) -> bool:
@@ -35,10 +38,10 @@ class Transport(Protocol):
         """
 
     async def close(self, failure: Failure) -> None:
-        """End the connection, with the code and the reason of a failure; that is then why it ended."""
+        """End the connection with the code and the reason of a failure, which becomes the reason of its end."""
 
     async def end(self, failure: Failure) -> None:
-        """End the connection from without: whoever reads from it stops, and closes it as `close` does."""
+        """Make the task that reads from the connection stop, and close it as `close` does."""
 
 
 class Sends(Protocol):
@@ -49,23 +52,12 @@ class Sends(Protocol):
 
 
 class LinkFacts(Protocol):
-    """What a connection tells of its link."""
+    """What a connection shows of its link; `status.failure` has the end of the connection before this one."""
 
-    @property
-    def name(self) -> str:
-        """Its name."""
-
-    @property
-    def kind(self) -> LinkKind:
-        """Who dials, and how."""
-
-    @property
-    def options(self) -> Options:
-        """How its events are treated."""
-
-    @property
-    def status(self) -> Status:
-        """Where it stands; `status.failure` tells why the connection before this one ended."""
+    name: str
+    kind: LinkKind
+    options: Options
+    status: Status
 
     @property
     def lifespan_state(self) -> Mapping[str, Any]:
@@ -73,7 +65,7 @@ class LinkFacts(Protocol):
 
 
 class Peer(Protocol):
-    """What outlives a connection: the session that it belongs to."""
+    """What outlives a connection: the session that it belongs to; `links/session.py` has the methods."""
 
     key: Hashable
     last_id: Any
@@ -108,7 +100,9 @@ class Connection:
     """One connection with a peer, dialled by us or by them, or one webhook request, or the answers to polls.
 
     Attributes:
-        link: The link: `name`, `kind`, `options`.
+        link: The link that it belongs to: `name`, `kind`, `options`, `status`.
+        kind: The link's kind, which says who dialled: "websocket", "polling", "accepted" or "webhook".
+        key: What tells this peer from the others of the link; None where there is one.
         id: Name of the connection in logs, such as "prices#3"; no two of a process share one.
         url: Address that was dialled, or the path that the peer asked for. It may hold secrets.
         headers: Headers of the peer: of its answer to our handshake, or of its request.
@@ -133,6 +127,7 @@ class Connection:
         subprotocol: str | None = None,
     ) -> None:
         self.peer, self.transport = peer, transport
+        self.link, self.kind, self.key = peer.link, peer.link.kind, peer.key
         self.id, self.url, self.headers = name, url, headers
         self.path_params: Mapping[str, Any] = path_params or {}
         self.subprotocol = subprotocol
@@ -144,21 +139,6 @@ class Connection:
 
     def __repr__(self) -> str:
         return f"<Connection {self.id} {self.kind} {'open' if self.is_open else 'closed'}>"
-
-    @property
-    def link(self) -> LinkFacts:
-        """The link that the connection belongs to."""
-        return self.peer.link
-
-    @property
-    def kind(self) -> LinkKind:
-        """Who dialled, and how: "websocket", "polling", "accepted" or "webhook"."""
-        return self.peer.link.kind
-
-    @property
-    def key(self) -> Hashable:
-        """What tells this peer from the others of the link; None where there is one."""
-        return self.peer.key
 
     @property
     def last_id(self) -> Any:
@@ -174,11 +154,11 @@ class Connection:
         return self.transport.is_open
 
     async def send(self, data: Any) -> None:
-        """Send one message: `str` and `bytes` as they are, all else as JSON text; when its turn comes by `rate`.
+        """Send one message when `rate` allows it: `str` and `bytes` as they are, all else as JSON text.
 
         Raises:
-            LinkDown: The connection has ended; nothing is kept for later, as `Link.send` does.
-            CannotSend: There is no way to send, as to a peer that is polled.
+            LinkDown: The connection has ended; unlike `Link.send`, nothing is kept for later.
+            CannotSend: The peer is polled, or the webhook's request has its answer.
         """
         if self.peer.bucket is not None:
             await self.peer.pace()
@@ -196,11 +176,11 @@ class Connection:
     async def call(self, message: Mapping[str, Any], *, within: float | None = None) -> Any:
         """Send a message and wait for its reply.
 
-        The field that the link's `reply_id` names is filled in, unless the message has one; the reply is the
-        message that has the same value there. It does not go to the handler.
+        The field that the link's `reply_id` names is filled in, unless the message has one. The reply is the message
+        with the same value there; it does not go to the handler.
 
         Args:
-            message: What becomes a JSON object.
+            message: The JSON object to send.
             within: Seconds to wait. Default: the link's `call_timeout`.
 
         Returns:
@@ -221,23 +201,23 @@ class Connection:
             reason: Text for the peer, at most 123 bytes of UTF-8.
 
         Raises:
-            WrongSetup: No frame can hold that; the connection goes on.
+            WrongSetup: A close frame cannot hold these; the connection goes on.
         """
         check_close(code, reason)
-        await self.transport.close(closed_by_us(code, reason))
+        await self.transport.close(closed("us", code, reason))
 
     def spawn(self, work: Coroutine[Any, Any, Any], *, name: str | None = None) -> "asyncio.Task[Any]":
         """Run a coroutine beside the connection, such as a platform's own heartbeat.
 
-        It is cancelled when the connection ends. If it raises, that is logged and ends the connection with 1011: the
-        kind of `failure` is then "task". That a connection which has ended takes no message is no such error.
+        It is cancelled when the connection ends. An error that it raises is logged and ends the connection with 1011
+        and a `failure` of kind "task"; a `LinkDown` after the end of the connection is ignored.
 
         Args:
             work: The coroutine.
             name: Name of the task. Default: made from `id`.
 
         Raises:
-            LinkDown: The connection has ended; or it is a webhook's request or an answer to a poll, which never opens.
+            LinkDown: The connection has ended, or never opens: a webhook's request, an answer to a poll.
         """
         return self.peer.spawn(self, work, name)
 
@@ -254,7 +234,7 @@ class Connection:
             raise self.down() from None
 
     def down(self) -> LinkDown:
-        """Say that the connection has ended."""
+        """Return the error that says that the connection has ended."""
         code = self.failure.code if self.failure else None
         return LinkDown(self.link.name, f"connection {self.id} has ended", code)
 
@@ -269,11 +249,7 @@ class Connection:
 
 
 def check_close(code: int, reason: str) -> None:
-    """See that a close frame can hold a code and a reason.
-
-    Raises:
-        WrongSetup: It cannot.
-    """
+    """Raise `WrongSetup` unless a close frame can hold a code and a reason."""
     if not (code in _CLOSE_CODES or 3000 <= code < 5000):
         raise WrongSetup("code", code, "1000 to 1003, 1007 to 1014, or 3000 to 4999")
     if len(reason.encode("utf-8", "replace")) > _LONGEST_REASON:
@@ -281,7 +257,7 @@ def check_close(code: int, reason: str) -> None:
 
 
 def encoded(data: Any) -> Data:
-    """Make a message of a value: `str` and `bytes` as they are, all else as JSON text."""
+    """Return a value as a message: `str` and `bytes` as they are, all else as JSON text."""
     if isinstance(data, str | bytes):
         return data
     if isinstance(data, bytearray | memoryview):

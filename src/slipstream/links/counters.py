@@ -7,22 +7,22 @@ from dataclasses import dataclass
 class Counters:
     """Numbers since the link was made.
 
-    Every event that was received is counted in just one of `handled`, `failed`, `invalid`, `duplicates`,
-    `dropped`, `refused` and `lost`, once it is none of those that wait or are being handled.
+    Every event that was received, and neither waits nor is being handled, is counted in just one of `handled`,
+    `failed`, `invalid`, `duplicates`, `dropped`, `refused` and `lost`.
     """
 
     received: int = 0
     """Messages, or events in answers, that came in; replies to calls not counted."""
     handled: int = 0
-    """Events whose handler came to its end."""
+    """Events whose handler has returned."""
     failed: int = 0
     """Events whose handler raised."""
     invalid: int = 0
-    """Messages that were none of the events that the handler takes; skipped."""
+    """Messages that are no event that the handler takes; skipped."""
     duplicates: int = 0
     """Events whose id was in the dedupe window; skipped."""
     dropped: int = 0
-    """Events that a full queue let go, by the policy "drop_oldest"."""
+    """Events that a full queue dropped, by the policy "drop_oldest"."""
     refused: int = 0
     """Events that came while the link was stopping, over a connection that its peer had replaced, or with the queue
     full and the policy "close"; a peer that resumes sends them again."""
@@ -31,7 +31,7 @@ class Counters:
     sent: int = 0
     """Messages that were given to an open connection."""
     outbox_dropped: int = 0
-    """Messages that an outbox let go."""
+    """Messages that an outbox dropped."""
     unsure: int = 0
     """Messages whose connection ended while they were being sent; the peer may have them."""
     calls: int = 0
@@ -47,5 +47,5 @@ class Counters:
 
 
 def is_power_of_two(number: int) -> bool:
-    """Tell whether to log an occurrence of this number: the 1st, 2nd, 4th, 8th … do not fill a disk."""
+    """Return whether to log the occurrence of this number: the 1st, 2nd, 4th, 8th … do not fill a disk."""
     return number & (number - 1) == 0

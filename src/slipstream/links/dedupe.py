@@ -1,14 +1,10 @@
-"""A window over the ids of the latest events, to pass over what a peer sends twice. No I/O, no clock."""
+"""A window over the ids of the latest events, to skip what a peer sends twice. No I/O, no clock."""
 
 from collections.abc import Hashable
 
 
 class DedupeWindow:
-    """The latest `size` different ids.
-
-    Args:
-        size: How many to remember; 0 remembers none, and nothing counts as seen.
-    """
+    """The latest `size` different ids; with 0, nothing counts as seen."""
 
     def __init__(self, size: int) -> None:
         self._size = size
@@ -21,10 +17,7 @@ class DedupeWindow:
         return event_id in self._ids
 
     def add(self, event_id: Hashable) -> bool:
-        """Remember an id; tell whether it is new.
-
-        An id that is seen again counts as fresh: it leaves the window only after `size` others.
-        """
+        """Remember an id; return whether it is new. A known id leaves the window only after `size` others again."""
         if self._size == 0:
             return True
         is_new = event_id not in self._ids

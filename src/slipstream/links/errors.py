@@ -2,12 +2,19 @@
 
 import asyncio
 from dataclasses import dataclass
+from typing import ClassVar
 
 from slipstream.exceptions import DefinitionError, SlipstreamError
 
 
 class LinkError(SlipstreamError):
     """Root of the errors of links."""
+
+    text: ClassVar[str] = ""
+    """What the error says, its fields in braces."""
+
+    def __str__(self) -> str:
+        return self.text.format_map(vars(self)) if self.text else super().__str__()
 
 
 @dataclass(eq=False)
@@ -17,9 +24,7 @@ class MissingLibrary(LinkError, ImportError):
     library: str
     purpose: str
     extra: str = "links"
-
-    def __str__(self) -> str:
-        return f"{self.purpose} needs the package {self.library!r}: pip install 'slipstream[{self.extra}]'"
+    text = "{purpose} needs the package {library!r}: pip install 'slipstream[{extra}]'"
 
 
 @dataclass(eq=False)
@@ -29,12 +34,10 @@ class WrongHandler(DefinitionError, LinkError):
     link: str
     handler: str
     claim: str
-
-    def __str__(self) -> str:
-        return (
-            f"{self.handler} cannot handle the events of link {self.link!r}: {self.claim}\n"
-            "  write (connection: Connection, event: SomeType), either or both, and Depends() for anything else"
-        )
+    text = (
+        "{handler} cannot handle the events of link {link!r}: {claim}\n"
+        "  write (connection: Connection, event: SomeType), either or both, and Depends() for anything else"
+    )
 
 
 @dataclass(eq=False)
@@ -44,9 +47,7 @@ class WrongSetup(DefinitionError, LinkError, ValueError):
     setting: str
     value: object
     expected: str
-
-    def __str__(self) -> str:
-        return f"{self.setting}={self.value!r} is not possible: expected {self.expected}"
+    text = "{setting}={value!r} is not possible: expected {expected}"
 
 
 @dataclass(eq=False)
@@ -54,13 +55,11 @@ class NotRunning(LinkError, RuntimeError):
     """Something was asked of a link whose supervisor is not running."""
 
     link: str
-
-    def __str__(self) -> str:
-        return (
-            f"link {self.link!r} is not running\n"
-            "  its supervisor runs under the application's lifespan: serve the application,\n"
-            "  write `with TestClient(app):`, or `async with links.running():` where there is no application"
-        )
+    text = (
+        "link {link!r} is not running\n"
+        "  its supervisor runs under the application's lifespan: serve the application,\n"
+        "  write `with TestClient(app):`, or `async with links.running():` where there is no application"
+    )
 
 
 @dataclass(eq=False)
@@ -73,9 +72,7 @@ class LinkDown(LinkError, ConnectionError):
     link: str
     reason: str
     code: int | None = None
-
-    def __str__(self) -> str:
-        return f"link {self.link!r} is down: {self.reason}"
+    text = "link {link!r} is down: {reason}"
 
 
 @dataclass(eq=False)
@@ -85,9 +82,7 @@ class OutboxFull(LinkError):
     link: str
     messages: int
     size: int
-
-    def __str__(self) -> str:
-        return f"the outbox of link {self.link!r} is full: {self.messages} messages, {self.size} bytes"
+    text = "the outbox of link {link!r} is full: {messages} messages, {size} bytes"
 
 
 @dataclass(eq=False)
@@ -96,9 +91,7 @@ class CallTimeout(LinkError, TimeoutError):
 
     link: str
     timeout: float
-
-    def __str__(self) -> str:
-        return f"no reply on link {self.link!r} within {self.timeout:g} seconds"
+    text = "no reply on link {link!r} within {timeout:g} seconds"
 
 
 @dataclass(eq=False)
@@ -107,9 +100,7 @@ class CannotSend(LinkError):
 
     link: str
     kind: str
-
-    def __str__(self) -> str:
-        return f"link {self.link!r} is of kind {self.kind!r}, and nothing can be sent through it now"
+    text = "link {link!r} is of kind {kind!r}, and nothing can be sent through it now"
 
 
 @dataclass(eq=False)
@@ -118,17 +109,15 @@ class CannotReceive(LinkError):
 
     link: str
     connection: str
-
-    def __str__(self) -> str:
-        return (
-            f"nothing can be received from connection {self.connection} of link {self.link!r} here\n"
-            "  its messages go to the link's handler, one by one: receive in a `login` function, before they do,\n"
-            "  or write a handler without an event, which holds the whole connection"
-        )
+    text = (
+        "nothing can be received from connection {connection} of link {link!r} here\n"
+        "  its messages go to the link's handler, one by one: receive in a `login` function, before they do,\n"
+        "  or write a handler without an event, which holds the whole connection"
+    )
 
 
 def ends_task(error: BaseException) -> bool:
-    """Tell whether an error must end the task that catches it.
+    """Return whether an error must end the task that catches it.
 
     That is the end of the process, or the cancellation of the task itself. Everything else that a function of the
     program raises is a failure of that function, even where it is no `Exception`.

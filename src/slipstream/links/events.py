@@ -1,4 +1,4 @@
-"""What can be told of an event: its id, and what is wrong with a message that is none."""
+"""The id of an event, and what is wrong with a message that is no event."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,7 +13,7 @@ MISSING = object()
 
 
 def id_of(event: Any, where: EventId | None) -> Any:
-    """Read an event's id; None where it has none."""
+    """Return an event's id; None if it has none."""
     if where is None:
         return None
     found = where(event) if callable(where) else field_of(event, where)
@@ -21,7 +21,7 @@ def id_of(event: Any, where: EventId | None) -> Any:
 
 
 def field_of(value: Any, where: str) -> Any:
-    """Read the field that a name such as "data.id" leads to; None where null is on the way, `MISSING` where it ends."""
+    """Return the field that a name such as "data.id" leads to: None past a null, `MISSING` if there is none."""
     for name in where.split("."):
         value = value.get(name, MISSING) if isinstance(value, Mapping) else getattr(value, name, MISSING)
         if value is MISSING or value is None:

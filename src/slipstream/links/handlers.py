@@ -1,10 +1,10 @@
-"""A user's function in, something that can be called with a connection and an event out.
+"""Handlers of links: a function of the program, its parameters filled as `slipstream.handlers` says.
 
-The parameter annotated `Connection` gets the connection, the other one the event, validated by Pydantic as
-an endpoint's body is. Parameters with `Depends()` are solved as for an endpoint (`slipstream.handlers`).
+The parameter annotated `Connection` gets the connection, the other one the event, validated by Pydantic as an
+endpoint's body is.
 """
 
-from collections.abc import Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping
 from functools import partial
 from typing import Annotated, Any, get_args, get_origin
 
@@ -49,10 +49,10 @@ class Handler:
         return self._handler.event is None
 
     def read(self, raw: str | bytes) -> Any:
-        """Make an event of what came over the wire: JSON, or as it is where `str` or `bytes` is asked for.
+        """Make an event of a message: of its JSON, or of the message itself where `str` or `bytes` is asked for.
 
         Raises:
-            ValueError: It is nothing that the handler takes.
+            ValueError: The handler does not take it.
         """
         if self._is_raw:
             wants_text = self._adapter.core_schema["type"] == "str"
@@ -62,19 +62,15 @@ class Handler:
         return self._adapter.validate_json(raw)
 
     def read_value(self, value: Any) -> Any:
-        """Make an event of a part of an answer that has been parsed.
-
-        Raises:
-            ValueError: It is nothing that the handler takes.
-        """
+        """Make an event of parsed JSON; see `read`."""
         return self._adapter.validate_python(value)
 
-    async def run(self, connection: Connection, event: Any = None) -> Any:
-        """Call the function, and before it what it depends on."""
-        return await self._handler.handle(connection, event, self._scope_of)
+    def run(self, connection: Connection, event: Any = None) -> Awaitable[Any]:
+        """Call the function, after everything that it depends on."""
+        return self._handler.handle(connection, event, self._scope_of)
 
     def _scope_of(self, connection: Connection) -> MutableMapping[str, Any]:
-        """Make the scope that dependencies see which ask for a Request, a header or a parameter of the path."""
+        """Make the scope for dependencies that ask for a Request, a header or a parameter of the path."""
         return {
             "type": "http",
             "asgi": {"version": "3.0"},
@@ -95,14 +91,10 @@ class Handler:
 
 
 async def current_connection(connection: Connection) -> Connection:
-    """Give a dependency of a handler the connection: `Annotated[Connection, Depends(current_connection)]`."""
+    """Return the connection to a dependency of a handler: `Annotated[Connection, Depends(current_connection)]`."""
     return connection
 
 
 def parsed(raw: str | bytes) -> Any:
-    """Read JSON.
-
-    Raises:
-        ValueError: It is none.
-    """
+    """Parse JSON; raise `ValueError` for any other text."""
     return from_json(raw, allow_inf_nan=False)

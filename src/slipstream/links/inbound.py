@@ -383,6 +383,7 @@ class WebhookTransport:
     def __init__(self, link: str) -> None:
         self._link = link
         self.is_open = True
+        self.ended_by: Failure | None = None
         self.answer: Data | None = None
 
     async def send(self, data: Data) -> None:

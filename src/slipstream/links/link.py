@@ -26,13 +26,9 @@ logger = logging.getLogger("slipstream.links")
 F = TypeVar("F", bound=Callable[..., Any])
 
 OfConnection = Callable[[Connection], Awaitable[None] | None]
-"""Called with a connection: to log in, when it is open, when it has ended."""
-
 Changed = Callable[["Link", Status, Status], Awaitable[None] | None]
-"""Called with the link, what it was, and what it is."""
-
+"""Called with the link, its old status and its new one."""
 OnDrop = Callable[["Link", list[Dropped]], Awaitable[None] | None]
-"""Called with the link and the messages that its outbox let go."""
 
 _working_for: ContextVar["Link | None"] = ContextVar("_working_for", default=None)
 
@@ -40,24 +36,24 @@ _LEVELS = {LinkState.BACKING_OFF: logging.WARNING, LinkState.FAILED: logging.ERR
 
 
 class Home(Spawner, Protocol):
-    """What a link asks of the collection that it belongs to."""
+    """The collection that a link belongs to; see `Links`."""
 
     clock: Clock
     lifespan_state: Mapping[str, Any]
     numbers: Mapping[str, Iterator[int]]
-    """What the connections of a link are numbered by, by its name."""
+    """Numbers for the connections of each link, by its name."""
     random: Random
     turnstile: Turnstile
-
-    def dialling(self) -> int:
-        """Tell how many links dial, and share the turnstile."""
 
     @property
     def is_running(self) -> bool:
         """Whether the supervisor runs."""
 
+    def dialling(self) -> int:
+        """Count the links that dial."""
+
     def overrides(self) -> Any:
-        """The object whose `dependency_overrides` hold."""
+        """Return the object whose `dependency_overrides` hold."""
 
     def changed(self, link: "Link", old: Status, new: Status) -> None:
         """Call the hooks of the collection."""
@@ -69,26 +65,24 @@ class Runner(Protocol):
     kind: LinkKind
     target: str
     knows_peers: bool
-    """Whether who comes back is known again: only then can a message be kept for a peer."""
+    """Whether a peer that comes back is recognized, so that messages can be kept for it."""
 
     async def run(self, link: "Link") -> None:
-        """Keep the link up until it is told to stop."""
+        """Keep the link up until it is stopped."""
 
     def drain(self, link: "Link") -> None:
-        """Let no new events in; what has been received is still handled."""
+        """Let no new events in; those that have been received are still handled."""
 
     async def close(self, link: "Link") -> None:
         """End the connections, after draining."""
 
 
 class Link:
-    """One way in which events come: a server that we dial or poll, or a path that others dial.
-
-    Call it with a function to make that its handler; that is what the decorators do.
+    """A server that we dial or poll, or a path that others dial; as a decorator it makes a function its handler.
 
     Args:
         name: Name in logs, metrics and `links[name]`.
-        runner: What does its I/O.
+        runner: Does its I/O.
         options: How its events are treated.
         home: The collection.
     """
@@ -100,7 +94,7 @@ class Link:
         self.counters = Counters()
         self.handler: Handler | None = None
         self.receiver: Receiver | None = None
-        """What takes the messages of a link that dials in place of its sessions, for those who deliver themselves."""
+        """Takes the messages of a link that dials in place of its sessions, for programs that deliver themselves."""
         self.cursor: Any = None
         self.status = Status(LinkState.CLOSED, home.clock.now())
         self.latency: float | None = None
@@ -111,9 +105,7 @@ class Link:
         self.main: asyncio.Task[Any] | None = None
         self.revival = asyncio.Event()
         self._changes = asyncio.Event()
-        self._login: list[OfConnection] = []
-        self._opened: list[OfConnection] = []
-        self._closed: list[OfConnection] = []
+        self._hooks: dict[str, list[OfConnection]] = {"login": [], "opened": [], "closed": []}
         self._on_change: list[Changed] = []
         self._on_drop: list[OnDrop] = []
 
@@ -123,7 +115,7 @@ class Link:
     # What the program says
 
     def __call__(self, function: F) -> F:
-        """Make a function the handler; it is returned as it was.
+        """Make a function the handler, and return it.
 
         Raises:
             WrongHandler: It asks for what a link does not have.
@@ -136,35 +128,35 @@ class Link:
         return function
 
     def login(self, function: F) -> F:
-        """Call a function of `(connection)` first with each new connection, to agree with the peer on who we are.
+        """Call a function of `(connection)` first with each new connection, to log in.
 
-        It may send and receive. What the peer sends meanwhile waits for it, and goes to the handler of events when it
-        has returned, in order; only then are the `opened` hooks called, is the link up, and does the outbox leave. If
-        it raises, or takes longer than the option `login_timeout` allows, the connection is closed with 1011.
+        It may send and receive. What it does not receive goes to the handler of events when it has returned, in order;
+        then the `opened` hooks are called, the link is up, and the outbox is sent. If the function raises, or takes
+        longer than the option `login_timeout`, the connection is closed with 1011.
         """
-        return self._add_hook(self._login, "login", function)
+        return self._add_hook("login", function)
 
     def opened(self, function: F) -> F:
         """Call a function of `(connection)` with each new connection: to subscribe, to resume; after `login`.
 
-        The link is up when it returns. If it raises, or takes longer than the option `opened_timeout` allows, the
-        connection is closed with 1011, and dialled again later. It cannot receive: what comes goes to the handler.
+        The link is up when it returns. If it raises, or takes longer than the option `opened_timeout`, the connection
+        is closed with 1011, and dialled again later. It cannot receive: messages go to the handler.
         """
-        return self._add_hook(self._opened, "opened", function)
+        return self._add_hook("opened", function)
 
     def closed(self, function: F) -> F:
         """Call a function of `(connection)` when a connection has ended, even if it was never up.
 
-        `connection.failure` tells why, and its tasks have ended. The next attempt waits for it, for at most the seconds
-        of the option `opened_timeout`.
+        `connection.failure` is the reason, and its tasks have ended. The next attempt waits for the function, for at
+        most the option `opened_timeout`.
         """
-        return self._add_hook(self._closed, "closed", function)
+        return self._add_hook("closed", function)
 
-    def _add_hook(self, hooks: list[OfConnection], name: str, function: F) -> F:
+    def _add_hook(self, name: str, function: F) -> F:
         if self.kind in ("polling", "webhook"):
             raise WrongHandler(self.name, f"a function for {name!r}", "it has no connections that open")
         check_value(name, function, FUNCTION)
-        hooks.append(function)
+        self._hooks[name].append(function)
         return function
 
     def on_change(self, function: F) -> F:
@@ -180,7 +172,7 @@ class Link:
         return function
 
     def resume_from(self, event_id: Any, key: Hashable = None) -> None:
-        """Say which event was the last of an earlier run: `Connection.last_id` before the first event."""
+        """Set which event was the last of an earlier run: `Connection.last_id` before the first event."""
         session = self.session(key)
         session.last_id = session.handled_id = event_id
         if event_id is not None:
@@ -195,24 +187,24 @@ class Link:
 
     @property
     def connection(self) -> Connection | None:
-        """The connection that is open; of several, one."""
+        """An open connection; None if there is none."""
         return next((each for each in self.connections if each.is_open), None)
 
     @property
     def last_id(self) -> Any:
-        """Id of the latest event received from the only peer; see `Connection.last_id`."""
+        """Id of the latest event received from a peer without a key; see `Connection.last_id`."""
         session = self.sessions.get(None)
         return session.last_id if session else None
 
     @property
     def handled_id(self) -> Any:
-        """Id of the latest event whose handler came to its end; what to keep for `resume_from`."""
+        """Id of the latest event whose handler has returned; keep it for `resume_from`."""
         session = self.sessions.get(None)
         return session.handled_id if session else None
 
     @property
     def lifespan_state(self) -> Mapping[str, Any]:
-        """What the application's start-up left for requests to find in `request.state`."""
+        """What the application's start-up left in `request.state`."""
         return self.home.lifespan_state
 
     @property
@@ -232,8 +224,8 @@ class Link:
 
         Raises:
             OutboxFull: The outbox is full, and its policy is "refuse".
-            LinkDown: The connection ended while the message was being sent, and the peer may have it; or the peer
-                is not there, and would not be known again.
+            LinkDown: The connection ended while the message was being sent, and the peer may have it; or the peer is
+                away, and would not be recognized.
             CannotSend: The link polls, or is a webhook.
             WrongSetup: The link has several peers, and no key says which.
         """
@@ -249,7 +241,7 @@ class Link:
         """Send a message and wait for its reply; see `Connection.call`.
 
         Raises:
-            LinkDown: The link is not up, or goes down before the reply comes; raised at once.
+            LinkDown: The link is not up, or goes down before the reply comes.
             CallTimeout: No reply came in time.
             CannotSend: The link polls, or is a webhook.
         """
@@ -266,7 +258,7 @@ class Link:
             raise CannotSend(self.name, self.kind)
 
     async def broadcast(self, data: Any) -> int:
-        """Send a message to every open connection that has logged in, all at once; tell how many took it."""
+        """Send a message to all open connections that have logged in, at once; return how many have taken it."""
         targets = [each for each in self.connections if each.is_ready and each.is_open]
         results = await asyncio.gather(*(each.send(data) for each in targets), return_exceptions=True)
         for result in results:
@@ -281,17 +273,17 @@ class Link:
         return self.status
 
     def restart(self) -> None:
-        """Dial now: out of "failed", without waiting for the end of a back-off, or in place of what is there.
+        """Dial now, in whatever state, and forget the failures so far.
 
-        A connection that is open, or an attempt under way, is ended first (1001), and the waits begin anew. A link
-        that others dial has nothing to dial: it comes out of "failed", and is otherwise left as it is.
+        An open connection, or an attempt under way, is ended first (1001). A link that others dial has nothing to
+        dial: it leaves "failed", and is otherwise unchanged.
         """
         self.revival.set()
 
     # What the runners say
 
     def session(self, key: Hashable = None) -> Session:
-        """The session with a peer, made if there is none; its workers start with it."""
+        """Return the session with a peer; make and start it if there is none."""
         found = self.sessions.get(key)
         if found is None:
             found = self.sessions[key] = Session(self, key)
@@ -300,28 +292,28 @@ class Link:
         return found
 
     def new_id(self) -> str:
-        """Name a connection; no name is used twice, even if a link is removed and another takes its name."""
+        """Return a name for a connection, which no other has, even if a link is removed and another takes its name."""
         return f"{self.name}#{next(self.home.numbers[self.name])}"
 
     @property
     def has_login(self) -> bool:
         """Whether there are `login` functions."""
-        return bool(self._login)
+        return bool(self._hooks["login"])
 
     async def log_in(self, connection: Connection) -> None:
         """Call the `login` functions."""
-        await _call_each(self._login, connection)
+        await _call_each(self._hooks["login"], connection)
 
     async def open(self, connection: Connection) -> None:
         """Call the `opened` hooks."""
-        await _call_each(self._opened, connection)
+        await _call_each(self._hooks["opened"], connection)
 
     def close(self, connection: Connection) -> "list[asyncio.Task[Any]]":
         """Call the `closed` hooks; return the tasks of those that are async."""
-        return [task for hook in self._closed if (task := self.run_hook(hook, connection)) is not None]
+        return [task for hook in self._hooks["closed"] if (task := self.run_hook(hook, connection)) is not None]
 
     def move(self, new: Status) -> None:
-        """Take a new status: log it, tell it to hooks and to those who wait."""
+        """Set a new status, log it, call the hooks, and wake the tasks that wait for it."""
         old, self.status = self.status, new
         if old.state is not new.state:
             due = f", again in {new.retry_at.monotonic - new.since.monotonic:.2f} s" if new.retry_at else ""
@@ -340,7 +332,7 @@ class Link:
             self.move(state.up(self.status, self.clock.now(), reason))
 
     def launch(self) -> None:
-        """Run until told to stop; whatever else ends the runner makes the link "failed", until `restart`."""
+        """Run until stopped; an error of the runner makes the link "failed", until `restart`."""
         self.main = self.home.spawn(self._run(), f"links: {self.name}", self._fail)
 
     async def _run(self) -> None:
@@ -374,7 +366,7 @@ class Link:
         return _working_for.get() is self
 
     def tell_dropped(self, dropped: list[Dropped]) -> None:
-        """Say what an outbox let go."""
+        """Count and log messages that an outbox dropped, and call the hooks."""
         if not dropped:
             return
         self.counters.outbox_dropped += len(dropped)
@@ -389,7 +381,7 @@ class Link:
             self.run_hook(hook, self, dropped)
 
     def run_hook(self, hook: Callable[..., Any], *args: Any) -> "asyncio.Task[Any] | None":
-        """Call a hook, and return the task of an async one; whatever it raises is logged."""
+        """Call a hook, and return its task if it is async; its errors are logged."""
         try:
             result = hook(*args)
         except BaseException as error:
@@ -412,11 +404,7 @@ class Link:
         logger.error("link %s: a hook failed", self.name, exc_info=error)
 
     def check_running(self) -> None:
-        """Refuse to work without a supervisor.
-
-        Raises:
-            NotRunning: The supervisor does not run.
-        """
+        """Raise `NotRunning` unless the supervisor runs."""
         if not self.home.is_running:
             raise NotRunning(self.name)
 

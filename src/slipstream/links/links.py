@@ -157,7 +157,7 @@ class Links:
         module = load("slipstream.links.websocket", "websockets", "a WebSocket link")
         source = WebSocketSetup(setup) if isinstance(setup, str) else setup
         _check_source(source, WebSocketSetup)
-        runner = module.WebSocketRunner(source)
+        runner = module.WebSocketRunner(source, WebSocketSetup)
         return self._add(name, runner, options)
 
     def poll(
@@ -319,7 +319,7 @@ class Links:
             metrics: Path of the metrics. Default: none.
         """
 
-        self._mount(lambda app: add_health_routes(app, self, path, metrics))
+        self._mount(lambda app: add_health_routes(app, self.health, path, metrics))
 
     # What the program asks
 

@@ -1,18 +1,18 @@
-"""What is sent while a link is down, kept up to a bound until it is up again. No I/O, no clock."""
+"""Messages that are sent while a link is down, kept until it is up again. No I/O, no clock."""
 
 from collections import deque
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 OutboxPolicy: TypeAlias = Literal["drop_oldest", "refuse"]
-"""What to do when the outbox is full: drop the oldest messages and say so, or refuse the new one."""
+"""What to do when the outbox is full: drop the oldest messages, or refuse the new one."""
 
 DropReason: TypeAlias = Literal["full", "too large", "expired", "forgotten", "shutdown"]
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A message that waits, and when it was given, in monotonic seconds."""
+    """A message that waits, since `at` in monotonic seconds."""
 
     data: str | bytes
     at: float
@@ -21,14 +21,7 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """What is told of a message that will not be sent.
-
-    Args:
-        reason: "full", "too large", "expired", "forgotten" (with its peer) or "shutdown".
-        size: Its bytes.
-        waited: Seconds that it had waited.
-        data: The message.
-    """
+    """A message that will not be sent: why, its size in bytes, and the seconds that it has waited."""
 
     reason: DropReason
     size: int
@@ -40,7 +33,7 @@ class Dropped:
 
 
 class Outbox:
-    """Messages in the order in which they were given.
+    """Messages in the order in which they came.
 
     Args:
         messages: Most messages; 0 keeps none.
@@ -59,11 +52,7 @@ class Outbox:
         return len(self._kept)
 
     def keep(self, data: str | bytes, now: float) -> list[Dropped] | None:
-        """Keep a message.
-
-        Returns:
-            What had to go for it, perhaps the message itself; None if it is refused.
-        """
+        """Keep a message; return what was dropped for it, perhaps itself; None if it is refused."""
         gone = self.expire(now)
         new = Kept(data, now, len(data.encode()) if isinstance(data, str) else len(data))
         if self._most == 0 or new.size > self._most_bytes:
@@ -79,12 +68,12 @@ class Outbox:
         return gone
 
     def take(self, now: float) -> tuple[Kept | None, list[Dropped]]:
-        """Take the oldest message that is still worth sending, and what expired before it."""
+        """Take the oldest message that has not expired; return it, and those that have."""
         gone = self.expire(now)
         return (self._pop() if self._kept else None), gone
 
     def expire(self, now: float) -> list[Dropped]:
-        """Drop what is not worth sending any more."""
+        """Drop the messages that have expired."""
         gone = []
         while self._ttl is not None and self._kept and now - self._kept[0].at > self._ttl:
             gone.append(self._drop(self._pop(), "expired", now))

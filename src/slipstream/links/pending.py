@@ -11,7 +11,7 @@ class PendingCalls:
     """Replies by the id of their call.
 
     Args:
-        late: How many ids of calls that were given up to remember, so that their late replies are known as such.
+        late: How many ids of calls that were given up to remember, to recognize their late replies.
     """
 
     def __init__(self, late: int = 1024) -> None:
@@ -24,11 +24,11 @@ class PendingCalls:
 
     @property
     def expects_replies(self) -> bool:
-        """Whether a frame might be a reply, in time or late."""
+        """Whether a message might be a reply, in time or late."""
         return bool(self._waiting) or len(self._given_up) > 0
 
     def new_id(self) -> str:
-        """Make an id that no other call of this link has, nor had lately."""
+        """Return an id that no other call has, nor had lately."""
         while True:
             self._last += 1
             made = str(self._last)
@@ -36,11 +36,7 @@ class PendingCalls:
                 return made
 
     def open(self, call_id: Hashable, connection: object = None) -> "asyncio.Future[Any]":
-        """Begin to wait for a reply.
-
-        Args:
-            call_id: What the reply will have too.
-            connection: What carries the call, and ends it with itself.
+        """Return a future for the reply with an id; the end of the connection fails it.
 
         Raises:
             ValueError: A call with this id is waiting already.
@@ -52,7 +48,7 @@ class PendingCalls:
         return future
 
     def resolve(self, call_id: Hashable, reply: Any) -> bool:
-        """Hand a reply to its call; tell whether there was one, now or before."""
+        """Give a reply to its call; return whether there is or was such a call."""
         waiting = self._waiting.pop(call_id, None)
         if waiting is None:
             return call_id in self._given_up
@@ -62,16 +58,16 @@ class PendingCalls:
         return True
 
     def give_up(self, call_id: Hashable) -> None:
-        """Wait no longer; a late reply is passed over."""
+        """Wait no longer; a late reply is ignored."""
         if self._waiting.pop(call_id, None) is not None:
             self._given_up.add(call_id)
 
     def fail(self, error: Exception, connection: object = None) -> int:
-        """Fail every call of a connection at once, as when it ends; tell how many."""
+        """Fail every call of a connection; return how many."""
         ids = [call_id for call_id, (_, carrier) in self._waiting.items() if carrier is connection]
         for call_id in ids:
             future, _ = self._waiting.pop(call_id)
             if not future.done():
                 future.set_exception(error)
-                future.exception()  # seen: whoever called may have failed already, by what it sent
+                future.exception()  # seen: the caller may have failed already, when it sent
         return len(ids)

@@ -1,52 +1,111 @@
 """HTTP servers that we ask again and again: the request, the answer, the cursor."""
 
 import asyncio
-import ssl
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from functools import partial
 from http.cookiejar import CookieJar
-from socket import gaierror
 from typing import Any
 
 import httpx2
 from starlette.datastructures import Headers
 
-from slipstream.links.answers import Answer as Answer, Reading as Reading
 from slipstream.links.connection import Connection, Data
-from slipstream.links.cookies import Sendable
 from slipstream.links.counters import is_power_of_two
-from slipstream.links.errors import CannotSend, WrongSetup, ends_task
+from slipstream.links.dialling import CAUSES, Dialler, Meaning, failure_of, refusal
+from slipstream.links.errors import ends_task
+from slipstream.links.events import MISSING, field_of, id_of
 from slipstream.links.handlers import parsed
-from slipstream.links.libraries import check, missing
+from slipstream.links.httpx_additions import Closing, Sendable
+from slipstream.links.libraries import check
 from slipstream.links.link import Link, logger
 from slipstream.links.queue import QueueFull
-from slipstream.links.redact import printable, shown_url, unlogged, without_secrets
+from slipstream.links.redact import shown_url, unlogged
 from slipstream.links.rules import (
     MOST_BODY,
     REDIRECTS,
     Failure,
     Schedule,
-    Side,
     headers_for,
     origin,
-    parse_retry_after,
     pause_after,
     redirected,
 )
 from slipstream.links.setup import LinkKind, PollingSetup
-from slipstream.links.socks import Closing
-from slipstream.links.supervise import asked, keep_up
 
-PollingSource = PollingSetup | Callable[[], Awaitable[PollingSetup] | PollingSetup]
-"""A setup, or what is asked for one at each request."""
+_MEANINGS: Sequence[Meaning] = (
+    (TimeoutError, "timeout", "peer", "no answer in time ({name})"),
+    (httpx2.TimeoutException, "timeout", "peer", "no answer in time ({name})"),
+    (httpx2.InvalidURL, "setup", "us", "{url} is no address"),
+    (httpx2.UnsupportedProtocol, "setup", "us", "{url} is no address"),
+    (httpx2.ProxyError, "refused", "proxy", "no way through the proxy: {text}"),
+    *CAUSES,
+    (httpx2.ConnectError, "refused", "peer", "cannot connect: {text}"),
+    (httpx2.TransportError, "protocol", "peer", "no usable answer: {text}"),
+    (httpx2.DecodingError, "protocol", "peer", "no usable answer: {text}"),
+    (OSError, "refused", "peer", "cannot connect: {text}"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a poll has brought.
+
+    Args:
+        status: HTTP status.
+        headers: Headers.
+        content: Body, decompressed.
+        took: Seconds from request to answer.
+        url: Where it came from, after redirects.
+        data: The body as JSON; None if it is none.
+    """
+
+    status: int
+    headers: httpx2.Headers
+    content: bytes
+    took: float
+    url: str
+    data: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How answers are read; see `Links.poll`."""
+
+    events: str | Callable[[Answer], Any] | None = None
+    cursor: str | Callable[[Answer], Any] | None = None
+    cursor_param: str | None = None
+    on_cursor: Callable[[Any], Any] | None = None
+    overlap: int = 0
+
+    def events_in(self, answer: Answer) -> Sequence[Any]:
+        """List the events of an answer; none where the field is null or missing (see `missing_in`).
+
+        Raises:
+            ValueError: They are not where they should be.
+        """
+        if self.events is None:
+            return [answer.content] if answer.content else []
+        found = self.events(answer) if callable(self.events) else id_of(answer.data, self.events)
+        if found is None and answer.data is not None:
+            return []
+        if not isinstance(found, Iterable) or isinstance(found, str | bytes | dict):
+            raise ValueError("there is no list of events where it should be")
+        return list(found)
+
+    def missing_in(self, answer: Answer) -> list[str]:
+        """List the fields that `events` and `cursor` name and a JSON answer lacks; null is not missing."""
+        names = [name for name in (self.events, self.cursor) if isinstance(name, str)]
+        return [name for name in names if answer.data is not None and field_of(answer.data, name) is MISSING]
+
+    def cursor_in(self, answer: Answer) -> Any:
+        """Read the next cursor; None where there is none."""
+        return self.cursor(answer) if callable(self.cursor) else id_of(answer.data, self.cursor)
 
 
 class PollFailed(Exception):
-    """A poll did not bring an answer that can be used; `failure` tells why, as data."""
+    """A poll has brought no usable answer; `failure` is the reason, as data."""
 
     def __init__(self, failure: Failure) -> None:
         super().__init__(failure.text)
@@ -54,7 +113,7 @@ class PollFailed(Exception):
 
 
 class Poller:
-    """A client for one server: connections are reused, cookies and validators kept if they are ASCII."""
+    """A client for one server that reuses connections, and keeps cookies and validators if they are ASCII."""
 
     def __init__(self) -> None:
         self._client: httpx2.AsyncClient | None = None
@@ -73,19 +132,21 @@ class Poller:
             An answer of status 2xx or 304.
 
         Raises:
-            PollFailed: Whatever went wrong.
+            PollFailed: There is no such answer; `failure` has the reason.
         """
-        began = time.monotonic()
+        began, limits = time.monotonic(), setup.timeouts
+        # A request has a limit as a whole too: a peer that sends a byte at a time must not hold it for ever.
+        limit = None if limits.read is None else 2 * limits.read + (limits.connect or 0.0)
         try:
             url = httpx2.URL(setup.url).copy_merge_params({**setup.params, **(params or {})})
             client = await self._client_for(setup)
             with unlogged():
-                async with asyncio.timeout(_whole(setup)):
+                async with asyncio.timeout(limit):
                     return await self._follow(client, setup, str(url), began)
         except PollFailed:
             raise
         except Exception as error:
-            raise PollFailed(_failure_of(error, setup)) from error
+            raise PollFailed(failure_of(error, setup, "socksio", _MEANINGS)) from error
 
     async def _follow(self, client: httpx2.AsyncClient, setup: PollingSetup, url: str, began: float) -> Answer:
         first, method = url, setup.method.upper()
@@ -127,10 +188,8 @@ class Poller:
     async def _answer(self, response: httpx2.Response, setup: PollingSetup, first: str, began: float) -> Answer:
         status = response.status_code
         if not (200 <= status < 300 or status == 304):
-            wait = parse_retry_after(response.headers.get("retry-after"), datetime.now(UTC))
             headers, body = _headers_of(response.headers), await _beginning(response)
-            text = f"the server answered {status}"
-            raise PollFailed(Failure("status", text, status, None, wait, headers=headers, body=body))
+            raise PollFailed(refusal("status", f"the server answered {status}", status, headers, body))
         content = bytearray()
         async for chunk in response.aiter_bytes():
             content += chunk
@@ -183,7 +242,7 @@ def _headers_of(headers: httpx2.Headers) -> Headers:
 
 
 async def _beginning(response: httpx2.Response) -> bytes:
-    """Read the body of a refusal as far as it comes within a second, at most `MOST_BODY`; a failure here is none."""
+    """Read the body of a refusal as far as it comes within a second, at most `MOST_BODY`; ignore errors."""
     content = bytearray()
     try:
         async with asyncio.timeout(1):
@@ -193,58 +252,17 @@ async def _beginning(response: httpx2.Response) -> bytes:
                     break
     except (TimeoutError, httpx2.HTTPError):
         pass
-    return bytes(content[:MOST_BODY])
-
-
-def _whole(setup: PollingSetup) -> float | None:
-    """Bound a request as a whole: a peer that drips a byte at a time must not hold it for ever."""
-    limits = setup.timeouts
-    return None if limits.read is None else 2 * limits.read + (limits.connect or 0.0)
-
-
-def _failure_of(error: Exception, setup: PollingSetup) -> Failure:
-    """Tell as data why a request failed."""
-    if isinstance(error, TimeoutError | httpx2.TimeoutException):
-        return Failure("timeout", f"no answer in time ({type(error).__name__})")
-    if isinstance(error, ImportError):
-        return missing(error, "socksio")
-    if isinstance(error, WrongSetup):
-        return Failure("setup", printable(str(error)), side="us")
-    text = without_secrets(str(error) or type(error).__name__, setup.secrets())
-    if _is_caused_by(error, ssl.SSLError) or "CERTIFICATE" in text:
-        return Failure("tls", f"TLS failed: {text}", side="tls")
-    if isinstance(error, httpx2.ProxyError):
-        return Failure("refused", f"no way through the proxy: {text}", side="proxy")
-    if isinstance(error, httpx2.ConnectError | OSError):
-        side: Side = "proxy" if setup.proxy else "name" if _is_caused_by(error, gaierror) else "peer"
-        return Failure("refused", f"cannot connect: {text}", side=side)
-    if isinstance(error, httpx2.InvalidURL | httpx2.UnsupportedProtocol):
-        return Failure("setup", f"{shown_url(setup.url)} is no address", is_final=True, side="us")
-    if isinstance(error, httpx2.TransportError | httpx2.DecodingError):
-        return Failure("protocol", f"no usable answer: {text}")
-    return Failure("error", f"{type(error).__name__}: {text}", side="us")
-
-
-def _is_caused_by(error: BaseException | None, kind: type[BaseException]) -> bool:
-    while error is not None and not isinstance(error, kind):
-        error = error.__cause__ or error.__context__
-    return error is not None
+    return bytes(content)
 
 
 class _NoTransport:
-    """The other end of answers: nothing can be sent to it."""
+    """What an answer to a poll has for a transport: it is never open, so `Connection.send` raises `CannotSend`."""
 
-    def __init__(self, link: str) -> None:
-        self._link = link
-
-    @property
-    def is_open(self) -> bool:
-        """Never."""
-        return False
+    is_open = False
+    ended_by: Failure | None = None
 
     async def send(self, data: Data) -> None:
-        """Refuse."""
-        raise CannotSend(self._link, "polling")
+        """Do nothing."""
 
     async def close(self, failure: Failure) -> None:
         """Do nothing."""
@@ -264,75 +282,65 @@ class _Batch:
         return all(outcome.done() for outcome in self.outcomes)
 
 
-class PollingRunner:
-    """Asks, hands on, moves the cursor, asks again.
+class PollingRunner(Dialler[PollingSetup]):
+    """Asks, puts the events into the queue, moves the cursor when they have been handled, asks again.
 
     Args:
-        source: Whom to ask; asked for it at each request if it is callable.
+        source: Whom to ask; called at each request if it is a function.
         reading: How answers are read.
     """
 
     kind: LinkKind = "polling"
-    knows_peers = True
 
-    def __init__(self, source: PollingSource, reading: Reading) -> None:
-        self._source, self._reading = source, reading
-        self.target = shown_url(source.url) if isinstance(source, PollingSetup) else "asked at each request"
+    def __init__(self, source: PollingSetup | Callable[[], Any], reading: Reading) -> None:
+        super().__init__(source, PollingSetup)
+        self._reading = reading
         self._poller = Poller()
         self._batches: deque[_Batch] = deque()
 
     async def run(self, link: Link) -> None:
         """Keep asking until the link is told to stop."""
         self._batches.clear()
-        await keep_up(link, partial(self._attempt, link))
-
-    def drain(self, link: Link) -> None:
-        """Ask no more; the loop is cancelled, and an answer under way comes again from the same cursor."""
+        await super().run(link)
 
     async def close(self, link: Link) -> None:
         """Move the cursor past what has been handled, and close the client."""
         self._commit(link)
         await self._poller.aclose()
 
-    async def _attempt(self, link: Link, schedule: Schedule) -> Failure:
+    async def attempt(self, link: Link, schedule: Schedule) -> Failure:
         """Ask until something goes wrong; an attempt is as long as the link stays up."""
-        first = True
         while True:
-            if not first:
-                link.counters.attempts += 1
-            first = False
-            setup = await asked(self._source, PollingSetup, link)
+            setup = await self.setup_for(link, schedule)
             if isinstance(setup, Failure):
                 return setup
-            self.target = shown_url(setup.url)
-            schedule.adopt(setup.backoff)
-            params = {}
-            if self._reading.cursor_param is not None and link.cursor is not None:
-                params[self._reading.cursor_param] = link.cursor
+            name = self._reading.cursor_param
+            params = {} if name is None or link.cursor is None else {name: link.cursor}
             try:
                 answer = await self._poller.fetch(setup, params)
             except PollFailed as failed:
                 return failed.failure
             link.come_up(f"{self.target} answers")
             try:
-                count = await self._hand_on(link, answer)
+                events = await self._hand_on(link, answer)
             except QueueFull:
                 self._poller.forget_validators()
                 return Failure("closed", "our queue is full", side="us")
             await self._wait_for_handlers(link)
             pause = pause_after(
-                had_events=count > 0, took=answer.took, interval=setup.interval, is_long_poll=setup.long_poll
+                had_events=events > 0, took=answer.took, interval=setup.interval, is_long_poll=setup.long_poll
             )
             await (link.clock.sleep(pause) if pause > 0 else asyncio.sleep(0))
+            link.counters.attempts += 1
 
     async def _hand_on(self, link: Link, answer: Answer) -> int:
-        """Put the events of an answer into the queue; tell how many of them are events, and new."""
+        """Put the events of an answer into the queue; return how many of them are valid and new."""
         if answer.status in (204, 304):
             return 0
         try:
             events = self._reading.events_in(answer)
             cursor = self._reading.cursor_in(answer)
-        except BaseException as error:  # of a function that the user wrote, perhaps
+        except BaseException as error:  # perhaps of a function of the program
             if ends_task(error):
                 raise
             link.counters.received += 1
@@ -350,19 +358,16 @@ class PollingRunner:
                 )
         session = link.session()
         connection = Connection(
-            session, _NoTransport(link.name), name=link.new_id(), url=answer.url, headers=_headers_of(answer.headers)
+            session, _NoTransport(), name=link.new_id(), url=answer.url, headers=_headers_of(answer.headers)
         )
         batch = _Batch()
         self._batches.append(batch)
         for event in events:
             outcome: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-            if self._reading.events is None:
-                is_queued = await session.deliver(connection, event, outcome)
-            else:
-                is_queued = await session.deliver_value(connection, event, outcome)
-            if is_queued:
+            deliver = session.deliver if self._reading.events is None else session.deliver_value
+            if await deliver(connection, event, outcome):
                 batch.outcomes.append(outcome)
-        # Only now, when all of them are in the queue: whatever interrupts the loop leaves the cursor where it was.
+        # Set when all events are in the queue: what interrupts the loop before leaves the cursor where it was.
         batch.cursor = cursor
         self._commit(link)
         return len(batch.outcomes)

@@ -49,13 +49,13 @@ def shown_url(url: str) -> str:
 
 
 def printable(text: str, most: int = 200) -> str:
-    """Write a text of unknown origin on one line: control characters escaped, at most so many characters."""
+    """Write a text of unknown origin on one line, cut to `most` characters, its control characters escaped."""
     text = text if len(text) <= most else text[: most - 1] + "…"
     return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
 
 
 def told(error: BaseException) -> str:
-    """Write an error on one line; its class alone where it cannot say more."""
+    """Write an error on one line; only its class if it has no text."""
     try:
         text = str(error)
     except Exception:  # of a class that the program wrote
@@ -72,7 +72,7 @@ def without_secrets(text: str, secrets: Iterable[str]) -> str:
 
 
 def secrets_in(url: str) -> list[str]:
-    """List what in an address may be secret: user, password, values of the query, parts of the path like tokens."""
+    """List what may be secret in an address: user, password, values of the query, parts of the path like tokens."""
     try:
         parts = urlsplit(url)
     except ValueError:

@@ -1,7 +1,4 @@
-"""When to try a lost connection again, and when to give up.
-
-Pure rules: no sockets, no clock, no sleep. What draws lots is given; `supervise.py` does the waiting.
-"""
+"""When to try a lost connection again, and when to give up: rules without sockets, clocks and sleep."""
 
 from collections.abc import Callable, Collection, Generator, Mapping
 from dataclasses import dataclass, field
@@ -17,7 +14,7 @@ from slipstream.links.errors import WrongSetup
 from slipstream.links.redact import printable
 
 Random: TypeAlias = Callable[[], float]
-"""Draws evenly from [0, 1)."""
+"""Returns a number drawn evenly from [0, 1)."""
 
 FailureKind: TypeAlias = (
     Literal["refused", "timeout", "tls", "status", "closed", "silent", "protocol", "setup", "login", "hook", "task"]
@@ -27,11 +24,11 @@ FailureKind: TypeAlias = (
 Side: TypeAlias = Literal["us", "proxy", "name", "tls", "peer"]
 """Where an attempt or a connection ended.
 
-- "us": by this program, or by what it has set: a close, a hook, a full queue, a function in place of a setup.
+- "us": in this program: a close, a hook, a full queue, a function in place of a setup.
 - "proxy": at the proxy.
-- "name": the peer's name cannot be resolved.
-- "tls": the encryption could not be agreed upon, or the certificate not be verified.
-- "peer": by the peer, or on the way to it.
+- "name": where the peer's name should be resolved.
+- "tls": where the encryption should be agreed upon, or the certificate verified.
+- "peer": at the peer, or on the way to it.
 """
 
 MOST_BODY = 16 * 1024
@@ -47,14 +44,14 @@ class Failure:
     """Why an attempt or a connection ended, as data.
 
     Args:
-        kind: What sort of end it was.
+        kind: What ended it.
         text: One line for people; no secrets, no control characters.
         status: HTTP status, if the peer or the proxy answered with one.
         code: WebSocket close code, if the peer or we closed with one.
         retry_after: Seconds that the peer asks to wait, if it does.
         is_final: Whether trying again is known to be useless.
         side: Where it ended.
-        reason: Close reason as it came, or as we gave it; it may hold anything, and is not in the repr.
+        reason: Close reason as it was sent; it may hold secrets, and is not in the repr.
         headers: Headers of a refusal; not in the repr.
         body: At most 16 KiB of the body of a refusal; not in the repr.
     """
@@ -71,10 +68,10 @@ class Failure:
     body: bytes = field(default=b"", repr=False)
 
 
-def closed_by_us(code: int, reason: str = "") -> Failure:
-    """Describe a close frame of ours."""
-    text = printable(f"we closed with {code} {reason}".rstrip())
-    return Failure("closed", text, code=code, side="us", reason=reason)
+def closed(side: Side, code: int, reason: str = "") -> Failure:
+    """Describe a close frame of ours ("us") or of the peer."""
+    text = printable(f"{'we' if side == 'us' else 'the peer'} closed with {code} {reason}".rstrip())
+    return Failure("closed", text, code=code, side=side, reason=reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +96,7 @@ class Backoff:
         first: Longest wait before the first new attempt, in seconds; more than 0. Default: 1.
         limit: Longest wait of all, in seconds; at least `first`. Default: 60.
         factor: Growth of the longest wait from one attempt to the next; at least 1. Default: 2.
-        reset_after: A connection that was up as long, in seconds, counts as stable: the waits begin anew.
-            Default: 60.
+        reset_after: After a connection of at least so many seconds the waits start at `first` again. Default: 60.
         retry_after_limit: Longest wait that a peer's `Retry-After` can ask for, in seconds. Default: 300.
     """
 
@@ -118,7 +114,7 @@ class Backoff:
                 raise WrongSetup(name, value, "more than 0" if name == "first" else f"a number, {bound:g} or more")
 
     def bound(self, attempt: int) -> float:
-        """Tell the longest wait, in seconds, before an attempt; the first new one is number 0."""
+        """Return the longest wait, in seconds, before an attempt; the first new attempt is number 0."""
         try:
             return min(self.limit, self.first * float(self.factor) ** attempt)
         except OverflowError:
@@ -127,15 +123,15 @@ class Backoff:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Fatal:
-    """Which ends mean that trying again is useless.
+    """After which failures a link gives up.
 
     Args:
-        statuses: HTTP statuses that are, when `tries` attempts in a row end with one. Default: 401, 403, 404.
-        tries: How many; at least 1. Default: 3.
-        close_codes: WebSocket close codes that are, at once. Default: none.
+        statuses: HTTP statuses after which it does, if `tries` attempts in a row end with one. Default: 401, 403, 404.
+        tries: At least 1. Default: 3.
+        close_codes: WebSocket close codes after which it does at once. Default: none.
 
     Raises:
-        WrongSetup: `statuses` or `close_codes` is no set, list or tuple of whole numbers, or `tries` is out of range.
+        WrongSetup: `statuses` or `close_codes` is no collection of whole numbers, or `tries` is out of range.
     """
 
     statuses: Collection[int] = frozenset({401, 403, 404})
@@ -156,19 +152,10 @@ class Fatal:
 def backoff(
     *, first: float = 1.0, limit: float = 60.0, factor: float = 2.0, random: Random
 ) -> Generator[float, None, None]:
-    """Yield how long to wait before each new attempt, without end.
+    """Yield the seconds to wait before each new attempt, without end: drawn evenly from [0, bound).
 
-    Args:
-        first: Longest wait before attempt 1, in seconds.
-        limit: Longest wait of all, in seconds.
-        factor: Growth from one attempt to the next; at least 1.
-        random: Draws evenly from [0, 1).
-
-    Yields:
-        Seconds, drawn evenly from [0, bound); bound grows from `first` to `limit`.
-
-    Source:
-        Full jitter, as in Brooker, "Exponential Backoff and Jitter", AWS, 2015.
+    The bound grows by `factor` from `first` to `limit`, as `Backoff` says; `random` draws evenly from [0, 1). This is
+    full jitter, as in Brooker, "Exponential Backoff and Jitter", AWS, 2015.
     """
     rule = Backoff(first=first, limit=limit, factor=factor)
     for attempt in count():
@@ -176,12 +163,12 @@ def backoff(
 
 
 class Schedule:
-    """What follows each end of a connection: another attempt and when, or none.
+    """Decides what follows each end of a connection: another attempt and when, or none.
 
     Args:
         waits: How long to wait, where a setup does not say.
         fatal: When to give up.
-        random: Draws evenly from [0, 1).
+        random: Draws the waits.
     """
 
     def __init__(self, waits: Backoff, fatal: Fatal, random: Random) -> None:
@@ -190,11 +177,11 @@ class Schedule:
         self.reset()
 
     def reset(self) -> None:
-        """Begin anew, as after a stable connection."""
+        """Forget the failures so far, as after a stable connection."""
         self._refusals = self._attempts = 0
 
     def adopt(self, waits: Backoff | None) -> None:
-        """Wait from now on as a setup says; None: as the link does. How far the waits have grown stays."""
+        """Wait from now on as a setup says; None: as the link does. The number of attempts still counts."""
         self._backoff = waits or self._own
 
     def after(self, failure: Failure, up_for: float | None) -> Retry | Stop:
@@ -205,16 +192,14 @@ class Schedule:
             up_for: How long the link had been up, in seconds; None if it had not come up.
 
         Returns:
-            `Retry` with a wait within [0, `Backoff.limit`), on top of what the peer asked for, which is cut to
-            `Backoff.retry_after_limit`: peers that are all told the same moment do not come back in it together.
+            `Retry` after the seconds that the peer asked for, at most `Backoff.retry_after_limit`, and a wait within
+            [0, `Backoff.limit`): clients that were all given one moment shall not come back in it together.
         """
         if up_for is not None:
             self._refusals = 0
             if up_for >= self._backoff.reset_after:
                 self.reset()
-        if failure.is_final:
-            return Stop(failure.text)
-        if failure.code is not None and failure.code in self._fatal.close_codes:
+        if failure.is_final or failure.code in self._fatal.close_codes:
             return Stop(failure.text)
         if failure.side == "peer" and failure.status in self._fatal.statuses:
             self._refusals += 1
@@ -230,12 +215,7 @@ class Schedule:
 
 
 class TokenBucket:
-    """How often something may be done: `burst` times at once, and `rate` times a second on average.
-
-    Args:
-        rate: Times a second; more than 0.
-        burst: Times at once, after a rest; at least 1.
-    """
+    """Allows something `burst` times at once after a rest, at least 1, and `rate` times a second on average."""
 
     def __init__(self, rate: float, burst: int) -> None:
         self._rate, self._burst = rate, burst
@@ -243,14 +223,7 @@ class TokenBucket:
         self._at: float | None = None
 
     def take(self, now: float) -> float:
-        """Do it once, if it may be done now.
-
-        Args:
-            now: The time, in seconds; never less than at the last call.
-
-        Returns:
-            0 if it may; else the seconds until it may, and nothing is taken.
-        """
+        """Take a token at `now` (seconds; never less than before); return 0, or else the seconds until there is one."""
         if self._at is not None:
             self._tokens = min(self._burst, self._tokens + (now - self._at) * self._rate)
         self._at = now
@@ -261,7 +234,7 @@ class TokenBucket:
 
 
 class Turnstile:
-    """Lets links through at a pace, so that they do not all return at one moment, whatever the lots say.
+    """Keeps links from all dialling at one moment, whatever waits were drawn.
 
     Args:
         window: Seconds within which at most half of the links may dial. Default: 0.1.
@@ -279,9 +252,9 @@ class Turnstile:
             links: How many links share the turnstile.
 
         Returns:
-            Seconds to wait from now, 0 or more; the moment is taken. Moments stand a quarter further apart than
-            half of the links within a window need, for what happens between here and the peer is not even.
+            Seconds to wait from now, 0 or more.
         """
+        # A quarter more than half of the links need: the way from here to the peer does not always take as long.
         step = 1.25 * self._window / max(1, links // 2)
         moment = now if self._last is None else max(now, self._last + step)
         self._last = moment
@@ -289,17 +262,14 @@ class Turnstile:
 
 
 def parse_retry_after(value: str | None, now: datetime) -> float | None:
-    """Read a `Retry-After` header.
+    """Read a `Retry-After` header: seconds, or an HTTP date (RFC 9110, section 10.2.3).
 
     Args:
-        value: The header: seconds or an HTTP date; None if there is none.
+        value: The header; None if there is none.
         now: The time, with a zone.
 
     Returns:
         Seconds from now, 0 or more; None if the header is absent or unreadable.
-
-    Source:
-        RFC 9110, section 10.2.3.
     """
     if value is None:
         return None
@@ -316,10 +286,10 @@ def parse_retry_after(value: str | None, now: datetime) -> float | None:
 
 
 def pause_after(*, had_events: bool, took: float, interval: float, is_long_poll: bool) -> float:
-    """Tell how long to rest between an answer and the next request.
+    """Return the seconds to wait between an answer and the next request.
 
-    A long poll asks again at once, if the peer held the request or had something to tell; a peer that
-    answers "nothing" at once does not hold requests, and is asked at the interval, so that nobody spins.
+    A long poll asks again at once if the peer has held the request or had events. A peer that answers "nothing" at
+    once does not hold requests, and is asked at the interval.
 
     Args:
         had_events: Whether the answer had any.
@@ -333,10 +303,10 @@ def pause_after(*, had_events: bool, took: float, interval: float, is_long_poll:
 
 
 def origin(url: str) -> tuple[str, str, int]:
-    """Read what two URLs must share to be the same peer: security, host, port.
+    """Return what two URLs of one peer share: scheme (`http` for `ws`), host and port.
 
     Raises:
-        ValueError: The port is none.
+        ValueError: The port is no number.
     """
     parts = urlsplit(url)
     scheme = {"ws": "http", "wss": "https"}.get(parts.scheme, parts.scheme)
@@ -344,14 +314,7 @@ def origin(url: str) -> tuple[str, str, int]:
 
 
 def redirected(url: str, location: str) -> str | None:
-    """Tell where a redirect leads; None where it must not be followed.
-
-    `http` and `ws` name the same thing to different clients: the answer keeps the words of `url`.
-
-    Args:
-        url: Where the request went.
-        location: The answer's `Location`.
-    """
+    """Return where a redirect from a URL leads, as `ws` or `http` like the URL; None if it must not be followed."""
     parts = urlsplit(url)
     target = urlsplit(urljoin(_as_http(url), _as_http(location)))
     if target.scheme not in ("http", "https") or not target.hostname:
@@ -367,7 +330,7 @@ def _as_http(url: str) -> str:
 
 
 def headers_for(headers: Mapping[str, str], first: str, now: str) -> dict[str, str]:
-    """Choose the headers that may go to where a redirect leads: to another peer only those that say nothing secret."""
+    """Return the headers that may go along with a redirect: to another peer only those that hold no secret."""
     if origin(first) == origin(now):
         return dict(headers)
     return {name: value for name, value in headers.items() if name.lower() in _HARMLESS}

@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from typing import Literal
+from collections.abc import Coroutine
+from typing import Any, NoReturn
 
 from slipstream.links.connection import Connection
 from slipstream.links.errors import LinkDown, ends_task
@@ -10,6 +11,7 @@ from slipstream.links.link import Link
 from slipstream.links.queue import QueueFull
 from slipstream.links.rules import Failure
 from slipstream.links.session import Session
+from slipstream.links.supervise import first_of, unforeseen
 
 GRACE = 1.0
 """Seconds that a conversation may go on after the end of its connection."""
@@ -19,61 +21,91 @@ QUEUE_FULL = Failure("closed", "our queue is full", code=1013, side="us", reason
 logger = logging.getLogger("slipstream.links")
 
 
-async def serve(link: Link, session: Session, connection: Connection, reason: str) -> Failure:
-    """Log in, call the `opened` hooks, come up, send what was kept, and hold the conversation, if there is one.
-
-    Where the connection itself ends first, this waits for ever: whoever reads from it knows why.
+async def hold(
+    link: Link,
+    session: Session,
+    connection: Connection,
+    cancelled: Failure,
+    *works: Coroutine[Any, Any, Failure],
+) -> Failure:
+    """Run the coroutines of a connection until the first ends, end the connection in its session, and return why.
 
     Args:
         link: The link.
         session: The peer's session.
-        connection: The connection; somebody reads from it meanwhile.
-        reason: What to say when the link comes up.
-
-    Returns:
-        Why the program, and not the peer, ended the connection.
+        connection: The connection.
+        cancelled: Why the connection ends if the task that holds it is cancelled.
+        works: Each returns why the connection has ended.
     """
-    conversation = session.conversation(connection)
+    transport, failure = connection.transport, cancelled
     try:
-        failure = await _hold(link, session, connection, reason)
+        failure = await first_of(*works)
+    except BaseException as error:
+        if not ends_task(error):
+            transport.ended_by = unforeseen(error)
+        raise
     finally:
-        if conversation is not None:
-            conversation.is_over.set()
-    if failure is None:
-        await for_ever()
-    assert failure is not None
+        failure = transport.ended_by or failure
+        link.connections.discard(connection)
+        session.end(connection, failure)
     return failure
 
 
-async def _hold(link: Link, session: Session, connection: Connection, reason: str) -> Failure | None:
-    kind: Literal["login", "hook"] = "login"
+async def serve(link: Link, session: Session, connection: Connection, reason: str) -> Failure:
+    """Log in, call the `opened` hooks, come up for a reason, send what was kept, and run a handler of connections.
+
+    Returns:
+        Why the program has ended the connection. If the peer ends it, this waits for ever: the reader knows why.
+    """
+    conversation = session.conversation(connection)
+    try:
+        failure = await _serve(link, session, connection, reason)
+    finally:
+        if conversation is not None:
+            conversation.is_over.set()
+    return await for_ever() if failure is None else failure
+
+
+async def _serve(link: Link, session: Session, connection: Connection, reason: str) -> Failure | None:
+    step = "the login"
     try:
         async with asyncio.timeout(link.options.login_timeout):
             await link.log_in(connection)
         await session.release(connection)
-        kind = "hook"
+        step = "an opened hook"
         async with asyncio.timeout(link.options.opened_timeout):
             await link.open(connection)
     except QueueFull:
         return await close(connection, QUEUE_FULL)
     except BaseException as error:
-        return await _close_after(link, connection, error, kind)
+        return await _close_after(link, connection, error, step)
     link.come_up(reason)
-    is_conversation = link.handler is not None and session.is_conversation
-    if is_conversation and session.bucket is not None:
-        connection.spawn(session.ready(connection))  # what is kept may take long, and the conversation can begin
-    else:
+    if link.handler is None or not session.is_conversation:
         await session.ready(connection)
-    if link.handler is None or not is_conversation:
         return None
+    if session.bucket is None:
+        await session.ready(connection)
+    else:
+        connection.spawn(session.ready(connection))  # by its rate it may take long: the conversation begins meanwhile
     try:
         await link.handler.run(connection)
     except BaseException as error:
-        link.counters.failed += not _is_over(connection, error)
-        return await _close_after(link, connection, error, "conversation")
+        failure = await _close_after(link, connection, error, "the conversation")
+        link.counters.failed += failure is not None
+        return failure
     if not connection.is_open:
         return None
     return await close(connection, Failure("closed", "the conversation came to its end", code=1000, side="us"))
+
+
+async def _close_after(link: Link, connection: Connection, error: BaseException, step: str) -> Failure | None:
+    if ends_task(error):
+        raise error
+    if isinstance(error, LinkDown) and not connection.is_open:  # not of another link that is down as well
+        return None
+    logger.error("link %s: %s failed", link.name, step, exc_info=error)
+    text = f"{step} failed: {type(error).__name__}"
+    return await close(connection, Failure("login" if step == "the login" else "hook", text, code=1011, side="us"))
 
 
 async def close(connection: Connection, failure: Failure) -> Failure:
@@ -96,7 +128,7 @@ async def finish(link: Link, connection: Connection) -> None:
 
 
 async def last_words(session: Session, connection: Connection, failure: Failure) -> Failure:
-    """Let a conversation read what came before the end of its connection; for no longer than `GRACE`."""
+    """Let a conversation read for at most `GRACE` what came before the end of its connection; return the failure."""
     conversation = session.conversation(connection)
     if conversation is not None:
         conversation.inbox.close()
@@ -108,24 +140,7 @@ async def last_words(session: Session, connection: Connection, failure: Failure)
     return failure
 
 
-async def for_ever() -> None:
+async def for_ever() -> NoReturn:
     """Wait until cancelled."""
     await asyncio.Event().wait()
-
-
-async def _close_after(
-    link: Link, connection: Connection, error: BaseException, kind: Literal["login", "hook", "conversation"]
-) -> Failure | None:
-    if ends_task(error):
-        raise error
-    if _is_over(connection, error):
-        return None
-    what = {"login": "the login", "hook": "an opened hook", "conversation": "the conversation"}[kind]
-    logger.error("link %s: %s failed", link.name, what, exc_info=error)
-    text = f"{what} failed: {type(error).__name__}"
-    return await close(connection, Failure("login" if kind == "login" else "hook", text, code=1011, side="us"))
-
-
-def _is_over(connection: Connection, error: BaseException) -> bool:
-    """Tell whether an error says no more than that the connection has ended; another link may be down as well."""
-    return isinstance(error, LinkDown) and not connection.is_open
+    raise AssertionError  # nobody sets it

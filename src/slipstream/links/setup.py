@@ -3,10 +3,10 @@
 import re
 import ssl
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import KW_ONLY, dataclass, field, fields
 from pathlib import Path
 from types import NoneType
-from typing import Any, Literal, Self, TypeAlias, TypedDict
+from typing import Any, ClassVar, Literal, Self, TypeAlias, TypedDict
 from urllib.parse import urlsplit
 
 from slipstream.links.errors import WrongSetup
@@ -97,10 +97,31 @@ class Timeouts:
         _check(self, SECONDS_OR_NONE, "connect", "read", "write", "close", "silence")
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Peer:
-    """What both ways to dial have in common."""
+@dataclass(frozen=True, repr=False)
+class Setup:
+    """How to dial a server, by a WebSocket or by requests; its repr shows no secrets.
 
+    Args:
+        url: Address, of a scheme that the kind of link speaks.
+        headers: Headers of the handshake or the request; a `Host` replaces the address's.
+        cookies: Cookies to send, beside those that a polled server sets.
+        tls: Verification and client certificate.
+        proxy: Address of a proxy: `http://`, `https://`, or, with `slipstream[socks]`, `socks5h://` (it resolves the
+            names) or `socks5://`; for WebSockets also `socks4a://` and `socks4://`.
+        trust_env: Whether to take a proxy from the environment where none is given. Default: no.
+        timeouts: Time-outs.
+        max_message: Most bytes of one message or answer, decompressed; a WebSocket ends with 1009 at more.
+            Default: 4 MiB.
+        max_redirects: How many redirects to follow. To another host, headers, cookies, client certificate, body and
+            query parameters do not go along. Default: 5.
+        backoff: How long to wait after this attempt, or the connection that it made. Default: the link's option.
+
+    Raises:
+        WrongSetup: The URL cannot be dialled, or a value is of a wrong type or out of its range.
+    """
+
+    url: str
+    _: KW_ONLY
     headers: Mapping[str, str] = field(default_factory=dict)
     cookies: Mapping[str, str] = field(default_factory=dict)
     tls: TLS = field(default_factory=TLS)
@@ -111,9 +132,13 @@ class _Peer:
     max_redirects: int = 5
     backoff: Backoff | None = None
 
-    def _check_common(self, proxies: tuple[str, ...]) -> None:
+    schemes: ClassVar[tuple[str, ...]]
+    proxies: ClassVar[tuple[str, ...]] = ("http", "https", "socks5h", "socks5")
+
+    def __post_init__(self) -> None:
+        _check_url(self.url, self.schemes)
         if self.proxy is not None:
-            _check_url(self.proxy, proxies, "proxy")
+            _check_url(self.proxy, self.proxies, "proxy")
         _check(self, SIZE, "max_message")
         _check(self, COUNT, "max_redirects")
         _check(self, a(TLS), "tls")
@@ -122,18 +147,9 @@ class _Peer:
         _check_pairs("headers", self.headers)
         _check_pairs("cookies", self.cookies)
 
-    def _secrets(self, url: str) -> list[str]:
-        words = [*self.headers.values(), *self.cookies.values()]
-        words += [part for value in words for part in value.split()[1:]]
-        return [*words, *secrets_in(url), *(secrets_in(self.proxy) if self.proxy else [])]
-
-
-class _Shown:
-    """A repr that shows no secrets: addresses redacted, names of headers and cookies without values."""
-
     def __repr__(self) -> str:
         shown = []
-        for each in fields(self):  # type: ignore[arg-type]  # only dataclasses derive from it
+        for each in fields(self):
             value = getattr(self, each.name)
             if each.name in ("url", "proxy") and value is not None:
                 value = shown_url(value)
@@ -144,99 +160,73 @@ class _Shown:
             shown.append(f"{each.name}={value!r}")
         return f"{type(self).__name__}({', '.join(shown)})"
 
+    def secrets(self) -> list[str]:
+        """List what must not be shown."""
+        words = [*self.headers.values(), *self.cookies.values()]
+        words += [part for value in words for part in value.split()[1:]]
+        return [*words, *secrets_in(self.url), *(secrets_in(self.proxy) if self.proxy else [])]
+
 
 @dataclass(frozen=True, repr=False)
-class WebSocketSetup(_Shown, _Peer):
-    """A WebSocket server to dial.
+class WebSocketSetup(Setup):
+    """A WebSocket server to dial, at `ws://` or `wss://`; `Setup` has the other arguments.
 
     Args:
-        url: Address: `ws://` or `wss://`.
         subprotocols: Sub-protocols to offer, the favourite first.
-        ping_interval: Seconds between pings; None: no pings, a dead peer is noticed by `Timeouts.silence` alone.
-            Default: 20.
+        ping_interval: Seconds between pings; None: no pings, only `Timeouts.silence` finds a dead peer. Default: 20.
         ping_timeout: Seconds to wait for the answer to a ping before the connection counts as dead. Default: 20.
         compression: Whether to offer permessage-deflate. Default: yes.
-        headers: Headers of the handshake; a `Host` replaces the address's.
-        cookies: Cookies of the handshake.
-        tls: Verification and client certificate.
-        proxy: Address of a proxy: `http://`, `https://`, or, with `slipstream[socks]`, `socks5h://` (it resolves the
-            names), `socks5://`, `socks4a://`, `socks4://`.
-        trust_env: Whether to take a proxy from the environment where none is given. Default: no.
-        timeouts: Time-outs.
-        max_message: Most bytes of one message, decompressed; the connection ends with 1009 at more. Default: 4 MiB.
-        max_redirects: How many redirects of the handshake to follow. To another host, headers, cookies and the
-            client certificate do not go along. Default: 5.
-        backoff: How long to wait after this connection, or this attempt. Default: as the link's option says.
-
-    Raises:
-        WrongSetup: The address is none, or a number is out of its range.
     """
 
-    url: str
-    subprotocols: tuple[str, ...] = field(default=(), kw_only=True)
-    ping_interval: float | None = field(default=20.0, kw_only=True)
-    ping_timeout: float = field(default=20.0, kw_only=True)
-    compression: bool = field(default=True, kw_only=True)
+    _: KW_ONLY
+    subprotocols: tuple[str, ...] = ()
+    ping_interval: float | None = 20.0
+    ping_timeout: float = 20.0
+    compression: bool = True
+
+    schemes = ("ws", "wss")
+    proxies = (*Setup.proxies, "socks4a", "socks4")
 
     def __post_init__(self) -> None:
-        _check_url(self.url, ("ws", "wss"))
-        self._check_common(("http", "https", "socks5h", "socks5", "socks4a", "socks4"))
+        super().__post_init__()
         _check(self, SECONDS_OR_NONE, "ping_interval")
         _check(self, SECONDS, "ping_timeout")
         check_words("subprotocols", self.subprotocols)
 
-    def secrets(self) -> list[str]:
-        """List what must not be shown."""
-        return self._secrets(self.url)
-
 
 @dataclass(frozen=True, repr=False)
-class PollingSetup(_Shown, _Peer):
-    """An HTTP server to ask again and again.
+class PollingSetup(Setup):
+    """An HTTP server to ask again and again, at `http://` or `https://`; `Setup` has the other arguments.
 
     Args:
-        url: Address: `http://` or `https://`.
         interval: Seconds between an answer and the next request; more than 0. Default: 5.
         method: Default: "GET".
         params: Query parameters, beside those of the address.
         content: Body of the request.
         json: Body of the request as a value; not together with `content`.
-        long_poll: Whether the peer holds a request until it has something to tell. The next request then follows
-            at once; give `Timeouts.read` more than the peer's own limit. Default: no.
+        long_poll: Whether the peer holds a request until it has events. The next request then follows at once; give
+            `Timeouts.read` more than the peer's own limit. Default: no.
         http2: Whether to offer HTTP/2 to servers that speak TLS; needs `slipstream[http2]`. Default: no.
         conditional: Whether to send `If-None-Match` and `If-Modified-Since` from the last answer. Default: yes.
-        transport: Makes the httpx2 transport to use; for tests and for protocols of one's own. It has to see to
-            TLS and proxy itself.
-        headers: Headers of the request.
-        cookies: Cookies of the request, beside those that the peer sets.
-        tls: Verification and client certificate.
-        proxy: Address of a proxy: `http://`, `https://`, or, with `slipstream[socks]`, `socks5h://`, which resolves
-            the names, as `socks5://` does.
-        trust_env: Whether to take a proxy from the environment where none is given. Default: no.
-        timeouts: Time-outs.
-        max_message: Most bytes of one answer, decompressed. Default: 4 MiB.
-        max_redirects: How many redirects to follow. To another host, headers, cookies, body and query parameters
-            of this setup do not go along. Default: 5.
-        backoff: How long to wait if this request fails. Default: as the link's option says.
-
-    Raises:
-        WrongSetup: The address is none, or a number is out of its range.
+        transport: Returns the httpx2 transport to use, which then sees to TLS and proxy itself; for tests, and for
+            protocols of one's own.
     """
 
-    url: str
-    interval: float = field(default=5.0, kw_only=True)
-    method: str = field(default="GET", kw_only=True)
-    params: Mapping[str, Any] = field(default_factory=dict, kw_only=True)
-    content: bytes | None = field(default=None, kw_only=True)
-    json: Any = field(default=None, kw_only=True)
-    long_poll: bool = field(default=False, kw_only=True)
-    http2: bool = field(default=False, kw_only=True)
-    conditional: bool = field(default=True, kw_only=True)
-    transport: Callable[[], Any] | None = field(default=None, kw_only=True)
+    _: KW_ONLY
+    interval: float = 5.0
+    method: str = "GET"
+    params: Mapping[str, Any] = field(default_factory=dict)
+    content: bytes | None = None
+    json: Any = None
+    long_poll: bool = False
+    http2: bool = False
+    conditional: bool = True
+    transport: Callable[[], Any] | None = None
+
+    schemes = ("http", "https")
 
     def __post_init__(self) -> None:
-        _check_url(self.url, ("http", "https"))
-        self._check_common(("http", "https", "socks5h", "socks5"))
+        super().__post_init__()
         _check(self, SECONDS, "interval")
         _check(self, (lambda method: bool(_NAME.fullmatch(method)), "a word such as 'GET'"), "method")
         _check(self, FUNCTION_OR_NONE, "transport")
@@ -249,7 +239,7 @@ class PollingSetup(_Shown, _Peer):
 
     def secrets(self) -> list[str]:
         """List what must not be shown."""
-        return [*self._secrets(self.url), *(str(value) for value in self.params.values())]
+        return [*super().secrets(), *(str(value) for value in self.params.values())]
 
 
 EventId = str | Callable[[Any], Any]
@@ -257,61 +247,47 @@ EventId = str | Callable[[Any], Any]
 
 
 class LinkOptions(TypedDict, total=False):
-    """Options of a link; every way to make one takes them."""
+    """Options of a link; every way to make one takes them.
+
+    Args:
+        queue: Most events that wait for the handler; at least 1. Default: 1000.
+        policy: What to do with one more. Default: "wait".
+        concurrency: How many events are handled at once; 1 keeps their order. Default: 1.
+        event_id: Where an event's id stands; needed for `dedupe` and for resuming. Default: nowhere.
+        dedupe: How many ids of the latest events to remember, to pass over repeats. Default: 4096.
+        reply_id: Name of the field by which `call` and its reply know each other. Default: None, no `call`.
+        call_timeout: Seconds that `call` waits for its reply. Default: 30.
+        setup_timeout: Seconds that a function in place of a setup has; then the attempt has failed. Default: 30.
+        login_timeout: Seconds that all `login` functions have; then the connection ends with 1011. Default: 30.
+        opened_timeout: Seconds that all `opened` hooks have; then the connection ends with 1011. Default: 30.
+        rate: Most messages a second to a peer, on average, whoever sends them. Default: None, as fast as it reads.
+        burst: Most messages to a peer at once, where `rate` holds. Default: 1.
+        outbox: Most messages kept while the link is down; 0 keeps none. Default: 256.
+        outbox_bytes: Most bytes kept while the link is down. Default: 4 MiB.
+        outbox_ttl: Seconds after which a kept message is not worth sending. Default: None, always worth it.
+        outbox_policy: What to do when the outbox is full. Default: "drop_oldest".
+        backoff: How long to wait between attempts, where the setup does not say.
+        fatal: Which ends mean that trying again is useless.
+    """
 
     queue: int
-    """Most events that wait for the handler; at least 1. Default: 1000."""
-
     policy: QueuePolicy
-    """What to do with one more. Default: "wait"."""
-
     concurrency: int
-    """How many events are handled at once; 1 keeps their order. Default: 1."""
-
     event_id: EventId | None
-    """Where an event's id stands; needed for `dedupe` and for resuming. Default: nowhere."""
-
     dedupe: int
-    """How many ids of the latest events to remember, to pass over repeats. Default: 4096."""
-
     reply_id: str | None
-    """Name of the field by which `call` and its reply know each other. Default: None, `call` is not possible."""
-
     call_timeout: float
-    """Seconds that `call` waits for its reply. Default: 30."""
-
     setup_timeout: float | None
-    """Seconds that a function in place of a setup has to give one; then the attempt has failed. Default: 30."""
-
     login_timeout: float | None
-    """Seconds that the `login` functions have, all together; then the connection ends with 1011. Default: 30."""
-
     opened_timeout: float | None
-    """Seconds that the `opened` hooks have, all together; then the connection ends with 1011. Default: 30."""
-
     rate: float | None
-    """Most messages a second to a peer, on average, whoever sends them. Default: None, as fast as it takes them."""
-
     burst: int
-    """Most messages to a peer at once, where `rate` holds. Default: 1."""
-
     outbox: int
-    """Most messages kept while the link is down; 0 keeps none. Default: 256."""
-
     outbox_bytes: int
-    """Most bytes kept while the link is down. Default: 4 MiB."""
-
     outbox_ttl: float | None
-    """Seconds after which a kept message is not worth sending. Default: None, always worth it."""
-
     outbox_policy: OutboxPolicy
-    """What to do when the outbox is full. Default: "drop_oldest"."""
-
     backoff: Backoff
-    """How long to wait between attempts, where the setup does not say."""
-
     fatal: Fatal
-    """Which ends mean that trying again is useless."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

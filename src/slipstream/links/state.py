@@ -32,12 +32,7 @@ _ALLOWED: dict[LinkState, frozenset[LinkState]] = {
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """One instant by two clocks.
-
-    Args:
-        monotonic: Seconds, for differences.
-        wall: Seconds since 1970, for people.
-    """
+    """One instant by two clocks: monotonic seconds, and seconds since 1970."""
 
     monotonic: float
     wall: float
@@ -48,15 +43,14 @@ class Status:
     """A link at one time.
 
     Args:
-        state: Where it stands.
-        since: When it came there.
+        since: When it came into the state.
         reason: Why, in one line without secrets.
         attempt: Which attempt this is since the link was last up; 0 while up.
         retry_at: When the next attempt is due, while backing off.
         last_up: When it was last known to be up, once it has been.
         ups: How often it has come up.
         failures: How many attempts and connections have ended in failure.
-        failure: Why the latest of them did; None before the first. It stays while the link is up again.
+        failure: Why the latest of them has ended; it stays while the link is up again. None before the first.
     """
 
     state: LinkState
@@ -71,7 +65,7 @@ class Status:
 
 
 class WrongMove(ValueError):
-    """A link was moved from one state to another that does not follow it; a bug in whoever moved it."""
+    """A link was moved to a state that cannot follow its state; a bug."""
 
 
 def connecting(status: Status, now: Moment) -> Status:

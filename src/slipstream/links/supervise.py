@@ -1,15 +1,14 @@
-"""One task group that owns whatever a link runs, and the loop that keeps a dialled link up."""
+"""The task group that runs all tasks of links, and the loop that keeps a dialled link up."""
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
-from slipstream.exceptions import SlipstreamError
 from slipstream.links import state
 from slipstream.links.errors import ends_task
 from slipstream.links.link import Link
-from slipstream.links.redact import printable, told
+from slipstream.links.redact import told
 from slipstream.links.rules import Failure, Schedule, Stop
 from slipstream.links.state import LinkState
 
@@ -19,7 +18,7 @@ T = TypeVar("T")
 
 
 class Supervisor:
-    """Owns the tasks of all links: each is referenced until its end, and none ends unseen."""
+    """Runs the tasks of all links, refers to each until its end, and logs its error."""
 
     def __init__(self) -> None:
         self._group: asyncio.TaskGroup | None = None
@@ -38,13 +37,13 @@ class Supervisor:
         assert group is not None
         for task in self._tasks:
             task.cancel()
-        # Not told what the body raises, the group does not wrap it: no task beneath has an exception to add.
+        # The group gets no exception of the body, which it would wrap: its own tasks raise none.
         await group.__aexit__(None, None, None)
 
     def spawn(
         self, work: Coroutine[Any, Any, Any], name: str, on_error: Callable[[BaseException], Any] | None = None
     ) -> "asyncio.Task[Any]":
-        """Run a coroutine; what it raises goes to `on_error`, or to the log, and reaches nobody else."""
+        """Run a coroutine; give its error to `on_error`, or else log it."""
         if self._group is None:
             work.close()
             raise RuntimeError("the supervisor is not running")
@@ -74,12 +73,11 @@ async def _guarded(
 
 
 async def keep_up(link: Link, attempt: Callable[[Schedule], Coroutine[Any, Any, Failure | None]]) -> None:
-    """Attempt, wait, attempt again, until the link is told to stop; `Link.restart` cuts short whichever it is.
+    """Attempt, wait, attempt again, until the link is stopped; `Link.restart` ends an attempt or a wait.
 
     Args:
         link: The link.
-        attempt: Connects, brings the link up, works until the connection ends, and tells why; tells the schedule
-            which back-off its setup asks for.
+        attempt: Connects, brings the link up, returns why the connection has ended; sets the schedule's back-off.
     """
     schedule = Schedule(link.options.backoff, link.options.fatal, link.home.random)
     clock = link.clock
@@ -93,7 +91,7 @@ async def keep_up(link: Link, attempt: Callable[[Schedule], Coroutine[Any, Any, 
             if ends_task(error):
                 raise
             logger.exception("link %s: an attempt failed in a way nobody foresaw", link.name)
-            failure = Failure("error", told(error), side="us")
+            failure = unforeseen(error)
         if link.is_stopping:
             break
         if failure is None:
@@ -113,51 +111,29 @@ async def keep_up(link: Link, attempt: Callable[[Schedule], Coroutine[Any, Any, 
             await _rest(link, link.home.turnstile.admit(clock.now().monotonic, links))
 
 
+def unforeseen(error: BaseException) -> Failure:
+    """Describe an error that no attempt should raise."""
+    return Failure("error", told(error), side="us")
+
+
 async def _revived(link: Link) -> Failure | None:
     await link.revival.wait()
     return None
 
 
 async def _rest(link: Link, seconds: float) -> None:
-    """Wait, or less if somebody says so."""
+    """Wait, or less if the link is restarted."""
     if seconds <= 0:
         await asyncio.sleep(0)
         return
     await first_of(link.clock.sleep(seconds), link.revival.wait())
 
 
-async def asked(source: Any, kind: type[T], link: Link) -> T | Failure:
-    """Give a setup, or ask the function that stands in its place; tell as data why there is none."""
-    if isinstance(source, kind):
-        return source
-    limit = link.options.setup_timeout
-    deadline = asyncio.timeout(limit)
-    try:
-        async with deadline:
-            setup = source()
-            setup = await setup if isinstance(setup, Awaitable) else setup
-    except SlipstreamError as error:
-        reason = printable(str(error).partition("\n")[0])
-    except BaseException as error:
-        if ends_task(error):
-            raise
-        if deadline.expired():
-            reason = f"the function gave none within {limit:g} seconds"
-        else:
-            logger.exception("link %s: the function that is asked for a setup failed", link.name)
-            reason = type(error).__name__
-    else:
-        if isinstance(setup, kind):
-            return setup
-        reason = f"the function gave {type(setup).__name__}, expected {kind.__name__}"
-    return Failure("setup", f"the setup could not be made: {reason}", side="us")
-
-
 async def first_of(*works: Coroutine[Any, Any, T]) -> T:
-    """Run coroutines together until the first ends; cancel the others, wait for them, return what the first said.
+    """Run coroutines until the first ends; cancel the others, wait for their ends, and return the result of the first.
 
-    Of several that end at once, the one that is named first counts. If we are cancelled, it is by the exception that
-    came: a cancel scope of anyio knows its own by what they say, and takes no other for its end.
+    If several end at once, the first argument of them counts. If this task is cancelled, that exception itself is
+    raised: a cancel scope of anyio recognizes its own by the message.
     """
     tasks = [asyncio.ensure_future(work) for work in works]
     try:
@@ -169,7 +145,7 @@ async def first_of(*works: Coroutine[Any, Any, T]) -> T:
 
 
 async def _end(tasks: Sequence[asyncio.Task[Any]]) -> None:
-    """Cancel tasks, once, and wait until all of them have ended, though we be cancelled meanwhile."""
+    """Cancel tasks once, and wait until all have ended, even if this task is cancelled meanwhile."""
     cancelled: asyncio.CancelledError | None = None
     for task in tasks:
         task.cancel()
@@ -180,6 +156,6 @@ async def _end(tasks: Sequence[asyncio.Task[Any]]) -> None:
             cancelled = error
     for task in tasks:
         if not task.cancelled():
-            task.exception()  # seen: what the others raise at their end is nobody's
+            task.exception()  # seen: it is not logged
     if cancelled is not None:
         raise cancelled

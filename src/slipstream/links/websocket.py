@@ -2,12 +2,9 @@
 
 import asyncio
 import logging
-import ssl
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from functools import partial
-from socket import gaierror
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -31,35 +28,39 @@ from websockets.typing import Subprotocol
 from slipstream._foreign.websockets import end_of
 from slipstream._sockets.client import LeanConnection, connection_type
 from slipstream.links.connection import Connection, Data
-from slipstream.links.errors import LinkDown, WrongSetup
+from slipstream.links.dialling import CAUSES, Dialler, Meaning, failure_of, refusal
+from slipstream.links.errors import LinkDown
 from slipstream.links.intake import Intake, Receiver
-from slipstream.links.libraries import check, missing
+from slipstream.links.libraries import check
 from slipstream.links.link import Link
 from slipstream.links.queue import QueueFull
 from slipstream.links.redact import printable, shown_url, without_secrets
 from slipstream.links.rules import (
-    MOST_BODY,
     REDIRECTS,
     Failure,
     FailureKind,
     Schedule,
     Side,
-    closed_by_us,
+    closed,
     headers_for,
     origin,
-    parse_retry_after,
     redirected,
 )
-from slipstream.links.serving import QUEUE_FULL, close, finish, last_words, serve
+from slipstream.links.serving import QUEUE_FULL, close, finish, for_ever, hold, last_words, serve
 from slipstream.links.session import Session
 from slipstream.links.setup import LinkKind, WebSocketSetup
-from slipstream.links.supervise import asked, first_of, keep_up
-
-WebSocketSource = WebSocketSetup | Callable[[], Awaitable[WebSocketSetup] | WebSocketSetup]
-"""A setup, or what is asked for one at each attempt."""
 
 _OURS = frozenset({"host", "cookie", "connection", "upgrade", "content-length", "transfer-encoding"})
 
+_MEANINGS: Sequence[Meaning] = (
+    (TimeoutError, "timeout", "peer", "no connection within {limit} seconds"),
+    (InvalidURI, "setup", "us", "{url} or its proxy is no address"),
+    (InvalidProxy, "setup", "us", "{url} or its proxy is no address"),
+    (ProxyError, "refused", "proxy", "no way through the proxy: {text}"),
+    *CAUSES,
+    (InvalidHandshake, "protocol", "peer", "no WebSocket handshake: {text}"),
+    (OSError, "refused", "peer", "cannot connect: {text}"),
+)
 
 _library_logger = logging.getLogger("slipstream.links.websockets")
 _library_logger.setLevel(logging.INFO)  # beneath it the library shows every header, and every message
@@ -73,7 +74,7 @@ class _OneHop(connect):
 
 
 def _hosted(host: str, protocol: ClientProtocol, **options: Any) -> ClientConnection:
-    """Make a connection that asks for another host than that of its address."""
+    """Make a connection whose handshake names another host than its address."""
     connect = protocol.connect
 
     def asking() -> Request:
@@ -87,7 +88,7 @@ def _hosted(host: str, protocol: ClientProtocol, **options: Any) -> ClientConnec
 
 
 class DialFailed(LinkDown):
-    """A handshake did not succeed; `failure` tells why, as data."""
+    """A handshake has failed; `failure` is the reason, as data."""
 
     def __init__(self, link: str, failure: Failure) -> None:
         super().__init__(link, failure.text, failure.code)
@@ -105,7 +106,7 @@ async def dial(setup: WebSocketSetup, link: str = "") -> ClientConnection:
         The connection of the library `websockets`; it sends no pings of its own.
 
     Raises:
-        DialFailed: Whatever went wrong; `failure` tells what.
+        DialFailed: There is no connection; `failure` has the reason.
     """
     try:
         check(setup)
@@ -182,42 +183,15 @@ def _arguments(setup: WebSocketSetup, url: str) -> dict[str, Any]:
 
 
 def _failure_of(error: Exception, setup: WebSocketSetup) -> Failure:
-    """Tell as data why a handshake failed."""
     if isinstance(error, InvalidStatus):
         return _refusal("status", f"the server answered {error.response.status_code}", error.response, "peer")
     if isinstance(error, InvalidProxyStatus):
         return _refusal("refused", f"the proxy answered {error.response.status_code}", error.response, "proxy")
-    if isinstance(error, ImportError):
-        return missing(error, "python-socks")
-    if isinstance(error, WrongSetup):
-        return Failure("setup", printable(str(error)), side="us")
-    if isinstance(error, TimeoutError):
-        return Failure("timeout", f"no connection within {setup.timeouts.connect} seconds")
-    if isinstance(error, InvalidURI | InvalidProxy):
-        return Failure("setup", f"{shown_url(setup.url)} or its proxy is no address", is_final=True, side="us")
-    cause = error.__cause__ if isinstance(error, ProxyError) else None
-    text = without_secrets(str(cause or error) or type(error).__name__, setup.secrets())
-    if isinstance(error, ProxyError):
-        return Failure("refused", f"no way through the proxy: {text}", side="proxy")
-    if isinstance(error, ssl.SSLError):
-        return Failure("tls", f"TLS failed: {text}", side="tls")
-    # What we connect to is the proxy, where there is one.
-    if isinstance(error, gaierror):
-        name = urlsplit(setup.proxy or setup.url).hostname
-        side: Side = "proxy" if setup.proxy else "name"
-        return Failure("refused", f"the name {name} cannot be resolved: {text}", side=side)
-    if isinstance(error, OSError):
-        return Failure("refused", f"cannot connect: {text}", side="proxy" if setup.proxy else "peer")
-    if isinstance(error, InvalidHandshake):
-        return Failure("protocol", f"no WebSocket handshake: {text}")
-    return Failure("error", f"{type(error).__name__}: {text}", side="us")
+    return failure_of(error, setup, "python-socks", _MEANINGS)
 
 
 def _refusal(kind: FailureKind, text: str, response: Response, side: Side) -> Failure:
-    headers = _headers_of(response)
-    wait = parse_retry_after(headers.get("retry-after"), datetime.now(UTC))
-    body = bytes(response.body or b"")[:MOST_BODY]
-    return Failure(kind, text, response.status_code, None, wait, side=side, headers=headers, body=body)
+    return refusal(kind, text, response.status_code, _headers_of(response), bytes(response.body or b""), side)
 
 
 @dataclass
@@ -254,7 +228,7 @@ class SocketTransport:
     async def close(self, failure: Failure) -> None:
         """Close with a handshake; the library gives up on a peer that lingers."""
         if self.ended_by is None and self.is_open:
-            self.ended_by = replace(failure, text=without_secrets(failure.text, self.secrets))
+            self.ended_by = self._redacted(failure)
         await self.socket.close(failure.code or 1011, failure.reason)
 
     end = close  # the reader ends with the connection
@@ -265,22 +239,19 @@ class SocketTransport:
             self.ended_by = failure
         self.socket.transport.abort()
 
-    def end_of(self, closed: ConnectionClosed) -> Failure:
-        """Tell as data how the connection ended."""
+    def end_of(self, error: ConnectionClosed) -> Failure:
+        """Return why the connection has ended."""
         if self.ended_by is not None:
             return self.ended_by
-        if closed.rcvd is not None and (closed.rcvd_then_sent or closed.sent is None):
-            return _closed("peer", closed.rcvd.code, closed.rcvd.reason, self.secrets)
-        if closed.sent is not None:
-            return _closed("us", closed.sent.code, closed.sent.reason, self.secrets)
-        cause = closed.__cause__
+        if error.rcvd is not None and (error.rcvd_then_sent or error.sent is None):
+            return self._redacted(closed("peer", error.rcvd.code, error.rcvd.reason))
+        if error.sent is not None:
+            return self._redacted(closed("us", error.sent.code, error.sent.reason))
+        cause = error.__cause__
         return Failure("closed", "the connection was lost" + (printable(f": {cause}") if cause and str(cause) else ""))
 
-
-def _closed(side: Side, code: int, reason: str, secrets: Sequence[str]) -> Failure:
-    who = "we" if side == "us" else "the peer"
-    text = without_secrets(f"{who} closed with {code} {reason}".rstrip(), secrets)
-    return Failure("closed", text, code=code, side=side, reason=reason)
+    def _redacted(self, failure: Failure) -> Failure:
+        return replace(failure, text=without_secrets(failure.text, self.secrets))
 
 
 async def heartbeat(
@@ -288,17 +259,16 @@ async def heartbeat(
 ) -> Failure:
     """Ping the peer; end the connection when it no longer answers.
 
-    While we ourselves leave its frames unread, for the handlers are slow, a missing answer says nothing.
+    While slow handlers keep us from reading, a missing answer says nothing.
     """
     if interval is None:
-        await asyncio.Event().wait()
-    assert interval is not None
+        return await for_ever()
     while True:
         await asyncio.sleep(interval)
         try:
             answer = asyncio.ensure_future(await transport.socket.ping())
         except WebSocketException:
-            await asyncio.Event().wait()  # the reader says why
+            return await for_ever()  # the reader knows why
         while True:
             was_blocked = session.is_blocked
             done, _ = await asyncio.wait({answer}, timeout=patience)
@@ -310,41 +280,24 @@ async def heartbeat(
                 answer.cancel()
                 return failure
         if answer.cancelled() or answer.exception() is not None:
-            await asyncio.Event().wait()  # the reader says why
+            return await for_ever()
         link.latency = answer.result()
 
 
-class WebSocketRunner:
-    """Dials, and keeps one connection.
-
-    Args:
-        source: Whom to dial; asked at each attempt if it is callable.
-    """
+class WebSocketRunner(Dialler[WebSocketSetup]):
+    """Dials, and keeps one connection."""
 
     kind: LinkKind = "websocket"
-    knows_peers = True
-
-    def __init__(self, source: WebSocketSource) -> None:
-        self._source = source
-        self.target = shown_url(source.url) if isinstance(source, WebSocketSetup) else "asked at each attempt"
-
-    async def run(self, link: Link) -> None:
-        """Keep the link up until it is told to stop."""
-        await keep_up(link, partial(self._attempt, link))
-
-    def drain(self, link: Link) -> None:
-        """Let no new events in: replies to calls still come."""
 
     async def close(self, link: Link) -> None:
         """End the connection with 1001 (going away)."""
         await asyncio.gather(*(each.close(1001, "shutting down") for each in link), return_exceptions=True)
 
-    async def _attempt(self, link: Link, schedule: Schedule) -> Failure:
-        setup = await asked(self._source, WebSocketSetup, link)
+    async def attempt(self, link: Link, schedule: Schedule) -> Failure:
+        """Dial, and serve the connection until it ends."""
+        setup = await self.setup_for(link, schedule)
         if isinstance(setup, Failure):
             return setup
-        self.target = shown_url(setup.url)
-        schedule.adopt(setup.backoff)
         try:
             socket = await dial(setup, link.name)
         except DialFailed as failed:
@@ -362,23 +315,22 @@ class WebSocketRunner:
         connection.wire = socket.wire if isinstance(socket, LeanConnection) else None
         link.connections.add(connection)
         session.begin(connection)
-        failure = closed_by_us(1001)  # where we are cancelled: the program stops or restarts the link
         try:
-            failure = await first_of(
+            return await hold(
+                link,
+                session,
+                connection,
+                closed("us", 1001),  # cancelled: the program stops or restarts the link
                 self._read(transport, link.receiver or session, session, connection, setup.timeouts.silence),
                 heartbeat(transport, session, link, setup.ping_interval, setup.ping_timeout),
                 serve(link, session, connection, f"connected to {self.target}"),
                 self._watch(transport, session, connection),
             )
         finally:
-            link.connections.discard(connection)
-            failure = transport.ended_by or failure
-            session.end(connection, failure)
             try:
                 await _hang_up(transport)
             finally:
                 await finish(link, connection)
-        return failure
 
     async def _read(
         self,
@@ -388,7 +340,7 @@ class WebSocketRunner:
         connection: Connection,
         silence: float | None,
     ) -> Failure:
-        """Take in messages until the connection ends, those that came before the end included."""
+        """Take in messages until the connection ends, with those that came before the end."""
         socket = transport.socket
 
         async def receive() -> Data:
@@ -412,10 +364,10 @@ class WebSocketRunner:
             return failure
 
     async def _watch(self, transport: SocketTransport, session: Session, connection: Connection) -> Failure:
-        """Fail calls the moment that the connection ends, though messages before its end may still be unread."""
+        """Fail calls as soon as the connection ends, though messages before its end may still be unread."""
         await transport.socket.wait_closed()
         session.fail_calls(connection, Failure("closed", "the connection has ended", code=transport.socket.close_code))
-        return await asyncio.Event().wait()  # type: ignore[return-value]  # it never comes back: the reader ends the rest
+        return await for_ever()  # the reader knows why
 
 
 def _headers_of(response: Response) -> Headers:
@@ -424,7 +376,7 @@ def _headers_of(response: Response) -> Headers:
 
 
 async def _hang_up(transport: SocketTransport) -> None:
-    """Let go of the socket, whatever state it is in, and whoever cancels us."""
+    """Close the socket, whatever its state; cut it off if we are cancelled meanwhile."""
     if transport.socket.state is State.CLOSED:
         return
     try:
