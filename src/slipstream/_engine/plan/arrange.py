@@ -1,4 +1,4 @@
-"""From a plan to a program: every decision about one handler, taken before a word of it is written."""
+"""From a plan to a program: all decisions about one handler, before its text is written."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -10,7 +10,6 @@ from slipstream._engine.plan.hops import endpoint_hop, given_back, rows
 from slipstream._engine.plan.model import (
     Act,
     Await,
-    Call,
     Check,
     Condition,
     Encode,
@@ -36,85 +35,71 @@ from slipstream._engine.schema.trust import trusted_model
 from slipstream._engine.schema.user_code import may_run_user_code
 
 FEW_HEADERS = 2
-"""As many headers are looked up one by one; for more, a dictionary of all is cheaper."""
+"""Up to this number, headers are looked up one by one; for more, a dictionary of all headers is cheaper."""
 
 
 @dataclass(frozen=True, slots=True)
 class Manner:
-    """What decisions depend on beside the plan.
-
-    `gives` says what comes of the endpoint's result: messages to a server, a Response object, nothing but its value, or
-    nothing. `has_request` says that the handler is called with a Request. `shows_steps` says that an observer sees each
-    step: the body as values, every call in a hop of its own, all errors and arguments together.
-    """
+    """What decisions depend on beside the plan."""
 
     gives: Literal["messages", "response", "value", "nothing"] = "messages"
+    """What becomes of the endpoint's result: ASGI messages, a Response, the value itself, or nothing."""
     has_request: bool = False
+    """Whether the handler is called with a Request."""
     shows_steps: bool = False
+    """Whether an observer sees each step: no fast body, no shared hops, all errors and arguments together."""
 
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """What one handler does, decided to the end.
-
-    `feeding` leads up to the endpoint's call; `ending` is that call and what is made of its result. A hop that makes
-    the endpoint's call may begin before it, and then belongs to the ending.
-    """
+    """What one handler does; nothing is left to decide."""
 
     plan: Plan
     read: ReadBody | None
     feeding: tuple[Act, ...]
+    """The steps before the endpoint's call."""
     ending: tuple[Act, ...]
+    """The endpoint's call and the encoding of its result; its first step may be a hop that begins before the call."""
     errors: Errors
     makes_request: bool
-    """Whether a Request is made, because somebody asks for it or reads the body from it."""
+    """Whether a Request is made, because a call asks for it or the body is read from it."""
     reads_request: bool
     """Whether the body is read from a Request, which keeps it for the user's code."""
     reads_scope: bool
-    """Whether a value is read from the scope, or shown in a Request."""
+    """Whether the scope is read, or shown in a Request."""
     keeps_raw: bool
-    """Whether the body is read as bytes without a Request, so that exception handlers need them."""
+    """Whether the body is read as bytes without a Request, so that exception handlers need the bytes."""
     searches_headers: bool
-    """Whether headers are looked up one by one, and no dictionary is made of them."""
+    """Whether headers are looked up one by one."""
     is_shielded: bool
-    """Whether a dependency may have a cancel scope of its own open, and needs a shield around it."""
+    """Whether a dependency may yield inside a cancel scope of its own and needs a shield."""
     closing: Leave | None
-    """How dependencies are closed that last until the endpoint has returned; None if nothing is to be closed."""
+    """How the list `closing` is closed; None if nothing can be on it."""
     exits: Leave | None
-    """How what lasts until after the response is closed."""
+    """How the list `exits` is closed; None if nothing can be on it."""
 
     @property
     def is_gathering(self) -> bool:
-        """Whether errors are gathered in a list."""
         return self.errors == "gathered"
 
     @property
     def fast_body(self) -> ModelField | None:
-        """The parameter that is the whole JSON body and is validated straight from its bytes."""
         return None if self.read is None else self.read.fast
 
     @property
     def response(self) -> Encode | None:
-        """How the result is encoded, wherever that is done."""
+        """The step that encodes the result; None if there is none."""
         return next((act for act in flat(self.ending) if isinstance(act, Encode)), None)
 
 
 def flat(acts: Sequence[Act]) -> Iterator[Act]:
-    """List acts, and those inside of hops in the hop's place."""
+    """Yield steps, with the steps of a hop in the hop's place."""
     for act in acts:
-        if isinstance(act, Hop):
-            yield from act.steps
-        else:
-            yield act
+        yield from act.steps if isinstance(act, Hop) else (act,)
 
 
 def arrange(plan: Plan, manner: Manner) -> Program:
-    """Decide how a plan is carried out.
-
-    Args:
-        plan: What is to be done.
-        manner: How the handler is called, and what it gives.
-    """
+    """Decide how a plan is carried out by a handler of some manner."""
     failing = Failing(plan, raises_late=manner.shows_steps)
     read = _read_body(plan, manner)
     refined = _Refined(plan, failing, read)
@@ -148,7 +133,7 @@ def arrange(plan: Plan, manner: Manner) -> Program:
 
 
 def _parsed_once(acts: Sequence[Act], all_acts: Sequence[Act]) -> Iterator[Act]:
-    """Have hops share what is read again after them."""
+    """Set in each hop which of its steps read a part of the request that is read again after the hop."""
     for place, act in enumerate(acts):
         if isinstance(act, Hop):
             later = {step.source for step in flat(all_acts[place + 1 :]) if isinstance(step, Take)}
@@ -158,11 +143,7 @@ def _parsed_once(acts: Sequence[Act], all_acts: Sequence[Act]) -> Iterator[Act]:
 
 
 def _leave(exits: Exits, opened: Sequence[Open], *, is_more: bool) -> Leave | None:
-    """Say how a list is closed.
-
-    Args:
-        is_more: Whether there is more on it than dependencies.
-    """
+    """Decide how a list is closed; `is_more` says whether it holds other things than dependencies."""
     mine = [act for act in reversed(opened) if act.exits == exits]
     if not mine and not is_more:
         return None
@@ -182,7 +163,7 @@ def _read_body(plan: Plan, manner: Manner) -> ReadBody | None:
 
 
 class _Refined:
-    """Refines a plan's steps, some at a time: when each call may be made, and where a body's parts come from."""
+    """Turns a plan's steps into a program's: adds conditions, and chooses how each body parameter is read."""
 
     def __init__(self, plan: Plan, failing: Failing, read: ReadBody | None) -> None:
         self.plan, self.failing, self.read = plan, failing, read
@@ -190,10 +171,10 @@ class _Refined:
         self.conditions: dict[int, Condition] = {}
         self.seen_forms: set[int] = set()
         self.may_be_wrong = False
-        """Whether there may be an error already when the next step is taken."""
+        """Whether a step so far can have added an error."""
 
     def in_rows(self, steps: Sequence[Step]) -> Iterator[Act]:
-        """Refine the next ones, with one hop for each row of calls that a worker can make."""
+        """Refine the next steps, with one hop for each row of calls that one worker can make."""
         for part, is_row in rows(steps, self.failing):
             if not is_row:
                 yield from self.steps(part)
@@ -204,7 +185,6 @@ class _Refined:
             yield Hop(inner, given_back(self.plan, inner))
 
     def steps(self, steps: Sequence[Step]) -> Iterator[Act]:
-        """Refine the next ones."""
         for step in steps:
             yield from self._enter(step)
             if isinstance(step, Solve):
@@ -217,9 +197,9 @@ class _Refined:
                 yield step
 
     def _enter(self, step: Step) -> Iterator[Mark]:
-        """Decide about the dependencies whose values begin to be read with this step, outermost first."""
+        """Decide the conditions of the calls whose first step this is, outermost first."""
         for call in reversed(self.solves):
-            if id(call) in self.conditions or not _contains(call, step.call):
+            if id(call) in self.conditions or step.call not in call.walk():
                 continue
             condition: Condition = "always"
             if self.failing.errors == "gathered" and self.failing.below(call):
@@ -241,16 +221,8 @@ class _Refined:
             yield TakeJson(step.call, step.field, step.source, is_retry=step.field is self.read.fast)
 
 
-def _contains(call: Call, wanted: Call) -> bool:
-    return wanted is call or any(_contains(dependency, wanted) for dependency in call.dependencies)
-
-
 def _ending(plan: Plan, manner: Manner, before: Sequence[Act]) -> tuple[Act, ...]:
-    """Decide who calls the endpoint, and who validates and encodes the result.
-
-    Args:
-        before: What the endpoint's worker does before the call.
-    """
+    """Decide whether a worker does the steps `before` and calls the endpoint, and whether it validates and encodes."""
     call, item = Invoke(is_kept=manner.gives != "nothing"), plan.response.field
     encode = _encode(plan, manner)
     if encode is not None and encode.into == "stream":
@@ -277,11 +249,11 @@ def _encode(plan: Plan, manner: Manner) -> Encode | None:
     if response.field is None:
         return Encode("bytes")
     trusts = None if manner.shows_steps else trusted_model(response.field.checker.core_schema)
-    return Encode("bytes", trusts=trusts, options=_telling(response.dump_options, response.field))
+    return Encode("bytes", trusts=trusts, options=_dump_options(response.dump_options, response.field))
 
 
-def _telling(options: dict[str, Any], item: ModelField) -> dict[str, Any]:
-    """The options of dumping that make a difference; aliases do where there are any."""
+def _dump_options(options: dict[str, Any], item: ModelField) -> dict[str, Any]:
+    """Choose the options that differ from the serializer's defaults; aliases matter only if there are any."""
     is_named = not has_aliases(item.checker.core_schema)
     return {
         key: value

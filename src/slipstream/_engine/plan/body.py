@@ -1,14 +1,13 @@
-"""The one field that stands for a whole body: its media type, whether it is required, its schema.
+"""The field that documents a whole body: its media type, whether it is required, its schema.
 
-Bodies are never validated through it; each body parameter has a validator of its own. It is made
-when the plan is, so that a body that cannot be described fails at the line that registers it.
+It validates nothing; each body parameter has its own validator. It is made at registration, so that a body that
+cannot be described fails at the user's line.
 """
 
 from collections.abc import Sequence
 from copy import copy
 from functools import partial
-from types import NoneType
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, GetPydanticSchema, create_model
 from pydantic.fields import FieldInfo
@@ -16,13 +15,13 @@ from pydantic.fields import FieldInfo
 from slipstream._engine.plan.fields import ModelField
 from slipstream._engine.plan.flatten import slot_source
 from slipstream._engine.plan.form_schema import describe_form, describe_form_model
-from slipstream._engine.signature.annotations import is_json, is_subclass, model_of, models_of_union
+from slipstream._engine.signature.annotations import is_json, is_optional, is_subclass, model_of, models_of_union
 
 _MULTIPART = "multipart/form-data"
 
 
 def should_embed(fields: Sequence[ModelField]) -> bool:
-    """Say whether the body is an object with one key per parameter, rather than the one parameter itself.
+    """Return whether the body is an object with one key per parameter, and not the single parameter itself.
 
     Args:
         fields: All body parameters of the endpoint and its dependencies.
@@ -30,55 +29,46 @@ def should_embed(fields: Sequence[ModelField]) -> bool:
     if not fields:
         return False
     first = fields[0]
-    # Several dependencies may ask for one and the same parameter: names are counted, not fields.
+    # Names are counted, since several dependencies may have the same parameter.
     if len({item.name for item in fields}) > 1 or _name_means_two_form_models(fields):
         return True
     if getattr(first.field_info, "embed", None):
         return True
-    # A form is read by keys; only a model can be the whole of it.
+    # A form has keys, so only a model can be the whole form.
     return is_form(first) and not is_subclass(first.field_info.annotation, BaseModel) and not form_models(first)
 
 
 def build_body_field(body_params: Sequence[ModelField], *, name: str, embed: bool) -> ModelField | None:
-    """Make the field that documents a body.
+    """Make the field that documents a body; None if there are no body parameters.
 
     Args:
         body_params: All body parameters of the endpoint and its dependencies.
         name: Unique id of the path operation; a combined model is called `Body_` and this.
-        embed: What `should_embed` said.
-
-    Returns:
-        The parameter itself where it is the whole body, else a field of a model made from all of
-        them; None where there are none.
+        embed: What `should_embed` returned; if False, the parameter itself documents the body.
     """
     if not body_params:
         return None
     first = body_params[0]
-    if not embed and not any(is_nullable(item) and form_models(item) for item in body_params):
+    if not embed and not any(is_optional(item.field_info.annotation) and form_models(item) for item in body_params):
         return first
     model = _combined_model(body_params, f"Body_{name}")
     if embed:
         return _combined_field(body_params, model)
     whole = copy(first.field_info)
     whole.annotation = model
-    # Constraints and discriminator already sit on the field inside the model.
+    # The field inside the model has the constraints and the discriminator.
     whole.metadata = []
     whole.discriminator = None
     return ModelField(first.name, whole)
 
 
 def is_form(item: ModelField) -> bool:
-    """Whether a parameter is read from a form, as a value or as a file."""
+    """Whether a parameter is a value or a file of a form."""
     return slot_source(item) in ("form", "file")
 
 
-def is_nullable(item: ModelField) -> bool:
-    """Whether None is among the choices of a parameter's annotation."""
-    return NoneType in get_args(item.field_info.annotation)
-
-
 def form_models(item: ModelField) -> list[type[BaseModel]]:
-    """List the models that a form parameter is read as: one, several for a union, none for a plain value."""
+    """List the models of a form parameter: one, several for a union, none for a plain value."""
     if not is_form(item) or getattr(item.field_info, "embed", None) or is_json(item.field_info):
         return []
     model = model_of(item.field_info.annotation)
@@ -96,10 +86,12 @@ def _name_means_two_form_models(fields: Sequence[ModelField]) -> bool:
 
 
 def _combined_model(body_params: Sequence[ModelField], name: str) -> type[BaseModel]:
-    """Make a model with one field per body parameter; form models are merged into it, not nested."""
+    """Make a model with one field per body parameter; the schemas of form models are merged, not nested."""
     if not any(form_models(item) for item in body_params):
         return _model_of({item.name: item.field_info for item in body_params}, name)
-    fields = {_placeholder(index): _form_part(item, index) for index, item in enumerate(body_params)}
+    # Named by their places, since two form models may have the same name; the schema gets the real names.
+    placeholders = [f"field_{index}" for index in range(len(body_params))]
+    fields = {key: _form_part(item, key) for key, item in zip(placeholders, body_params, strict=True)}
     models = [form_models(item) for item in body_params]
     extra = partial(describe_form, list(zip(fields, body_params, models, strict=True)))
     return _model_of(fields, name, ConfigDict(json_schema_extra=extra))
@@ -110,26 +102,20 @@ def _model_of(fields: dict[str, FieldInfo], name: str, config: ConfigDict | None
     return create_model(name, __config__=config, **definitions)
 
 
-def _placeholder(index: int) -> str:
-    """Name a parameter by its place; two form models may come under one name."""
-    return f"field_{index}"
-
-
-def _form_part(item: ModelField, index: int) -> FieldInfo:
-    """Describe one parameter of a form under a name that no other has; the schema gets real names later."""
+def _form_part(item: ModelField, placeholder: str) -> FieldInfo:
     info = copy(item.field_info)
     models = form_models(item)
     if len(models) == 1:
         schema = GetPydanticSchema(get_pydantic_json_schema=partial(describe_form_model, models[0]))
         described: Any = Annotated[models[0], schema]
         info.annotation = described if info.annotation is models[0] else described | None
-    info.alias = info.validation_alias = info.serialization_alias = _placeholder(index)
+    info.alias = info.validation_alias = info.serialization_alias = placeholder
     info.title = info.title or item.name.replace("_", " ").title()
     return info
 
 
 def _combined_field(body_params: Sequence[ModelField], model: type[BaseModel]) -> ModelField:
-    """Wrap the combined model in the most demanding kind of body among its parts: file, form, JSON."""
+    """Make a field of the combined model: a file if one part is, else a form if one part is, else JSON."""
     sources = [slot_source(item) for item in body_params]
     kind = next(kind for kind in ("file", "form", "body") if kind in sources)
     options: dict[str, Any] = {"annotation": model, "alias": "body"}
@@ -142,7 +128,7 @@ def _combined_field(body_params: Sequence[ModelField], model: type[BaseModel]) -
 
 
 def _common_media_type(parts: list[FieldInfo], kind: str) -> str | None:
-    """Return the media type that the parts agree on; a form becomes multipart as soon as one part is."""
+    """Return the media type of all parts, or None; a form is multipart if one part is."""
     media_types = {getattr(part, "media_type", None) for part in parts}
     if kind == "form" and _MULTIPART in media_types:
         return _MULTIPART
@@ -150,5 +136,5 @@ def _common_media_type(parts: list[FieldInfo], kind: str) -> str | None:
 
 
 def _marker_class(info: FieldInfo) -> Any:
-    """Return the class that says where the value is read; a user's subclass may want other arguments."""
+    """Return `Body`, `Form` or `File`; a user's subclass may have other arguments."""
     return next(cls for cls in type(info).__mro__ if "slot_source" in vars(cls))

@@ -1,14 +1,10 @@
-"""A program in words: what is called in which order, what each call reads and from where, and the response.
-
-Made for people; nothing reads it back.
-"""
+"""A program in words, for people: the calls in their order, what each reads and from where, and the response."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from enum import Enum
 from os.path import relpath
 from pathlib import Path
-from typing import Any
 
 from slipstream._engine.codegen.writer import literal
 from slipstream._engine.errors import shown
@@ -16,6 +12,7 @@ from slipstream._engine.plan.arrange import Program
 from slipstream._engine.plan.fields import ModelField
 from slipstream._engine.plan.flatten import request_names
 from slipstream._engine.plan.model import (
+    Act,
     Again,
     Call,
     Check,
@@ -34,33 +31,26 @@ _INDENT = "  "
 
 
 def describe_program(program: Program) -> list[str]:
-    """Tell a program, one line a fact, indented by what belongs to what."""
+    """Describe a program, one fact a line."""
     plan = program.plan
-    parts: list[tuple[str, list[str]]] = []
-    if program.read is not None:
-        parts.append(("body, read first", _body_lines(program.read)))
-    dependencies = list(_dependency_lines(plan))
-    if dependencies:
-        parts.append(("dependencies, in this order", dependencies))
-    parts.append(("endpoint", _call_lines(plan.root, plan, [])))
-    threads = list(_thread_lines(program))
-    if threads:
-        parts.append(("worker threads, one for each line", threads))
-    if program.errors != "none":
-        parts.append(("errors of a request", [_ERRORS[program.errors]]))
-    if program.response is not None:
-        parts.append(("response", _response_lines(plan.response, program.response)))
-    closed = list(_closing_lines(program))
-    if closed:
-        parts.append(("clean-up", closed))
+    parts: dict[str, Iterable[str]] = {
+        "body, read first": [] if program.read is None else _body_lines(program.read),
+        "dependencies, in this order": _dependency_lines(plan),
+        "endpoint": _call_lines(plan.root, plan, []),
+        "worker threads, one for each line": _thread_lines(program),
+        "errors of a request": _ERRORS[program.errors],
+        "response": [] if program.response is None else _response_lines(plan.response, program.response),
+        "clean-up": _closing_lines(program),
+    }
     lines = []
-    for title, inner in parts:
-        lines += [title, *(f"{_INDENT}{line}" for line in inner)]
+    for title, part in parts.items():
+        inner = [f"{_INDENT}{line}" for line in part]
+        lines += [title, *inner] if inner else []
     return lines
 
 
 def place(origin: Origin) -> str:
-    """Write where a callable stands, seen from the working directory where that is shorter: `shop/items.py:12`."""
+    """Return file and line of a callable, relative to the working directory if it is inside: `shop/items.py:12`."""
     if origin.file is None:
         return "no source"
     try:
@@ -71,24 +61,19 @@ def place(origin: Origin) -> str:
 
 
 def how_it_runs(call: Call) -> str:
-    """Say how a callable runs."""
-    return {
-        "async": "async",
-        "sync": "in a thread",
-        "async_gen": "async generator",
-        "gen": "generator in a thread",
-    }[call.kind]
+    """Describe how a callable runs."""
+    return _RUNS[call.kind]
 
 
 def name_of(call: Call) -> str:
-    """Name a call after its function or class; an object after its class, in lower case: `http_bearer`."""
+    """Return the name of a call's function or class; for an object its class in lower case: `http_bearer`."""
     target = unpartial(call.call)
     name: str | None = getattr(target, "__name__", None)
     return name or re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z]{2})(?=[A-Z][a-z])", "_", type(target).__name__).lower()
 
 
 def shown_default(field: ModelField) -> str:
-    """Write a default the way a user would: `10`, `Order.NEWEST`, `make_tags()`."""
+    """Write a default as a user would: `10`, `Order.NEWEST`, `make_tags()`."""
     info = field.field_info
     if info.default_factory is not None:
         return f"{getattr(info.default_factory, '__name__', 'factory')}()"
@@ -97,23 +82,43 @@ def shown_default(field: ModelField) -> str:
     return literal(info.default)
 
 
+_RUNS = {
+    "async": "async",
+    "sync": "in a thread",
+    "async_gen": "async generator",
+    "gen": "generator in a thread",
+}
 _ERRORS = {
-    "at once": "raised where it is found: there is one place for it",
-    "gathered": "told together, before the endpoint is called",
+    "none": [],
+    "at once": ["raised where it is found: there is one place for it"],
+    "gathered": ["told together, before the endpoint is called"],
+}
+_CONTEXTS = {
+    "request": "the request",
+    "websocket": "the WebSocket",
+    "link": "the connection of the link",
+    "event": "the event",
+    "connection": "the connection",
+    "response": "a response to set status and headers on",
+    "background": "the background tasks",
 }
 
 
 def _thread_lines(program: Program) -> Iterator[str]:
-    """Say which calls share a worker thread, and what it does with the endpoint's result."""
+    """Yield the calls of each worker thread, and what it does with the endpoint's result."""
     for hop in (*program.feeding, *program.ending):
         if isinstance(hop, Hop):
-            names = [name_of(step.call) for step in hop.steps if isinstance(step, Solve)]
-            for step in hop.steps:
-                if isinstance(step, Invoke):
-                    names.append(name_of(program.plan.root))
-                elif isinstance(step, (Check, Encode)):
-                    names.append("validation of its result" if isinstance(step, Check) else "its result's JSON")
-            yield ", ".join(names)
+            yield ", ".join(filter(None, (_thread_work(step, program) for step in hop.steps)))
+
+
+def _thread_work(step: Act, program: Program) -> str | None:
+    if isinstance(step, Solve):
+        return name_of(step.call)
+    if isinstance(step, Invoke):
+        return name_of(program.plan.root)
+    if isinstance(step, Check):
+        return "validation of its result"
+    return "its result's JSON" if isinstance(step, Encode) else None
 
 
 def _body_lines(read: ReadBody) -> list[str]:
@@ -136,7 +141,7 @@ def _dependency_lines(plan: Plan) -> Iterator[str]:
 
 
 def _call_lines(call: Call, plan: Plan, notes: Sequence[str]) -> list[str]:
-    """Tell one call: the callable and, below it, where each of its arguments comes from."""
+    """Describe a call and, below it, where each of its arguments comes from."""
     facts = [how_it_runs(call), *notes]
     if call is not plan.root:
         if call.scope is not None and not call.is_generator:
@@ -155,39 +160,22 @@ def _call_lines(call: Call, plan: Plan, notes: Sequence[str]) -> list[str]:
 
 def _arguments(call: Call, plan: Plan) -> Iterator[str]:
     dependencies = {dependency.name: dependency for dependency in call.dependencies}
-    fields = {
-        field.name: field
-        for shelf in (call.path_params, call.query_params, call.header_params, call.cookie_params, call.body_params)
-        for field in shelf
-    }
+    fields = {field.name: field for params in call.params.values() for field in params}
     for slot in call.signature.slots:
         if slot.source == "dependency":
             yield f"{slot.name} = what {name_of(dependencies[slot.name])} gives"
         elif slot.source == "context":
-            yield f"{slot.name} = {_context(slot, call)}"
+            scopes = f"the security scopes {' '.join(call.oauth_scopes) or '(none)'}"
+            yield f"{slot.name} = {scopes if slot.meta == 'scopes' else _CONTEXTS[str(slot.meta)]}"
         else:
             yield f"{slot.name} = {_source(slot, fields[slot.name], plan)}: {_typed(fields[slot.name])}"
 
 
-def _context(slot: Slot, call: Call) -> str:
-    if slot.meta == "scopes":
-        return f"the security scopes {' '.join(call.oauth_scopes) or '(none)'}"
-    return {
-        "request": "the request",
-        "websocket": "the WebSocket",
-        "link": "the connection of the link",
-        "event": "the event",
-        "connection": "the connection",
-        "response": "a response to set status and headers on",
-        "background": "the background tasks",
-    }[str(slot.meta)]
-
-
 def _source(slot: Slot, field: ModelField, plan: Plan) -> str:
-    """Say where a value is read: `header "x-token"`, `the whole body`."""
+    """Describe where a value is read: `header "x-token"`, `the whole body`."""
     if slot.source == "body" and plan.body is not None and not plan.body.embed:
         return "the whole body"
-    names = [f'"{wire}"' for _, wire in request_names(field)]
+    names = [f'"{sent}"' for _, sent in request_names(field)]
     return f"{slot.source} {' or '.join(names)}"
 
 
@@ -203,15 +191,13 @@ def _typed(field: ModelField) -> str:
 def _response_lines(response: ResponseSpec, encode: Encode) -> list[str]:
     status = f"{response.status_code or 200}"
     if response.stream is not None:
+        items = [] if response.item_field is None else [response.item_field]
         kind = {
             "jsonl": "application/jsonl, one line an item",
             "sse": "text/event-stream, one event an item",
-            "raw": f"{_class_name(response.response_class)} of the chunks as they come",
+            "raw": f"{getattr(response.response_class, '__name__', 'Response')} of the chunks as they come",
         }[response.stream]
-        checked = (
-            [] if response.item_field is None else [f"each item checked against {_annotation(response.item_field)}"]
-        )
-        return [f"{status} {kind}", *checked]
+        return [f"{status} {kind}", *(f"each item checked against {_annotation(item)}" for item in items)]
     if response.response_class is None:
         lines = [f"{status} application/json, written as bytes; a Response is sent as it is"]
     else:
@@ -223,23 +209,18 @@ def _response_lines(response: ResponseSpec, encode: Encode) -> list[str]:
     return lines
 
 
-def _class_name(response_class: Any) -> str:
-    return "Response" if response_class is None else response_class.__name__
-
-
 def _annotation(field: ModelField) -> str:
     return shown(field.field_info.annotation)
 
 
 def _dump_options(response: ResponseSpec) -> str:
-    """Options of the response model that differ from Pydantic's own wish: `, exclude_none=True`."""
+    """Write the options of the response model that are not the default: `, exclude_none=True`."""
     usual = ResponseSpec().dump_options
-    said = {key: value for key, value in response.dump_options.items() if value != usual[key]}
-    return "".join(f", {key}={value!r}" for key, value in said.items())
+    return "".join(f", {key}={value!r}" for key, value in response.dump_options.items() if value != usual[key])
 
 
 def _closing_lines(program: Program) -> Iterator[str]:
-    """Say what is closed when, last opened first."""
+    """Yield what is closed when, last opened first."""
     moments = ((program.closing, "before the response is sent"), (program.exits, "after the response is sent"))
     for leave, moment in moments:
         if leave is not None and leave.calls:

@@ -1,9 +1,4 @@
-"""A validated value: its name in Python, its names on the wire, its validator and serializer.
-
-The attributes are those that FastAPI's `ModelField` has, since packages read them.
-Validators are shared between fields of one annotation; the schema with title, default and
-description is only built when the OpenAPI document asks for it.
-"""
+"""`ModelField`: a value with its names, validator and serializer, and with the attributes that packages read."""
 
 import warnings
 from functools import cached_property, lru_cache
@@ -16,18 +11,17 @@ from pydantic.warnings import UnsupportedFieldAttributeWarning
 from pydantic_core import PydanticUndefined
 
 from slipstream._engine.runtime.errors import located
+from slipstream._engine.signature.annotations import is_subclass
 from slipstream._engine.signature.merge import FIELD_ATTRIBUTES
 from slipstream._engine.types import ErrorDetail, Location
 
 
 class ModelField:
-    """One value that a request carries or a response is made of.
+    """One value of a request or a response.
 
     Args:
-        name: The Python name of the parameter.
-        field_info: Pydantic's description: annotation, constraints, default, aliases, documentation.
-        mode: "validation" for what comes in, "serialization" for what goes out.
-        config: Pydantic configuration of the model that the field comes from, if it comes from one.
+        mode: "validation" for requests, "serialization" for responses.
+        config: Configuration of the Pydantic model that the field belongs to; None for a parameter.
     """
 
     def __init__(
@@ -47,63 +41,62 @@ class ModelField:
 
     @property
     def alias(self) -> str:
-        """Name on the wire, ignoring a validation alias."""
+        """Name in requests, if there is no validation alias."""
         return self.field_info.alias if self.field_info.alias is not None else self.name
 
     @property
     def validation_alias(self) -> str | None:
-        """Name on the wire when it is read, if one was given as a string."""
+        """Name in requests, if it was given as a string."""
         alias = self.field_info.validation_alias
         return alias if isinstance(alias, str) and alias else None
 
     @property
     def serialization_alias(self) -> str | None:
-        """Name on the wire when it is written, if one was given."""
+        """Name in responses, if one was given."""
         return self.field_info.serialization_alias or None
 
     @property
     def default(self) -> Any:
-        """Value when the request carries none; `PydanticUndefined` where one is required."""
+        """See `get_default`."""
         return self.get_default()
 
     @property
     def required(self) -> bool:
-        """Whether a request without it is refused."""
         return self.field_info.is_required()
 
     def get_default(self) -> Any:
-        """Make the default anew (a factory is called)."""
+        """Return the default, a new object if there is a factory; `PydanticUndefined` if the value is required."""
         if self.field_info.is_required():
             return PydanticUndefined
         return self.field_info.get_default(call_default_factory=True)
 
     @cached_property
     def type_adapter(self) -> TypeAdapter[Any]:
-        """Adapter that carries everything `field_info` says; the one JSON Schema is made from."""
+        """Adapter with all of `field_info`, for the JSON Schema; made when the OpenAPI document is."""
         info = self.field_info
         said = {name: getattr(info, name, PydanticUndefined) for name in FIELD_ATTRIBUTES}
         attributes: dict[str, Any] = {name: value for name, value in said.items() if value is not PydanticUndefined}
-        # Subscripted by a call: the parts are only known now, which a type checker takes for a mistake.
+        # A type checker refuses `Annotated[...]` with parts that are known at run time only.
         annotated: Any = getitem(cast(Any, Annotated), (info.annotation, *info.metadata, Field(**attributes)))
         with warnings.catch_warnings():
-            # Aliases and the like mean nothing to a bare TypeAdapter; the engine honours them itself.
+            # A TypeAdapter ignores aliases and the like; the engine applies them.
             warnings.simplefilter("ignore", category=UnsupportedFieldAttributeWarning)
             return TypeAdapter(annotated, config=self.config)
 
     @property
     def _type_adapter(self) -> TypeAdapter[Any]:
-        """The name that packages know `type_adapter` by."""
+        """Some packages read it under this name."""
         return self.type_adapter
 
     @cached_property
     def checker(self) -> TypeAdapter[Any]:
-        """Adapter that validates and serializes; shared by all fields of one annotation with the same constraints."""
+        """Adapter that validates and serializes, shared by fields of the same annotation and constraints."""
         info = self.field_info
         if info.discriminator is not None or self.config is not None:
             return self.type_adapter
         parts = (info.annotation, *info.metadata)
         try:
-            # Unions that differ in order, 1 and 1.0 are equal but not the same; their text tells them apart.
+            # Unions in another order are equal, 1 and 1.0 too, but they validate differently: their text is compared.
             return _shared_adapter(parts, repr(parts))
         except TypeError:  # an unhashable annotation, such as Literal over a list
             return self.type_adapter
@@ -111,12 +104,11 @@ class ModelField:
     def validate(
         self, value: Any, values: dict[str, Any] | None = None, *, loc: Location = ()
     ) -> tuple[Any, list[ErrorDetail]]:
-        """Check a Python value.
+        """Validate a Python value.
 
         Args:
-            value: What was read.
-            values: Ignored; kept because packages pass it.
-            loc: Where the value stood; put before each error's own location.
+            values: Ignored; packages pass it.
+            loc: Location of the value, put before the location of each error.
 
         Returns:
             The validated value and no errors, or None and at least one error.
@@ -127,11 +119,11 @@ class ModelField:
             return None, located(exc, loc)
 
     def serialize(self, value: Any, *, mode: Literal["json", "python"] = "json", **options: Any) -> Any:
-        """Turn a validated value into JSON-compatible Python objects; options are Pydantic's."""
+        """Turn a validated value into Python objects that JSON knows; `options` are Pydantic's."""
         return self.checker.dump_python(value, mode=mode, **options)
 
     def serialize_json(self, value: Any, **options: Any) -> bytes:
-        """Turn a validated value into JSON text; options are Pydantic's."""
+        """Turn a validated value into JSON; `options` are Pydantic's."""
         return self.checker.dump_json(value, **options)
 
 
@@ -142,7 +134,7 @@ def _shared_adapter(parts: Any, _text: str) -> TypeAdapter[Any]:
 
 @lru_cache(maxsize=1024)
 def model_fields(model: type[BaseModel]) -> tuple[ModelField, ...]:
-    """Take a Pydantic model apart into fields, as parameter models and form models are read."""
+    """Return the fields of a Pydantic model, as parameter models and form models are read."""
     return tuple(
         ModelField(name, info, config=model.model_config if _takes_config(info.annotation) else None)
         for name, info in model.model_fields.items()
@@ -150,11 +142,6 @@ def model_fields(model: type[BaseModel]) -> tuple[ModelField, ...]:
 
 
 def _takes_config(annotation: Any) -> bool:
-    """Pydantic refuses a config for types that have one of their own."""
-    if not isinstance(annotation, type):
-        return True
-    try:
-        has_own = issubclass(annotation, (BaseModel, dict)) or hasattr(annotation, "__dataclass_fields__")
-    except TypeError:  # a subscripted generic such as list[int]
-        return True
-    return not has_own
+    """Whether Pydantic accepts a config for a type; not for types that have their own."""
+    has_own = is_subclass(annotation, (BaseModel, dict)) or hasattr(annotation, "__dataclass_fields__")
+    return not (isinstance(annotation, type) and has_own)

@@ -1,30 +1,26 @@
-"""The JSON Schema of a form that several parameters share, some of them whole models.
+"""The JSON Schema of a form with several parameters, some of them models.
 
-A form is flat: the fields of each form model stand beside the single values. So the schema is the
-conjunction (`allOf`) of what each parameter demands, and not an object with one key for each.
+A form is flat: the fields of each model stand beside the single values. So its schema is an `allOf` of the schemas
+of the parameters, not an object with one key for each.
 """
 
 from collections.abc import Sequence
 from copy import deepcopy
-from types import NoneType
-from typing import Any, TypeAlias, get_args
+from typing import Any, TypeAlias
 
 from pydantic import AliasChoices, BaseModel, GetJsonSchemaHandler
 from pydantic_core import CoreSchema
 
 from slipstream._engine.plan.fields import ModelField, model_fields
 from slipstream._engine.plan.flatten import request_names
+from slipstream._engine.signature.annotations import is_optional
 
 FormPart: TypeAlias = tuple[str, ModelField, list[type[BaseModel]]]
-"""A property of the schema as Pydantic made it, the parameter it stands for, the models the parameter is read as."""
+"""The name of a property in Pydantic's schema, its parameter, and the models of the parameter."""
 
 
 def describe_form_model(model: type[BaseModel], core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> Any:
-    """Write a form model's schema with the names a browser sends, and leave the shared schema alone.
-
-    Returns:
-        The schema as it is where the names agree, else a changed copy, inline.
-    """
+    """Return a form model's schema with the names that a browser sends; a copy, inline, if they differ."""
     schema = handler(core_schema)
     shared = handler.resolve_ref_schema(schema)
     renamed = _renamed(model, shared)
@@ -43,7 +39,7 @@ def describe_form_model(model: type[BaseModel], core_schema: CoreSchema, handler
 
 
 def _renamed(model: type[BaseModel], schema: dict[str, Any]) -> dict[str, list[str]]:
-    """Find the properties that a form carries under another name, or under one of several."""
+    """Find the properties that have another name in a form, or several."""
     properties, required = schema.get("properties", {}), schema.get("required", [])
     renamed = {}
     for item in model_fields(model):
@@ -65,7 +61,7 @@ def _schema_name(item: ModelField) -> str:
 
 
 def describe_form(parts: Sequence[FormPart], schema: dict[str, Any]) -> None:
-    """Rewrite, in place, an object with one key per parameter as the flat form that is really sent."""
+    """Turn the schema of an object with one key per parameter into that of a flat form, in place."""
     described = schema.pop("properties")
     schema.pop("required", None)
     properties: dict[str, Any] = {}
@@ -92,11 +88,11 @@ def describe_form(parts: Sequence[FormPart], schema: dict[str, Any]) -> None:
 def _model_conditions(
     item: ModelField, models: list[type[BaseModel]], described: dict[str, Any]
 ) -> list[dict[str, Any]]:
-    """Say what a form must fulfil for one form model, which may be absent if it is nullable."""
+    """Return the conditions of a form model, which may be absent if it is optional."""
     described.pop("default", None)
-    if NoneType not in get_args(item.field_info.annotation):
+    if not is_optional(item.field_info.annotation):
         return [described]
-    # None is sent by leaving every field out; nobody can send a null form.
+    # A form cannot be null: no field of it stands for None.
     described["anyOf"] = [choice for choice in described["anyOf"] if choice.get("type") != "null"]
     absent = _absent(models)
     if item.field_info.is_required():
@@ -105,7 +101,7 @@ def _model_conditions(
 
 
 def _absent(models: list[type[BaseModel]]) -> dict[str, Any]:
-    """Describe a form that carries nothing for any of the models."""
+    """Return the schema of a form without fields of any of the models."""
     if any(model.model_config.get("extra") in ("allow", "forbid") for model in models):
         return {"maxProperties": 0}
     names = sorted({alias for model in models for item in model_fields(model) for alias, _ in request_names(item)})

@@ -1,8 +1,7 @@
 """Which neighbouring calls one worker thread makes.
 
-Calls of a hop share nothing but the thread. Each has a context of its own, and none is begun after the task that waits
-has been cancelled, as if every call had its own hop. A user's code that FastAPI runs in the event loop, validators of
-parameters and serializers of results, stays there, and ends a hop.
+The calls of a hop share the thread alone: each has its own context, and none begins after the waiting task has been
+cancelled. User code that FastAPI runs in the event loop (validators of parameters, serializers) stays there.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -14,7 +13,7 @@ from slipstream._engine.schema.user_code import may_run_user_code
 
 
 def endpoint_hop(plan: Plan) -> int:
-    """Find the first of the steps that the endpoint's worker does too; as many as there are if it does none."""
+    """Return the index of the first step that the endpoint's worker does; the number of steps if it does none."""
     first = len(plan.steps)
     for place in reversed(range(len(plan.steps))):
         if not _fits(plan, plan.steps[place]):
@@ -25,11 +24,9 @@ def endpoint_hop(plan: Plan) -> int:
 
 
 def rows(steps: Sequence[Step], failing: Failing) -> Iterator[tuple[Sequence[Step], bool]]:
-    """Cut steps into parts.
+    """Yield the steps in parts, and whether each part is a row for one worker.
 
-    Yields:
-        A part, and whether it is a row of calls for one worker: two dependencies or more, and between them nothing that
-        may be wrong, for a worker gives back all that it was to make or nothing.
+    A row has two calls or more, and no step in it can fail, since a worker returns all values or none.
     """
     for fits, group in groupby(steps, _fits_row(failing)):
         part = list(group)
@@ -44,7 +41,7 @@ def rows(steps: Sequence[Step], failing: Failing) -> Iterator[tuple[Sequence[Ste
 
 
 def given_back(plan: Plan, row: Sequence[Act]) -> tuple[Act, ...]:
-    """List what a row makes for those that come after it."""
+    """List the steps of a row whose values are used after it."""
     solved = {id(step.call) for step in row if isinstance(step, Solve)}
     inside = {id(part) for call in plan.calls if id(call) in solved for part in call.dependencies}
     found: list[Act] = []
@@ -57,7 +54,7 @@ def given_back(plan: Plan, row: Sequence[Act]) -> tuple[Act, ...]:
 
 
 def _fits(plan: Plan, step: Step) -> bool:
-    """Whether a worker can do a step, and nobody can tell that it was a worker."""
+    """Whether a worker can do a step without a difference that users see."""
     if isinstance(step, Again):
         return True
     if isinstance(step, Solve):
@@ -67,7 +64,7 @@ def _fits(plan: Plan, step: Step) -> bool:
 
 
 def _fits_row(failing: Failing) -> Callable[[Step], bool]:
-    """Make the test whether, besides, a step leaves no trace but its value."""
+    """Make the test whether a worker can do a step and the step cannot add an error."""
 
     def fits(step: Step) -> bool:
         if isinstance(step, Take):

@@ -1,15 +1,31 @@
-"""What takers (runtime/take.py, runtime/form.py) have to know of fields, told in their terms."""
+"""What takers (`runtime/take.py`, `runtime/form.py`) need to know of fields, and how unions of form models are read."""
+
+from copy import copy
+from functools import lru_cache, partial
+from typing import Annotated, Any, Union, cast, get_args, get_origin
+
+from pydantic import BaseModel, BeforeValidator, Tag
+from pydantic.fields import FieldInfo
+from starlette.datastructures import FormData
 
 from slipstream._engine.plan.body import form_models
 from slipstream._engine.plan.fields import ModelField, model_fields
 from slipstream._engine.plan.flatten import request_names
-from slipstream._engine.runtime.form import FormItem, FormModel
+from slipstream._engine.runtime.form import FormItem, FormModel, present
 from slipstream._engine.runtime.take import Item
-from slipstream._engine.signature.annotations import is_bytes, is_bytes_sequence, is_json, is_sequence
+from slipstream._engine.signature.annotations import (
+    bare,
+    is_bytes,
+    is_bytes_sequence,
+    is_json,
+    is_optional,
+    is_sequence,
+    models_of_union,
+)
 
 
 def item_of(item: ModelField, *, convert_underscores: bool = False) -> Item:
-    """Tell a taker what it has to know of a field."""
+    """Describe a field for a taker."""
     return Item(
         name=item.name,
         names=tuple(request_names(item, convert_underscores=convert_underscores)),
@@ -21,7 +37,7 @@ def item_of(item: ModelField, *, convert_underscores: bool = False) -> Item:
 
 
 def form_item(item: ModelField) -> FormItem:
-    """Tell a form taker what it has to know of a field."""
+    """Describe a field for a form taker."""
     info = item.field_info
     models = tuple(
         FormModel(
@@ -34,7 +50,43 @@ def form_item(item: ModelField) -> FormItem:
     return FormItem(
         item=item_of(item),
         models=models,
-        is_optional=item.field_info.annotation is not None and type(None) in getattr(info.annotation, "__args__", ()),
+        is_optional=is_optional(info.annotation),
         reads_bytes=is_file and is_bytes(info.annotation),
         reads_bytes_list=is_file and is_bytes_sequence(info.annotation),
     )
+
+
+def read_by_member(info: FieldInfo) -> FieldInfo:
+    """Return a form parameter's description in which each member of a union of models reads the form by itself.
+
+    A form has no types: a key is a string for one model and a list for another, and an empty string means "not sent".
+    So each member gets a validator that picks its fields out of the whole form. Other parameters stay as they are.
+    """
+    if not models_of_union(info.annotation):
+        return info
+    changed = copy(info)
+    choices = tuple(choice if choice is type(None) else _member(choice) for choice in get_args(info.annotation))
+    changed.annotation = cast(Any, Union[choices])
+    return changed
+
+
+def _member(choice: Any) -> Any:
+    model: type[BaseModel] = bare(choice)
+    metadata = get_args(choice)[1:] if get_origin(choice) is Annotated else ()
+    # Errors name the member, as they would without the validator.
+    tag = next((item for item in reversed(metadata) if isinstance(item, Tag)), Tag(model.__name__))
+    return Annotated[choice, BeforeValidator(partial(_read, model)), tag]
+
+
+def _read(model: type[BaseModel], value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    pairs = [(key, item) for key, items in value.items() for item in (items if isinstance(items, list) else [items])]
+    found = {name: item for name, item, _ in present(_form_items(model), FormData(pairs))}
+    # None and empty lists come from no form, but another validator may have put them there.
+    return found | {key: item for key, item in value.items() if item is None or item == []}
+
+
+@lru_cache(maxsize=256)
+def _form_items(model: type[BaseModel]) -> tuple[FormItem, ...]:
+    return tuple(map(form_item, model_fields(model)))

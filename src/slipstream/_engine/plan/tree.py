@@ -19,7 +19,7 @@ from slipstream._engine.errors import (
     shown,
 )
 from slipstream._engine.plan.fields import ModelField
-from slipstream._engine.plan.form_union import read_by_member
+from slipstream._engine.plan.items import read_by_member
 from slipstream._engine.plan.model import Call
 from slipstream._engine.signature.annotations import is_pydantic_v1
 from slipstream._engine.signature.model import Origin, Signature, Slot

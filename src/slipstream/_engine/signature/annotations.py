@@ -127,6 +127,11 @@ def is_bytes_sequence(annotation: Any) -> bool:
     return _is_sequence_of(annotation, bytes)
 
 
+def is_optional(annotation: Any) -> bool:
+    """Whether None is a member of the union."""
+    return type(None) in get_args(annotation)
+
+
 def model_of(annotation: Any) -> type[BaseModel] | None:
     """The model of `Model` or `Model | None`; None for all else."""
     if is_union(annotation):
