@@ -14,7 +14,7 @@ from slipstream._app.refresh import Latest, Lock
 from slipstream._engine.compile import OBSERVED, UNOBSERVED, Compiled, Dialect, compile_plan
 from slipstream._engine.emit.handler import CLOSING, EXITS
 from slipstream._engine.plan.model import Call, Plan
-from slipstream._engine.plan.tree import override_tree, walk
+from slipstream._engine.plan.tree import override_tree
 from slipstream._engine.runtime.cleanup import inner_failure, leave, open_failure
 from slipstream._engine.runtime.response import respond_open
 from slipstream._engine.runtime.threads import in_thread
@@ -87,7 +87,7 @@ class Compiler:
                 tree = override_tree(tree, overrides, IMPLIED)
         # The calls in their order tell overrides apart; a kept handler keeps its callables alive, and so their ids.
         kind = (dialect, is_observed)
-        key: Hashable = kind if tree is plan.root else (kind, *(id(call.call) for call in walk(tree)))
+        key: Hashable = kind if tree is plan.root else (kind, *(id(call.call) for call in tree.walk()))
         with self._lock:
             found = known.get(key)
             if found is None:

@@ -1,6 +1,5 @@
-"""What of a plan can be wrong with a request, and what follows from that."""
+"""Where a request can have errors, and when they are raised."""
 
-from collections.abc import Iterator
 from functools import cached_property
 from itertools import dropwhile
 from typing import Literal, TypeAlias
@@ -10,7 +9,7 @@ from slipstream._engine.plan.model import Again, Call, Plan, Solve, Take
 
 
 def is_plain_str(item: ModelField) -> bool:
-    """Whether any string is a good value as it is: `str` or `str | None` without constraints."""
+    """Whether any string is valid and stays as it is: `str` or `str | None` without constraints."""
     info = item.field_info
     if info.metadata or info.discriminator is not None or item.config is not None:
         return False
@@ -18,14 +17,14 @@ def is_plain_str(item: ModelField) -> bool:
 
 
 Errors: TypeAlias = Literal["none", "at once", "gathered"]
-"""What becomes of errors: none can be, the only one that can be is raised where it is found, or all are together."""
+"""There can be none; the only possible one is raised where it is found; or all are raised together."""
 
 
 class Failing:
     """Where a request can have an error.
 
     Args:
-        raises_late: Whether errors are raised together in any case, because somebody wants to see all arguments.
+        raises_late: Whether errors are always gathered, because an observer wants to see all arguments.
     """
 
     def __init__(self, plan: Plan, *, raises_late: bool) -> None:
@@ -36,7 +35,6 @@ class Failing:
             self.errors = "gathered" if raises_late or not self._is_raised_at_once else "at once"
 
     def can_fail(self, step: Take) -> bool:
-        """Whether a request can have an error there."""
         if step.source == "path" and step.field.alias in self.plan.path_strings and is_plain_str(step.field):
             return False
         if step.source == "body" or not is_plain_str(step.field) or step.field.field_info.validate_default:
@@ -44,8 +42,8 @@ class Failing:
         return step.field.required
 
     def below(self, call: Call) -> bool:
-        """Whether reading anything for a call, or for what it depends on, can fail."""
-        below = {id(inner) for inner in _family(call)}
+        """Whether reading the values of a call or of its dependencies can fail."""
+        below = {id(inner) for inner in call.walk()}
         firsts = {id(first) for place, first in self._agains if id(place) in below}
         return any(id(step.call) in below for step in self.takes) or any(
             self.below(step.call) for step in self.plan.steps if isinstance(step, Solve) and id(step.call) in firsts
@@ -57,14 +55,8 @@ class Failing:
 
     @property
     def _is_raised_at_once(self) -> bool:
-        """Whether one step alone can be wrong, is told once, and no call that does without it comes after it."""
+        """Whether a single step can fail, its error appears once, and all later calls need its value."""
         if len(self.takes) != 1 or any(self.below(first) for _, first in self._agains):
             return False
         after = dropwhile(lambda step: step is not self.takes[0], self.plan.steps)
         return all(self.below(step.call) for step in after if isinstance(step, Solve))
-
-
-def _family(call: Call) -> Iterator[Call]:
-    yield call
-    for dependency in call.dependencies:
-        yield from _family(dependency)

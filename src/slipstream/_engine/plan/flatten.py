@@ -1,13 +1,9 @@
-"""What a whole tree of calls asks of a request, as flat lists.
-
-A dependency that several calls share counts once, at its first place; a parameter model counts as
-its fields. Nothing here knows how the lists are documented.
-"""
+"""The parameters and security schemes of a whole tree, as flat lists; a shared dependency counts at its first place."""
 
 import inspect
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any, TypeAlias
 
 from pydantic import AliasChoices, AliasPath, BaseModel
@@ -15,16 +11,17 @@ from pydantic import AliasChoices, AliasPath, BaseModel
 from slipstream._engine.plan.fields import ModelField, model_fields
 from slipstream._engine.plan.model import Call
 from slipstream._engine.signature.annotations import is_json, is_subclass, model_of
+from slipstream._engine.signature.kinds import unwrapped
 
 CallKey: TypeAlias = tuple[Callable[..., Any], tuple[str, ...], str]
-"""Two calls with one key are one call: the callable, the scopes it can see, and when it closes."""
+"""Calls with the same key are one call: the callable, the scopes that it can see, and when it is closed."""
 
 _MODEL_SOURCES = frozenset({"query", "header", "cookie"})
 
 
 @dataclass(frozen=True, slots=True)
 class SecurityUse:
-    """One use of a security scheme, with the scopes asked for on the way to it."""
+    """A security scheme, and the scopes on the way to it."""
 
     scheme: Any
     scopes: tuple[str, ...]
@@ -32,10 +29,7 @@ class SecurityUse:
 
 @dataclass
 class FlatCall:
-    """Everything that a tree of calls reads outside the body, in the order it is asked for.
-
-    The lists hold parameters as they were declared; `flat_fields` takes parameter models apart.
-    """
+    """The parameters of a tree outside the body, as they were declared, and its security schemes."""
 
     path: list[ModelField] = field(default_factory=list)
     query: list[ModelField] = field(default_factory=list)
@@ -45,15 +39,12 @@ class FlatCall:
 
     @cached_property
     def params(self) -> list[ModelField]:
-        """Every single parameter, those of parameter models among them: path, query, header, cookie.
-
-        Ask for it when the lists are complete.
-        """
+        """All parameters, with the fields of parameter models in their place; read it when the lists are complete."""
         return flat_fields((*self.path, *self.query, *self.header, *self.cookie))
 
 
 def flatten(root: Call) -> FlatCall:
-    """Gather the parameters and the security schemes of a tree, parents before their dependencies."""
+    """List the parameters and security schemes of a tree, parents before their dependencies."""
     flat = FlatCall()
     for call, scopes in _distinct_calls(root):
         flat.path += call.path_params
@@ -66,16 +57,13 @@ def flatten(root: Call) -> FlatCall:
 
 
 def flat_params(root: Call) -> list[ModelField]:
-    """List every single parameter of a tree: path first, then query, header and cookie."""
+    """List all parameters of a tree outside the body: path first, then query, header and cookie."""
     return flatten(root).params
 
 
 def flat_body_params(root: Call) -> list[ModelField]:
-    """List the body parameters of a tree; one that a shared dependency asks for appears at each of its places."""
-    params = list(root.body_params)
-    for dependency in root.dependencies:
-        params += flat_body_params(dependency)
-    return params
+    """List the body parameters of a tree; those of a shared dependency appear at each of its places."""
+    return [item for call in root.walk() for item in call.body_params]
 
 
 def flat_fields(fields: Sequence[ModelField]) -> list[ModelField]:
@@ -91,7 +79,7 @@ def flat_fields(fields: Sequence[ModelField]) -> list[ModelField]:
 
 
 def param_model(item: ModelField) -> type[BaseModel] | None:
-    """Return the model whose fields are the real parameters, if the parameter is declared as one."""
+    """Return the model if a parameter is declared as a parameter model, whose fields are the real parameters."""
     annotation: Any = item.field_info.annotation
     if is_json(item.field_info):
         return None
@@ -101,35 +89,34 @@ def param_model(item: ModelField) -> type[BaseModel] | None:
 
 
 def slot_source(item: ModelField) -> str | None:
-    """Say where a field is read; None for the fields of a model, which are read where the model is."""
+    """Return where a field is read; None for the fields of a model, which are read where the model is."""
     return getattr(item.field_info, "slot_source", None)
 
 
 def request_names(item: ModelField, *, convert_underscores: bool = False) -> list[tuple[str, str]]:
-    """List the names a value may come under, best first.
+    """List the names under which a value may be sent, the preferred one first.
 
     Args:
-        item: The parameter, or the field of a parameter model or form model.
-        convert_underscores: Turn `x_token` into `x-token` where nobody chose a name, as headers do.
+        convert_underscores: Whether `x_token` without an alias is read as `x-token`, as headers are.
 
     Returns:
-        Pairs of the name that Pydantic knows and the name on the wire.
+        Pairs of the name that Pydantic knows and the name in the request.
     """
     alias = item.validation_alias or item.alias
-    wire = alias.replace("_", "-") if convert_underscores and alias == item.name else alias
+    sent = alias.replace("_", "-") if convert_underscores and alias == item.name else alias
     given = item.field_info.validation_alias
     choices = given.choices if isinstance(given, AliasChoices) else [given]
     if slot_source(item) == "path" or any(isinstance(choice, AliasPath) for choice in choices):
-        return [(alias, wire)]
-    # Names listed as choices are meant literally, underscores and all.
-    names = [(str(choice), str(choice)) for choice in choices] if isinstance(given, AliasChoices) else [(alias, wire)]
+        return [(alias, sent)]
+    # Underscores in `AliasChoices` stay.
+    names = [(str(choice), str(choice)) for choice in choices] if isinstance(given, AliasChoices) else [(alias, sent)]
     return _with_python_name(item, names, convert_underscores)
 
 
 def _with_python_name(
     item: ModelField, names: list[tuple[str, str]], convert_underscores: bool
 ) -> list[tuple[str, str]]:
-    """Add the field's own name, or let it replace the aliases, as the model's configuration says."""
+    """Add the field's own name, or return it alone, as the model's configuration says."""
     config = item.config or {}
     own = (item.name, item.name.replace("_", "-") if convert_underscores else item.name)
     if config.get("validate_by_alias") is False:
@@ -141,41 +128,39 @@ def _with_python_name(
 
 
 def security_scheme(call: Callable[..., Any]) -> Any | None:
-    """Return the security scheme behind a callable, through partials and decorators; None if it is none."""
-    bare: Any = call
-    while isinstance(bare, partial):
-        bare = bare.func
-    bare = inspect.unwrap(bare)
+    """Return the security scheme inside of partials and decorators; None for any other callable."""
+    bare: Any = unwrapped(call)
     if isinstance(bare, type) or inspect.isroutine(bare):
         return None
-    # The class of schemes stands on a higher floor: whoever has a scheme's two attributes is one.
+    # The engine may not import the class of schemes, so a scheme is known by its two attributes.
     is_scheme = isinstance(getattr(bare, "scheme_name", None), str) and hasattr(bare, "model")
     return bare if is_scheme else None
 
 
 def _distinct_calls(root: Call) -> Iterator[tuple[Call, tuple[str, ...]]]:
-    """Walk the tree in order, each distinct call once, with the scopes gathered on the way to it."""
+    """Yield each distinct call once, parents first, with the scopes on the way to it."""
     if not root.dependencies:
         yield root, root.oauth_scopes
         return
     sees_scopes: dict[int, bool] = {}
-    seen = _Seen()
+    seen: list[CallKey] = []  # some callables have no hash
     stack: list[tuple[Call, tuple[str, ...]]] = [(root, ())]
     while stack:
         call, inherited = stack.pop()
-        if seen.before(call_key(call, sees_scopes)):
+        key = call_key(call, sees_scopes)
+        if key in seen:
             continue
+        seen.append(key)
         scopes = tuple(dict.fromkeys((*inherited, *call.oauth_scopes)))
         yield call, scopes
         stack.extend((dependency, scopes) for dependency in reversed(call.dependencies))
 
 
 def call_key(call: Call, sees_scopes: dict[int, bool] | None = None) -> CallKey:
-    """Tell calls apart: scopes only matter to a call that can see them.
+    """Return the key of a call, with its scopes only if they can make a difference to it.
 
     Args:
-        call: A call in a tree.
-        sees_scopes: Answers kept from call to call while one tree is walked, by `id`.
+        sees_scopes: A cache of `_sees_scopes` for one tree.
     """
     memo = {} if sees_scopes is None else sees_scopes
     scopes = tuple(sorted(set(call.oauth_scopes))) if _sees_scopes(call, memo) else ()
@@ -183,7 +168,7 @@ def call_key(call: Call, sees_scopes: dict[int, bool] | None = None) -> CallKey:
 
 
 def _sees_scopes(call: Call, memo: dict[int, bool]) -> bool:
-    """Whether the scopes asked for can make a difference to a call or to anything below it."""
+    """Whether scopes can make a difference to a call or to a dependency of it."""
     known = memo.get(id(call))
     if known is None:
         known = memo[id(call)] = (
@@ -193,21 +178,3 @@ def _sees_scopes(call: Call, memo: dict[int, bool]) -> bool:
             or any(_sees_scopes(dependency, memo) for dependency in call.dependencies)
         )
     return known
-
-
-class _Seen:
-    """Keys met so far; callables that cannot be hashed are compared one by one."""
-
-    def __init__(self) -> None:
-        self.hashed: set[CallKey] = set()
-        self.listed: list[CallKey] = []
-
-    def before(self, key: CallKey) -> bool:
-        """Say whether a key was met before, and remember it."""
-        try:
-            met = key in self.hashed
-            self.hashed.add(key)
-        except TypeError:
-            met = key in self.listed
-            self.listed.append(key)
-        return met

@@ -1,9 +1,9 @@
-"""Looking for the package that reads forms, before a request needs it.
+"""A check at registration that python-multipart is installed.
 
-Two packages answer to `import multipart`: python-multipart, up to its release 0.0.12 under that name
-alone, and an unrelated one called multipart.
+Two packages have a module `multipart`: python-multipart up to release 0.0.12, and an unrelated package of that name.
 """
 
+import re
 from importlib import import_module
 from typing import Any
 
@@ -13,10 +13,10 @@ _RENAMED_AFTER = (0, 0, 12)
 
 
 def require_form_parser(origin: Any) -> None:
-    """Make sure that forms can be read.
+    """Check that forms can be read.
 
     Args:
-        origin: The endpoint that asks for a form; named in the error.
+        origin: The endpoint with a form, for the error.
 
     Raises:
         FormParserMissing: python-multipart is not installed, or the other package is.
@@ -37,10 +37,4 @@ def _found(module: str, name: str) -> Any:
 
 
 def _release(version: str | None) -> tuple[int, ...]:
-    """Read the numbers at the start of a version."""
-    numbers = []
-    for part in (version or "").split("."):
-        if not part.isdecimal():
-            break
-        numbers.append(int(part))
-    return tuple(numbers)
+    return tuple(map(int, re.findall(r"\d+", version or "")[:3]))

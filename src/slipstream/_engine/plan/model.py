@@ -1,8 +1,4 @@
-"""What will be done for a request, as data: a tree of calls, and the steps in order.
-
-The tree (`Call`) is what the user wrote and what the OpenAPI document is read from. The steps are
-what the generated source does, one after the other. `build.py` makes both.
-"""
+"""What is done for a request, as data: a tree of calls (what the user wrote), and steps (what the handler does)."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -18,15 +14,12 @@ from slipstream._engine.types import CallKind, ContextKind, DependencyScope, Sco
 
 @dataclass(eq=False, slots=True)
 class Call:
-    """One callable of the user's and everything that feeds it; the endpoint is the root of a tree.
-
-    `name` is the parameter of the parent that receives the result; None where nobody receives it
-    (the endpoint itself, and dependencies given by a route, a router or the app).
-    """
+    """A callable that the user wrote, its parameters and its dependencies; the endpoint is the root of a tree."""
 
     signature: Signature
     path: str
     name: str | None = None
+    """The parent's parameter that receives the result; None for the endpoint and for dependencies of a route or app."""
     path_params: list[ModelField] = field(default_factory=list)
     query_params: list[ModelField] = field(default_factory=list)
     header_params: list[ModelField] = field(default_factory=list)
@@ -40,27 +33,35 @@ class Call:
     parent_scopes: tuple[str, ...] = ()
     limit: Limit | None = None
     replaces: "Call | None" = None
-    """The call that an override stands in for; it is shared as that one would be."""
+    """The call that an override replaces; both are shared by the same rule."""
 
     @property
     def call(self) -> Callable[..., Any]:
-        """The callable itself."""
         return self.signature.call
 
     @call.setter
     def call(self, call: Callable[..., Any]) -> None:
-        """Put a wrapper in place of the callable; it runs as the callable does."""
+        """Replace the callable by a wrapper of the same kind."""
         self.signature = replace(self.signature, call=call)
 
     @property
     def kind(self) -> CallKind:
-        """How it runs."""
         return self.signature.kind
 
     @property
     def origin(self) -> Origin:
-        """Where the user wrote it."""
         return self.signature.origin
+
+    @property
+    def params(self) -> dict[SlotSource, list[ModelField]]:
+        """The parameters by source, in the order in which they are read."""
+        return {
+            "path": self.path_params,
+            "query": self.query_params,
+            "header": self.header_params,
+            "cookie": self.cookie_params,
+            "body": self.body_params,
+        }
 
     @property
     def is_generator(self) -> bool:
@@ -69,35 +70,42 @@ class Call:
 
     @property
     def lifetime(self) -> DependencyScope | None:
-        """When it is closed; a `yield` dependency that does not say so closes after the response."""
+        """When it is closed; a `yield` dependency without a scope is closed after the response."""
         return self.scope or ("request" if self.is_generator else None)
 
     @property
     def oauth_scopes(self) -> tuple[str, ...]:
-        """Scopes asked for on the way from the endpoint to here, each once, outermost first."""
+        """The scopes on the way from the endpoint to this call, each once, outermost first."""
         own = (scope for scope in dict.fromkeys(self.own_scopes) if scope not in self.parent_scopes)
         return (*self.parent_scopes, *own)
+
+    def walk(self) -> Iterator["Call"]:
+        """Yield this call, its dependencies and theirs, parents first."""
+        yield self
+        for dependency in self.dependencies:
+            yield from dependency.walk()
 
 
 StreamKind: TypeAlias = Literal["jsonl", "sse", "raw"]
 
+_DUMP_OPTIONS = ("include", "exclude", "by_alias", "exclude_unset", "exclude_defaults", "exclude_none")
+
 
 @dataclass(frozen=True, slots=True)
 class ResponseSpec:
-    """How the endpoint's result becomes a response.
-
-    `response_class` is None while nobody chose one: then JSON is written straight from Pydantic.
-    `field` is the response model, None where the result is encoded as it is. `stream` says that the
-    endpoint is a generator and how its items are framed; `item_field` validates each of them.
-    `ping_interval` tells after how many seconds of silence a stream of events pings.
-    """
+    """How the endpoint's result becomes a response."""
 
     status_code: int | None = None
     response_class: type[Any] | None = None
+    """None if nobody chose one; then Pydantic writes the JSON bytes."""
     field: ModelField | None = None
+    """The response model; None if the result is encoded without validation."""
     stream: StreamKind | None = None
+    """How the items of a generator endpoint are framed; None for other endpoints."""
     item_field: ModelField | None = None
+    """The model of each streamed item."""
     ping_interval: Callable[[], float] = usual_interval
+    """Returns the seconds of silence after which a stream of events sends a ping."""
     include: Any = None
     exclude: Any = None
     by_alias: bool = True
@@ -107,45 +115,35 @@ class ResponseSpec:
 
     @property
     def dump_options(self) -> dict[str, Any]:
-        """The options as Pydantic's `dump_*` methods take them."""
-        return {
-            "include": self.include,
-            "exclude": self.exclude,
-            "by_alias": self.by_alias,
-            "exclude_unset": self.exclude_unset,
-            "exclude_defaults": self.exclude_defaults,
-            "exclude_none": self.exclude_none,
-        }
+        """The arguments for Pydantic's `dump_*` methods."""
+        return {name: getattr(self, name) for name in _DUMP_OPTIONS}
 
 
 @dataclass(frozen=True, slots=True)
 class BodyPlan:
-    """How the body is read.
-
-    `fields` are all body parameters of endpoint and dependencies, in the order they are asked for.
-    `embed` says that the body is an object with one key per parameter. `strict` refuses JSON under a
-    missing content type. `documented` is the one field that stands for the body in OpenAPI.
-    """
+    """How the body is read."""
 
     kind: Literal["json", "form"]
     fields: Sequence[ModelField]
+    """All body parameters of the endpoint and its dependencies, in the order of the tree."""
     embed: bool
+    """Whether the body is an object with one key per parameter."""
     strict: bool
+    """Whether JSON without a content type is refused."""
     documented: ModelField
+    """The field that describes the whole body in OpenAPI."""
     form_limits: dict[str, int]
 
 
 @dataclass(frozen=True, slots=True)
 class ReadBody:
-    """Read the body as a whole, before anything else.
-
-    `fast` is the parameter that is the whole JSON body and is validated straight from the bytes. `is_first` says that
-    nothing is read before it, so that its errors can be noted at once; else its `Take` comes later (`is_retry`).
-    """
+    """Read the body, before all other steps."""
 
     body: BodyPlan
     fast: ModelField | None
+    """The parameter that is the whole JSON body and is validated from its bytes."""
     is_first: bool
+    """Whether `fast` is the first value of the plan: then this step adds its errors, else a later `TakeJson` does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,99 +157,95 @@ class Take:
 
 @dataclass(frozen=True, slots=True)
 class TakeJson(Take):
-    """Give a parameter its part of a JSON body.
-
-    `is_retry` says that the bytes have been validated already, and that only their errors are still to be found.
-    """
+    """Validate a parameter's part of a JSON body."""
 
     is_retry: bool
+    """Whether `ReadBody` has validated the bytes: then only its errors are found here."""
 
 
 @dataclass(frozen=True, slots=True)
 class TakeForm(Take):
-    """Give all form parameters of a call their values; `field` is the first of them."""
+    """Validate all form parameters of a call; `field` is the first of them."""
 
 
 @dataclass(frozen=True, slots=True)
 class TakeAbsent(Take):
-    """Give a body parameter its default, or note that it is missing, where no body ever comes."""
+    """Set a body parameter to its default, or add the error "missing", where a protocol has no body."""
 
 
 Condition: TypeAlias = Literal["always", "unless wrong", "unless wrong since mark"]
-"""When a dependency may be called: only if reading what it and its own dependencies need has found no error."""
+"""When a dependency is called: only if there are no errors, or none since its `Mark`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """Note how many errors there are before anything is read for a call."""
+    """Count the errors before anything is read for a call."""
 
     call: Call
 
 
 @dataclass(frozen=True, slots=True)
 class Solve:
-    """Call a dependency; `shared` says that later places use the result too.
-
-    With a condition, the errors of a shared one are kept, to be told at the later places again.
-    """
+    """Call a dependency."""
 
     call: Call
     shared: bool
+    """Whether later places use the result; if there is a condition, they repeat the errors too."""
     condition: Condition = "always"
 
 
 @dataclass(frozen=True, slots=True)
 class Open(Solve):
-    """Run a `yield` dependency up to its `yield`, and keep it open."""
+    """Run a `yield` dependency up to its `yield`."""
 
     @property
     def exits(self) -> "Exits":
-        """The list that keeps it."""
+        """The list from which it is closed."""
         return "closing" if self.call.scope == "function" else "exits"
 
     @property
     def is_shielded(self) -> bool:
-        """Whether it may have a cancel scope of its own open where it yields; threads cannot have one."""
+        """Whether it may yield inside a cancel scope of its own; a thread cannot have one."""
         return self.call.kind == "async_gen" and may_hold_scopes(self.call.call)
 
     @property
     def raises_not_yielded(self) -> bool:
-        """Whether what opens it says by itself that it did not yield."""
+        """Whether the runtime function that opens it raises `DidNotYield`."""
         return self.call.kind == "gen" or self.is_shielded
 
     @property
     def is_simple(self) -> bool:
-        """Whether it is an async generator and nothing more: no scope to shield, no place to give back."""
+        """Whether it is an async generator without shield and limit, which needs no runtime function."""
         return self.call.kind == "async_gen" and self.call.limit is None and not self.is_shielded
 
 
 @dataclass(frozen=True, slots=True)
 class Again:
-    """Use a result that is there already: `call` is this place, `first` the one that was solved."""
+    """Use a shared result again: `call` is this place, `first` the call that was made."""
 
     call: Call
     first: Call
 
 
 Step: TypeAlias = Take | Solve | Again
-"""What a plan consists of; a program refines it."""
+"""A step of a plan."""
 
 
 @dataclass(frozen=True, slots=True)
 class Refuse:
-    """Raise the errors that have been gathered, if there are any."""
+    """Raise the gathered errors, if there are any."""
 
 
 @dataclass(frozen=True, slots=True)
 class Invoke:
-    """Call the endpoint; `is_kept` says that something is made of its result."""
+    """Call the endpoint; `is_kept` says whether its result is used."""
 
     is_kept: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Await:
-    """Wait for the endpoint's result where a plain function has returned something to be awaited."""
+    """Await the result of a sync endpoint if it is awaitable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,56 +257,52 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Encode:
-    """Turn the endpoint's result into what is sent.
-
-    `into` says what it becomes: JSON bytes, a Response object, or a Response that streams what the endpoint yields.
-    `is_checked` says that a `Check` was before. Instances of `trusts` need no validation. `options` are the arguments
-    of Pydantic's writer that make a difference.
-    """
+    """Encode the endpoint's result as JSON bytes, as a Response, or as a Response that streams what it yields."""
 
     into: Literal["bytes", "response", "stream"]
     is_checked: bool = False
+    """Whether a `Check` has validated it."""
     trusts: type[Any] | None = None
+    """The model whose instances are not validated."""
     options: dict[str, Any] = field(default_factory=dict)
+    """Arguments of Pydantic's serializer that differ from its defaults."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hop:
-    """Do these steps in one worker thread; `gives` are those of them whose values are used afterwards.
-
-    `shares` are those that read a part of the request which is read afterwards too: it is parsed before.
-    """
+    """Do several steps in one worker thread."""
 
     steps: "tuple[Act, ...]"
     gives: "tuple[Act, ...]"
+    """The steps whose values are used after the hop."""
     shares: tuple[Take, ...] = ()
+    """The steps that read a part of the request which later steps read too: it is parsed before the hop."""
 
 
 Act: TypeAlias = ReadBody | Step | Mark | Refuse | Invoke | Await | Check | Encode | Hop
 """A step of a program."""
 
 Exits: TypeAlias = Literal["closing", "exits"]
-"""Lists of what is open: closed when the endpoint has returned, or after the response."""
+"""Lists of open things: `closing` is closed when the endpoint has returned, `exits` after the response."""
 
 
 @dataclass(frozen=True, slots=True)
 class Leave:
-    """Close what a list holds: dependencies, last opened first; nothing but simple ones if it says so."""
+    """Close what a list holds: `calls` are its dependencies, in the order in which they are closed."""
 
     exits: Exits
     calls: tuple[Call, ...]
     is_simple: bool
+    """Whether there is nothing on the list but dependencies that are `Open.is_simple`."""
 
 
 @dataclass(eq=False, slots=True)
 class Plan:
-    """Everything there is to know about one path operation; handler and OpenAPI are read from it.
-
-    `label` names it for people: "GET /items/{item_id}".
-    """
+    """All that is known about one path operation; its handler and its part of the OpenAPI document are made from it."""
 
     protocol: Literal["http", "websocket", "event"]
     label: str
+    """Its name for people: "GET /items/{item_id}"."""
     root: Call
     steps: tuple[Step, ...]
     body: BodyPlan | None
@@ -322,7 +312,7 @@ class Plan:
 
     @property
     def calls(self) -> Iterator[Call]:
-        """Every call that is made, dependencies in order, the endpoint last."""
+        """All calls in the order in which they are made; the endpoint is last."""
         for step in self.steps:
             if isinstance(step, Solve):
                 yield step.call
@@ -330,26 +320,25 @@ class Plan:
 
     @property
     def objects(self) -> frozenset[ContextKind]:
-        """The objects that calls ask for."""
+        """The context objects that calls ask for."""
         return frozenset(kind for call in self.calls for _, kind in call.contexts)
 
     @property
     def is_form(self) -> bool:
-        """Whether there is a body, and it is a form."""
         return self.body is not None and self.body.kind == "form"
 
     @property
     def shows_scope(self) -> bool:
-        """Whether anybody is handed an object with the scope in it while all goes well."""
+        """Whether a call gets an object that shows the scope, or a form is read through one."""
         return self.is_form or not self.objects.isdisjoint(("request", "connection", "websocket"))
 
     def where(self, scope: Scope | None) -> dict[str, Any]:
-        """Tell where the endpoint is, for errors."""
+        """Return the endpoint's function, file, line and path, as errors carry them."""
         verb, mount = self.label.partition(" ")[0], ""
         if scope is not None:
             verb = scope.get("method", verb)
             mount = scope.get("root_path", "").rstrip("/")
         origin = self.root.origin
         facts = {"function": getattr(self.root.call, "__name__", None), "file": origin.file, "line": origin.line}
-        told = {key: value for key, value in facts.items() if value is not None}
-        return {**told, "path": f"{verb} {mount}{self.root.path}"}
+        known = {key: value for key, value in facts.items() if value is not None}
+        return {**known, "path": f"{verb} {mount}{self.root.path}"}

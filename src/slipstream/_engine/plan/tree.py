@@ -1,9 +1,7 @@
-"""From an endpoint to the tree of calls that feeds it, with or without overrides.
-
-Each callable is read once per path; a tree is data and can be shared between threads.
-"""
+"""From an endpoint to its tree of calls, with or without overrides."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
 from typing import Any, cast
 
 from pydantic import PydanticSchemaGenerationError
@@ -33,13 +31,11 @@ Implied = Mapping[SlotSource, type[FieldInfo]]
 def build_tree(
     endpoint: Callable[..., Any], *, path: str, implied: Implied, dependencies: Sequence[DependencyMarker] = ()
 ) -> Call:
-    """Read an endpoint and everything it depends on.
+    """Read an endpoint and its dependencies.
 
     Args:
-        endpoint: What the user decorated.
         path: Its full path without converters.
-        implied: Marker classes for unmarked parameters.
-        dependencies: Those of app, routers and route, outermost first; nobody receives their results.
+        dependencies: Those of app, routers and route, outermost first; their results are not used.
 
     Raises:
         DefinitionError: See `errors.py`.
@@ -51,32 +47,20 @@ def build_tree(
 
 
 def build_handler_tree(handler: Callable[..., Any], *, implied: Implied) -> Call:
-    """Read a handler of events and everything it depends on.
+    """Read a handler of events and its dependencies.
 
     Raises:
-        UnfitHandler: A parameter that nothing can be given for.
+        UnfitHandler: It has a parameter for which there is no value.
         DefinitionError: See `errors.py`.
     """
     return _TreeBuilder("/", implied).call(handler, read_handler(handler, implied), scope="function")
 
 
 def override_tree(root: Call, overrides: Mapping[Callable[..., Any], Callable[..., Any]], implied: Implied) -> Call:
-    """Copy a tree with some dependencies replaced; the tree itself comes back where none is.
-
-    A replacement is read as any dependency is, and its own dependencies may be replaced in turn.
-    """
-    if not any(_is_overridden(call, overrides) for call in walk(root)):
+    """Copy a tree with overridden dependencies replaced, in replacements too; return a tree without any as it is."""
+    if not any(_is_overridden(call, overrides) for call in root.walk()):
         return root
-    return _Overrider(overrides, implied).copy(root)
-
-
-def walk(call: Call) -> Sequence[Call]:
-    """List the dependencies of a call, and theirs, in order."""
-    found = []
-    for dependency in call.dependencies:
-        found.append(dependency)
-        found.extend(walk(dependency))
-    return found
+    return _copy(root, overrides, implied)
 
 
 def _is_overridden(call: Call, overrides: Mapping[Callable[..., Any], Callable[..., Any]]) -> bool:
@@ -87,7 +71,7 @@ def _is_overridden(call: Call, overrides: Mapping[Callable[..., Any], Callable[.
 
 
 class _TreeBuilder:
-    """Builds the calls of one path; remembers the way down, to notice circles."""
+    """Builds the calls of one path; `way` has the callables from the root to the present one, to find cycles."""
 
     def __init__(self, path: str, implied: Implied) -> None:
         self.path = path
@@ -96,7 +80,6 @@ class _TreeBuilder:
         self.way: list[Callable[..., Any]] = []
 
     def call(self, function: Callable[..., Any], signature: Signature | None = None, **facts: Any) -> Call:
-        """Build the call of one callable and, below it, those of its dependencies."""
         signature = signature or read_signature(function, self.path_names, self.implied)
         call = Call(signature=signature, path=self.path, **facts)
         if any(function is passed for passed in self.way):
@@ -113,20 +96,18 @@ class _TreeBuilder:
             marker = cast(DependencyMarker, slot.meta)
             if call.is_generator and call.lifetime == "request" and marker.scope == "function":
                 raise ScopeMismatch(getattr(call.call, "__name__", "<unnamed_callable>"), slot.name, call.origin)
-            scopes = (
-                *call.parent_scopes,
-                *call.own_scopes,
-            )  # a scope asked for twice is told twice below, as in FastAPI
+            # A scope that is asked for twice appears twice below, as in FastAPI.
+            scopes = (*call.parent_scopes, *call.own_scopes)
             call.dependencies.append(self.dependency(marker, slot.name, scopes, call.origin))
         elif slot.source == "context":
             call.contexts.append((slot.name, cast(ContextKind, slot.meta)))
         else:
             info = cast(FieldInfo, slot.meta)
             field = _checked(ModelField(slot.name, read_by_member(info) if slot.source == "form" else info), call)
-            _shelf(call, slot.source).append(field)
+            call.params.get(slot.source, call.body_params).append(field)
 
     def dependency(self, marker: DependencyMarker, name: str | None, scopes: tuple[str, ...], origin: Origin) -> Call:
-        """Build the call that a marker names; `origin` is where the marker stands."""
+        """Build the call of a marker; `origin` is where the marker stands."""
         if not callable(marker.dependency):
             raise UnsupportedAnnotation(
                 "A dependency must be callable", name or "dependencies", marker.dependency, origin,
@@ -143,54 +124,34 @@ class _TreeBuilder:
         )
 
 
-class _Overrider:
-    """Copies a tree, putting replacements in."""
-
-    def __init__(self, overrides: Mapping[Callable[..., Any], Callable[..., Any]], implied: Implied) -> None:
-        self.overrides = overrides
-        self.implied = implied
-
-    def copy(self, call: Call) -> Call:
-        """Copy one call; what it depends on is replaced where an override says so."""
-        twin = Call(
-            signature=call.signature, path=call.path, name=call.name,
-            path_params=call.path_params, query_params=call.query_params, header_params=call.header_params,
-            cookie_params=call.cookie_params, body_params=call.body_params, contexts=call.contexts,
-            use_cache=call.use_cache, scope=call.scope, own_scopes=call.own_scopes,
-            parent_scopes=call.parent_scopes, limit=call.limit, replaces=call.replaces or call,
-        )  # fmt: skip
-        twin.dependencies = [self._replaced(dependency) for dependency in call.dependencies]
-        return twin
-
-    def _replaced(self, call: Call) -> Call:
-        if not _is_overridden(call, self.overrides):
-            return self.copy(call)
-        builder = _TreeBuilder(call.path, self.implied)
-        fresh = builder.call(
-            self.overrides[call.call],
-            name=call.name,
-            use_cache=call.use_cache,
-            scope=call.scope,
-            parent_scopes=call.oauth_scopes,
-            limit=call.limit,
-        )
-        twin = self.copy(fresh)
-        twin.replaces = call
-        return twin
+def _copy(call: Call, overrides: Mapping[Callable[..., Any], Callable[..., Any]], implied: Implied) -> Call:
+    twin = Call(**{item.name: getattr(call, item.name) for item in fields(Call)})
+    twin.replaces = call.replaces or call
+    twin.dependencies = [
+        _replaced(dependency, overrides, implied)
+        if _is_overridden(dependency, overrides)
+        else _copy(dependency, overrides, implied)
+        for dependency in call.dependencies
+    ]
+    return twin
 
 
-def _shelf(call: Call, source: SlotSource) -> list[ModelField]:
-    shelves = {
-        "path": call.path_params,
-        "query": call.query_params,
-        "header": call.header_params,
-        "cookie": call.cookie_params,
-    }
-    return shelves.get(source, call.body_params)
+def _replaced(call: Call, overrides: Mapping[Callable[..., Any], Callable[..., Any]], implied: Implied) -> Call:
+    replacement = _TreeBuilder(call.path, implied).call(
+        overrides[call.call],
+        name=call.name,
+        use_cache=call.use_cache,
+        scope=call.scope,
+        parent_scopes=call.oauth_scopes,
+        limit=call.limit,
+    )
+    twin = _copy(replacement, overrides, implied)
+    twin.replaces = call
+    return twin
 
 
 def _checked(field: ModelField, call: Call) -> ModelField:
-    """Build the validator now, so that what Pydantic cannot validate fails at the user's line."""
+    """Build the validator when the route is registered, so that an error shows the user's line."""
     if is_pydantic_v1(field.field_info.annotation):
         raise OldPydanticModel(
             "pydantic.v1 models are no longer supported", field.name, field.field_info.annotation, call.origin,
