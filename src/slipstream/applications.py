@@ -24,6 +24,7 @@ from slipstream._options.app import AppOptions
 from slipstream._options.route import RouteOptions
 from slipstream._options.router import RouterOptions
 from slipstream._options.unpack import completed, names_of, unpacks
+from slipstream._routes.decorator import decorator
 from slipstream._routes.frontend import Directory, Fallback, checks_directory
 from slipstream.exception_handlers import (
     http_exception_handler,
@@ -44,7 +45,7 @@ Overrides = dict[Callable[..., Any], Callable[..., Any]]
 
 
 def _by_router(method: Callable[Concatenate[Any, P], R]) -> Callable[Concatenate[Any, P], R]:
-    """Make a method of the application that does what its router's method of that name does, with the same options."""
+    """Make a method of the application that calls the router's method of that name."""
     name = method.__name__
 
     @wraps(method)
@@ -63,13 +64,13 @@ class FastAPI(Starlette):
     """
 
     root_path: Any = Watched()
-    """Prefix, a string, that every URL has before what the routes match; it overrules what the server says."""
+    """Path, a string, before the paths of the routes in every URL; "" takes the server's `root_path`."""
 
     middleware_stack: Any = Watched()
-    """What serves the requests, an ASGI app; None until the first request, or to have it built again."""
+    """The ASGI app that serves the requests; None until the first request, or to have it built again."""
 
     links: Any = None
-    """The `slipstream.links.Links` that is attached, if one is: connections that the application dials."""
+    """The attached `slipstream.links.Links`, or None: connections that the application dials."""
 
     @unpacks(AppOptions)
     def __init__(self, **options: Unpack[AppOptions]) -> None:
@@ -123,7 +124,7 @@ class FastAPI(Starlette):
 
     @property
     def dependency_overrides(self) -> Overrides:
-        """Dependencies to call in place of others: `{original: replacement}`; meant for tests."""
+        """Callables to call in place of dependencies: `{original: replacement}`; meant for tests."""
         return self._overrides
 
     @dependency_overrides.setter
@@ -147,16 +148,14 @@ class FastAPI(Starlette):
             await door.fail(exc, scope, receive, send)
 
     async def serve_direct(self, scope: Scope, receive: Receive, send: Send, raw: bytes, reply: Reply) -> None:
-        """Serve an HTTP request whose body is there, for a server that also takes a response in one piece.
-
-        Does what calling the application does, without messages where that is possible; `slipstream.server` calls it.
+        """Serve an HTTP request whose body has arrived, without ASGI messages where possible; for `slipstream.server`.
 
         Args:
-            scope: As ASGI has it, of type "http".
-            receive: Gives the body, for whoever reads it himself.
-            send: Takes responses that are not in one piece.
+            scope: ASGI's, of type "http".
+            receive: Returns the body, for user code that reads it.
+            send: Sends a response in several pieces.
             raw: The whole body.
-            reply: Takes the others, as `reply(status, headers, content)`; it adds the content-length.
+            reply: Sends a whole response, as `reply(status, headers, content)`; it adds the content-length.
         """
         scope["app"] = self
         entrance = self._entrance
@@ -168,14 +167,14 @@ class FastAPI(Starlette):
             await door.fail(exc, scope, receive, send)
 
     def complete_scope(self, scope: Scope) -> None:
-        """Note in a scope that came by `serve_direct` what any other has: route, endpoint, router, handlers."""
+        """Write route, endpoint, router and exception handlers into a scope of `serve_direct` if they are missing."""
         if "route" not in scope:
             self._entrance.value.choose(scope)
 
     def openapi(self) -> dict[str, Any]:
-        """Return the OpenAPI document; it is made once, and again when routes have changed.
+        """Return the OpenAPI document; made once, and again when routes have changed.
 
-        Replace this method, or change `openapi_schema`, to say something else.
+        Override this method, or assign `openapi_schema`, for another document.
         """
         document = self._document
         if self.openapi_schema is None or document.seen not in (-1, version.number):
@@ -184,7 +183,7 @@ class FastAPI(Starlette):
         return self.openapi_schema
 
     def _make_document(self) -> dict[str, Any]:
-        # The generator is a tenth of the import time, and many processes never make the document.
+        # Imported late: a tenth of the import time, and many processes never make the document.
         from slipstream.openapi.utils import get_openapi  # noqa: PLC0415 - see above
 
         return get_openapi(
@@ -273,43 +272,28 @@ class FastAPI(Starlette):
         fallback: Fallback = "auto",
         check_dir: bool | Literal["auto"] = "auto",
     ) -> None:
-        """Serve the built files of a browser application, wherever no other route serves; see `APIRouter.frontend`."""
+        """Serve the built files of a browser application; see `APIRouter.frontend`."""
         check_dir = checks_directory(directory, check_dir, stacklevel=2)
         self.router.frontend(path, directory=directory, fallback=fallback, check_dir=check_dir)
 
     @deprecated("on_event is deprecated, use lifespan event handlers instead: lifespan=...")
     def on_event(self, event_type: str) -> Callable[[DecoratedCallable], DecoratedCallable]:
         """Call the decorated function at "startup" or "shutdown"; `lifespan` is the newer way."""
-
-        def decorate(function: DecoratedCallable) -> DecoratedCallable:
-            self.add_event_handler(event_type, function)
-            return function
-
-        return decorate
+        return decorator(lambda function: self.add_event_handler(event_type, function))
 
     def middleware(self, middleware_type: str) -> Callable[[DecoratedCallable], DecoratedCallable]:
         """Run the decorated function of `(request, call_next)` around every HTTP request.
 
         Args:
-            middleware_type: "http"; nothing else is known, and nothing else looked for.
+            middleware_type: "http"; not checked.
         """
-
-        def decorate(function: DecoratedCallable) -> DecoratedCallable:
-            self.add_middleware(FunctionMiddleware, dispatch=function)
-            return function
-
-        return decorate
+        return decorator(lambda function: self.add_middleware(FunctionMiddleware, dispatch=function))
 
     def exception_handler(
         self, exc_class_or_status_code: int | type[Exception]
     ) -> Callable[[DecoratedCallable], DecoratedCallable]:
         """Answer exceptions of a class, or responses of a status, with the decorated function of `(request, exc)`."""
-
-        def decorate(function: DecoratedCallable) -> DecoratedCallable:
-            self.add_exception_handler(exc_class_or_status_code, function)
-            return function
-
-        return decorate
+        return decorator(lambda function: self.add_exception_handler(exc_class_or_status_code, function))
 
 
 def _root_path(request: Request) -> str:

@@ -1,84 +1,40 @@
 """The functions that a parameter's default or metadata is written with: `Query()`, `Body()`, `Depends()`, …
 
 They return the classes of `params`, typed as Any so that they may stand as a default of any type.
-What each option means is said once, in `_options/params.py`.
 """
 
+import inspect
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, Unpack
-
-from pydantic_core import PydanticUndefined
+from typing import Any, Literal, ParamSpec
 
 from slipstream import params
-from slipstream._options.params import ValueOptions
-from slipstream._options.unpack import unpacks
-from slipstream.datastructures import _Unset
 
 # ruff: noqa: N802  # functions named like the classes that they make, as in FastAPI
 
-
-@unpacks(ValueOptions, _Unset)
-def Path(default: Any = ..., **options: Unpack[ValueOptions]) -> Any:
-    """Take a part of the path; it never has a default."""
-    return params.Path(default, **options)
+P = ParamSpec("P")
 
 
-@unpacks(ValueOptions, _Unset)
-def Query(default: Any = PydanticUndefined, **options: Unpack[ValueOptions]) -> Any:
-    """Take a value of the query string, or a model made of all of them."""
-    return params.Query(default, **options)
+def _function(cls: Callable[P, Any]) -> Callable[P, Any]:
+    """Make the function of a class: what the class takes and says, without `annotation`, which Pydantic sets."""
+
+    def make(*args: P.args, **options: P.kwargs) -> Any:
+        return cls(*args, **options)
+
+    make.__name__ = make.__qualname__ = cls.__name__
+    make.__doc__ = cls.__doc__
+    shown = inspect.signature(cls)
+    kept = [each for each in shown.parameters.values() if each.name != "annotation"]
+    make.__signature__ = shown.replace(parameters=kept, return_annotation=Any)  # type: ignore[attr-defined]  # functions take any attribute
+    return make
 
 
-@unpacks(ValueOptions, _Unset)
-def Header(
-    default: Any = PydanticUndefined, *, convert_underscores: bool = True, **options: Unpack[ValueOptions]
-) -> Any:
-    """Take a request header, or a model made of all of them.
-
-    `convert_underscores` reads the parameter `user_agent` from the header `user-agent`.
-    """
-    return params.Header(default, convert_underscores=convert_underscores, **options)
-
-
-@unpacks(ValueOptions, _Unset)
-def Cookie(default: Any = PydanticUndefined, **options: Unpack[ValueOptions]) -> Any:
-    """Take a cookie, or a model made of all of them."""
-    return params.Cookie(default, **options)
-
-
-@unpacks(ValueOptions, _Unset)
-def Body(
-    default: Any = PydanticUndefined,
-    *,
-    embed: bool | None = None,
-    media_type: str = "application/json",
-    **options: Unpack[ValueOptions],
-) -> Any:
-    """Take the body, or one key of it.
-
-    `embed` expects an object with the parameter's name as key even where it is the only body
-    parameter; None embeds where there are several. `media_type` goes into the documentation.
-    """
-    return params.Body(default, embed=embed, media_type=media_type, **options)
-
-
-@unpacks(ValueOptions, _Unset)
-def Form(
-    default: Any = PydanticUndefined,
-    *,
-    media_type: str = "application/x-www-form-urlencoded",
-    **options: Unpack[ValueOptions],
-) -> Any:
-    """Take a field of a form, or a model made of all of them; `media_type` goes into the documentation."""
-    return params.Form(default, media_type=media_type, **options)
-
-
-@unpacks(ValueOptions, _Unset)
-def File(
-    default: Any = PydanticUndefined, *, media_type: str = "multipart/form-data", **options: Unpack[ValueOptions]
-) -> Any:
-    """Take a file of a form, as `bytes` or as an `UploadFile`; `media_type` goes into the documentation."""
-    return params.File(default, media_type=media_type, **options)
+Path = _function(params.Path)
+Query = _function(params.Query)
+Header = _function(params.Header)
+Cookie = _function(params.Cookie)
+Body = _function(params.Body)
+Form = _function(params.Form)
+File = _function(params.File)
 
 
 def Depends(
@@ -92,11 +48,11 @@ def Depends(
 
     Args:
         dependency: The callable; None takes the parameter's own type.
-        use_cache: Call it once per request however many ask for it.
-        scope: When the code after `yield` runs: before the response ("function") or after it
-            ("request"). None: after it.
-        max_concurrency: How many calls may run at once, per event loop; at least 1; waiting takes no
-            thread. None: any number. Reuse the returned object to share the bound.
+        use_cache: Call it once per request, however many parameters name it.
+        scope: When the code after `yield` runs: before the response ("function") or after it ("request").
+            None: after it.
+        max_concurrency: How many calls may run at once, per event loop; at least 1. Waiting takes no thread.
+            None: any number. Reuse the returned object to share the bound.
 
     Raises:
         ValueError: `max_concurrency` is not a positive integer.
@@ -112,6 +68,6 @@ def Security(
     Args:
         dependency: The callable; None takes the parameter's own type.
         scopes: OAuth2 scopes that it asks for; shown in the documentation and given to `SecurityScopes`.
-        use_cache: Call it once per request however many ask for it with the same scopes.
+        use_cache: Call it once per request, however many parameters name it with the same scopes.
     """
     return params.Security(dependency, scopes=scopes, use_cache=use_cache)

@@ -33,7 +33,7 @@ class ParamTypes(Enum):
 # Pydantic declares FieldInfo final, and keeps subclasses such as these working ("HACK 2" in its source);
 # hence the ignores on each class here.
 class _Value(FieldInfo):  # type: ignore[misc]
-    """What all value classes have in common."""
+    """The base of all classes of values."""
 
     slot_source: SlotSource
     example: Any
@@ -68,7 +68,7 @@ def _warn(message: str) -> None:
 
 
 class Param(_Value):  # type: ignore[misc]
-    """A value beside the body. Used by itself, it is a query parameter."""
+    """A value outside of the body; not derived from, a query parameter."""
 
     in_: ParamTypes
     slot_source: SlotSource = "query"
@@ -86,7 +86,7 @@ class Param(_Value):  # type: ignore[misc]
 
 
 class Path(Param):  # type: ignore[misc]
-    """A part of the path. It is always there, so it has no default.
+    """A part of the path. A request always has it, so it takes no default.
 
     Raises:
         AssertionError: A default was given.
@@ -101,16 +101,16 @@ class Path(Param):  # type: ignore[misc]
 
 
 class Query(Param):  # type: ignore[misc]
-    """A value of the query string."""
+    """A value of the query string, or a model made of all of them."""
 
     in_ = ParamTypes.query
 
 
 class Header(Param):  # type: ignore[misc]
-    """A request header.
+    """A request header, or a model made of all of them.
 
     Args:
-        convert_underscores: Read `user_agent` from `user-agent`. Default: True.
+        convert_underscores: Read the parameter `user_agent` from the header `user-agent`.
     """
 
     in_ = ParamTypes.header
@@ -130,7 +130,7 @@ class Header(Param):  # type: ignore[misc]
 
 
 class Cookie(Param):  # type: ignore[misc]
-    """A cookie."""
+    """A cookie, or a model made of all of them."""
 
     in_ = ParamTypes.cookie
 
@@ -139,8 +139,7 @@ class Body(_Value):  # type: ignore[misc]
     """The body, or one key of it.
 
     Args:
-        embed: Expect an object with the parameter's name as key even where it is the only body
-            parameter. None (the default) embeds where there are several.
+        embed: Expect an object with the parameter's name as a key. None: only if there are several body parameters.
         media_type: Media type in the documentation.
     """
 
@@ -203,20 +202,14 @@ class File(Form):  # type: ignore[misc]
 
 @dataclass(frozen=True)
 class Depends:
-    """A callable to be called first; the parameter gets what it returns or yields.
-
-    The arguments are those of the function `Depends` in `param_functions`.
-
-    Raises:
-        ValueError: `max_concurrency` is not a positive integer.
-    """
+    """A callable to be called first; see `param_functions.Depends`."""
 
     dependency: Callable[..., Any] | None = None
     use_cache: bool = True
     scope: Literal["function", "request"] | None = None
     max_concurrency: int | None = field(default=None, kw_only=True)
-    # Compared by identity: so `Annotated` never takes one limited declaration for another. It is an
-    # argument so that `dataclasses.replace` hands it on.
+    # Equal only to itself, so that `Annotated` keeps two limited declarations apart; an argument, so that
+    # `dataclasses.replace` hands it on.
     _concurrency: ConcurrencyLimit | None = field(default=None, repr=False, kw_only=True)
 
     def __post_init__(self) -> None:
@@ -231,12 +224,12 @@ class Depends:
 
     @property
     def security_scopes(self) -> Sequence[str]:
-        """OAuth2 scopes that this use asks for."""
+        """OAuth2 scopes that the dependency asks for, in order."""
         return ()
 
     @property
     def limit(self) -> ConcurrencyLimit | None:
-        """Bound on simultaneous calls."""
+        """The bound on simultaneous calls; None without `max_concurrency`."""
         return self._concurrency
 
 
@@ -248,5 +241,5 @@ class Security(Depends):
 
     @property
     def security_scopes(self) -> Sequence[str]:
-        """OAuth2 scopes that this use asks for, in order."""
+        """OAuth2 scopes that the dependency asks for, in order."""
         return self.scopes or ()

@@ -1,11 +1,8 @@
-"""Path operations, WebSocket routes and routers.
+"""Path operations, WebSocket routes and routers, as programs write them.
 
-`add_api_route` is the one door that every verb goes through. A route reads its endpoint when it is
-made; what it serves requests with is compiled when the first request comes (`_routes/compiler.py`).
-
-Here is what programs write and packages take hold of. How routes and routers serve is one floor below:
-`_routes/route.py`, `_routes/router.py`. Packages put functions of their own in place of this module's
-`get_request_handler`, and other numbers in place of its `_PING_INTERVAL`; so what looks at these is here.
+Every verb goes through `add_api_route`. A route reads its endpoint when it is made, and is compiled at its first
+request (`_routes/compiler.py`). How routes and routers serve is in `_routes/route.py` and `_routes/router.py`. Packages
+replace this module's `get_request_handler` and `_PING_INTERVAL`, so the code that reads these two is here.
 """
 
 import copy
@@ -23,7 +20,7 @@ from starlette.types import ASGIApp, Lifespan, Receive as Receive, Scope as Scop
 from typing_extensions import deprecated
 
 from slipstream._app.limits import limited
-from slipstream._app.observing import is_observing, telling
+from slipstream._app.observing import is_observing, reporting_route
 from slipstream._engine.compile import Dialect
 from slipstream._engine.entry.callables import is_async
 from slipstream._engine.entry.lifespan import Context, merge
@@ -37,6 +34,7 @@ from slipstream._options.router import InclusionOptions, RouterOptions
 from slipstream._options.unpack import completed, unpacks
 from slipstream._routes import half_public
 from slipstream._routes.compiler import Compiler, overrides_of, wrapped_app
+from slipstream._routes.decorator import decorator
 from slipstream._routes.frontend import (
     Directory,
     Fallback,
@@ -73,7 +71,7 @@ class APIRoute(PlannedRoute, routing.Route):  # type: ignore[override]  # path_r
 
     Raises:
         DefinitionError: The endpoint cannot be served as it is written.
-        FastAPIError: A parameter or the response model is nothing that Pydantic can validate.
+        FastAPIError: Pydantic cannot validate a parameter or the response model.
     """
 
     _body_field: ModelField | None = None
@@ -131,7 +129,7 @@ class APIRoute(PlannedRoute, routing.Route):  # type: ignore[override]  # path_r
 
     @property
     def _dialect(self) -> Dialect | None:
-        """How the generated source is called: with a Request where a function of the user's is put around it."""
+        """ "request" if a function of the user's takes the Request and calls the handler."""
         wrapped = type(self).get_route_handler is not APIRoute.get_route_handler
         is_patched = get_request_handler is not half_public.get_request_handler
         return "request" if wrapped or is_patched or "get_route_handler" in self.__dict__ else None
@@ -159,7 +157,7 @@ class APIRoute(PlannedRoute, routing.Route):  # type: ignore[override]  # path_r
 
     @staticmethod
     def ping_interval() -> float:
-        """Return after how many seconds of silence a stream of events pings; asked before each wait."""
+        """Return after how many seconds of silence a stream of events pings; called before each wait."""
         return _PING_INTERVAL
 
     @property
@@ -168,11 +166,10 @@ class APIRoute(PlannedRoute, routing.Route):  # type: ignore[override]  # path_r
         return self.stream_kind == "jsonl"
 
     def get_route_handler(self) -> Callable[[Request], Any]:
-        """Return the function of a Request that makes the Response; override it to wrap that function.
+        """Return the function from Request to Response; override this method to wrap that function.
 
         Only routes whose class overrides it pay for the Request and Response objects.
         """
-
         handler = get_request_handler(
             dependant=self.dependant,
             body_field=self.body_field,
@@ -188,13 +185,13 @@ class APIRoute(PlannedRoute, routing.Route):  # type: ignore[override]  # path_r
             self._compiler.look_again()
         return handler
 
-    def _own_handler(self, provider: Any = None) -> ASGIApp:
+    def _own_handler(self) -> ASGIApp:
         if self._dialect == "request":
-            return telling(self, self._wrapped) if is_observing() else self._wrapped
-        return limited(super()._own_handler(provider), self.max_body_size)
+            return reporting_route(self, self._wrapped) if is_observing() else self._wrapped
+        return limited(super()._own_handler(), self.max_body_size)
 
     def direct_handler(self) -> tuple[DirectApp, bool]:
-        """Do as `PlannedRoute.direct_handler`; with a function of the user's around it, it is the ASGI app."""
+        """Return what serves the route in the direct dialect, and whether user code may see the scope."""
         if self._app is not None or self._dialect == "request" or self.max_body_size is not None:
             return super().direct_handler()
         compiled = self._compiler.compiled(overrides_of(self.dependency_overrides_provider), "direct")
@@ -206,7 +203,7 @@ class APIRoute(PlannedRoute, routing.Route):  # type: ignore[override]  # path_r
         return limited(wrapped_app(function, is_async=is_async(function)), self.max_body_size)
 
     def included(self, inclusion: Inclusion) -> "APIRoute":
-        """Return a twin of the route as it is under a prefix, with what the routers above it say."""
+        """Return the route's twin under an inclusion."""
         twin = copy.copy(self)
         for made in ("_app", "_wrapped", "_body_field"):
             twin.__dict__.pop(made, None)
@@ -220,37 +217,26 @@ class APIWebSocketRoute(PlannedRoute, routing.WebSocketRoute):  # type: ignore[o
 
     Args:
         path: Path, perhaps with parameters.
-        endpoint: Function that holds the conversation.
-        name: Name for `url_path_for`; the function's by default.
-        dependencies: `Depends(...)` to run first.
-        dependency_overrides_provider: Object whose `dependency_overrides` hold.
+        endpoint: Function that receives and sends.
+        options: See `WebSocketOptions`.
     """
 
-    def __init__(
-        self,
-        path: str,
-        endpoint: Callable[..., Any],
-        *,
-        name: str | None = None,
-        dependencies: Sequence[Depends] | None = None,
-        dependency_overrides_provider: Any | None = None,
-    ) -> None:
+    @unpacks(WebSocketOptions)
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Unpack[WebSocketOptions]) -> None:
+        given = completed(WebSocketOptions, options, type(self).__name__)
         self.path, self.endpoint = path, endpoint
-        self.name = get_name(endpoint) if name is None else name
-        self.dependencies = list(dependencies or [])
-        self.dependency_overrides_provider = dependency_overrides_provider
+        self.name = get_name(endpoint) if given["name"] is None else given["name"]
+        self.dependencies: list[Depends] = list(given["dependencies"] or [])
+        self.dependency_overrides_provider = given["dependency_overrides_provider"]
         self.pattern: Pattern = read_pattern(path, is_relative=True)
         self.path_format = self.pattern.path_format
         self.param_convertors = dict(self.pattern.convertors)
         self._compiler = Compiler(*read_websocket(endpoint, self.pattern, self.dependencies))
 
     def included(self, inclusion: Inclusion) -> "APIWebSocketRoute":
-        """Return a twin of the route as it is under a prefix."""
-        return type(self)(
-            inclusion.options["prefix"] + self.path,
-            self.endpoint,
-            **merged(WebSocketOptions, inclusion.options, self),
-        )
+        """Return the route's twin under an inclusion."""
+        options: Any = merged(WebSocketOptions, inclusion.options, self)
+        return type(self)(inclusion.options["prefix"] + self.path, self.endpoint, **options)
 
 
 class APIRouter(TableRouter):
@@ -262,7 +248,7 @@ class APIRouter(TableRouter):
     """
 
     is_root = False
-    """Whether it is an application's own, which no prefix comes before."""
+    """Whether it is an application's own router, which no other router includes."""
 
     @unpacks(RouterOptions)
     def __init__(self, *, route_class: type[APIRoute] = APIRoute, **options: Unpack[RouterOptions]) -> None:
@@ -308,22 +294,17 @@ class APIRouter(TableRouter):
         self.routes.append(route_class(self.prefix + path, endpoint=endpoint, **every))
 
     def _check_path(self, path: str) -> None:
-        """Refuse a path that no prefix can put right any more."""
+        """Refuse a path that would not begin with a slash."""
         if self.is_root and path and not path.startswith("/"):
             raise InvalidPath(path, "A path must begin with a slash", f'write "/{path}"')
 
     @unpacks(RouteOptions)
     def api_route(self, path: str, **options: Unpack[RouteOptions]) -> Callable[[DecoratedCallable], DecoratedCallable]:
-        """Serve a path, with the methods that the options say, with the decorated function."""
+        """Serve a path, under each method of `methods`, with the decorated function."""
         completed(RouteOptions, options, "api_route")
-        # A subclass may look at any of them.
+        # With their defaults, since a subclass may read any of them in `add_api_route`.
         every: Any = {"methods": None, **completed(VerbOptions, {}, "api_route"), **options}
-
-        def decorate(function: DecoratedCallable) -> DecoratedCallable:
-            self.add_api_route(path, function, **every)
-            return function
-
-        return decorate
+        return decorator(lambda function: self.add_api_route(path, function, **every))
 
     def _verb(self, method: str, path: str, options: VerbOptions) -> Callable[[DecoratedCallable], DecoratedCallable]:
         every: Any = completed(VerbOptions, options, method.lower())
@@ -373,42 +354,24 @@ class APIRouter(TableRouter):
         self, path: str, name: str | None = None, *, dependencies: Sequence[Depends] | None = None
     ) -> Callable[[DecoratedCallable], DecoratedCallable]:
         """Serve a WebSocket with the decorated function; see `add_api_websocket_route`."""
-
-        def decorate(function: DecoratedCallable) -> DecoratedCallable:
-            self.add_api_websocket_route(path, function, name=name, dependencies=dependencies)
-            return function
-
-        return decorate
+        add = self.add_api_websocket_route
+        return decorator(lambda function: add(path, function, name=name, dependencies=dependencies))
 
     def websocket_route(self, path: str, name: str | None = None) -> Callable[[DecoratedCallable], DecoratedCallable]:
         """Serve a WebSocket with a function of the WebSocket alone, as Starlette does."""
-
-        def decorate(function: DecoratedCallable) -> DecoratedCallable:
-            self.add_websocket_route(path, function, name=name)
-            return function
-
-        return decorate
+        return decorator(lambda function: self.add_websocket_route(path, function, name=name))
 
     def route(
         self, path: str, methods: Sequence[str] | None = None, name: str | None = None, include_in_schema: bool = True
     ) -> Callable[[DecoratedCallable], DecoratedCallable]:
         """Serve a path with a function of the Request alone, as Starlette did."""
-
-        def decorate(function: DecoratedCallable) -> DecoratedCallable:
-            self.add_route(path, function, list(methods) if methods else None, name, include_in_schema)
-            return function
-
-        return decorate
+        listed = list(methods) if methods else None
+        return decorator(lambda function: self.add_route(path, function, listed, name, include_in_schema))
 
     @deprecated("on_event is deprecated, use lifespan event handlers instead: lifespan=...")
     def on_event(self, event_type: str) -> Callable[[DecoratedCallable], DecoratedCallable]:
         """Call the decorated function at "startup" or "shutdown"; `lifespan` is the newer way."""
-
-        def decorate(function: DecoratedCallable) -> DecoratedCallable:
-            self.add_event_handler(event_type, function)
-            return function
-
-        return decorate
+        return decorator(lambda function: self.add_event_handler(event_type, function))
 
     def add_api_websocket_route(
         self,
@@ -422,7 +385,7 @@ class APIRouter(TableRouter):
 
         Args:
             path: Path below the router's prefix.
-            endpoint: Function that holds the conversation.
+            endpoint: Function that receives and sends.
             name: Name for `url_path_for`; the function's by default.
             dependencies: `Depends(...)` to run after the router's own.
         """
@@ -442,7 +405,8 @@ class APIRouter(TableRouter):
 
         Raises:
             FastAPIError: A path and its prefix are both empty.
-            AssertionError: The prefix is none, or the routers would include each other.
+            AssertionError: The prefix does not begin with a slash or ends with one, or the routers would include each
+                other.
         """
         given = completed(InclusionOptions, options, "include_router")
         check_inclusion(self, router, given["prefix"])
@@ -459,7 +423,7 @@ class APIRouter(TableRouter):
         fallback: Fallback = "auto",
         check_dir: bool | Literal["auto"] = "auto",
     ) -> None:
-        """Serve the built files of a browser application, wherever no other route serves.
+        """Serve the built files of a browser application, for paths that no other route serves.
 
         The router's dependencies hold for the files too. `GET` and `HEAD` get files; a directory gets its
         `index.html`. Of several frontends the one with the longest path serves.
@@ -467,15 +431,15 @@ class APIRouter(TableRouter):
         Args:
             path: Path below the router's prefix; "/" for the whole site.
             directory: Where the files are.
-            fallback: What a path without a file gets. "index.html": that file, if the request accepts HTML, as
-                a browser's does that goes to a page. "404.html": that file, with status 404. "auto": 404.html
-                if there is one, else as "index.html" if there is one. None: a plain 404.
+            fallback: The answer for a path without a file. "index.html": that file, if the request accepts HTML, as
+                browsers do for a page. "404.html": that file, with status 404. "auto": 404.html if there is one,
+                else as "index.html" if there is one. None: a plain 404.
             check_dir: Whether a missing directory, or a missing file that `fallback` names, is an error now.
-                "auto": it is, except that with `FASTAPI_ENV=development` a directory is only warned about.
+                "auto": yes, but with `FASTAPI_ENV=development` a missing directory is only a warning.
 
         Raises:
             RuntimeError: The directory or the fallback is missing.
-            AssertionError: The path does not begin with a slash, or the fallback is none of those above.
+            AssertionError: The path does not begin with a slash, or there is no such fallback.
         """
         place = joined(self.prefix, normalized(path))
         files = FrontendFiles(directory, fallback, check_dir=checks_directory(directory, check_dir, stacklevel=2))
@@ -502,7 +466,7 @@ class APIRouter(TableRouter):
 class RouteContext:
     """A route as it is served: under the prefixes and options of the routers that include it.
 
-    Attributes of the route (`path`, `methods`, `endpoint`, …) are found on the context too.
+    It has the attributes of the route too: `path`, `methods`, `endpoint`, …
     """
 
     route: BaseRoute

@@ -73,7 +73,8 @@ SEGMENTS = (
 )  # fmt: skip
 ACCEPTS = (
     None, "", "*/*", "text/html", "text/html;q=0", "TEXT/HTML; q=0.5", "text/html;q=wat", "application/xhtml+xml",
-    "image/png, text/html;charset=utf-8;q=0.8", "text/*", "text/html;q=0, */*", ", ;q=1",
+    "image/png, text/html;charset=utf-8;q=0.8", "text/*", "text/html;q=0, */*", ", ;q=1", "text/html; q=0.000",
+    "text/html;q=.0", "text/html;q=.01",
 )  # fmt: skip
 paths = st.lists(st.sampled_from(SEGMENTS), max_size=4).map(lambda parts: "/" + "/".join(parts))
 

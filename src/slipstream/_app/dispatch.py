@@ -1,4 +1,4 @@
-"""From the routes of a router to the table that serves them, made anew when something has changed."""
+"""From the routes of a router to the table that finds them, made again when something has changed."""
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
@@ -7,7 +7,7 @@ from typing import Any, Protocol, cast
 from starlette import routing
 from starlette.routing import BaseRoute
 
-from slipstream._app.observing import TellingTable, is_observing, telling
+from slipstream._app.observing import ReportingTable, is_observing, reporting_route
 from slipstream._app.refresh import Latest
 from slipstream._engine.entry.asgi import Choose, Target, make_chooser
 from slipstream._engine.router.pattern import Pattern, read_pattern
@@ -17,64 +17,48 @@ from slipstream._engine.types import ASGIApp, DirectApp, Receive, Reply, Scope, 
 
 
 class Dispatchable(Protocol):
-    """What a dispatcher asks of a router."""
+    """The router as its dispatcher uses it."""
 
     redirect_slashes: bool
 
     @property
-    def default(self) -> ASGIApp:
-        """What serves what no route does."""
-        ...
-
-    def served_routes(self) -> Iterator[BaseRoute]:
-        """List the routes in the order in which they are tried, those of included routers in their places."""
-        ...
+    def default(self) -> ASGIApp: ...
+    def served_routes(self) -> Iterator[BaseRoute]: ...
 
 
 class CompiledRoute(Protocol):
-    """What a dispatcher asks of a route that is found by its pattern and compiled when its first request comes."""
+    """A route that is found by its pattern and compiled at its first request."""
 
     pattern: Pattern
     endpoint: Callable[..., Any]
 
-    def handler(self) -> ASGIApp:
-        """Return what serves it now."""
-        ...
-
-    def direct_handler(self) -> tuple[DirectApp, bool]:
-        """Return what serves it in the direct dialect, and whether that shows the scope to anybody."""
-        ...
+    def handler(self) -> ASGIApp: ...
+    def direct_handler(self) -> tuple[DirectApp, bool]: ...
 
 
 class Dispatcher:
-    """Finds the route of a request among those of one router."""
+    """The current table of one router's routes, and the function that looks targets up in it."""
 
     def __init__(self, router: Dispatchable) -> None:
         self._router = router
         self._latest = Latest(self._look_up)
 
     def table(self) -> Table:
-        """Return the table of the routes as they are now."""
         return self._latest.get()[0]
 
     def choose(self) -> Choose:
-        """Return the function that looks requests up in the routes as they are now."""
         return self._latest.get()[1]
 
     def _look_up(self) -> tuple[Table, Choose]:
         router = self._router
-        make = TellingTable if is_observing() else Table
-        table = make(_entries(router.served_routes()), redirect_slashes=router.redirect_slashes)
+        make = ReportingTable if is_observing() else Table
+        entries = (_entry(rank, route) for rank, route in enumerate(router.served_routes()))
+        table = make(entries, redirect_slashes=router.redirect_slashes)
         return table, make_chooser(table, router)
 
 
-def _entries(routes: Iterable[BaseRoute]) -> Iterator[Entry | OpaqueEntry]:
-    for rank, route in enumerate(routes):
-        yield _entry(rank, route)
-
-
 def _entry(rank: int, route: BaseRoute) -> Entry | OpaqueEntry:
-    """Put a route into the table: by its pattern where its class does not match in a way of its own."""
+    """Make the entry of a route: with its pattern, unless its class overrides `matches`."""
     matching = type(route).matches
     if getattr(matching, "is_by_pattern", False):
         own = cast(CompiledRoute, route)
@@ -94,9 +78,9 @@ _HANDLING = tuple(cls.handle for cls in _PLAIN)
 
 
 def _foreign(route: BaseRoute, handle: ASGIApp | None = None) -> ASGIApp:
-    """Put around a foreign app what our own handlers do by themselves."""
+    """Wrap a foreign app in what compiled handlers do themselves."""
     app = partial(call_watched, handle or route.handle)
-    return telling(route, app) if is_observing() else app
+    return reporting_route(route, app) if is_observing() else app
 
 
 def _by_pattern(rank: int, route: BaseRoute, pattern: Pattern, target: Target) -> Entry:
@@ -107,31 +91,29 @@ def _by_pattern(rank: int, route: BaseRoute, pattern: Pattern, target: Target) -
 
 
 def _handles(route: BaseRoute) -> bool:
-    """Whether a route's class handles requests in a way of its own, or an instance was given one."""
+    """Whether a route's class or the route itself overrides `handle`."""
     return type(route).handle not in _HANDLING or "handle" in vars(route)
 
 
 def _prefix(route: BaseRoute) -> str:
-    """Text that every path of a mount begins with."""
+    """Return the text that every path of a mount begins with; "" for other routes."""
     if type(route) is not routing.Mount:
         return ""
     return (route.path + "/").partition("{")[0]
 
 
 class _Compiling:
-    """The handler of a route until its first request: compiles, steps aside, serves."""
+    """The handler of a route until its first request: compiles the route and puts its handler into the target."""
 
     def __init__(self, route: CompiledRoute) -> None:
         self._route = route
         self.target = Target(route, route.endpoint, self, self.serve_direct)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve the first request."""
         self.target.handler = self._route.handler()
         await self.target.handler(scope, receive, send)
 
     async def serve_direct(self, scope: Scope, receive: Receive, send: Send, raw: bytes, reply: Reply) -> None:
-        """Serve the first request that comes in the direct dialect."""
         target = self.target
         target.direct, target.shows_scope = self._route.direct_handler()
         await target.direct(scope, receive, send, raw, reply)

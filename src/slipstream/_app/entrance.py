@@ -1,4 +1,4 @@
-"""The way into an application: opened when something has changed, and then one comparison a request."""
+"""What an application calls for a request: found again after a change, else one comparison a request."""
 
 from dataclasses import dataclass, replace
 from functools import partial
@@ -14,18 +14,12 @@ from slipstream._app.stack import SoleGuard
 from slipstream._engine.entry.asgi import Choose, Fail, Target
 
 _STARLETTES_OWN = Starlette.__call__
-"""Packages that watch applications, such as Sentry, put a function of theirs in its place."""
+"""Packages that watch applications, such as Sentry, replace it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """What an application does with a request.
-
-    Args:
-        choose: Says who serves it, and completes its scope.
-        choose_direct: Says who serves it when it comes by the direct door.
-        fail: Answers an exception.
-    """
+    """The functions that an application calls for a request; `choose_direct` is for the direct door."""
 
     choose: Choose
     choose_direct: Choose
@@ -33,38 +27,26 @@ class Door:
 
 
 class Enterable(Protocol):
-    """What the entrance asks of an application."""
+    """The application as its entrance uses it."""
 
     observer: Observer
 
     @property
-    def root_path(self) -> str:
-        """Prefix that every URL has before what the routes match; "" leaves what the server says."""
-        ...
-
+    def root_path(self) -> str: ...
     @property
-    def middleware_stack(self) -> ASGIApp | None:
-        """What serves; None if it has to be built."""
-        ...
-
-    def build_middleware_stack(self) -> ASGIApp:
-        """Put guards and middleware around the router."""
-        ...
+    def middleware_stack(self) -> ASGIApp | None: ...
+    def build_middleware_stack(self) -> ASGIApp: ...
 
 
 class Entrance(Latest[Door]):
-    """The door of an application, as everything is now.
-
-    Args:
-        app: The application.
-    """
+    """The current door of an application."""
 
     def __init__(self, app: Enterable) -> None:
         super().__init__(self._open)
         self._app = app
 
     def enter(self, scope: Scope) -> Door:
-        """Return the door for a scope that comes in; each calls this until the first request, and after a change."""
+        """Return the door for a scope; called for each until the first request, and after a change."""
         is_decided = self._app.observer.decide(scope)
         door = self.get()
         if not is_decided:
@@ -72,11 +54,10 @@ class Entrance(Latest[Door]):
         return door
 
     def _open(self) -> Door:
-        """Put the layers together, around which packages put their own."""
         app = self._app
         stack = app.middleware_stack
         if stack is None:
-            stack = vars(app)["middleware_stack"] = app.build_middleware_stack()  # no change anybody must hear of
+            stack = vars(app)["middleware_stack"] = app.build_middleware_stack()  # not counted as a change
         if Starlette.__call__ is not _STARLETTES_OWN:
             stack = partial(Starlette.__call__, cast(Starlette, app))
         door = door_of(app.observer.around(stack), app.root_path)
@@ -84,10 +65,10 @@ class Entrance(Latest[Door]):
 
 
 def door_of(stack: ASGIApp, root_path: str = "") -> Door:
-    """Return what an application does; without middleware, nothing stands between it and the handler of a route.
+    """Return the door of a stack; that of a `SoleGuard` chooses handlers of routes, with nothing in between.
 
     Args:
-        root_path: What every scope gets in place of the server's root path; "" leaves that.
+        root_path: Replaces the server's root path in every scope; "" leaves it.
     """
     fail: Fail = raise_again
     if isinstance(stack, SoleGuard):
@@ -106,10 +87,10 @@ def always(app: ASGIApp) -> Choose:
 
 
 def rooted(choose: Choose, root_path: str) -> Choose:
-    """Note a root path in the scope before choosing."""
+    """Write a root path into the scope before `choose` reads it."""
 
-    def note_and_choose(scope: Scope) -> Target:
+    def write_and_choose(scope: Scope) -> Target:
         scope["root_path"] = root_path
         return choose(scope)
 
-    return note_and_choose
+    return write_and_choose

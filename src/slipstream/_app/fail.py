@@ -1,4 +1,4 @@
-"""What answers exceptions: the handlers that an application has registered, and the 500 for what none of them takes."""
+"""An application's exception handlers, and the 500 for exceptions without one."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -9,11 +9,11 @@ from slipstream._engine.entry.guard import HANDLERS, Guard, answer, crash
 from slipstream._engine.types import Receive, Scope, Send
 
 Handlers = Mapping[Any, Callable[..., Any]]
-"""Exception handlers by exception class or status code; the application's own mapping, which may grow."""
+"""Exception handlers by exception class or status code; the application's own mapping, which may change."""
 
 
 class Registered:
-    """The handlers of an application, sorted anew when something has changed."""
+    """The exception handlers of an application, sorted again when something has changed."""
 
     def __init__(self, handlers: Handlers, debug: bool) -> None:
         self._sorted = Latest(partial(Guard.of, handlers))
@@ -21,19 +21,19 @@ class Registered:
 
     @property
     def guard(self) -> Guard:
-        """The handlers as they are now."""
+        """The current handlers."""
         return self._sorted.get()
 
     async def answer(
         self, exc: Exception, scope: Scope, receive: Receive, send: Send, *, started: bool | None = None
     ) -> None:
-        """Answer an exception; one that has no handler with a 500, after which it is raised again.
+        """Answer an exception; without a handler, answer 500 and raise it again.
 
         Args:
-            started: Whether the response has begun; None for what lies further in has left in the scope.
+            started: Whether the response has started; None reads it from the scope.
         """
         guard = self.guard
-        scope[HANDLERS] = guard.pair  # a mounted application has put its own there
+        scope[HANDLERS] = guard.pair  # in place of those of a mounted application
         try:
             await answer(exc, scope, receive, send, started=started)
         except Exception as unhandled:
@@ -41,5 +41,5 @@ class Registered:
 
 
 async def raise_again(exc: Exception, scope: Scope, receive: Receive, send: Send) -> None:
-    """Let an exception out."""
+    """Raise an exception: the `fail` of a stack that answers exceptions itself."""
     raise exc

@@ -1,4 +1,4 @@
-"""Bounds on bodies, put around a handler where there are any."""
+"""Bounds on the size of request bodies."""
 
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -7,26 +7,18 @@ from slipstream._engine.runtime.limit import limit_signal
 
 
 def limited(app: ASGIApp, max_body_size: int | None) -> ASGIApp:
-    """Put a bound around a handler; without one, the handler itself comes back."""
-    return app if max_body_size is None else RequestBodyLimitMiddleware(Ungrouped(app), max_body_size=max_body_size)
+    """Bound the bodies that an app may read; None returns the app itself."""
+    if max_body_size is None:
+        return app
 
-
-class Ungrouped:
-    """Takes the signal of a body limit out of the group that a task group has put it into.
-
-    Args:
-        app: What may read the body in a task group.
-    """
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve."""
+    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+        # An app that reads the body in a task group raises the limit's signal in a group.
         try:
-            await self.app(scope, receive, send)
+            await app(scope, receive, send)
         except ExceptionGroup as exc:
             signal = limit_signal(exc)
             if signal is None:
                 raise
             raise signal from exc
+
+    return RequestBodyLimitMiddleware(serve, max_body_size=max_body_size)

@@ -1,12 +1,12 @@
-"""Whether anybody observes requests, decided when something changes and not at each request.
+"""Whether applications are observed by telemetry, decided after a change and not at each request.
 
-While nobody does, an application serves with what it would serve with if there were no telemetry at all. As soon as
-one application in the process is observed, every route looks for an observation in the scope: a mounted application
-does not know what it is mounted in.
+Without an observed application in the process, requests are served as if there were no telemetry. With one, every route
+looks for an observation in the scope, since a mounted application does not know which application it is mounted in.
 """
 
 from collections.abc import Callable
 from functools import partial
+from operator import methodcaller
 from typing import Any, Protocol
 from weakref import WeakSet
 
@@ -23,7 +23,7 @@ from slipstream.telemetry._data import SCOPE_KEY
 from slipstream.telemetry._settings import Settings
 
 _observed: WeakSet["Observer"] = WeakSet()
-"""The observers that are heard."""
+"""The observers of observed applications."""
 
 
 def is_observing() -> bool:
@@ -32,37 +32,32 @@ def is_observing() -> bool:
 
 
 class Observable(Protocol):
-    """What an observer asks of an application."""
+    """The application as its observer uses it."""
 
     user_middleware: list[Middleware]
 
 
 class Observer:
-    """The telemetry of one application.
-
-    Args:
-        app: The application.
-        settings: What is to be recorded.
-    """
+    """The telemetry of one application."""
 
     def __init__(self, app: Observable, settings: Settings) -> None:
         self._app = app
         self.settings = settings
-        self._signals: Any = None  # Signals, whose module imports OpenTelemetry
+        self._signals: Any = None  # a Signals, whose module imports OpenTelemetry
         self._has_served = False
 
     @property
     def is_heard(self) -> bool:
-        """Whether the application was observed when that was last decided."""
+        """Whether the application is observed, as last decided."""
         return self in _observed
 
     @property
     def is_expected(self) -> bool:
-        """Whether requests are, or are going to be, observed, as far as one can tell before the first of them."""
+        """Whether requests are observed, or probably will be; for `explain`, before the first request."""
         return self.is_heard or (self.settings.names_provider and not self._is_observed_by_others())
 
     def around(self, stack: ASGIApp) -> ASGIApp:
-        """Put the telemetry around what serves; nothing where nobody listens."""
+        """Put the telemetry around a stack if the application is observed."""
         if not self.is_heard:
             return stack
         from slipstream.telemetry._layer import TelemetryLayer  # noqa: PLC0415 - imports OpenTelemetry
@@ -70,45 +65,37 @@ class Observer:
         return TelemetryLayer(stack, self._signals)
 
     def lifespans(self, choose: Choose) -> Choose:
-        """Look after start-up and shut-down, where exporters may have to be added and emptied."""
+        """Have start-up add exporters and shut-down flush them, if that may be necessary."""
         if self.settings.is_silent or (self._has_served and not self.settings.auto_configure):
             return choose
 
-        def choose_or_look_after(scope: Scope) -> Target:
+        def choose_observed(scope: Scope) -> Target:
             target = choose(scope)
             if scope["type"] == "lifespan":
                 return Target(None, None, partial(self._serve_lifespan, target.handler))
             return target
 
-        return choose_or_look_after
+        return choose_observed
 
     async def _serve_lifespan(self, serve: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
         await _runtime.lifespan(config=self.settings, app=serve, scope=scope, receive=receive, send=send)
 
     def decide(self, scope: Scope) -> bool:
-        """Find out whether anybody listens; nobody can know before the first request, for start-up may set providers.
+        """Decide whether the application is observed; return whether that holds until the next change.
 
-        Args:
-            scope: Of what comes in now.
-
-        Returns:
-            Whether the answer holds until something changes.
+        Before the first request it does not hold, since start-up may set providers.
         """
         self._has_served = self._has_served or scope["type"] != "lifespan"
         if self.settings.is_silent or not self._has_served:
             return self.settings.is_silent
-        is_heard = self._may_observe() and self._are_signals_heard()
+        is_heard = self.settings.may_be_heard and not self._is_observed_by_others() and self._are_signals_heard()
         if is_heard != self.is_heard:
             (_observed.add if is_heard else _observed.discard)(self)
-            version.bump()  # tables are made anew, with or without places that look for an observation
+            version.bump()  # tables are made again, with or without handlers that look for an observation
         return True
 
-    def _may_observe(self) -> bool:
-        return self.settings.may_be_heard and not self._is_observed_by_others()
-
     def _are_signals_heard(self) -> bool:
-        # Imported when somebody may listen: OpenTelemetry takes tens of milliseconds.
-        from slipstream.telemetry._signals import Signals  # noqa: PLC0415 - see above
+        from slipstream.telemetry._signals import Signals  # noqa: PLC0415 - OpenTelemetry takes tens of milliseconds
 
         if self._signals is None:
             self._signals = Signals(self.settings)
@@ -118,7 +105,7 @@ class Observer:
         return is_heard
 
     def _is_observed_by_others(self) -> bool:
-        """Whether OpenTelemetry's own instrumentation records this application already."""
+        """Whether OpenTelemetry's own instrumentation records the application."""
         return is_instrumented(self._app) or any(
             cls.__name__ == "OpenTelemetryMiddleware" and cls.__module__.startswith("opentelemetry.instrumentation.")
             for middleware in self._app.user_middleware
@@ -126,55 +113,47 @@ class Observer:
         )
 
 
-def choosing(template: str, plain: ASGIApp, observed: Callable[[], ASGIApp]) -> ASGIApp:
-    """Make the handler of a path operation that serves observed requests in another way.
+def reporting(report: Callable[[Any], object], plain: ASGIApp, observed: Callable[[], ASGIApp]) -> ASGIApp:
+    """Make an app that reports to the observation in the scope, if there is one, before it serves.
 
     Args:
-        template: Path of the operation, with the names of its parameters.
-        plain: Serves the others.
-        observed: Returns what serves observed requests; called when the first comes.
+        report: Called with the observation.
+        plain: Serves requests that are not observed.
+        observed: Returns what serves the others; called at the first of them.
     """
     serve_observed: ASGIApp | None = None
 
-    async def choose(scope: Scope, receive: Receive, send: Send) -> None:
+    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
         nonlocal serve_observed
         observation = scope.get(SCOPE_KEY)
         if observation is None:
             await plain(scope, receive, send)
             return
-        observation.routed(template)
+        report(observation)
         if serve_observed is None:
             serve_observed = observed()
         await serve_observed(scope, receive, send)
 
-    return choose
+    return serve
 
 
-def telling(route: BaseRoute, handler: ASGIApp) -> ASGIApp:
-    """Have a foreign route or a mount tell the observation, if there is one, that it serves."""
+def reporting_route(route: BaseRoute, handler: ASGIApp) -> ASGIApp:
+    """Have the handler of a foreign route, or of a mount, report the route's path."""
     template = getattr(route, "path_format", None)
     if template is None:
         return handler
-    is_mount = hasattr(route, "app") and template.endswith("/{path}") and not hasattr(route, "endpoint")
-    prefix = template.removesuffix("/{path}")
-
-    async def tell(scope: Scope, receive: Receive, send: Send) -> None:
-        observation = scope.get(SCOPE_KEY)
-        if observation is not None:
-            if is_mount:
-                observation.mounted(prefix)
-            else:
-                observation.routed(template)
-        await handler(scope, receive, send)
-
-    return tell
+    if hasattr(route, "app") and template.endswith("/{path}") and not hasattr(route, "endpoint"):
+        report = methodcaller("mounted", template.removesuffix("/{path}"))
+    else:
+        report = methodcaller("routed", template)
+    return reporting(report, handler, lambda: handler)
 
 
-class TellingTable(Table):
-    """A table that tells the observation, if there is one, which route a request fits but for its method or a slash."""
+class ReportingTable(Table):
+    """A table that reports the path of a route that fits but for the method or a slash."""
 
     def miss(self, scope: Scope, path: str) -> Miss:
-        """Say why nothing serves a request."""
+        """Look for a reason, and report its route to the observation in the scope, if there is one."""
         miss = super().miss(scope, path)
         observation = scope.get(SCOPE_KEY)
         if observation is not None:

@@ -1,9 +1,7 @@
-"""What stands between the server and the routes: guards always, middleware where there is any.
+"""The layers between the server and the routes.
 
-Without middleware the application does it all: it has the handler chosen, awaits it and answers exceptions. With
-middleware there are two: `InnerGuard` answers what comes out of the routes, so that middleware sees a response;
-`OuterGuard` answers what middleware itself raises, and is the last resort for both. Each middleware adds itself and
-nothing else.
+Without middleware there is one, `SoleGuard`. With middleware there are two guards: `InnerGuard` answers exceptions of
+the routes, so that middleware sees a response; `OuterGuard` answers those of middleware, and those without a handler.
 """
 
 from collections.abc import Sequence
@@ -22,20 +20,15 @@ from slipstream._engine.runtime.watch import Watch
 
 
 class Dispatching(Protocol):
-    """What the stack asks of a router."""
+    """The router as the stack uses it."""
 
     dispatcher: Dispatcher
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve as an ASGI app."""
-        ...
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None: ...
 
 
 class Outermost(ServerErrorMiddleware):
-    """What instrumentations of others take apart, and put together again around a layer of their own.
-
-    They expect the class that Starlette puts outside, and go on with its `app`, `handler` and `debug`.
-    """
+    """The outermost layer; instrumentations look for its class, and rebuild it from its attributes around their own."""
 
     def __init__(self, app: ASGIApp, registered: Registered) -> None:
         self.app = app
@@ -43,18 +36,13 @@ class Outermost(ServerErrorMiddleware):
         self._registered = registered
 
     @property
-    def handler(self) -> ExceptionHandler | None:  # type: ignore[override]  # it may change until it is asked for
-        """The handler of what no other handler serves."""
+    def handler(self) -> ExceptionHandler | None:  # type: ignore[override]  # an attribute in Starlette
+        """The current handler for 500 and `Exception`."""
         return self._registered.guard.server_error
 
 
 class SoleGuard(Outermost):
-    """The whole stack of an application without middleware.
-
-    Args:
-        router: The routes.
-        registered: The handlers of exceptions that come out of them.
-    """
+    """The whole stack of an application without middleware."""
 
     def __init__(self, router: Dispatching, registered: Registered) -> None:
         super().__init__(InnerGuard(router, registered), registered)
@@ -63,7 +51,7 @@ class SoleGuard(Outermost):
         self.fail: Fail = registered.answer
 
     def choosers(self) -> tuple[Choose, Choose]:
-        """Return the functions that look requests up in the routes as they are now: by ASGI, by the direct door."""
+        """Return the functions that look up the current target of a scope: for ASGI, and for the direct door."""
         return self._choosers.get()
 
     def _make_choosers(self) -> tuple[Choose, Choose]:
@@ -72,7 +60,6 @@ class SoleGuard(Outermost):
         return choose, make_direct_chooser(table, self._router, pair, choose)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve; answer every exception, raise again those that nobody handles."""
         try:
             await self.choosers()[0](scope).handler(scope, receive, send)
         except Exception as exc:
@@ -80,19 +67,13 @@ class SoleGuard(Outermost):
 
 
 class InnerGuard:
-    """Around the routes and beneath middleware: answers exceptions that a handler was registered for.
-
-    Args:
-        router: The routes.
-        registered: The handlers.
-    """
+    """Between middleware and the routes: answers exceptions that have a handler, raises others on to middleware."""
 
     def __init__(self, router: ASGIApp, registered: Registered) -> None:
         self._router = router
         self._registered = registered
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve; what has no handler goes on to middleware."""
         if scope["type"] == "lifespan":
             await self._router(scope, receive, send)
             return
@@ -100,20 +81,14 @@ class InnerGuard:
         try:
             await self._router(scope, receive, send)
         except Exception as exc:
-            scope[HANDLERS] = self._registered.guard.pair  # a mounted application has put its own there
+            scope[HANDLERS] = self._registered.guard.pair  # in place of those of a mounted application
             await answer(exc, scope, receive, send)
 
 
 class OuterGuard(Outermost):
-    """Around middleware: exceptions that it raises find their handlers here, and the rest is answered with a 500.
-
-    Args:
-        app: The outermost middleware.
-        registered: The handlers.
-    """
+    """Around middleware: answers exceptions that have a handler, and others with 500 before it raises them again."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve; answer every exception, raise again those that nobody handles."""
         if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
             return
@@ -126,11 +101,7 @@ class OuterGuard(Outermost):
 
 
 def build_stack(router: Dispatching, middleware: Sequence[Middleware], handlers: Handlers, *, debug: bool) -> ASGIApp:
-    """Put the layers together, outermost first: guard, middleware in order, guard, router.
-
-    Args:
-        debug: Whether answers to unhandled exceptions show the traceback.
-    """
+    """Put guards and middleware, the first outermost, around a router; `debug` shows tracebacks in answers."""
     registered = Registered(handlers, debug)
     if not middleware:
         return SoleGuard(router, registered)

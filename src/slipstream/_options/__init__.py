@@ -1,5 +1,4 @@
-"""Every option that several functions share, documented once.
+"""The options that several functions share, with a sentence, a type and a default each, as TypedDicts.
 
-A TypedDict says what an option means (one sentence per key), what type it has, and its default where that is not None;
-`unpack.py` shows all of it in the signatures of the functions that take them.
+`unpack.py` shows them in the signatures of these functions.
 """

@@ -14,13 +14,13 @@ from slipstream.datastructures import Default
 
 
 class AppOptions(InheritedOptions, StarletteOptions, total=False):
-    """What can be said about an application."""
+    """Options of an application."""
 
     debug: Annotated[bool, Otherwise(False)]
     """Show tracebacks in the answers to unhandled exceptions; never in production."""
 
     title: Annotated[str, Otherwise("FastAPI")]
-    """Title in the documentation."""
+    """Title of the API in the documentation."""
 
     summary: str | None
     """One sentence on the API, in the documentation."""
@@ -92,5 +92,4 @@ class AppOptions(InheritedOptions, StarletteOptions, total=False):
     """Whether a body is JSON only under a Content-Type that says so."""
 
     telemetry: TelemetryConfig | None
-    """What OpenTelemetry gets to know of the requests; None: the defaults, under which the global providers hear of
-    everything and without a provider nothing is recorded. Keys that `TelemetryConfig` does not have are ignored."""
+    """What OpenTelemetry records of requests; None: all, with the global providers. Unknown keys are ignored."""

@@ -1,13 +1,12 @@
 """Options that application, routers, inclusions and routes have in common, and how they merge.
 
-`MERGING` is the table, `merged` the one function that reads it. An option that is added here, with its default and its
-row, can be set at every level and arrives at the route.
+An option that is added here, with its row in `MERGING`, can be set at every level and arrives at the route.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from functools import cache
+from functools import cache, reduce
 from typing import Annotated, Any, Final, cast
 
 from starlette.responses import Response
@@ -24,16 +23,16 @@ Responses = dict[int | str, dict[str, Any]]
 
 
 class FormLimits(TypedDict, total=False):
-    """Bounds on what a form may carry; each one that is not given is inherited."""
+    """Bounds on forms; one that is not given is inherited."""
 
     max_fields: int
-    """Most fields that are no files."""
+    """Most fields other than files."""
 
     max_files: int
     """Most files."""
 
     max_part_size: int
-    """Most bytes of one field that is no file."""
+    """Most bytes of one field other than a file."""
 
 
 def _check_bound(name: str, bound: object) -> None:
@@ -49,16 +48,16 @@ def _check_form_limits(name: str, limits: Mapping[str, object] | None) -> None:
 
 
 class InheritedOptions(TypedDict, total=False):
-    """What each level may say about the path operations below it."""
+    """Options that each level may set for the path operations below it."""
 
     dependencies: Sequence[Any] | None
-    """`Depends(...)` whose results nobody needs, run before the endpoint's own; those of outer levels run first."""
+    """`Depends(...)` to run before the endpoint's own, results unused; those of outer levels run first."""
 
     responses: Responses | None
     """Further responses to document: status to `description`, `model`, `content`, …; the innermost level wins."""
 
     callbacks: list[BaseRoute] | None
-    """Routes of an `APIRouter` that document what the operation will call at the client."""
+    """Routes of an `APIRouter` that document the requests that the operation sends to its client."""
 
     deprecated: bool | None
     """Mark the operation as deprecated in the documentation; True at one level is enough."""
@@ -70,14 +69,14 @@ class InheritedOptions(TypedDict, total=False):
     """Makes the operation's id from the route; the innermost level wins."""
 
     max_body_size: Annotated[int | None, Otherwise(check=_check_bound)]
-    """Most bytes of a request's body, 413 beyond; 0: only an empty one. None: the next outer level says."""
+    """Most bytes of a request's body, 413 beyond; 0: none. None: the next outer level's."""
 
     form_limits: Annotated[FormLimits | None, Otherwise(check=_check_form_limits)]
     """Bounds on forms; each one that is not given is the next outer level's."""
 
 
 class TaggedOptions(InheritedOptions, total=False):
-    """What each level but the application may say."""
+    """Options that each level but the application may set."""
 
     tags: list[str | Enum] | None
     """Groups that the documentation lists the operation under; those of outer levels come first."""
@@ -100,10 +99,10 @@ class Merging:
     """How one option merges.
 
     Args:
-        merge: Takes the values of an outer and an inner level, returns the value that holds.
-        is_repeated: Whether an included router's own value is looked up again when a route of it is included. A
-            route that was made by the router has it already; one that was put into `router.routes` has not.
-        outside: Name of the option at the levels outside a route; the same by default.
+        merge: Takes the values of an outer and an inner level, returns the merged one.
+        is_repeated: Whether an included router's own value is merged once more at the inclusion, for routes that
+            were put into `router.routes` and not made by the router.
+        outside: Name of the option at the levels outside a route; None: the same.
     """
 
     merge: Callable[[Any, Any], Any]
@@ -127,51 +126,45 @@ MERGING: Final[Mapping[str, Merging]] = {
     "form_limits": Merging(_both_dicts, is_repeated=True),
     "dependency_overrides_provider": Merging(lambda outer, inner: outer),
 }
-"""How each option merges that more than one level has; of any other, a route's own value holds."""
-
+"""How options merge; of an option that is not here, the innermost level's value counts."""
 
 _SILENT: Final[Any] = object()
-"""Stands for the value of an option that a level does not have."""
+"""The value of an option that a level does not have."""
 
 
 def merged(options: type[object], *levels: object) -> dict[str, Any]:
-    """Merge what several levels say.
+    """Merge the options of several levels.
 
     Args:
         options: TypedDict with the options to return.
-        levels: Outermost first, objects with options as attributes or mappings of them; a level without an option says
-            nothing of it.
+        levels: Outermost first; objects with options as attributes, or dicts of them. A level may lack options.
 
     Returns:
         A value for each of the options.
     """
     *outer, innermost = levels
     plain, rows = _rows(cast(Any, options))
-    values = {name: _said(innermost, name) for name in plain}
+    values = {name: _own(innermost, name) for name in plain}
     for name, outside, merge in rows:
-        value = _SILENT
-        for level in outer:
-            said = _said(level, outside)
-            value = said if value is _SILENT else value if said is _SILENT else merge(value, said)
-        said = _said(innermost, name)
-        values[name] = said if value is _SILENT else value if said is _SILENT else merge(value, said)
+        given = [*(_own(level, outside) for level in outer), _own(innermost, name)]
+        values[name] = reduce(merge, (value for value in given if value is not _SILENT))
     return values
 
 
 @cache
 def _rows(options: Any) -> tuple[list[str], list[tuple[str, str, Callable[[Any, Any], Any]]]]:
-    """Return the names of the options that do not merge, and name, name outside and rule of those that do."""
+    """Return the names of the options that do not merge, and name, name outside and function of those that do."""
     names = names_of(options)
     merging = [(name, MERGING[name]) for name in names if name in MERGING]
     plain = [name for name in names if name not in MERGING]
     return plain, [(name, rule.outside or name, rule.merge) for name, rule in merging]
 
 
-def _said(level: object, name: str) -> Any:
+def _own(level: object, name: str) -> Any:
     return level.get(name, _SILENT) if type(level) is dict else getattr(level, name, _SILENT)
 
 
 def repeated(router: object) -> dict[str, Any]:
-    """Return what an included router says again about the routes in it; see `Merging`."""
-    said = {name: _said(router, name) for name, rule in MERGING.items() if rule.is_repeated}
-    return {name: value for name, value in said.items() if value is not _SILENT}
+    """Return the options of an included router that are merged once more; see `Merging`."""
+    own = {name: _own(router, name) for name, rule in MERGING.items() if rule.is_repeated}
+    return {name: value for name, value in own.items() if value is not _SILENT}

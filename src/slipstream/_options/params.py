@@ -29,13 +29,13 @@ class Example(TypedDict, total=False):
 
 
 class ValueOptions(TypedDict, total=False):
-    """What can be said about a value that a request carries, wherever it stands; `_Unset` leaves it to Pydantic."""
+    """Options of a value in a request; `_Unset`, their default unless another is given, leaves one to Pydantic."""
 
     default_factory: Callable[[], Any] | None
-    """Called without arguments for the value when the request carries none."""
+    """Returns the value for a request without one; called without arguments."""
 
     alias: str | None
-    """Name on the wire, where it is not the parameter's name."""
+    """Name in the request and in the documentation; the parameter's by default."""
 
     alias_priority: int | None
     """Whether an alias generator may replace the alias: 1 yes, 2 (or None with an alias) no."""
@@ -123,4 +123,4 @@ class ValueOptions(TypedDict, total=False):
 
 
 NOT_PYDANTIC: Final = frozenset({"regex", "example", "openapi_examples", "include_in_schema"})
-"""Options that are ours alone; Pydantic does not know them."""
+"""Options that Pydantic does not have."""

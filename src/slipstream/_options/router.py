@@ -13,7 +13,7 @@ from slipstream.datastructures import Default, DefaultPlaceholder
 
 
 class InclusionOptions(TaggedOptions, total=False):
-    """What `include_router` says about every route of the router that it includes."""
+    """Options of `include_router` for every route of the included router."""
 
     prefix: Annotated[str, Otherwise("")]
     """Path to put before each path; begins with a slash and does not end with one."""
@@ -23,7 +23,7 @@ class InclusionOptions(TaggedOptions, total=False):
 
 
 class LevelOptions(InclusionOptions, total=False):
-    """All that a router says about its routes: what an inclusion may say, and what it may not."""
+    """Options of a router for its routes: those of an inclusion, and two that inclusions do not have."""
 
     dependency_overrides_provider: Any | None
     """Object whose `dependency_overrides` hold; the application."""
@@ -33,10 +33,10 @@ class LevelOptions(InclusionOptions, total=False):
 
 
 class StarletteOptions(TypedDict, total=False):
-    """What Starlette's applications and routers take too."""
+    """Options that Starlette's applications and routers have too."""
 
     routes: list[BaseRoute] | None
-    """Routes to begin with; a Starlette habit."""
+    """Routes to begin with, such as Starlette's."""
 
     redirect_slashes: Annotated[bool, Otherwise(True)]
     """Redirect (307) to the path with or without a slash at its end if that one is served."""

@@ -7,34 +7,25 @@ from typing_extensions import TypedDict
 
 
 class TracerProvider(Protocol):
-    """`opentelemetry.trace.TracerProvider`, as far as it is used; the package need not be installed."""
+    """The used part of `opentelemetry.trace.TracerProvider`; the package need not be installed."""
 
-    def get_tracer(self, instrumenting_module_name: str, *args: Any, **kwargs: Any) -> Any:
-        """Return what makes spans."""
-        ...
+    def get_tracer(self, instrumenting_module_name: str, *args: Any, **kwargs: Any) -> Any: ...
 
 
 class MeterProvider(Protocol):
-    """`opentelemetry.metrics.MeterProvider`, as far as it is used."""
+    """The used part of `opentelemetry.metrics.MeterProvider`."""
 
-    def get_meter(self, name: str, *args: Any, **kwargs: Any) -> Any:
-        """Return what makes instruments."""
-        ...
+    def get_meter(self, name: str, *args: Any, **kwargs: Any) -> Any: ...
 
 
 class LoggerProvider(Protocol):
-    """`opentelemetry._logs.LoggerProvider`, as far as it is used."""
+    """The used part of `opentelemetry._logs.LoggerProvider`."""
 
-    def get_logger(self, name: str, *args: Any, **kwargs: Any) -> Any:
-        """Return what emits log records."""
-        ...
+    def get_logger(self, name: str, *args: Any, **kwargs: Any) -> Any: ...
 
 
 class TelemetryConfig(TypedDict, total=False):
-    """What may be said about an application's telemetry; what is not said keeps its default.
-
-    Providers that an application hands over are its own: they are never shut down here.
-    """
+    """Options of an application's telemetry; providers that it gives are never shut down here."""
 
     tracer_provider: TracerProvider | None
     """Makes the spans. Default: the global provider, if there is one."""
@@ -52,8 +43,7 @@ class TelemetryConfig(TypedDict, total=False):
     """Whether HTTP requests are measured: duration in seconds, number in flight. Default: True."""
 
     logs: bool
-    """Whether refused requests and unhandled exceptions become log records, the latter with message and traceback.
-    Default: True."""
+    """Whether refused requests and unhandled exceptions are logged, the latter with traceback. Default: True."""
 
     operation_spans: bool
     """Whether dependencies, endpoint, serialization and background tasks get spans of their own. Default: True."""
@@ -63,4 +53,4 @@ class TelemetryConfig(TypedDict, total=False):
     Default: whether FASTAPI_OTEL_AUTO_CONFIGURE is "true"."""
 
     exclude: Callable[[MutableMapping[str, Any]], bool] | None
-    """Takes the ASGI scope; what it returns True for leaves no trace of any kind. Default: nothing is left out."""
+    """Takes the ASGI scope; returns whether nothing of the request is recorded. Default: all are recorded."""

@@ -1,7 +1,4 @@
-"""Show the options that a function takes through `**options: Unpack[...]` in its signature, and fill in defaults.
-
-Type checkers read the TypedDict; `inspect.signature`, `help` and notebooks read what is written here.
-"""
+"""Show the options of a function's `**options: Unpack[...]` in its signature, and fill in their defaults."""
 
 import inspect
 from collections.abc import Callable, Mapping
@@ -15,13 +12,10 @@ D = TypeVar("D")
 
 @dataclass(frozen=True, slots=True)
 class Otherwise:
-    """Metadata of an option whose default is not None, or that not every value fits.
-
-    `size: Annotated[int, Otherwise(3)]` in a TypedDict: 3 where nothing was given.
+    """Metadata of an option with another default than None, or with a check: `size: Annotated[int, Otherwise(3)]`.
 
     Args:
-        default: The default.
-        check: Takes the option's name and a value that was given; raises what the user shall see.
+        check: Takes the option's name and a given value; raises an error for the user.
     """
 
     default: Any = None
@@ -29,15 +23,12 @@ class Otherwise:
 
 
 def unpacks(options: type[object], otherwise: Any = None) -> Callable[[F], F]:
-    """Write the `__signature__` of a function that takes `**options: Unpack[options]`.
+    """Decorate a function that takes `**options: Unpack[options]` with a `__signature__` that lists the options.
+
+    The function still gets the given options only: `completed` checks their names and fills in defaults.
 
     Args:
-        options: TypedDict with the names, types and sentences of the options.
-        otherwise: Default of options that name none.
-
-    Returns:
-        A decorator that gives the same function back. The function itself still gets a plain dict: use `completed` to
-        check names and fill in defaults.
+        otherwise: Default of options without `Otherwise`.
     """
 
     def decorate(function: F) -> F:
@@ -56,19 +47,14 @@ def unpacks(options: type[object], otherwise: Any = None) -> Callable[[F], F]:
 
 
 def completed(options: type[D], given: Mapping[str, Any], owner: str, otherwise: Any = None) -> D:
-    """Fill in what was not given.
+    """Return a value for every option: the given one, checked, or the default.
 
     Args:
-        options: The TypedDict.
-        given: What the caller wrote.
         owner: Name of the function that was called, for the error.
-        otherwise: Default of options that name none.
-
-    Returns:
-        A value for every option.
+        otherwise: Default of options without `Otherwise`.
 
     Raises:
-        TypeError: An option that does not exist was given.
+        TypeError: There is no such option.
     """
     known = _read(options, otherwise)
     values = {name: rule.default for name, (_, rule) in known.items()}

@@ -1,1 +1,1 @@
-"""What `routing.py` is made of: what a route is: its options, its operation, its compiler, its place in routers."""
+"""The parts of `routing.py`: how a route is read and compiled, and how routers include and serve it."""

@@ -1,18 +1,20 @@
 """Files of a browser application, served where no other route serves: `router.frontend(...)`.
 
-A frontend is an ordinary path operation beneath (`operation`), so that dependencies, overrides and
-bounds hold for it as for any other; only how it is found differs. The longest prefix wins.
+A frontend serves by a path operation, so dependencies, overrides and bounds hold for it; only how it is found differs.
+Of several frontends that match, the one with the longest prefix serves.
 """
 
 import errno
 import os
+import re
 import stat
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, NamedTuple, Protocol
+from dataclasses import dataclass, replace
+from typing import Any, Literal, Protocol
 
 from starlette.background import BackgroundTasks
-from starlette.datastructures import URL, URLPath
+from starlette.datastructures import URL, Headers, URLPath
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import FileResponse, RedirectResponse, Response
@@ -32,10 +34,12 @@ _PATH = "slipstream.frontend_path"
 
 _METHODS = ("GET", "HEAD")
 _PAGES = frozenset({"text/html", "application/xhtml+xml"})
+_REFUSED = re.compile(r"q\s*=\s*(0+\.?0*|\.0+)")
 
 
-class _Found(NamedTuple):
-    """What the directory has for a path: a file, or a directory that has an index."""
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A file of the directory; `is_directory` if it is the index of the requested directory."""
 
     path: str
     facts: os.stat_result
@@ -47,12 +51,8 @@ class FrontendFiles(StaticFiles):
     """A directory of built files.
 
     Args:
-        directory: Where they are.
-        fallback: What answers for a path without a file; see `APIRouter.frontend`.
-        check_dir: Whether to look now that the directory, and a fallback that is named, exist.
-
-    Raises:
-        RuntimeError: They do not.
+        fallback: See `APIRouter.frontend`.
+        check_dir: Whether to raise RuntimeError now if the directory, or a named fallback, does not exist.
     """
 
     def __init__(self, directory: Directory, fallback: Fallback, *, check_dir: bool) -> None:
@@ -67,18 +67,17 @@ class FrontendFiles(StaticFiles):
             self._fallback_file(fallback)
 
     async def serve(self, request: Request, response: Response, tasks: BackgroundTasks) -> Response:
-        """Answer a GET or HEAD; dependencies may have set headers on `response` and added tasks."""
+        """Answer a GET or HEAD, with the headers that dependencies have set on `response`."""
         answer = await self.respond(request.scope)
         answer.headers.raw.extend(response.headers.raw)
         return answer
 
     async def respond(self, scope: Scope) -> Response:
-        """Make the answer to a request.
+        """Return the answer to a request.
 
         Raises:
-            HTTPException: 404 where nothing fits, 405 where a file is not asked for by GET or HEAD, 401 where
-                the file system forbids it.
-            RuntimeError: The directory or the fallback is not there.
+            HTTPException: 404 without a file, 405 for a file and another method, 401 for a file that may not be read.
+            RuntimeError: The directory or the fallback is missing.
         """
         if not self.config_checked:
             await self.check_config()
@@ -89,7 +88,7 @@ class FrontendFiles(StaticFiles):
             found = await in_thread(self._find, scope.get(_PATH, ""), is_read, wants_page)
         except PermissionError:
             raise HTTPException(status_code=401) from None
-        except ValueError:  # a null byte, for one
+        except ValueError:  # such as a null byte in the path
             raise HTTPException(status_code=404) from None
         except OSError as exc:
             if exc.errno == errno.ENAMETOOLONG:
@@ -107,7 +106,7 @@ class FrontendFiles(StaticFiles):
         return self.file_response(found.path, found.facts, scope)
 
     def _find(self, path: str, with_fallback: bool, wants_page: bool) -> _Found | None:
-        """Look for a file, then for what stands in for it. Blocks: to be called in a thread."""
+        """Look for a file, an index and a fallback, in this order. Blocks."""
         path = os.path.normpath(os.path.join(*path.split("/")))
         found = self._file(path)
         if found is not None:
@@ -116,22 +115,17 @@ class FrontendFiles(StaticFiles):
         if facts is not None and stat.S_ISDIR(facts.st_mode):
             found = self._file(os.path.join(path, "index.html"))
             if found is not None:
-                return _Found(found.path, found.facts, is_directory=True)
-        return self._stand_in(wants_page) if with_fallback else None
+                return replace(found, is_directory=True)
+        return self._fallback(wants_page) if with_fallback else None
 
-    def _stand_in(self, wants_page: bool) -> _Found | None:
-        """Look for the fallback: a page that says 404, or the application itself for a browser that navigates."""
-        if self.fallback == "404.html":
-            found: _Found | None = self._fallback_file("404.html")
-        else:
-            found = self._file("404.html") if self.fallback == "auto" else None
-        if found is not None:
-            return _Found(found.path, found.facts, status_code=404)
-        if not wants_page:
-            return None
-        if self.fallback == "index.html":
-            return self._fallback_file("index.html")
-        return self._file("index.html") if self.fallback == "auto" else None
+    def _fallback(self, wants_page: bool) -> _Found | None:
+        """Look for the fallback: 404.html, or index.html for a browser that goes to a page."""
+        look = self._file if self.fallback == "auto" else self._fallback_file
+        if self.fallback in ("auto", "404.html"):
+            found = look("404.html")
+            if found is not None:
+                return replace(found, status_code=404)
+        return look("index.html") if wants_page and self.fallback in ("auto", "index.html") else None
 
     def _file(self, path: str) -> _Found | None:
         full_path, facts = self.lookup_path(path)
@@ -150,26 +144,20 @@ class FrontendFiles(StaticFiles):
 
 
 class FileOperation(Protocol):
-    """What a frontend asks of the path operation beneath it."""
+    """The path operation by which a frontend serves."""
 
     endpoint: Callable[..., Any]
 
-    def handler(self) -> ASGIApp:
-        """Return what serves it now."""
-        ...
-
-    def included(self, inclusion: Inclusion) -> "FileOperation":
-        """Return its twin under a prefix."""
-        ...
+    def handler(self) -> ASGIApp: ...
+    def included(self, inclusion: Inclusion) -> "FileOperation": ...
 
 
 class Frontend(BaseRoute):
     """Files under a prefix.
 
     Args:
-        path: The prefix, below which every path is a file's; "/" or without a slash at its end.
-        files: The files.
-        operation: The path operation that answers, dependencies and bounds with it.
+        path: The prefix; "/" or without a slash at its end.
+        operation: Answers GET and HEAD with a file, after its dependencies.
     """
 
     def __init__(self, path: str, files: FrontendFiles, operation: FileOperation) -> None:
@@ -178,7 +166,7 @@ class Frontend(BaseRoute):
         self.operation = operation
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """Tell whether a path is below the prefix; other methods than GET and HEAD fit in part."""
+        """Match a path below the prefix, fully if the method is GET or HEAD."""
         if scope["type"] != "http":
             return Match.NONE, {}
         below = _below(self.path, route_path(scope))
@@ -188,7 +176,7 @@ class Frontend(BaseRoute):
         return Match.FULL if scope["method"] in _METHODS else Match.PARTIAL, found
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve a request that `matches` has seen."""
+        """Serve a request that matches."""
         if scope["method"] in _METHODS:
             await self.operation.handler()(scope, receive, send)
             return
@@ -196,28 +184,23 @@ class Frontend(BaseRoute):
         await answer(scope, receive, send)
 
     def url_path_for(self, name: str, /, **path_params: Any) -> URLPath:
-        """Build nothing: files have no names."""
+        """Raise NoMatchFound: files have no names."""
         raise NoMatchFound(name, path_params)
 
     def included(self, inclusion: Inclusion) -> "Frontend":
-        """Return a twin as it is under a prefix, with what the routers above it say."""
+        """Return the frontend's twin under an inclusion."""
         return Frontend(joined(inclusion.options["prefix"], self.path), self.app, self.operation.included(inclusion))
 
 
 class LowPriority:
-    """Serves what no route serves with those that come after all others.
-
-    Args:
-        routes: Frontends, and whatever else comes last, in order.
-        default: Serves what none of them does.
-    """
+    """The ASGI app for requests that no other route serves: low-priority routes, then `default`."""
 
     def __init__(self, routes: Sequence[BaseRoute], default: ASGIApp) -> None:
         self.routes = routes
         self.default = default
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve: a frontend gives way to one with a longer prefix, any other route comes in its turn."""
+        """Serve with the best match: full before partial, of frontends the longest prefix, else the first."""
         chosen: dict[Match, tuple[BaseRoute, Scope]] = {}
         for route in self.routes:
             match, child_scope = route.matches(scope)
@@ -236,7 +219,7 @@ def _is_closer(route: BaseRoute, other: BaseRoute) -> bool:
 
 
 def _below(prefix: str, path: str) -> str | None:
-    """The path below a prefix; None for one that is not below it."""
+    """Return the rest of a path below a prefix; None if it is not below."""
     if prefix == "/":
         return path.lstrip("/")
     if path == prefix:
@@ -245,11 +228,7 @@ def _below(prefix: str, path: str) -> str | None:
 
 
 def normalized(path: str) -> str:
-    """Check a frontend's path, and take the slash off its end.
-
-    Raises:
-        AssertionError: It does not begin with a slash.
-    """
+    """Return a frontend's path without a slash at its end; it must begin with one."""
     assert path.startswith("/"), f"the path of a frontend begins with '/', unlike {path!r}; '/' alone is the whole site"
     return path.rstrip("/") or "/"
 
@@ -260,11 +239,7 @@ def joined(prefix: str, path: str) -> str:
 
 
 def checks_directory(directory: Directory, check_dir: bool | Literal["auto"], *, stacklevel: int) -> bool:
-    """Decide whether a missing directory is an error now.
-
-    "auto": it is, but in development (`FASTAPI_ENV=development`), where the frontend may be built
-    later, it is only warned about.
-    """
+    """Return whether a missing directory is an error now; for "auto" in development, warn about one instead."""
     if check_dir != "auto":
         return check_dir
     if os.environ.get("FASTAPI_ENV") != "development":
@@ -283,22 +258,9 @@ def _no_directory(directory: Directory) -> str:
 
 
 def _accepts_page(scope: Scope) -> bool:
-    """Whether a request names HTML among what it accepts, as browsers do when they go to a page."""
-    for key, value in scope["headers"]:
-        if key == b"accept" and any(map(_is_page, value.decode("latin-1").lower().split(","))):
+    """Whether Accept names HTML, as that of browsers does for a page, and not with `q=0`."""
+    for entry in ",".join(Headers(scope=scope).getlist("accept")).lower().split(","):
+        media_type, *parameters = map(str.strip, entry.split(";"))
+        if media_type in _PAGES and not any(map(_REFUSED.fullmatch, parameters)):
             return True
     return False
-
-
-def _is_page(entry: str) -> bool:
-    """Whether an entry of Accept is a type of page that is not refused by `q=0`."""
-    media_type, *parameters = (part.strip() for part in entry.split(";"))
-    if media_type not in _PAGES:
-        return False
-    qualities = [
-        value.strip() for name, _, value in (item.partition("=") for item in parameters) if name.strip() == "q"
-    ]
-    try:
-        return not qualities or float(qualities[0]) != 0
-    except ValueError:
-        return True

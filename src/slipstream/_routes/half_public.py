@@ -1,7 +1,7 @@
-"""Half-public functions of FastAPI's routing that packages call or wrap, made from the compiled routes."""
+"""Functions of FastAPI's `routing` that are not documented, and that packages call or wrap all the same."""
 
 from collections.abc import Callable
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -13,20 +13,17 @@ from slipstream._engine.plan.fields import ModelField
 from slipstream._engine.plan.model import Call
 from slipstream._engine.runtime.threads import in_thread
 from slipstream._routes.compiler import Compiler, overrides_of, wrapped_app
+from slipstream._routes.router import TableRouter
 from slipstream.encoders import jsonable_encoder
 from slipstream.exceptions import EndpointContext, ResponseValidationError
 from slipstream.telemetry._data import SCOPE_KEY
 
 OWN_APP = "slipstream_app"
-"""Attribute of a route's own handler: what serves the route without a Request object."""
+"""Attribute of a route's own handler: the ASGI app that serves the route without a Request object."""
 
 
 def request_response(func: Callable[[Request], Any]) -> ASGIApp:
-    """Make an ASGI app of a function that takes a Request and returns a Response.
-
-    What dependencies opened while the function ran is closed after the response. Given a route's own
-    handler, unwrapped, it returns the route's compiled app.
-    """
+    """Make an ASGI app of a function from Request to Response; of a route's own handler, the route's compiled app."""
     own = getattr(func, OWN_APP, None)
     return wrapped_app(func, is_async=is_async(func)) if own is None else cast(ASGIApp, own)
 
@@ -34,16 +31,13 @@ def request_response(func: Callable[[Request], Any]) -> ASGIApp:
 def get_request_handler(
     dependant: Call, *, compiler: Compiler, dependency_overrides_provider: object = None, **described: Any
 ) -> Callable[[Request], Any]:
-    """Make the function that turns a Request into a route's Response.
-
-    Routes only call it where a package has put a function of its own in its place, which is to call
-    this one. Such a function may put another callable into `dependant.call`.
+    """Make the function from Request to Response of a route.
 
     Args:
-        dependant: The route's tree of calls.
+        dependant: The route's tree of calls; a package's function that wraps this one may replace its `call`.
         compiler: The route's compiler.
         dependency_overrides_provider: Object whose `dependency_overrides` hold.
-        described: More about the route, under FastAPI's names; not used.
+        described: More about the route, under FastAPI's names, for the package's function; not used here.
     """
 
     async def handler(request: Request) -> Response:
@@ -63,18 +57,16 @@ async def serialize_response(
     dump_json: bool = False,
     **options: Any,
 ) -> Any:
-    """Check a result against a response model, and turn it into what JSON can hold.
+    """Validate a result against a response model, and turn it into values that JSON has, or into JSON.
 
     Args:
-        field: The response model; None encodes the result as it is.
-        response_content: The result.
-        is_coroutine: Whether to check in the event loop and not in a thread.
-        endpoint_ctx: Where the endpoint is, for the error.
-        dump_json: Return JSON text.
+        field: The response model; None encodes the result without validation.
+        is_coroutine: Whether to validate in the event loop and not in a thread.
+        dump_json: Whether to return JSON, as bytes.
         options: Pydantic's `include`, `exclude`, `by_alias`, `exclude_unset`, `exclude_defaults`, `exclude_none`.
 
     Raises:
-        ResponseValidationError: The result does not fit.
+        ResponseValidationError: The result is not valid.
     """
     if field is None:
         return jsonable_encoder(response_content)
@@ -88,21 +80,10 @@ async def serialize_response(
     return field.serialize_json(value, **options) if dump_json else field.serialize(value, **options)
 
 
-class EventRouter(Protocol):
-    """A router with `on_event` handlers."""
-
-    on_startup: list[Callable[[], Any]]
-    on_shutdown: list[Callable[[], Any]]
-
-
 class DefaultLifespan:
-    """The context of a router's `on_event` handlers, for a lifespan that is put around them.
+    """The lifespan function and context of a router's `on_event` handlers, for packages that wrap them."""
 
-    Args:
-        router: Whose handlers they are.
-    """
-
-    def __init__(self, router: EventRouter) -> None:
+    def __init__(self, router: TableRouter) -> None:
         self._events = from_events(router.on_startup, router.on_shutdown)(router)
 
     async def __aenter__(self) -> None:
@@ -112,5 +93,4 @@ class DefaultLifespan:
         await self._events.__aexit__(*exc_info)
 
     def __call__(self, app: object) -> "DefaultLifespan":
-        """Serve as a lifespan function."""
         return self

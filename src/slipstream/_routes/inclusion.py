@@ -1,7 +1,7 @@
-"""What `include_router` says about the routes of a router, and the node that it leaves in the routes.
+"""What `include_router` adds to the routes of a router, and the node that it puts among the parent's routes.
 
-The included router stays what it is: routes added to it later are served too. The routes as they
-are under the prefix are twins, made when they are asked for and kept until something changes.
+The included router is not changed, and routes that are added to it later are served too. What is served under the
+prefix are twins of its routes, made when they are needed and kept until the router changes.
 """
 
 import copy
@@ -24,71 +24,54 @@ from slipstream.exceptions import FastAPIError
 
 
 class IncludableRouter(Protocol):
-    """What inclusion asks of a router."""
+    """The router as inclusions use it."""
 
     mark: int
 
     @property
-    def routes(self) -> Sequence[BaseRoute]:
-        """Its routes, live."""
-        ...
-
+    def routes(self) -> Sequence[BaseRoute]: ...
     @property
     def _low_priority_routes(self) -> Sequence[BaseRoute]: ...
-
-    def contains(self, router: "IncludableRouter") -> bool:
-        """Whether a router is among those that it includes, directly or through others."""
-        ...
+    def contains(self, router: "IncludableRouter") -> bool: ...
 
 
 @runtime_checkable
 class IncludableRoute(Protocol):
-    """A route that knows its twin under an inclusion; of other routes only Starlette's own kinds have one."""
+    """A route that makes its twin itself; `relocated` makes those of Starlette's classes."""
 
-    def included(self, inclusion: "Inclusion") -> BaseRoute:
-        """Return its twin under a prefix, with what the routers above it say."""
-        ...
+    def included(self, inclusion: "Inclusion") -> BaseRoute: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Inclusion:
-    """Everything that routers and inclusions above a route say about it, merged."""
+    """The options for the routes of a router, merged from the routers and inclusions above them."""
 
     router: IncludableRouter
     options: LevelOptions
 
     @classmethod
     def of(cls, parent: IncludableRouter, router: IncludableRouter, given: InclusionOptions) -> "Inclusion":
-        """Put together what a router and its `include_router` call say."""
+        """Merge the options of a parent, of its `include_router` call and of the included router."""
         return cls(router, cast(LevelOptions, merged(LevelOptions, parent, given, repeated(router))))
 
     def around(self, inner: "Inclusion") -> "Inclusion":
-        """Put an inclusion inside another: the inner one wins where only one can."""
+        """Merge an inclusion inside this one into it."""
         return Inclusion(inner.router, cast(LevelOptions, merged(LevelOptions, self.options, inner.options)))
 
     def options_of(self, route: object) -> RouteOptions:
-        """Return the options of a route, which has FastAPI's attributes of one, as they are under this inclusion."""
+        """Return the options of a path operation's twin; the route has its own as attributes."""
         return cast(RouteOptions, merged(RouteOptions, self.options, repeated(self.router), route))
 
 
 def check_prefix(prefix: str) -> None:
-    """Refuse a prefix that no path can follow.
-
-    Raises:
-        AssertionError: It does not begin with a slash, or ends with one.
-    """
+    """Raise AssertionError for a prefix that does not begin with a slash, or ends with one."""
     if prefix:
         assert prefix.startswith("/"), "A path prefix must start with '/'"
         assert not prefix.endswith("/"), "A path prefix must not end with '/', as the routes will start with '/'"
 
 
 def check_inclusion(parent: IncludableRouter, router: IncludableRouter, prefix: str) -> None:
-    """Refuse to include a router where that makes no sense.
-
-    Raises:
-        FastAPIError: A path and its prefix are both empty.
-        AssertionError: The prefix is none, or the routers would include each other.
-    """
+    """Raise the errors of `APIRouter.include_router`."""
     assert parent is not router, (
         "Cannot include the same APIRouter instance into itself. Did you mean to include a different router?"
     )
@@ -104,10 +87,7 @@ def check_inclusion(parent: IncludableRouter, router: IncludableRouter, prefix: 
 
 
 class Twins:
-    """The routes of a router as they are under an inclusion; made anew when one was added or taken away.
-
-    What else changes in the process, such as overrides, leaves them as they are, with all that they have compiled.
-    """
+    """The twins of a router's routes; made again, with new handlers, only when the list of routes or `mark` changes."""
 
     def __init__(self, inclusion: Inclusion) -> None:
         self._inclusion = inclusion
@@ -116,7 +96,7 @@ class Twins:
         self._made: list[BaseRoute] = []
 
     def of(self, router: IncludableRouter, routes: Sequence[BaseRoute]) -> list[BaseRoute]:
-        """Return the twins of routes, and nodes for the routers that are included further down."""
+        """Return the twins of routes, and nodes for the routers that the router includes."""
         mark, known = router.mark, self._originals
         if mark != self._mark or len(routes) != len(known) or any(map(is_not, routes, known)):
             originals = list(routes)
@@ -136,12 +116,7 @@ class Twins:
 
 
 class IncludedRouter(BaseRoute):
-    """Stands among the routes of a router for another router that it includes.
-
-    Attributes:
-        original_router: The included router, live.
-        inclusion: What is said about its routes.
-    """
+    """The node for an included router among the routes of its parent."""
 
     def __init__(self, original_router: IncludableRouter, inclusion: Inclusion) -> None:
         self.original_router = original_router
@@ -152,7 +127,7 @@ class IncludedRouter(BaseRoute):
         self._lock = Lock()
 
     def effective_routes(self) -> Sequence[BaseRoute]:
-        """Every route of the included router, and of those that it includes, as it is here."""
+        """Return the twins of all routes of the router, and of those that it includes."""
         return self._routes.get()
 
     def _list(self) -> Sequence[BaseRoute]:
@@ -160,7 +135,7 @@ class IncludedRouter(BaseRoute):
             return tuple(effective(self._twins.of(self.original_router, self.original_router.routes)))
 
     def effective_low_priority_routes(self) -> Sequence[BaseRoute]:
-        """What the included router, and those that it includes, serve after all other routes, as it is here."""
+        """Return the twins of the router's low-priority routes, and of those of the routers that it includes."""
         router = self.original_router
         with self._lock:
             own = self._low_priority_twins.of(router, router._low_priority_routes)
@@ -168,7 +143,7 @@ class IncludedRouter(BaseRoute):
         return [*own, *(route for node in nodes for route in node.effective_low_priority_routes())]
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """Tell whether some route below serves a request."""
+        """Match the twins in order; the first full match counts, else the first partial one."""
         best: tuple[Match, Scope] = Match.NONE, {}
         for route in self.effective_routes():
             match, child_scope = route.matches(scope)
@@ -179,12 +154,11 @@ class IncludedRouter(BaseRoute):
         return best
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve with the route that `matches` chose."""
-        route = scope.pop(_CHOSEN)
-        await route.handle(scope, receive, send)
+        """Serve with the twin that `matches` chose."""
+        await scope.pop(_CHOSEN).handle(scope, receive, send)
 
     def url_path_for(self, name: str, /, **path_params: Any) -> URLPath:
-        """Build the path of a route below."""
+        """Return the path of a twin."""
         for route in self.effective_routes():
             try:
                 return route.url_path_for(name, **path_params)
@@ -197,7 +171,7 @@ _CHOSEN = "slipstream.included_route"
 
 
 def relocated(route: BaseRoute, inclusion: Inclusion) -> BaseRoute | None:
-    """Make the twin of a route under a prefix; None for a kind of route that cannot have one."""
+    """Make the twin of a route; None for a class of routes that is not known here."""
     if isinstance(route, IncludableRoute):
         return route.included(inclusion)
     prefix = inclusion.options["prefix"]
@@ -219,14 +193,14 @@ def relocated(route: BaseRoute, inclusion: Inclusion) -> BaseRoute | None:
     if isinstance(route, Host):
         app = routing.Router(routes=[Mount(prefix, app=route.app)]) if prefix else route.app
         host = Host(route.host, app=app, name=route.name)
-        # Not its app, which has the names that `url_path_for` looks for.
+        # Not around its app, on which `url_path_for` looks up names.
         host.__dict__["handle"] = limited(host.handle, inclusion.options["max_body_size"])
         return host
     return None
 
 
 def effective(routes: Sequence[BaseRoute]) -> Iterator[BaseRoute]:
-    """List routes with those of included routers in their places."""
+    """Yield routes, those of included routers in their places."""
     for route in routes:
         if isinstance(route, IncludedRouter):
             yield from route.effective_routes()
@@ -235,7 +209,7 @@ def effective(routes: Sequence[BaseRoute]) -> Iterator[BaseRoute]:
 
 
 def low_priority(router: IncludableRouter) -> Iterator[BaseRoute]:
-    """List what a router serves after all other routes, its own first."""
+    """Yield the low-priority routes of a router, then those of the routers that it includes."""
     yield from router._low_priority_routes
     for route in router.routes:
         if isinstance(route, IncludedRouter):

@@ -1,7 +1,4 @@
-"""What an endpoint and its options come to: `read_operation` for HTTP, `read_websocket` for WebSockets.
-
-The tree of calls, the response model, the stream, and how they are planned, with or without overrides in the tree.
-"""
+"""Read endpoints with their options: `read_operation` for HTTP, `read_websocket` for WebSockets."""
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
@@ -34,15 +31,15 @@ from slipstream.utils import create_model_field, is_body_allowed_for_status_code
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """What a path operation is.
+    """What is read of a path operation when it is registered.
 
     Attributes:
         tree: The endpoint and everything that it depends on.
         response: How the result becomes a response.
-        response_model: Type that the result is validated against; None for none.
-        stream_item_type: Type that each item of a stream is validated against; None for none.
-        response_fields: What documents additional responses, by status.
-        plan: Plans the operation, given the tree or one with overrides in it.
+        response_model: Type that the result is validated against, or None.
+        stream_item_type: Type that each item of a stream is validated against, or None.
+        response_fields: Models of additional responses for the documentation, by status.
+        plan: Makes the plan of the tree, or of one with overrides in it.
     """
 
     tree: Call
@@ -65,17 +62,16 @@ def read_operation(
     """Read a path operation.
 
     Args:
-        endpoint: Function that serves it.
-        pattern: Its whole path.
-        options: Its options, those of the levels above merged in.
-        unique_id: Its id, which response fields and combined bodies are named after.
-        stream_item_type: As `Operation` has it, where the response model was read before.
+        pattern: The whole path.
+        options: Merged with those of the routers and inclusions above.
+        unique_id: The operation's id; response fields and combined bodies are named after it.
+        stream_item_type: See `Operation`; only for a twin, whose original has read the return annotation.
         ping_interval: Returns after how many seconds of silence a stream of events pings.
 
     Raises:
         FastAPIError: Pydantic cannot validate a parameter or a response model.
-        AssertionError: A response of that status has no body, or an additional response is no dict.
-        DefinitionError: Anything else that is wrong; see `read_tree`.
+        AssertionError: A response has a model and a status without a body, or an additional response is no dict.
+        DefinitionError: The endpoint cannot be served as it is written.
     """
     tree = read_tree(endpoint, pattern, options["dependencies"] or ())
     chosen, status, model = options["response_class"], options["status_code"], options["response_model"]
@@ -114,45 +110,34 @@ def read_operation(
 def read_websocket(
     endpoint: Callable[..., Any], pattern: Pattern, dependencies: Sequence[Any]
 ) -> tuple[Call, Callable[[Call], Plan]]:
-    """Read a WebSocket endpoint; return its tree, and what plans it, given the tree or one with overrides in it.
-
-    Raises:
-        DefinitionError: See `read_tree`.
-    """
+    """Read a WebSocket endpoint; return its tree, and the function that plans the tree."""
     tree = read_tree(endpoint, pattern, dependencies)
     return tree, partial(build_websocket_plan, path_strings=path_strings(pattern))
 
 
 def read_tree(endpoint: Callable[..., Any], pattern: Pattern, dependencies: Sequence[Any]) -> Call:
-    """Read an endpoint and its dependencies, errors in FastAPI's classes.
-
-    Raises:
-        FastAPIError: A parameter that Pydantic cannot validate.
-        PydanticV1NotSupportedError: A model of Pydantic's first version.
-        DependencyScopeError: A dependency that outlives one that it needs.
-        DefinitionError: Anything else that is wrong.
-    """
+    """Read an endpoint and its dependencies; see `public_errors` for the exceptions."""
     with public_errors():
         tree = build_tree(endpoint, path=pattern.path_format, implied=IMPLIED, dependencies=dependencies)
-    # Packages add dependencies to the trees of routes that are there already.
+    # Packages add dependencies to the trees of existing routes.
     tree.dependencies = WatchedList(tree.dependencies)
     return tree
 
 
 def path_strings(pattern: Pattern) -> frozenset[str]:
-    """Names of the path whose converter gives a string."""
+    """Return the names of the path's parameters that stay strings."""
     kinds = (StringConvertor, PathConvertor)
     return frozenset(name for name, convertor in pattern.convertors.items() if type(convertor) in kinds)
 
 
 def describe(endpoint: Callable[..., Any], description: str | None) -> str:
-    """The text of the documentation: what was given or the docstring, up to a form feed."""
+    """Return the description for the documentation: the given one or the docstring, up to a form feed."""
     text = description or inspect.cleandoc(endpoint.__doc__ or "")
     return text.split("\f")[0].strip()
 
 
 def stream_kind(tree: Call, response_class: ResponseClass) -> StreamKind | None:
-    """How a generator endpoint streams; None for an endpoint that is none."""
+    """Return how a generator endpoint streams; None for any other endpoint."""
     if not tree.is_generator:
         return None
     if isinstance(response_class, DefaultPlaceholder):
@@ -161,7 +146,7 @@ def stream_kind(tree: Call, response_class: ResponseClass) -> StreamKind | None:
 
 
 def read_response_model(tree: Call, kind: StreamKind | None) -> tuple[Any, Any]:
-    """Take the response model, or the type of a stream's items, from the return annotation."""
+    """Return the response model and the type of a stream's items, as the return annotation says."""
     annotation = tree.signature.returns
     if annotation is inspect.Signature.empty or is_subclass(annotation, Response):
         return None, None
@@ -174,18 +159,7 @@ def read_response_model(tree: Call, kind: StreamKind | None) -> tuple[Any, Any]:
 
 
 def response_field(model: Any, name: str, status_code: int | str | None, origin: Origin) -> ModelField | None:
-    """Make the field that validates and writes a response model.
-
-    Args:
-        model: The response model; None for none.
-        name: Name of the field.
-        status_code: Status of the responses that it describes.
-        origin: Where the endpoint is, for errors.
-
-    Raises:
-        FastAPIError: Pydantic cannot validate it.
-        AssertionError: A response of this status has no body.
-    """
+    """Make the field that validates and writes a response model, if there is one."""
     if not model:
         return None
     assert is_body_allowed_for_status_code(status_code), (
@@ -202,12 +176,7 @@ def response_field(model: Any, name: str, status_code: int | str | None, origin:
 def response_fields(
     responses: Mapping[int | str, dict[str, Any]], unique_id: str, origin: Origin
 ) -> dict[int | str, ModelField]:
-    """Make the fields that document additional responses, by status; those without a model have none.
-
-    Raises:
-        FastAPIError: Pydantic cannot validate a model.
-        AssertionError: A response is no dict, or one of its status has no body.
-    """
+    """Make the fields of those additional responses that have a model, by status."""
     fields = {}
     for status, response in responses.items():
         assert isinstance(response, dict), "An additional response must be a dict"

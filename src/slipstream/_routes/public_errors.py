@@ -1,4 +1,4 @@
-"""What the engine refuses, told in FastAPI's exceptions: programs and tests catch those."""
+"""The engine's errors as FastAPI's exceptions, which programs and tests catch."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,12 +9,12 @@ from slipstream.exceptions import DependencyScopeError, FastAPIError, PydanticV1
 
 @contextmanager
 def public_errors() -> Iterator[None]:
-    """Turn the engine's errors into public ones.
+    """Raise the public exception for an error of the engine.
 
     Raises:
-        FastAPIError: A parameter that Pydantic cannot validate.
-        PydanticV1NotSupportedError: A model of Pydantic's first version.
-        DependencyScopeError: A dependency that outlives one that it needs.
+        FastAPIError: Pydantic cannot validate a parameter.
+        PydanticV1NotSupportedError: A model is one of Pydantic's first version.
+        DependencyScopeError: A dependency outlives another that it needs.
     """
     try:
         yield

@@ -1,11 +1,10 @@
-"""How a router serves: its routes are found in a table, made anew when they have changed."""
+"""A Starlette router that looks its routes up in a table."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, cast
 
 from starlette import routing
-from starlette.datastructures import URLPath
-from starlette.routing import BaseRoute, NoMatchFound
+from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Lifespan, Receive, Scope, Send
 
 from slipstream._app.dispatch import Dispatcher
@@ -18,16 +17,14 @@ from slipstream._routes.inclusion import IncludableRouter, IncludedRouter, effec
 
 
 class TableRouter(routing.Router):
-    """A Starlette router that finds its routes in a table, and what comes after all routes besides.
-
-    It knows nothing of path operations: `APIRouter` does.
+    """A router that looks its routes up in a table; `APIRouter` adds path operations.
 
     Args:
-        given: What routes, lifespan and bounds there are; see `RouterOptions`.
+        given: A value for every option; those of Starlette's routers, `default` and `max_body_size` are read here.
     """
 
     mark = 0
-    """How often somebody said that routes were changed in place."""
+    """How often `_mark_routes_changed` was called."""
 
     def __init__(self, given: RouterOptions) -> None:
         self._low_priority_routes: list[BaseRoute] = WatchedList()
@@ -46,7 +43,7 @@ class TableRouter(routing.Router):
 
     @property
     def routes(self) -> list[BaseRoute]:
-        """The routes in order; what is changed in the list is served from the next request on."""
+        """The routes in order; a change of the list holds from the next request on."""
         return self._routes
 
     @routes.setter
@@ -55,7 +52,7 @@ class TableRouter(routing.Router):
         version.bump()
 
     def served_routes(self) -> Iterator[BaseRoute]:
-        """List the routes in the order in which they are tried, those of included routers in their places."""
+        """Return the routes in the order in which they are tried, those of included routers in their places."""
         return effective(self.routes)
 
     async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -67,31 +64,14 @@ class TableRouter(routing.Router):
             scope["router"] = self
         await self.dispatcher.choose()(scope).handler(scope, receive, send)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve as an ASGI app."""
-        await self.middleware_stack(scope, receive, send)
-
-    def url_path_for(self, name: str, /, **path_params: Any) -> URLPath:
-        """Build the path of a route from its name and its parameters.
-
-        Raises:
-            NoMatchFound: No route has the name and just these parameters.
-        """
-        for route in self.routes:
-            try:
-                return route.url_path_for(name, **path_params)
-            except NoMatchFound:
-                continue
-        raise NoMatchFound(name, path_params)
-
     def _mark_routes_changed(self) -> None:
-        """Say that routes have changed, as packages do that change them in place; the lists say it by themselves."""
+        """Count a change that packages made to a route in place; the lists count their changes themselves."""
         self.mark += 1
         version.bump()
 
     @property
     def default(self) -> ASGIApp:
-        """What serves what no route does: frontends, and for the rest the app that was given."""
+        """The ASGI app for requests that no route serves: the frontends, then the app that was given."""
         routes = list(low_priority(self))
         return LowPriority(routes, self._default) if routes else self._default
 
@@ -101,6 +81,6 @@ class TableRouter(routing.Router):
         version.bump()
 
     def contains(self, router: IncludableRouter) -> bool:
-        """Whether a router is among those that this one includes, directly or through others."""
+        """Whether this router includes a router, directly or through others."""
         included = [route.original_router for route in self.routes if isinstance(route, IncludedRouter)]
         return any(each is router or each.contains(router) for each in included)

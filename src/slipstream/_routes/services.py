@@ -1,4 +1,4 @@
-"""What the public floors lend to the engine: exceptions, the encoder, background tasks, event framing."""
+"""The engine's `Services`: public exceptions, the encoder, background tasks and event framing for its handlers."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -29,34 +29,28 @@ IMPLIED: Final[Mapping[SlotSource, type[FieldInfo]]] = {
     "body": Body,
     "file": File,
 }
-"""Marker class of a parameter that has none."""
+"""Class of the marker to use for a parameter without one."""
 
 
 class PublicServices:
-    """The engine's `Services`, in FastAPI's words."""
+    """The engine's `Services` with FastAPI's classes."""
 
     def request_error(self, errors: list[ErrorDetail], body: Any, where: dict[str, Any]) -> Exception:
-        """Make a RequestValidationError."""
         return RequestValidationError(errors, body=body, endpoint_ctx=cast(EndpointContext, where))
 
     def websocket_error(self, errors: list[ErrorDetail], where: dict[str, Any]) -> Exception:
-        """Make a WebSocketRequestValidationError."""
         return WebSocketRequestValidationError(errors, endpoint_ctx=cast(EndpointContext, where))
 
     def response_error(self, errors: list[ErrorDetail], body: Any, where: dict[str, Any]) -> Exception:
-        """Make a ResponseValidationError."""
         return ResponseValidationError(errors, body=body, endpoint_ctx=cast(EndpointContext, where))
 
     def body_error(self, cause: Exception) -> Exception:
-        """Make the 400 for a body that cannot be read."""
         return StarletteHTTPException(status_code=400, detail="There was an error parsing the body")
 
     def complete_scope(self, scope: Scope) -> None:
-        """Have the application look the request up again."""
         scope["app"].complete_scope(scope)
 
     def swallowed_error(self) -> Exception:
-        """Say that a dependency kept an exception to itself, so that there is nothing to answer with."""
         return FastAPIError(
             "No response was made: the application is raising an exception and a dependency with yield catches it "
             "without raising it again.\n"
@@ -64,32 +58,24 @@ class PublicServices:
         )
 
     def background_tasks(self) -> Any:
-        """Make an empty collection."""
         return BackgroundTasks()
 
     def jsonable(self, value: Any) -> Any:
-        """Encode with `jsonable_encoder`."""
         return jsonable_encoder(value)
 
     def format_event(self, item: Any, dump: Callable[[Any], bytes]) -> bytes:
-        """Frame an item: a ServerSentEvent says how, anything else is data."""
+        """Write an item: a ServerSentEvent with its fields, anything else as data."""
         if not isinstance(item, ServerSentEvent):
             return format_sse_event(data_str=dump(item).decode())
-        if item.raw_data is not None:
+        if item.raw_data is not None or item.data is None:
             data: str | None = item.raw_data
-        elif item.data is None:
-            data = None
         elif hasattr(item.data, "model_dump_json"):
             data = item.data.model_dump_json()
         else:
             data = json.dumps(finite(jsonable_encoder(item.data)))
         return format_sse_event(data_str=data, event=item.event, id=item.id, retry=item.retry, comment=item.comment)
 
-    @property
-    def observation_key(self) -> str:
-        """Where the telemetry layer leaves its observation."""
-        return SCOPE_KEY
-
+    observation_key: Final = SCOPE_KEY
     fail = staticmethod(answer)
 
 
