@@ -1,20 +1,18 @@
-"""Settings from init arguments, the environment and files, in that order of priority.
+"""Settings from arguments, the environment and files (`.env`, TOML, JSON), in that order of priority.
 
-Knows `.env`, TOML and JSON files; knows no driver. Names are case-insensitive. A setting that no field declares is
-kept, read as JSON where it is JSON.
+Names are case-insensitive. A setting that no field declares is kept, and its text is read as JSON if it is JSON.
 """
 
+import io
 import json
 import os
-import re
 import tomllib
 import types
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from ipaddress import IPv4Address
 from pathlib import Path
-from typing import Annotated, Any, Self, Union, get_args, get_origin
+from typing import Annotated, Any, NamedTuple, Self, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, IPvAnyAddress, ValidationError
 
@@ -24,23 +22,11 @@ EnvFile = str | os.PathLike[str]
 EnvFiles = EnvFile | Iterable[EnvFile]
 
 _DEFAULT: Any = type("Default", (), {"__repr__": lambda self: "<object object>"})()
-
-_LINE = re.compile(
-    r"""
-    ^[ \t]*(?:export[ \t]+)?(?P<key>[^\s=#'"]+)[ \t]*
-    (?:=[ \t]*(?:
-        "(?P<double>(?:[^"\\]|\\.)*)" | '(?P<single>(?:[^'\\]|\\.)*)' | (?P<bare>(?!["'])[^\r\n]*?)
-    )[ \t]*)?
-    (?:(?<=[ \t=])\#[^\r\n]*|(?<=["'])\#[^\r\n]*)?$
-    """,
-    re.VERBOSE | re.MULTILINE | re.DOTALL,
-)
-_ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "\\": "\\", '"': '"', "'": "'"}
+_JSON_TYPES = (dict, list, set, frozenset, tuple, Mapping, BaseModel, timedelta)
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """A setting as it was found, and where."""
+class _Found(NamedTuple):
+    """A setting as a source has it: `key` as it is written there, `source` as an error names it."""
 
     key: str
     value: Any
@@ -51,21 +37,21 @@ class Settings(BaseModel):
     """Fields that are filled from arguments, the environment and files.
 
     Args:
-        _env_file: File, or files of rising priority, to read: TOML or JSON by their suffix, `.env` else. Those that
-            do not exist are passed over. Default: `default_files()`; None: none.
+        _env_file: Files to read, the last with the highest priority: TOML or JSON by suffix, `.env` otherwise. Files
+            that do not exist are skipped. Default: `default_files()`; None: no file.
         _env_file_encoding: Encoding of `.env` files. Default: UTF-8.
-        _secrets_dir: Folder with one file per setting, named as the setting; its priority is the lowest.
-        values: Settings; they come before all others.
+        _secrets_dir: Folder with one file for each setting, named as the setting; its priority is the lowest.
+        values: Settings of the highest priority.
 
     Raises:
-        WrongSetting: A file cannot be read, or a list or object of the environment or of a `.env` file is no JSON.
-        ValidationError: A value is none that the field takes.
+        WrongSetting: A file cannot be read, or a list or object of the environment or of a `.env` file is not JSON.
+        ValidationError: A field does not take its value.
     """
 
     model_config = ConfigDict(extra="allow", coerce_numbers_to_str=True, hide_input_in_errors=True)
 
     def __init__(
-        __pydantic_self__,  # noqa: N805 - the name leaves every other to the settings, "self" too
+        __pydantic_self__,  # noqa: N805 - a setting may have any other name, "self" too
         _env_file: EnvFiles | None = _DEFAULT,
         _env_file_encoding: str | None = None,
         _secrets_dir: EnvFile | None = None,
@@ -85,7 +71,7 @@ class Settings(BaseModel):
 
     @classmethod
     def default_files(cls) -> list[Path]:
-        """List the files to read where none are given, those of higher priority last."""
+        """List the files to read if none are given, the last with the highest priority."""
         return []
 
 
@@ -114,37 +100,37 @@ class Config(Settings):
     """Port to listen on; 0 lets the system choose."""
 
     debug: bool = False
-    """Whether this is a machine of a developer: more is logged, tracebacks are shown."""
+    """Whether more is logged, and tracebacks are sent to clients."""
 
     log_level: int | str | None = None
-    """Least level that is logged. Default: DEBUG with `debug`, INFO without."""
+    """Lowest level that is logged. Default: DEBUG with `debug`, INFO without."""
 
     api_root: dict[str, str] = {}
     """Addresses of the platforms' HTTP APIs, by bot id."""
 
     api_timeout: float | None = 30.0
-    """Seconds that an API call waits for its answer; None: for ever."""
+    """Seconds that an API call waits for its answer; None: no limit."""
 
     access_token: str | None = None
-    """Token that a peer has to know."""
+    """Token that a peer has to send."""
 
     secret: str | None = None
-    """Key of the signatures on what peers POST."""
+    """Key with which peers sign what they POST."""
 
     superusers: set[str] = set()
-    """Ids of the users that may do everything."""
+    """Ids of the users with every permission."""
 
     nickname: set[str] = set()
-    """Names that the bots listen to."""
+    """Names by which users address the bots."""
 
     command_start: set[str] = {"/"}
-    """What commands begin with."""
+    """Prefixes of commands."""
 
     command_sep: set[str] = {"."}
-    """What parts of commands are separated by."""
+    """Separators of the parts of a command."""
 
     session_expire_timeout: timedelta = timedelta(minutes=2)
-    """How long a session waits for its user; a number is in seconds."""
+    """How long a session waits for its user; a number means seconds."""
 
     @classmethod
     def default_files(cls) -> list[Path]:
@@ -156,20 +142,21 @@ class Config(Settings):
         """Read the settings as `init()` does.
 
         Args:
-            _env_file: What to read in place of `.env.{environment}`; `.env` is read before it.
-            values: Settings that come before all others.
+            _env_file: Files to read in place of `.env.{environment}`; `.env` is read before them.
+            values: Settings of the highest priority.
         """
-        environment = Env(**{key: value for key, value in values.items() if key.lower() == "environment"}).environment
-        files = files_of(environment) if _env_file is None else [Path(".env"), *_as_paths(_env_file)]
-        build: Any = cls  # checkers know of the fields alone
-        built: Self = build(files, environment=environment, **_without(values, "environment"))
+        values = {key.lower(): value for key, value in values.items()}
+        values["environment"] = Env(**{key: values[key] for key in values if key == "environment"}).environment
+        files = files_of(values["environment"]) if _env_file is None else [Path(".env"), *_as_paths(_env_file)]
+        build: Any = cls  # type checkers see the fields as its only parameters
+        built: Self = build(files, **values)
         return built
 
 
 def files_of(environment: str) -> list[Path]:
-    """List the files that are read for an environment, those of higher priority last.
+    """List the files that are read for an environment, the last with the highest priority.
 
-    TOML and JSON files come before the `.env` file of the same standing, which can thus correct them.
+    A `.env` file comes after the TOML and JSON files for the same environment, so that it can override them.
     """
     return [
         *(Path(f"slipstream.{suffix}") for suffix in ("toml", "json")),
@@ -180,10 +167,10 @@ def files_of(environment: str) -> list[Path]:
 
 
 def read_file(path: Path, encoding: str = "utf-8") -> dict[str, _Found]:
-    """Read a file of settings; one that does not exist has none.
+    """Read a file of settings: TOML or JSON by suffix, `.env` otherwise. A file that does not exist has no settings.
 
     Raises:
-        WrongSetting: It cannot be read.
+        WrongSetting: The file cannot be read or parsed.
     """
     if not path.is_file():
         return {}
@@ -191,51 +178,35 @@ def read_file(path: Path, encoding: str = "utf-8") -> dict[str, _Found]:
         if path.suffix == ".toml":
             values: Any = tomllib.loads(path.read_text("utf-8"))
         elif path.suffix == ".json":
-            values = json.loads(path.read_text("utf-8"), parse_constant=_no_constant)
+            values = json.loads(path.read_text("utf-8"), parse_constant=_refuse_constant)
         else:
             values = parse_env(path.read_text(encoding))
     except (OSError, ValueError) as error:
-        raise WrongSetting(str(path), "(the whole file)", _place_of(error)) from None
+        raise WrongSetting(str(path), "(the whole file)", _describe(error)) from None
     if not isinstance(values, dict):
         raise WrongSetting(str(path), "(the whole file)", "it should be one object")
     return {key.lower(): _Found(key, value, str(path)) for key, value in values.items()}
 
 
 def parse_env(text: str) -> dict[str, str | None]:
-    r"""Read the text of a `.env` file.
+    """Read the text of a `.env` file as python-dotenv does, but with no variables replaced.
 
-    A line is `KEY=value`, perhaps after `export`. In single quotes a value is as it stands, in double quotes `\n`,
-    `\t`, `\"` and `\\` mean what they mean in Python; both may run over lines. `#` begins a comment. A key
-    without `=` has the value None.
+    A key without `=` has the value None.
 
     Raises:
-        ValueError: A line is none of these.
+        ValueError: A line is not `KEY=value`.
     """
+    from dotenv.parser import parse_stream  # noqa: PLC0415 - loads the whole package, which programs without a file need not
+
     values: dict[str, str | None] = {}
-    position, text = 0, text.removeprefix("\ufeff").replace("\r\n", "\n")
-    while position < len(text):
-        line_end = text.find("\n", position)
-        line_end = len(text) if line_end < 0 else line_end
-        line = text[position:line_end].strip()
-        if not line or line.startswith("#"):
-            position = line_end + 1
-            continue
-        found = _LINE.match(text, position)
-        if found is None:
-            raise ValueError(f"line {text.count(chr(10), 0, position) + 1} is no KEY=value")
-        double, single, bare = found["double"], found["single"], found["bare"]
-        if double is not None:
-            values[found["key"]] = re.sub(r"\\(.)", _unescaped, double, flags=re.DOTALL)
-        elif single is not None:
-            values[found["key"]] = re.sub(r"\\([\\'])", r"\1", single)
-        else:
-            values[found["key"]] = bare.strip() if bare is not None else None
-        position = found.end() + 1
+    for binding in parse_stream(io.StringIO(text.removeprefix("\ufeff").replace("\r\n", "\n"))):
+        if binding.error:
+            written, line = binding.original
+            blank_lines = written[: -len(written.lstrip())].count("\n")
+            raise ValueError(f"line {line + blank_lines} is no KEY=value")
+        if binding.key is not None:
+            values[binding.key] = binding.value
     return values
-
-
-def _unescaped(found: re.Match[str]) -> str:
-    return _ESCAPES.get(found[1], found[0])
 
 
 def _as_paths(files: EnvFiles | None) -> list[Path]:
@@ -246,54 +217,43 @@ def _as_paths(files: EnvFiles | None) -> list[Path]:
     return [Path(each) for each in files]
 
 
-def _read_environment(known: set[str]) -> dict[str, _Found]:
+def _read_environment(names: set[str]) -> dict[str, _Found]:
     return {
-        key.lower(): _Found(key, value, "the environment") for key, value in os.environ.items() if key.lower() in known
+        key.lower(): _Found(key, value, "the environment") for key, value in os.environ.items() if key.lower() in names
     }
 
 
-def _read_secrets(folder: Path, known: Iterable[str]) -> dict[str, _Found]:
-    wanted = set(known)
+def _read_secrets(folder: Path, names: Iterable[str]) -> dict[str, _Found]:
     files = sorted(folder.iterdir()) if folder.is_dir() else []
     return {
         path.name.lower(): _Found(path.name, path.read_text("utf-8").strip(), str(path))
         for path in files
-        if path.name.lower() in wanted and path.is_file()
+        if path.name.lower() in names and path.is_file()
     }
 
 
 def _decoded(cls: type[BaseModel], found: _Found) -> Any:
-    """Make a value of a text: by its field, or as JSON where no field declares it."""
+    """Read a text as JSON where its field has to be one, or may be one and the text is JSON."""
     if not isinstance(found.value, str):
         return found.value
     field = cls.model_fields.get(found.key.lower())
-    if field is None:
-        return _json_or_text(found.value)
-    if timedelta in _arms(field.annotation):
-        return _json_or_text(found.value)  # a number of seconds, or a duration in words
-    if not _is_complex(field.annotation):
+    members = [Any] if field is None else _members(field.annotation)
+    if field is not None and not any(_is_json(each) for each in members):
         return found.value
-    if _takes_text(field.annotation):
-        return _json_or_text(found.value)
     try:
-        return json.loads(found.value, parse_constant=_no_constant)
-    except ValueError as error:
-        raise WrongSetting(found.source, found.key, f"it should be JSON, and {_place_of(error)}") from None
+        return json.loads(found.value, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        if any(each in (str, Any, timedelta) for each in members):
+            return found.value
+        raise WrongSetting(found.source, found.key, f"it should be JSON, and {_describe(error)}") from None
 
 
-def _json_or_text(text: str) -> Any:
-    try:
-        return json.loads(text, parse_constant=_no_constant)
-    except (ValueError, RecursionError):
-        return text
-
-
-def _no_constant(name: str) -> Any:
+def _refuse_constant(name: str) -> Any:
     raise ValueError(f"{name} is no JSON")
 
 
-def _place_of(error: Exception) -> str:
-    """Say what is wrong without quoting what may be secret."""
+def _describe(error: Exception) -> str:
+    """Describe an error without the text that it is about, which may be secret."""
     if isinstance(error, json.JSONDecodeError):
         return f"{error.msg.lower()} at line {error.lineno}, column {error.colno}"
     if isinstance(error, UnicodeDecodeError):
@@ -301,28 +261,18 @@ def _place_of(error: Exception) -> str:
     return str(error)
 
 
-def _arms(annotation: Any) -> list[Any]:
+def _members(annotation: Any) -> list[Any]:
+    """List the types that a union has, or the one type."""
     if get_origin(annotation) is Annotated:
-        return _arms(get_args(annotation)[0])
+        return _members(get_args(annotation)[0])
     if get_origin(annotation) in (Union, types.UnionType):
-        return [arm for each in get_args(annotation) for arm in _arms(each)]
+        return [member for each in get_args(annotation) for member in _members(each)]
     return [annotation]
 
 
-def _is_complex(annotation: Any) -> bool:
-    kinds = (dict, list, set, frozenset, tuple, Mapping, BaseModel)
-    return any(
-        isinstance(kind, type) and issubclass(kind, kinds)
-        for kind in (get_origin(arm) or arm for arm in _arms(annotation))
-    )
-
-
-def _takes_text(annotation: Any) -> bool:
-    return any(arm in (str, Any) for arm in _arms(annotation))
-
-
-def _without(values: dict[str, Any], name: str) -> dict[str, Any]:
-    return {key: value for key, value in values.items() if key.lower() != name}
+def _is_json(annotation: Any) -> bool:
+    kind = get_origin(annotation) or annotation
+    return isinstance(kind, type) and issubclass(kind, _JSON_TYPES)
 
 
 __all__ = ["Config", "Env", "Settings", "ValidationError", "WrongSetting", "files_of", "parse_env", "read_file"]
