@@ -1,4 +1,4 @@
-"""The duplex face, above the links: drivers, adapters and bots.
+"""Bots of chat platforms: drivers, adapters and settings, above `slipstream.links`.
 
 import slipstream.bots as bots
 
@@ -9,6 +9,7 @@ bots.run()
 
 import importlib
 import logging
+import re
 from typing import Any
 
 from slipstream.bots.adapters.bot import Bot
@@ -22,14 +23,15 @@ _driver: Driver | None = None
 
 
 def init(*, _env_file: EnvFiles | None = None, **settings: Any) -> None:
-    """Read the settings and make the driver; a second call changes nothing, and says so in the log.
+    """Read the settings and make the driver; a second call only logs a warning.
 
     Args:
-        _env_file: What to read in place of `.env.{environment}`.
-        settings: Settings that come before those of the environment and of files.
+        _env_file: Files to read in place of `.env.{environment}`.
+        settings: Settings of a higher priority than those of the environment and of files.
 
     Raises:
-        WrongSetting: A setting cannot be read, or names no driver.
+        WrongSetting: A setting cannot be read, or there is no such driver.
+        ValidationError: A setting does not take its value.
     """
     global _driver
     if _driver is not None:
@@ -37,8 +39,7 @@ def init(*, _env_file: EnvFiles | None = None, **settings: Any) -> None:
         return
     config = Config.load(_env_file, **settings)
     env = Env(environment=config.model_dump()["environment"])
-    level = config.log_level or ("DEBUG" if config.debug else "INFO")
-    logging.getLogger("slipstream").setLevel(_level(level))
+    logging.getLogger("slipstream").setLevel(_level(config.log_level or ("DEBUG" if config.debug else "INFO")))
     _driver = find_driver(config.driver)(env, config)
 
 
@@ -52,19 +53,17 @@ def _level(name: int | str) -> int:
 
 
 def find_driver(name: str) -> type[Driver]:
-    """Find a driver's class.
+    """Import a driver's class.
 
     Args:
-        name: "module" or "module:Class", the class being `Driver` by default; "~" stands for
-            "slipstream.bots.drivers.", and "nonebot.drivers." for the same.
+        name: "module" or "module:Class", by default the class `Driver`; "~" and "nonebot.drivers." at the beginning
+            stand for "slipstream.bots.drivers.".
 
     Raises:
-        WrongSetting: There is none, or it is none.
+        WrongSetting: There is no such module or class, or the class is not a driver.
     """
     module, _, kind = name.partition(":")
-    home = "slipstream.bots.drivers."
-    full = home + module[1:] if module.startswith("~") else module
-    full = home + full.removeprefix("nonebot.drivers.") if full.startswith("nonebot.drivers.") else full
+    full = re.sub(r"^(~|nonebot\.drivers\.)", "slipstream.bots.drivers.", module)
     if not all(part.isidentifier() for part in full.split(".")):
         raise WrongSetting("the settings", "driver", f"{full!r} is no name of a module")
     try:
@@ -82,7 +81,7 @@ def get_driver() -> Driver:
     """Return the driver.
 
     Raises:
-        NotInitialized: `init()` has not been called; a ValueError.
+        NotInitialized: `init()` has not been called; a ValueError, as for all functions below.
     """
     if _driver is None:
         raise NotInitialized
@@ -97,59 +96,38 @@ def _get_server() -> ReverseDriver:
 
 
 def get_app() -> Any:
-    """Return the driver's application.
-
-    Raises:
-        NotInitialized: `init()` has not been called; a ValueError.
-    """
+    """Return the driver's application."""
     return _get_server().server_app
 
 
 def get_asgi() -> Any:
-    """Return what ASGI servers call.
-
-    Raises:
-        NotInitialized: `init()` has not been called; a ValueError.
-    """
+    """Return the application that ASGI servers call."""
     return _get_server().asgi
 
 
 def get_bot(self_id: str | None = None) -> Bot:
-    """Return a bot that is connected.
-
-    Args:
-        self_id: Its id. Default: any bot.
+    """Return a connected bot: the one with the id, by default any.
 
     Raises:
-        KeyError: It is not connected.
-        NoBots: Any is asked for, and there is none; a ValueError.
-        NotInitialized: `init()` has not been called; a ValueError.
+        KeyError: The bot is not connected.
+        NoBots: No bot is connected, and no id was given; a ValueError.
     """
     bots = get_bots()
     if self_id is not None:
         return bots[self_id]
-    for bot in bots.values():
-        return bot
-    raise NoBots
+    if not bots:
+        raise NoBots
+    return next(iter(bots.values()))
 
 
 def get_bots() -> dict[str, Bot]:
-    """Return the bots that are connected, by id.
-
-    Raises:
-        NotInitialized: `init()` has not been called; a ValueError.
-    """
+    """Return the connected bots by id."""
     return get_driver().bots
 
 
 def run(*args: Any, **kwargs: Any) -> None:
-    """Run the driver until told to stop; see its `run`.
-
-    Raises:
-        NotInitialized: `init()` has not been called; a ValueError.
-    """
-    if not logging.getLogger().handlers:
-        logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    """Run the driver until a signal stops it; the arguments are those of the driver's `run`."""
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     get_driver().run(*args, **kwargs)
 
 

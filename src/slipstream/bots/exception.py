@@ -1,7 +1,7 @@
-"""What can go wrong between a program, its bots and their peers."""
+"""Errors between a program, its bots and their peers."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from slipstream.exceptions import DefinitionError, SlipstreamError
 
@@ -9,36 +9,36 @@ from slipstream.exceptions import DefinitionError, SlipstreamError
 class BotsError(SlipstreamError):
     """Root of the errors of bots."""
 
+    _text: ClassVar[str] = ""
+    """Text of the error, with its fields in braces."""
+
+    def __str__(self) -> str:
+        return self._text.format_map(vars(self)) if self._text else super().__str__()
+
 
 @dataclass(eq=False)
 class WrongSetting(DefinitionError, BotsError, ValueError):
-    """A setting cannot be read; its value is not shown, for it may be secret.
+    """A setting cannot be read; the error does not show its value, which may be secret.
 
-    `source` is the file, "the environment" or "init".
+    `source` is the file, "the environment" or "the settings".
     """
 
     source: str
     key: str
     problem: str
-
-    def __str__(self) -> str:
-        return f"cannot read setting {self.key!r} of {self.source}: {self.problem}"
+    _text = "cannot read setting {key!r} of {source}: {problem}"
 
 
-@dataclass(eq=False)
 class NotInitialized(BotsError, ValueError):
-    """A driver was asked for before `init()` has made one."""
+    """Something needs the driver before `init()` has made it."""
 
-    def __str__(self) -> str:
-        return "there is no driver yet\n  call slipstream.bots.init() first"
+    _text = "there is no driver yet\n  call slipstream.bots.init() first"
 
 
-@dataclass(eq=False)
 class NoBots(BotsError, ValueError):
     """Any bot was asked for, and none is connected."""
 
-    def __str__(self) -> str:
-        return "no bot is connected"
+    _text = "no bot is connected"
 
 
 @dataclass(eq=False)
@@ -47,9 +47,7 @@ class NotThatKind(BotsError, TypeError):
 
     driver: str
     wanted: str
-
-    def __str__(self) -> str:
-        return f"driver {self.driver!r} is no {self.wanted}"
+    _text = "driver {driver!r} is no {wanted}"
 
 
 @dataclass(eq=False)
@@ -57,9 +55,7 @@ class UnknownAdapter(BotsError, LookupError):
     """A connection names an adapter that is not registered."""
 
     adapter: str
-
-    def __str__(self) -> str:
-        return f"there is no adapter {self.adapter!r}\n  register it: driver.register_adapter({self.adapter!r}, ...)"
+    _text = "there is no adapter {adapter!r}\n  register it: driver.register_adapter({adapter!r}, ...)"
 
 
 @dataclass(eq=False)
@@ -67,9 +63,7 @@ class AdapterExists(DefinitionError, BotsError, ValueError):
     """Two adapters were registered under one name."""
 
     adapter: str
-
-    def __str__(self) -> str:
-        return f"there is another adapter {self.adapter!r} already"
+    _text = "there is another adapter {adapter!r} already"
 
 
 @dataclass(eq=False)
@@ -77,9 +71,7 @@ class BotExists(BotsError, RuntimeError):
     """A bot with the same id is connected."""
 
     self_id: str
-
-    def __str__(self) -> str:
-        return f"bot {self.self_id!r} is connected already"
+    _text = "bot {self_id!r} is connected already"
 
 
 @dataclass(eq=False)
@@ -87,18 +79,16 @@ class OpenToAll(DefinitionError, BotsError, RuntimeError):
     """The server would listen on more than this machine with no token set."""
 
     host: str
-
-    def __str__(self) -> str:
-        return (
-            f"refused to listen on {self.host} without a token: whoever reaches it could speak for your bots\n"
-            "  set ACCESS_TOKEN (and check it in the adapter), listen on 127.0.0.1,\n"
-            "  or say SLIPSTREAM_ALLOW_EMPTY_TOKEN=true"
-        )
+    _text = (
+        "refused to listen on {host} without a token: whoever reaches it could speak for your bots\n"
+        "  set ACCESS_TOKEN (and check it in the adapter), listen on 127.0.0.1,\n"
+        "  or say SLIPSTREAM_ALLOW_EMPTY_TOKEN=true"
+    )
 
 
 @dataclass(eq=False)
 class WebSocketClosed(BotsError, ConnectionError):
-    """A WebSocket has ended; `code` is None where no close frame came."""
+    """A WebSocket has ended; `code` is None if no close frame came."""
 
     code: int | None = None
     reason: str = ""
@@ -109,20 +99,16 @@ class WebSocketClosed(BotsError, ConnectionError):
 
 @dataclass(eq=False)
 class CallInterrupted(BotsError, ConnectionError):
-    """The connection of a bot ended before an API call had its answer; the peer may have acted."""
+    """The connection of a bot ended before an API call had its answer; the peer may have acted on the call."""
 
     self_id: str
     api: str
-
-    def __str__(self) -> str:
-        return f"the connection of bot {self.self_id!r} ended during the API call {self.api!r}"
+    _text = "the connection of bot {self_id!r} ended during the API call {api!r}"
 
 
 @dataclass(eq=False)
 class MockApiException(BotsError):
-    """Raised by a calling hook: do not call the API, `result` is what it returns."""
+    """Raised by a calling hook to skip the API call and return `result` in its place."""
 
     result: Any = None
-
-    def __str__(self) -> str:
-        return "the API call is answered by a hook"
+    _text = "the API call is answered by a hook"

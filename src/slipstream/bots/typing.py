@@ -1,25 +1,22 @@
-"""Names of the types that programs annotate their hooks with."""
+"""Types with which programs annotate their hooks."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeAlias
 
 from slipstream.bots.adapters.bot import Bot, CalledHook, CallingHook
-from slipstream.bots.connections import (
-    HTTPPOLLING_SETUP as HTTPPOLLING_SETUP,
-    WEBSOCKET_SETUP as WEBSOCKET_SETUP,
-)
+from slipstream.bots.connections import HTTPPOLLING_SETUP as HTTPPOLLING_SETUP, WEBSOCKET_SETUP as WEBSOCKET_SETUP
 
 T_BotConnectionHook: TypeAlias = Callable[[Bot], Awaitable[None]]
-"""What `Driver.on_bot_connect` takes."""
+"""Argument of `Driver.on_bot_connect`."""
 
 T_BotDisconnectionHook: TypeAlias = Callable[[Bot], Awaitable[None]]
-"""What `Driver.on_bot_disconnect` takes."""
+"""Argument of `Driver.on_bot_disconnect`."""
 
 T_CallingAPIHook: TypeAlias = CallingHook
-"""What `Bot.on_calling_api` takes."""
+"""Argument of `Bot.on_calling_api`."""
 
 T_CalledAPIHook: TypeAlias = CalledHook
-"""What `Bot.on_called_api` takes."""
+"""Argument of `Bot.on_called_api`."""
 
 T_Hook: TypeAlias = Callable[[], Any]
-"""What `Driver.on_startup` and `Driver.on_shutdown` take."""
+"""Argument of `Driver.on_startup` and `Driver.on_shutdown`."""

@@ -1,4 +1,4 @@
-"""What speaks one chat platform's protocol: `Bot`, to derive from, and how tokens are compared."""
+"""The base class of adapters, which speak one chat platform's protocol each, and functions for tokens."""
 
 from slipstream.bots.adapters.bot import Bot as Bot
 from slipstream.bots.adapters.tokens import bearer_token as bearer_token, same_token as same_token

@@ -1,4 +1,4 @@
-"""One account on a chat platform, as the program sees it."""
+"""`Bot`: one account on a chat platform, with its API calls and their hooks."""
 
 import asyncio
 import logging
@@ -17,17 +17,17 @@ from slipstream.links.redact import printable
 logger = logging.getLogger("slipstream.bots")
 
 CallingHook = Callable[["Bot", str, dict[str, Any]], Awaitable[None]]
-"""Called before an API call with bot, name and data."""
+"""Called before an API call with the bot, the name of the call, and its data."""
 
 CalledHook = Callable[["Bot", Exception | None, str, dict[str, Any], Any], Awaitable[None]]
-"""Called after an API call with bot, what it raised, name, data, and what it returned."""
+"""Called after an API call with the bot, its exception, the name of the call, its data, and its result."""
 
 Calling = TypeVar("Calling", bound=CallingHook)
 Called = TypeVar("Called", bound=CalledHook)
 
 
 class Traffic:
-    """The API calls of a bot that wait for their answer; what ends them when the connection ends.
+    """The API calls of a bot that wait for their answer, to be interrupted when the connection ends.
 
     Args:
         on_change: Called when a call begins or ends.
@@ -42,7 +42,7 @@ class Traffic:
         return len(self._scopes)
 
     async def carry(self, call: Awaitable[Any]) -> tuple[bool, Any]:
-        """Wait for a call; tell whether it came to its end, and its result."""
+        """Wait for a call; return True and its result, or False and None if `end` interrupted it."""
         with CancelScope() as scope:
             self._scopes.add(scope)
             self._on_change()
@@ -54,7 +54,7 @@ class Traffic:
         return False, None
 
     def end(self) -> int:
-        """Interrupt the calls; tell how many there were."""
+        """Interrupt the calls; return how many there were."""
         self.is_over = True
         for scope in self._scopes:
             scope.cancel()
@@ -64,11 +64,11 @@ class Traffic:
 class Bot(ABC):
     """One account on a chat platform, while it is connected.
 
-    An attribute that it does not have is an API call: `await bot.send_msg(text="hello")`.
+    Any attribute that the class does not have is an API call: `await bot.send_msg(text="hello")`.
 
     Args:
         self_id: Id of the account.
-        request: The request that came, or the WebSocket that is open.
+        request: The request of the peer, or the open WebSocket.
     """
 
     driver: Any = None
@@ -85,7 +85,7 @@ class Bot(ABC):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        # Hooks of a class are its own; those of its bases are found by the order of bases.
+        # Each class has hooks of its own: `_hooks` collects those of its bases.
         cls._calling_api_hook, cls._called_api_hook = [], []
 
     def __repr__(self) -> str:
@@ -96,28 +96,28 @@ class Bot(ABC):
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
         return partial(self.call_api, name)
 
-    # What an adapter may say
+    # What an adapter may override
 
     @classmethod
     def register(cls, driver: Any, config: Config, **kwargs: Any) -> None:
-        """Take note of the driver that the adapter is registered with.
+        """Keep the driver that the adapter is registered with, and its settings.
 
         Args:
             driver: The driver.
-            config: Its settings.
-            kwargs: What `register_adapter` was given besides.
+            config: The driver's settings.
+            kwargs: Further arguments of `register_adapter`.
         """
         cls.driver, cls.config = driver, config
 
     def take_reply(self, message: bytes) -> bool:
-        """Take a frame at once, ahead of the queue, if it answers an API call; say whether it does.
+        """Take a message ahead of the queue if it answers an API call, and return whether it does.
 
-        An adapter that says so gets its events strictly one after the other. For one that does not, a frame that
-        comes while an API call waits is handled beside the handler that waits, for it may be the answer.
+        With an adapter that overrides this, events are handled strictly one after the other. Without, a message that
+        comes while an API call waits is handled beside the handler that waits, since it may be the answer.
         """
         return False
 
-    # What an adapter has to say
+    # What an adapter must define
 
     @property
     @abstractmethod
@@ -127,22 +127,20 @@ class Bot(ABC):
     @classmethod
     @abstractmethod
     async def check_permission(cls, driver: Any, request: HTTPConnection) -> tuple[str | None, HTTPResponse | None]:
-        """Decide whether a peer may connect.
-
-        Compare tokens with `same_token`.
+        """Decide whether a peer may connect; compare tokens with `same_token`.
 
         Args:
             driver: The driver that asks.
             request: An `HTTPRequest`, or a `WebSocket` that is not accepted yet.
 
         Returns:
-            The bot's id, or None to refuse; and the answer: its status, body and headers reach the peer. None
-            means 200, or 401 to refuse (403 to a WebSocket).
+            The bot's id, or None to refuse; and the response, of which status, body and headers are sent. The default
+            status is 200, or 401 for a refusal (403 to a WebSocket).
         """
 
     @abstractmethod
     async def handle_message(self, message: bytes) -> None:
-        """Handle what the peer sent: a body, or one frame, text or binary."""
+        """Handle a message of the peer: the body of a request, or a text or binary WebSocket message."""
 
     @abstractmethod
     async def _call_api(self, api: str, **data: Any) -> Any:
@@ -150,28 +148,28 @@ class Bot(ABC):
 
     @abstractmethod
     async def send(self, event: Any, message: Any, **kwargs: Any) -> Any:
-        """Answer an event with a message."""
+        """Send a message in answer to an event."""
 
-    # What a program asks
+    # What a program calls
 
     async def call_api(self, api: str, **data: Any) -> Any:
-        """Call the platform's API, with the hooks around.
+        """Call the platform's API: the calling hooks, the call, the called hooks.
 
         Args:
             api: Name of the call.
-            data: Its parameters.
+            data: Parameters of the call.
 
         Returns:
-            What the platform answers, as the adapter reads it.
+            The platform's answer, as the adapter reads it.
 
         Raises:
-            CallInterrupted: The connection ended, or had ended, before the answer came; raised at once.
+            CallInterrupted: The connection has ended, or ends before the answer comes.
         """
         result: Any = None
         exception: Exception | None = None
         try:
             await self._run_hooks("calling", [hook(self, api, data) for hook in self._hooks("_calling_api_hook")])
-            result = await self._carried(api, data)
+            result = await self._call_while_connected(api, data)
         except MockApiException as mock:
             result = mock.result
         except Exception as error:
@@ -187,25 +185,23 @@ class Bot(ABC):
 
     @classmethod
     def on_calling_api(cls, func: Calling) -> Calling:
-        """Call a function of `(bot, api, data)` before each API call; it may change `data`.
+        """Decorate a function of `(bot, api, data)` to run before each API call; it may change `data`.
 
-        If it raises `MockApiException(result)`, the API is not called.
+        If it raises `MockApiException(result)`, the API is not called, and the caller gets `result`.
         """
         cls._calling_api_hook.append(func)
         return func
 
     @classmethod
     def on_called_api(cls, func: Called) -> Called:
-        """Call a function of `(bot, exception, api, data, result)` after each API call.
+        """Decorate a function of `(bot, exception, api, data, result)` to run after each API call.
 
-        If it raises `MockApiException(result)`, that is what the caller gets.
+        If it raises `MockApiException(result)`, the caller gets that `result`.
         """
         cls._called_api_hook.append(func)
         return func
 
-    # Beneath
-
-    async def _carried(self, api: str, data: dict[str, Any]) -> Any:
+    async def _call_while_connected(self, api: str, data: dict[str, Any]) -> Any:
         traffic: Traffic | None = self.__dict__.get("_traffic")
         if traffic is None:
             return await self._call_api(api, **data)
@@ -223,12 +219,11 @@ class Bot(ABC):
     async def _run_hooks(self, when: str, hooks: list[Awaitable[None]]) -> None:
         if not hooks:
             return
-        results = await asyncio.gather(*hooks, return_exceptions=True)
-        mock: MockApiException | None = None
-        for result in results:
+        mocks: list[MockApiException] = []
+        for result in await asyncio.gather(*hooks, return_exceptions=True):
             if isinstance(result, MockApiException):
-                mock = mock or result
+                mocks.append(result)
             elif isinstance(result, Exception):
                 logger.error("bot %s: a hook of %s an API failed", printable(self.self_id), when, exc_info=result)
-        if mock is not None:
-            raise mock
+        if mocks:
+            raise mocks[0]
