@@ -1,6 +1,6 @@
-"""A fake chat platform for tests: a server to dial and poll, a client that dials, both able to misbehave on cue.
+"""A fake chat platform for tests: a server to dial and poll, a client that dials; both misbehave as a test says.
 
-Nothing here waits by the clock unless told to: `connected()`, `Peer.receive()` and the like wait for what happens.
+Nothing here waits by the clock but for `delay`: `connected()`, `Peer.receive()` and the like wait for events.
 
     async with FakePlatform() as platform:
         driver.setup_websocket(WebSocketSetup("echo", "1", platform.ws_url))
@@ -9,9 +9,8 @@ Nothing here waits by the clock unless told to: `connected()`, `Peer.receive()` 
         peer.drop()
 """
 
-from slipstream.bots.testing.http import Answer as Answer, Asked as Asked
 from slipstream.bots.testing.peer import Ended as Ended, Peer as Peer, Refused as Refused
-from slipstream.bots.testing.platform import FakePlatform as FakePlatform
+from slipstream.bots.testing.platform import Answer as Answer, Asked as Asked, FakePlatform as FakePlatform
 from slipstream.bots.testing.session import Line as Line, Session as Session
 
 __all__ = ["Answer", "Asked", "Ended", "FakePlatform", "Line", "Peer", "Refused", "Session"]

@@ -1,9 +1,9 @@
-"""One WebSocket as the platform holds it, whoever dialled: what a test sends through it, and does to it."""
+"""`Peer`: one WebSocket, as the platform holds it, through which a test sends and misbehaves."""
 
 import asyncio
 import json
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Any, Literal
 
@@ -17,17 +17,11 @@ from slipstream.bots.testing.session import Line, Session
 Data = str | bytes
 
 READ = 65536
-"""Bytes to ask a socket for at once."""
+"""Most bytes to read from a socket at once."""
 
 
 class Refused(Exception):
-    """The bot refused our handshake.
-
-    Args:
-        status: HTTP status.
-        headers: Headers of the answer.
-        body: Body of the answer.
-    """
+    """The bot refused the platform's handshake, with this HTTP status, headers and body."""
 
     def __init__(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
         super().__init__(f"the handshake was answered with {status}: {body[:200]!r}")
@@ -35,12 +29,7 @@ class Refused(Exception):
 
 
 class Ended(Exception):
-    """The bot, or the network, ended the connection.
-
-    Args:
-        code: Close code that came; 1006 if none did.
-        reason: Reason that came with it.
-    """
+    """The bot, or the network, ended the connection; `code` is 1006 if no close frame came."""
 
     def __init__(self, code: int, reason: str) -> None:
         super().__init__(f"the connection ended with {code} {reason}".rstrip())
@@ -51,21 +40,28 @@ class Peer:
     """One WebSocket between platform and bot, as the platform holds it.
 
     Attributes:
-        request: The handshake: `path` and `headers`.
-        session: What went over it so far.
+        request: The request of the handshake, with `path` and `headers`.
+        response: The response of the bot; None if the bot dialled.
+        session: The messages so far.
     """
 
     def __init__(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, protocol: Protocol, request: Request
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        protocol: Protocol,
+        request: Request,
+        response: Response | None = None,
+        early: Iterable[Any] = (),
     ) -> None:
         self._reader, self._writer, self._protocol = reader, writer, protocol
-        self.request, self.session = request, Session()
+        self.request, self.response, self.session = request, response, Session()
         self._inbox: asyncio.Queue[Data | None] = asyncio.Queue()
         self._parts: list[Frame] = []
         self._is_deaf = False
         self._ended = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        self.response: Response | None = None
+        self._take_events(early)
 
     # What a test does
 
@@ -86,7 +82,7 @@ class Peer:
         """Wait for the next message of the bot.
 
         Raises:
-            Ended: The connection ended before one came.
+            Ended: The connection ended before a message came.
         """
         data = await self._inbox.get()
         if data is None:
@@ -95,11 +91,11 @@ class Peer:
         return data
 
     async def receive_json(self) -> Any:
-        """Wait for the next message of the bot, read as JSON."""
+        """Wait for the next message of the bot, and read it as JSON."""
         return json.loads(await self.receive())
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
-        """Send a close frame with any code, also one that nobody may send, and wait for the end."""
+        """Send a close frame with any code, even a forbidden one, and wait for the end of the connection."""
         payload = struct.pack("!H", code) + reason.encode()
         self.session.lines.append(Line("platform", "close", f"{code} {reason}".rstrip()))
         if code in (1005, 1006, 1015) or not 1000 <= code < 5000:
@@ -110,17 +106,17 @@ class Peer:
         await self.ended()
 
     def drop(self) -> None:
-        """Cut the connection without a word: a reset."""
+        """Reset the connection without a close frame."""
         self._writer.transport.abort()
 
     def half_open(self) -> None:
-        """Read and answer nothing any more, pings neither; the connection stays."""
+        """Read and answer nothing from now on, not even pings; the connection stays."""
         self._is_deaf = True
         if not self._writer.transport.is_closing():
             self._writer.transport.pause_reading()  # type: ignore[attr-defined]  # every socket's transport has it
 
     def linger(self, code: int = 1000) -> None:
-        """Send a close frame, and do not hang up: neither read nor close the connection."""
+        """Send a close frame, then neither read nor close the connection."""
         self.garbage(self._frame(Opcode.CLOSE, struct.pack("!H", code)))
         self.half_open()
 
@@ -129,23 +125,20 @@ class Peer:
         self._writer.write(data)
 
     def bad_text(self) -> None:
-        """Send a text frame that is no UTF-8."""
+        """Send a text frame that is not UTF-8."""
         self.garbage(self._frame(Opcode.TEXT, b"\xff\xfe"))
 
     def unmasked(self, data: bytes = b"unmasked") -> None:
-        """Send a text frame without a mask, which a client must not."""
+        """Send a text frame without a mask, which a client must not do."""
         self.garbage(bytes([0x81, len(data)]) + data)
 
     async def ended(self) -> Ended:
-        """Wait for the end of the connection; tell how it ended."""
+        """Wait for the end of the connection, and return how it ended."""
         await self._ended.wait()
         return Ended(*self.close_frame)
 
     async def replay(self, session: Session) -> None:
-        """Send again what the platform sent in a recorded session.
-
-        Before each message, wait until the bot has sent as many messages as it had by then.
-        """
+        """Send the platform's messages of a recorded session, each after as many messages of the bot as then."""
         for line in session.lines:
             if line.who == "bot" and line.kind != "close":
                 await self.receive()
@@ -164,18 +157,18 @@ class Peer:
 
     @property
     def close_frame(self) -> tuple[int, str]:
-        """Code and reason that the bot closed with; 1006 without a close frame."""
+        """Code and reason of the bot's close frame; 1006 if none came."""
         received: Close | None = self._protocol.close_rcvd
         return (received.code, received.reason) if received is not None else (1006, "")
 
     # Beneath
 
     def start(self) -> None:
-        """Read from now on."""
+        """Begin to read."""
         self._task = asyncio.get_running_loop().create_task(self._read(), name="fake platform: peer")
 
     async def finish(self) -> None:
-        """End the connection, and forget it."""
+        """Drop the connection, and end its task."""
         self.drop()
         if self._task is not None:
             self._task.cancel()
@@ -191,7 +184,7 @@ class Peer:
     async def _read(self) -> None:
         try:
             while True:
-                self.take_events(self._protocol.events_received())
+                self._take_events(self._protocol.events_received())
                 await self._flush()
                 data = await self._reader.read(READ)
                 if self._is_deaf:
@@ -200,7 +193,7 @@ class Peer:
                     break
                 self._protocol.receive_data(data)
             self._protocol.receive_eof()
-            self.take_events(self._protocol.events_received())
+            self._take_events(self._protocol.events_received())
         except (OSError, EOFError):
             pass
         finally:
@@ -211,8 +204,7 @@ class Peer:
             self._inbox.put_nowait(None)
             self._writer.transport.abort()
 
-    def take_events(self, events: list[Any]) -> None:
-        """Take note of frames."""
+    def _take_events(self, events: Iterable[Any]) -> None:
         for event in events:
             if not isinstance(event, Frame) or event.opcode not in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT):
                 continue

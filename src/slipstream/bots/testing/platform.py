@@ -1,21 +1,23 @@
-"""The platform: its server, its client, and what it is to do wrong."""
+"""`FakePlatform`: a server to dial and to poll, and a client that dials and posts."""
 
 import asyncio
+import io
+import json
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from http.client import responses
+from dataclasses import dataclass, field
+from http.client import parse_headers, responses
 from typing import Any, Self, TypeAlias
-from urllib.parse import urlsplit
 
+import httpx2
 from websockets.client import ClientProtocol
-from websockets.datastructures import Headers
 from websockets.exceptions import InvalidHandshake
-from websockets.http11 import Request, Response
+from websockets.http11 import Request
+from websockets.protocol import Protocol
 from websockets.server import ServerProtocol
 from websockets.uri import parse_uri
 
-from slipstream.bots.testing.http import Answer, Asked, as_bytes, headers_in
 from slipstream.bots.testing.peer import READ, Peer, Refused
 
 Sleep: TypeAlias = Callable[[float], Awaitable[None]]
@@ -23,18 +25,39 @@ Sleep: TypeAlias = Callable[[float], Awaitable[None]]
 _LIMIT = 64 * 1024 * 1024
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """An HTTP request that the platform received: a poll, or an API call. Names of headers are in lower case."""
+
+    method: str
+    path: str
+    query: str
+    version: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An HTTP response, sent by the platform or by a bot."""
+
+    status: int = 200
+    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
 class FakePlatform:
     """A chat platform on a free port of this machine.
 
-    It accepts WebSockets on any path, answers HTTP requests on any path from a list, and dials bots. What it is to do
-    wrong is said beforehand: `refuse`, `answer`, `delay`, `stay_silent`; or done to a `Peer`.
+    It accepts WebSockets on any path, answers HTTP requests on any path from a list, and dials bots. A test announces
+    what goes wrong (`refuse`, `answer`, `delay`, `stay_silent`), or does it to a `Peer`.
 
     Args:
-        sleep: Waits; a test may give its own.
+        sleep: Replaces `asyncio.sleep` for `delay`.
 
     Attributes:
-        handshakes: How many WebSocket handshakes came, those refused too.
-        asked: The HTTP requests that came.
+        handshakes: Number of WebSocket handshakes so far, with those that were refused.
+        asked: The HTTP requests so far.
     """
 
     def __init__(self, sleep: Sleep = asyncio.sleep) -> None:
@@ -48,13 +71,13 @@ class FakePlatform:
         self._answers: deque[Answer] = deque()
         self._garbage: deque[bytes] = deque()
         self._delay = 0.0
-        self._is_silent = False
+        self._may_speak = asyncio.Event()
+        self._may_speak.set()
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._changed = asyncio.Event()
         self.handshakes = 0
         self.asked: list[Asked] = []
         self.always: Answer | Callable[[Asked], Answer] = Answer(204)
-        """Answer to HTTP requests for which no other was given, or what makes one."""
+        """Response to HTTP requests without one of their own, or a function that makes it."""
 
     async def __aenter__(self) -> Self:
         await self.listen()
@@ -66,7 +89,7 @@ class FakePlatform:
             await peer.finish()
 
     async def listen(self) -> None:
-        """Listen, on the same port as before if there was one."""
+        """Listen, on the same port as before if the platform has listened before."""
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", self._port)
         self._port = self._server.sockets[0].getsockname()[1]
 
@@ -82,33 +105,31 @@ class FakePlatform:
 
     @property
     def ws_url(self) -> str:
-        """Address to dial."""
+        """URL to dial."""
         return f"ws://127.0.0.1:{self._port}/ws"
 
     @property
     def base_url(self) -> str:
-        """Address that all others begin with."""
+        """URL that the others begin with."""
         return f"http://127.0.0.1:{self._port}"
 
     @property
     def http_url(self) -> str:
-        """Address to poll."""
-        return f"http://127.0.0.1:{self._port}/events"
+        """URL to poll."""
+        return f"{self.base_url}/events"
 
-    # What it is to do
+    # What a test does
 
     def refuse(self, status: int = 403, body: bytes = b"", times: int = 1, **headers: str) -> None:
-        """Answer the next WebSocket handshakes with a status; `retry_after="1"` becomes `Retry-After: 1`."""
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
-        self._refusals.extend([Answer(status, body, named)] * times)
+        """Answer the next WebSocket handshakes with a status; `retry_after="1"` is sent as `retry-after: 1`."""
+        self._refusals.extend([Answer(status, body, _named(headers))] * times)
 
     def answer(self, body: Any = b"", status: int = 200, **headers: str) -> None:
-        """Answer one more HTTP request; `body` is bytes, text, or a value for JSON."""
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
-        self._answers.append(Answer(status, as_bytes(body), named))
+        """Answer one more HTTP request; `body` is bytes, text, or a value to send as JSON."""
+        self._answers.append(Answer(status, _as_bytes(body), _named(headers)))
 
     def answer_garbage(self, data: bytes) -> None:
-        """Write these bytes in place of the answer to one more connection, and cut it."""
+        """Answer one more request or handshake with these bytes, and close its connection."""
         self._garbage.append(data)
 
     def delay(self, seconds: float) -> None:
@@ -116,13 +137,14 @@ class FakePlatform:
         self._delay = seconds
 
     def stay_silent(self, silent: bool = True) -> None:
-        """Take connections and answer nothing."""
-        self._is_silent = silent
-        self._changed.set()
-        self._changed = asyncio.Event()
+        """Accept connections without answering; False: answer them again."""
+        if silent:
+            self._may_speak.clear()
+        else:
+            self._may_speak.set()
 
     async def connected(self) -> Peer:
-        """Wait for the next bot that dials us."""
+        """Wait for the next bot that opens a WebSocket."""
         return await self._arrived.get()
 
     async def polled(self) -> Asked:
@@ -145,85 +167,56 @@ class FakePlatform:
         protocol.send_request(request)
         writer.writelines(protocol.data_to_send())
         try:
-            response, early = await self._handshake(reader, protocol)
+            response, *early = await _first_events(reader, protocol)
+            if response.status_code != 101:
+                body = bytes(response.body or b"")
+                raise Refused(response.status_code, dict(response.headers.raw_items()), body)
         except BaseException:
             writer.transport.abort()
             raise
-        peer = Peer(reader, writer, protocol, request)
-        peer.response = response
-        peer.take_events(early)
-        self._peers.append(peer)
-        peer.start()
-        return peer
+        return self._hold(Peer(reader, writer, protocol, request, response, early))
 
     async def post(self, url: str, body: Any = b"", headers: Mapping[str, str] | None = None) -> Answer:
-        """POST an event to a bot; tell what it answers."""
-        parts = urlsplit(url)
-        reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
-        content = as_bytes(body)
-        lines = [
-            f"POST {parts.path or '/'}{'?' + parts.query if parts.query else ''} HTTP/1.1",
-            f"Host: {parts.netloc}",
-        ]
-        lines += [f"Content-Length: {len(content)}", "Connection: close"]
-        lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
-        writer.write("\r\n".join([*lines, "", ""]).encode("latin-1") + content)
-        try:
-            head = await reader.readuntil(b"\r\n\r\n")
-            status, *rest = head.decode("latin-1").split("\r\n")
-            found = headers_in(rest)
-            if "content-length" in found:
-                answer = await reader.readexactly(int(found["content-length"]))
-            else:
-                answer = await reader.read()
-        finally:
-            writer.transport.abort()
-        return Answer(int(status.split()[1]), answer, found)
+        """POST an event to a bot, and return the response.
+
+        Raises:
+            ConnectionError: The bot does not listen, or cut the connection.
+        """
+        async with httpx2.AsyncClient(verify=False, trust_env=False, timeout=None) as client:
+            try:
+                answer = await client.post(url, content=_as_bytes(body), headers=headers)
+            except httpx2.TransportError as failed:
+                raise ConnectionError(str(failed)) from failed
+        return Answer(answer.status_code, answer.content, dict(answer.headers))
 
     # Beneath
 
-    async def _handshake(self, reader: asyncio.StreamReader, protocol: ClientProtocol) -> tuple[Response, list[Any]]:
-        """Wait for the answer; give it, and the frames that came with it."""
-        while True:
-            data = await reader.read(READ)
-            if data:
-                protocol.receive_data(data)
-            else:
-                protocol.receive_eof()
-            events = protocol.events_received()
-            if events and isinstance(events[0], Response):
-                response = events[0]
-                if response.status_code != 101:
-                    body = bytes(response.body or b"")
-                    raise Refused(response.status_code, dict(response.headers.raw_items()), body)
-                return response, events[1:]
-            if not data:
-                raise ConnectionResetError("the bot cut the connection during the handshake")
+    def _hold(self, peer: Peer) -> Peer:
+        self._peers.append(peer)
+        peer.start()
+        return peer
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
-        is_handed_over = False
+        goes_on, is_handed_over = True, False
         try:
-            while not is_handed_over:
+            while goes_on and not is_handed_over:
                 head = await reader.readuntil(b"\r\n\r\n")
-                while self._is_silent:
-                    await self._changed.wait()
+                await self._may_speak.wait()
                 if self._delay:
                     await self._sleep(self._delay)
                 if self._garbage:
                     writer.write(self._garbage.popleft())
                     await writer.drain()
                     return
-                line, *rest = head.decode("latin-1").split("\r\n")
-                headers = headers_in(rest)
+                line, _, rest = head.partition(b"\r\n")
+                headers = {name.lower(): value for name, value in parse_headers(io.BytesIO(rest)).items()}
                 if headers.get("upgrade", "").lower() == "websocket":
-                    is_handed_over = await self._open(head, reader, writer)
-                    if not is_handed_over:
-                        return
-                elif not await self._answer(line, headers, reader, writer):
-                    return
+                    goes_on = is_handed_over = await self._open(head, reader, writer)
+                else:
+                    goes_on = await self._answer(line.decode("latin-1"), headers, reader, writer)
         except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, OSError, asyncio.CancelledError):
             pass
         finally:
@@ -234,32 +227,26 @@ class FakePlatform:
                     await writer.wait_closed()
 
     async def _open(self, head: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        """Answer a handshake, and return whether a WebSocket is open."""
         self.handshakes += 1
+        if self._refusals:
+            await _respond(writer, self._refusals.popleft(), goes_on=False)
+            return False
         protocol = ServerProtocol(max_size=_LIMIT)
         protocol.receive_data(head)
         request = next(event for event in protocol.events_received() if isinstance(event, Request))
-        if self._refusals:
-            refusal = self._refusals.popleft()
-            headers = Headers({**refusal.headers, "Content-Length": str(len(refusal.body)), "Connection": "close"})
-            phrase = responses.get(refusal.status, "Unknown")
-            writer.write(Response(refusal.status, phrase, headers, refusal.body).serialize())
-            await writer.drain()
-            return False
         try:
             protocol.send_response(protocol.accept(request))
         except InvalidHandshake:
             return False
         writer.writelines(protocol.data_to_send())
-        peer = Peer(reader, writer, protocol, request)
-        self._peers.append(peer)
-        peer.start()
-        self._arrived.put_nowait(peer)
+        self._arrived.put_nowait(self._hold(Peer(reader, writer, protocol, request)))
         return True
 
     async def _answer(
         self, line: str, headers: Mapping[str, str], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> bool:
-        """Answer one request; tell whether the connection goes on."""
+        """Answer one request, and return whether another may follow."""
         method, target, version = line.split()
         body = await reader.readexactly(int(headers.get("content-length", 0)))
         path, _, query = target.partition("?")
@@ -267,15 +254,41 @@ class FakePlatform:
         self.asked.append(asked)
         self._polls.put_nowait(asked)
         answer = self._answers.popleft() if self._answers else self.always
-        if callable(answer):
-            answer = answer(asked)
         goes_on = version == "HTTP/1.1" and headers.get("connection", "").lower() != "close"
-        lines = [f"HTTP/1.1 {answer.status} {responses.get(answer.status, 'Unknown')}"]
-        if answer.status not in (204, 304):
-            lines.append(f"Content-Length: {len(answer.body)}")
-        lines += [f"{name}: {value}" for name, value in answer.headers.items()]
-        lines.append(f"Connection: {'keep-alive' if goes_on else 'close'}")
-        content = b"" if answer.status in (204, 304) else answer.body
-        writer.write("\r\n".join([*lines, "", ""]).encode("latin-1") + content)
-        await writer.drain()
+        await _respond(writer, answer(asked) if callable(answer) else answer, goes_on=goes_on)
         return goes_on
+
+
+async def _first_events(reader: asyncio.StreamReader, protocol: Protocol) -> list[Any]:
+    """Return the response to a handshake, and the frames that came with it."""
+    while True:
+        data = await reader.read(READ)
+        if data:
+            protocol.receive_data(data)
+        else:
+            protocol.receive_eof()
+        events = protocol.events_received()
+        if events:
+            return events
+        if not data:
+            raise ConnectionResetError("the bot cut the connection during the handshake")
+
+
+async def _respond(writer: asyncio.StreamWriter, answer: Answer, *, goes_on: bool) -> None:
+    has_body = answer.status not in (204, 304)
+    lines = [f"HTTP/1.1 {answer.status} {responses.get(answer.status, 'Unknown')}"]
+    lines += [f"Content-Length: {len(answer.body)}"] if has_body else []
+    lines += [f"{name}: {value}" for name, value in answer.headers.items()]
+    lines.append(f"Connection: {'keep-alive' if goes_on else 'close'}")
+    writer.write("\r\n".join([*lines, "", ""]).encode("latin-1") + (answer.body if has_body else b""))
+    await writer.drain()
+
+
+def _named(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name.replace("_", "-"): value for name, value in headers.items()}
+
+
+def _as_bytes(body: Any) -> bytes:
+    if isinstance(body, bytes):
+        return body
+    return (body if isinstance(body, str) else json.dumps(body)).encode()
