@@ -1,6 +1,6 @@
 """A driver for NoneBot 2.5: `DRIVER=slipstream.bots.nonebot` runs a NoneBot bot on our server and our clients.
 
-`Driver` serves and dials; `Mixin` brings the clients alone to another driver, as in
+`Driver` serves and dials; `Mixin` adds the clients alone to another driver, as in
 `DRIVER=~none+slipstream.bots.nonebot`. Needs the extra `slipstream[nonebot]`.
 """
 

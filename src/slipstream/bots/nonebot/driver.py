@@ -1,4 +1,4 @@
-"""The driver and its mixin: NoneBot's interfaces, our application below."""
+"""The driver and its mixin: NoneBot's interfaces, on our application and our clients."""
 
 import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator
@@ -8,7 +8,6 @@ import uvicorn
 from nonebot import config as nonebot_config
 from nonebot.compat import model_dump, type_validate_python
 from nonebot.drivers import (
-    DEFAULT_TIMEOUT,
     ASGIMixin,
     Driver as BaseDriver,
     HTTPClientMixin,
@@ -27,7 +26,7 @@ from slipstream._foreign.nonebot import CookieTypes, HeaderTypes, QueryTypes, Ti
 from slipstream.applications import FastAPI
 from slipstream.bots.nonebot.config import Config
 from slipstream.bots.nonebot.giving_up import give_up
-from slipstream.bots.nonebot.http_client import Clients, Session, send, stream
+from slipstream.bots.nonebot.http_client import Client, Session
 from slipstream.bots.nonebot.http_server import http_endpoint, is_documentable
 from slipstream.bots.nonebot.websocket_client import open_websocket
 from slipstream.bots.nonebot.websocket_server import WebSocketEndpoint
@@ -52,14 +51,13 @@ class Mixin(HTTPClientMixin, WebSocketClientMixin):
     config: nonebot_config.Config
 
     def __init__(self, env: nonebot_config.Env, config: nonebot_config.Config) -> None:
-        # a mixin stands before a driver among the bases, and passes on what that driver takes
-        super().__init__(env, config)  # type: ignore[call-arg]  # the driver's, not the abstract class's
+        super().__init__(env, config)  # type: ignore[call-arg]  # of the driver, which comes next among the bases
         self.slipstream_config: Config = type_validate_python(Config, model_dump(config))
-        self._clients = Clients(keepalive=self.slipstream_config.slipstream_http_keepalive)
+        self._http = Client(keepalive=self.slipstream_config.slipstream_http_keepalive)
         driver: Any = self
-        # the first to start and so the last to stop: hooks of adapters may still make requests while they stop
-        driver.on_startup(self._clients.start)
-        driver.on_shutdown(self._clients.stop)
+        # registered first, so that it stops last: adapters may still send requests in their shutdown hooks
+        driver.on_startup(self._http.start)
+        driver.on_shutdown(self._http.stop)
 
     @property
     def type(self) -> str:
@@ -67,21 +65,19 @@ class Mixin(HTTPClientMixin, WebSocketClientMixin):
         return self.slipstream_config.slipstream_type
 
     async def request(self, setup: Request) -> Response:
-        """Send a request; 4xx and 5xx are answers like others.
+        """Send a request and return the response, whatever its status.
 
         While the driver runs, connections are kept for later requests; cookies are not.
 
         Raises:
-            httpx2.TransportError: There was no answer.
+            httpx2.TransportError: There was no response.
             TimeoutError: `Timeout.total` has passed.
         """
-        return await send(self._clients, setup)
+        return await self._http.request(setup)
 
-    async def stream_request(self, setup: Request, *, chunk_size: int = 1024) -> AsyncGenerator[Response, None]:
-        """Send a request and yield the answer in pieces of `chunk_size` bytes; the last may be shorter."""
-        async with contextlib.aclosing(stream(self._clients, setup, DEFAULT_TIMEOUT, chunk_size)) as pieces:
-            async for piece in pieces:
-                yield piece
+    def stream_request(self, setup: Request, *, chunk_size: int = 1024) -> AsyncGenerator[Response, None]:
+        """Send a request and yield the response in pieces of `chunk_size` bytes; the last may be shorter."""
+        return self._http.stream_request(setup, chunk_size=chunk_size)
 
     def get_session(
         self,
@@ -92,12 +88,12 @@ class Mixin(HTTPClientMixin, WebSocketClientMixin):
         timeout: TimeoutTypes | UnsetType = UNSET,
         proxy: str | None = None,
     ) -> Session:
-        """Return a session: what is given here holds for each of its requests that does not say otherwise."""
-        return Session(params, headers, cookies, version, timeout, proxy, keepalive=self._clients.keepalive)
+        """Return a session, whose requests have these options where they set none themselves."""
+        return Session(params, headers, cookies, version, timeout, proxy, keepalive=self._http.keepalive)
 
     @contextlib.asynccontextmanager
     async def websocket(self, setup: Request) -> AsyncGenerator[WebSocket, None]:
-        """Open a WebSocket, and close it on leaving: with 1000, or with 1001 when cancelled.
+        """Open a WebSocket, and close it at the end of the block: with 1000, or with 1001 if the block is cancelled.
 
         Raises:
             websockets.exceptions.InvalidHandshake: The peer refused.
@@ -118,7 +114,7 @@ class Driver(Mixin, BaseDriver, ASGIMixin):
             openapi_url=given.fastapi_openapi_url,
             docs_url=given.fastapi_docs_url,
             redoc_url=given.fastapi_redoc_url,
-            # not from the model, which has copied it: what it holds may be objects
+            # from NoneBot's settings, since the model has copies of the objects
             **(getattr(config, "fastapi_extra", None) or {}),
         )
 
@@ -138,7 +134,7 @@ class Driver(Mixin, BaseDriver, ASGIMixin):
         return self._server_app
 
     def setup_http_server(self, setup: HTTPServerSetup) -> None:
-        """Serve a path and a method with a handler; also while the server runs."""
+        """Serve a path and a method with a handler; works while the server runs, too."""
         self._server_app.add_api_route(
             setup.path.path,
             http_endpoint(setup.handle_func),
@@ -164,7 +160,7 @@ class Driver(Mixin, BaseDriver, ASGIMixin):
             await hooks.startup()
         except BaseException:
             await give_up(hooks)
-            await self._clients.stop()
+            await self._http.stop()
             raise
         try:
             yield
@@ -182,32 +178,25 @@ class Driver(Mixin, BaseDriver, ASGIMixin):
         """Serve until a signal comes.
 
         Args:
-            host: Address to bind; the setting `host` by default.
-            port: Port to bind; the setting `port` by default.
-            args: Ignored, as NoneBot's drivers do.
-            app: Import string of the application to serve instead, needed to reload.
-            kwargs: Further options of `uvicorn.run`; they win over what is set here.
+            host: Address to bind. Default: the setting `host`.
+            port: Port to bind. Default: the setting `port`.
+            args: Ignored, as in NoneBot's drivers.
+            app: Import string of the application to serve instead; reloading needs it.
+            kwargs: Options of `uvicorn.run`, which override the settings.
         """
         super().run(host, port, *args, app=app, **kwargs)  # type: ignore[no-untyped-call]  # NoneBot's
         given = self.fastapi_config
         options: dict[str, Any] = {
-            "reload": given.fastapi_reload,
-            "reload_dirs": given.fastapi_reload_dirs,
-            "reload_delay": given.fastapi_reload_delay,
-            "reload_includes": given.fastapi_reload_includes,
-            "reload_excludes": given.fastapi_reload_excludes,
-            "log_config": _LOG_CONFIG,
-            "http": http_protocol(),
-            "ws": ws_protocol(),
+            "host": host or str(self.config.host),
+            "port": port or self.config.port,
+            **{name.removeprefix("fastapi_"): value for name, value in given if name.startswith("fastapi_reload")},
             "ws_max_size": given.slipstream_ws_max_size,
             "ws_ping_interval": given.slipstream_ws_ping_interval,
             "ws_ping_timeout": given.slipstream_ws_ping_timeout,
             "ws_per_message_deflate": given.slipstream_ws_compression,
+            "log_config": _LOG_CONFIG,
+            "http": http_protocol(),
+            "ws": ws_protocol(),
             "lifespan": "on",
         }
-        uvicorn.run(
-            app or self.server_app,
-            host=host or str(self.config.host),
-            port=port or self.config.port,
-            **{**options, **kwargs},
-        )
+        uvicorn.run(app or self.server_app, **{**options, **kwargs})

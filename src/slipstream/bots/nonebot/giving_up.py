@@ -1,4 +1,4 @@
-"""Ends what a start of NoneBot has begun that failed."""
+"""Clean up after a start of NoneBot that failed."""
 
 import contextlib
 from typing import Any
@@ -9,14 +9,14 @@ from slipstream._foreign.nonebot import forget_group
 from slipstream.logger import logger
 
 _PATIENCE_S = 10.0
-"""Seconds that tasks have to end after a start that failed."""
+"""Seconds that the tasks of a failed start have to end."""
 
 
 async def give_up(lifespan: Any) -> None:
-    """End the tasks of a start that failed, and let hooks that they call while they end run; no hook of shutdown runs.
+    """Cancel the tasks of a failed start, and wait for them and the hooks that they call; no shutdown hook runs.
 
-    The group stays in its place meanwhile, since NoneBot starts those hooks in it. Tasks that are still there after
-    10 seconds are logged and left to the end of the event loop.
+    The task group stays in its place meanwhile, since NoneBot starts those hooks in it. Tasks that have not ended
+    after 10 seconds are logged and left to the end of the event loop.
     """
     try:
         group = lifespan.task_group
@@ -26,7 +26,7 @@ async def give_up(lifespan: Any) -> None:
     own = anyio.get_current_task().id
     left: list[str | None] = []
     with anyio.move_on_after(_PATIENCE_S, shield=True):
-        # the group has nothing that can be waited for within a limit
+        # a task group offers no wait with a limit
         while left := [task.name for task in anyio.get_running_tasks() if task.parent_id == own]:  # noqa: ASYNC110
             await anyio.sleep(0.01)
     if left:

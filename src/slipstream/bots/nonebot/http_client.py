@@ -1,11 +1,12 @@
-"""HTTP requests that we send: sessions, and the connections that they share."""
+"""HTTP requests of NoneBot, sent by httpx2: with no session, and in one."""
 
 import contextlib
 import copy
 import functools
 import ssl
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
-from http.cookiejar import Cookie, CookieJar
+from collections.abc import AsyncGenerator, AsyncIterator
+from dataclasses import replace
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 
 import anyio
@@ -21,80 +22,86 @@ from nonebot.drivers import (
     Response,
     Timeout,
 )
-from nonebot.utils import UNSET, UnsetType
+from nonebot.utils import UNSET, UnsetType, exclude_unset
 
 from slipstream._foreign.nonebot import CookieTypes, HeaderTypes, QueryTypes, TimeoutTypes
 from slipstream.links.httpx_additions import Closing, OldTransport, Sendable
 from slipstream.links.libraries import require
 
-_Kind = tuple[HTTPVersion, str | None]
-
 
 @functools.cache
 def _tls() -> ssl.SSLContext:
-    """Return the context that every client shares; to load the certificates takes longer than most requests."""
+    """Return the context that all connections share, since loading the certificates takes longer than most requests."""
     return httpx2.create_ssl_context()
 
 
-class _NoCookies(CookieJar):
-    """A jar that keeps nothing."""
-
-    def extract_cookies(self, response: Any, request: Any) -> None:
-        pass
-
-    def set_cookie(self, cookie: Cookie) -> None:
-        pass
-
-
-@contextlib.contextmanager
-def _at_most(seconds: float | None) -> Iterator[None]:
-    """Bound a whole exchange; its steps have bounds of their own."""
-    if seconds is None:
-        yield
-    else:
-        with anyio.fail_after(seconds):
-            yield
-
-
-class Clients:
-    """HTTP clients, one for each HTTP version and proxy, made when they are first asked for.
+class Client:
+    """Sends requests, with one pool of connections for each HTTP version and proxy.
 
     Args:
-        jar: Where cookies of answers go; nowhere by default.
+        jar: Keeps the cookies of responses. Default: they are dropped.
         keepalive: Seconds that an idle connection is kept.
+        timeout: Limits for requests that set none.
     """
 
-    def __init__(self, jar: CookieJar | None = None, keepalive: float = 4.0) -> None:
-        self.jar = _NoCookies() if jar is None else jar
+    def __init__(
+        self, jar: CookieJar | None = None, keepalive: float = 4.0, timeout: Timeout = DEFAULT_TIMEOUT
+    ) -> None:
         self.keepalive = keepalive
-        self.is_running = False
-        self._clients: dict[_Kind, httpx2.AsyncClient] = {}
+        self._jar = CookieJar(DefaultCookiePolicy(allowed_domains=())) if jar is None else jar
+        self._timeout = timeout
+        self._is_running = False
+        self._pools: dict[tuple[HTTPVersion, str | None], httpx2.AsyncClient] = {}
 
     async def start(self) -> None:
         """Keep connections from now on."""
-        self.is_running = True
+        self._is_running = True
 
     async def stop(self) -> None:
-        """Close every connection, and keep none from now on."""
-        self.is_running = False
-        clients, self._clients = self._clients, {}
-        for client in clients.values():
-            await client.aclose()
+        """Close all connections, and keep none from now on."""
+        self._is_running = False
+        pools, self._pools = self._pools, {}
+        for pool in pools.values():
+            await pool.aclose()
+
+    async def request(self, setup: Request) -> Response:
+        """Send a request and read the whole response, both within `Timeout.total`."""
+        whole, limits = self._completed(setup)
+        with anyio.fail_after(limits.total):
+            async with self._pool_for(whole) as pool:
+                answer = await pool.send(_build(pool, whole, limits))
+        return Response(answer.status_code, headers=answer.headers.multi_items(), content=answer.content, request=setup)
+
+    async def stream_request(self, setup: Request, *, chunk_size: int = 1024) -> AsyncGenerator[Response, None]:
+        """Send a request and yield the response in pieces of `chunk_size` bytes; the last may be shorter.
+
+        `Timeout.total` limits the time until the head of the response has come.
+        """
+        whole, limits = self._completed(setup)
+        async with self._pool_for(whole) as pool:
+            with anyio.fail_after(limits.total):
+                answer = await pool.send(_build(pool, whole, limits), stream=True)
+            headers = answer.headers.multi_items()
+            async with contextlib.aclosing(answer), contextlib.aclosing(answer.aiter_bytes(chunk_size)) as pieces:
+                async for piece in pieces:
+                    yield Response(answer.status_code, headers=headers, content=piece, request=setup)
+
+    def _completed(self, setup: Request) -> tuple[Request, Any]:
+        """Return the request to send, and its limits, all of which are set."""
+        return setup, completed(setup.timeout, self._timeout)
 
     @contextlib.asynccontextmanager
-    async def lent(self, version: HTTPVersion, proxy: str | None) -> AsyncIterator[httpx2.AsyncClient]:
-        """Lend the client for a version and a proxy; while not running, one that is closed afterwards."""
-        if not self.is_running:
-            async with self._make(version, proxy) as client:
-                yield client
+    async def _pool_for(self, setup: Request) -> AsyncIterator[httpx2.AsyncClient]:
+        if not self._is_running:
+            async with self._make_pool(setup.version, setup.proxy) as pool:
+                yield pool
             return
-        kind = (version, proxy)
-        kept = self._clients.get(kind)
-        if kept is None:
-            kept = self._clients[kind] = self._make(version, proxy)
-        yield kept
+        kind = (setup.version, setup.proxy)
+        if kind not in self._pools:
+            self._pools[kind] = self._make_pool(*kind)
+        yield self._pools[kind]
 
-    def _make(self, version: HTTPVersion, proxy: str | None) -> httpx2.AsyncClient:
+    def _make_pool(self, version: HTTPVersion, proxy: str | None) -> httpx2.AsyncClient:
         if version is HTTPVersion.H2:
             require("h2", "HTTP/2", "http2")
         if proxy is not None and proxy.startswith("socks"):
@@ -106,23 +113,23 @@ class Clients:
             http2=version is HTTPVersion.H2,
             verify=_tls(),
             follow_redirects=True,
-            cookies=self.jar,
+            cookies=self._jar,
             timeout=None,
             limits=httpx2.Limits(max_connections=None, max_keepalive_connections=100, keepalive_expiry=self.keepalive),
             **how,
         )
 
 
-class Session(HTTPClientSession):
-    """Requests that have something in common.
+class Session(Client, HTTPClientSession):
+    """Requests that share a query, headers, cookies and connections; what a request sets itself has priority.
 
     Args:
-        params: Query of every request, beneath its own.
-        headers: Headers of every request, beneath its own.
-        cookies: Cookies of every request, beside its own. Those that a server sets join them.
+        params: Query of every request.
+        headers: Headers of every request.
+        cookies: Cookies of every request; those that servers set are added.
         version: HTTP version of every request that leaves it at 1.1.
-        timeout: Seconds for each step, or a `Timeout`; where a field is not set, NoneBot's default holds.
-        proxy: URL of the proxy of every request that names none.
+        timeout: Seconds for each step, or a `Timeout`; a field that is not set has NoneBot's default.
+        proxy: URL of the proxy of every request that sets none.
         keepalive: Seconds that an idle connection is kept.
     """
 
@@ -137,59 +144,31 @@ class Session(HTTPClientSession):
         *,
         keepalive: float = 4.0,
     ) -> None:
+        jar = Cookies(cookies).jar
+        if jar is not cookies:  # a jar of the program keeps its own policy
+            jar.set_policy(Sendable())
+        super().__init__(jar, keepalive, completed(timeout, DEFAULT_TIMEOUT))
         self._params = None if params is None else URL.build(query=params).query
         self._headers = None if headers is None else CIMultiDict(headers)
-        jar = Cookies(cookies).jar
-        if jar is not cookies:  # a jar of the program keeps what the program says
-            jar.set_policy(Sendable())
-        self._clients = Clients(jar, keepalive)
-        self._version = HTTPVersion(version)
-        self._timeout, self._proxy = completed(timeout, DEFAULT_TIMEOUT), proxy
+        self._version, self._proxy = HTTPVersion(version), proxy
 
     async def setup(self) -> None:
         """Open the session.
 
         Raises:
-            RuntimeError: It is open.
+            RuntimeError: The session is open already.
         """
-        if self._clients.is_running:
+        if self._is_running:
             raise RuntimeError("the session is open already")
-        await self._clients.start()
+        await self.start()
 
     async def close(self) -> None:
         """Close the session; it may be opened again."""
-        await self._clients.stop()
+        await self.stop()
 
-    async def request(self, setup: Request) -> Response:
-        """Send a request and read the whole answer.
-
-        Raises:
-            RuntimeError: The session is not open.
-        """
-        answer = await send(self._opened(), self._completed(setup), self._timeout)
-        answer.request = setup
-        return answer
-
-    async def stream_request(self, setup: Request, *, chunk_size: int = 1024) -> AsyncGenerator[Response, None]:
-        """Send a request and yield the answer in pieces of `chunk_size` bytes; the last may be shorter.
-
-        Raises:
-            RuntimeError: The session is not open.
-        """
-        async with contextlib.aclosing(
-            stream(self._opened(), self._completed(setup), self._timeout, chunk_size)
-        ) as pieces:
-            async for piece in pieces:
-                piece.request = setup
-                yield piece
-
-    def _opened(self) -> Clients:
-        if not self._clients.is_running:
+    def _completed(self, setup: Request) -> tuple[Request, Any]:
+        if not self._is_running:
             raise RuntimeError("the session is not open; use it in `async with`, or await its setup()")
-        return self._clients
-
-    def _completed(self, setup: Request) -> Request:
-        """Return a request with what the session adds to it."""
         whole = copy.copy(setup)
         if self._params is not None:
             query = self._params.copy()
@@ -201,49 +180,18 @@ class Session(HTTPClientSession):
         if setup.version is HTTPVersion.H11:
             whole.version = self._version
         whole.proxy = setup.proxy or self._proxy
-        return whole
+        return super()._completed(whole)
 
 
-async def send(clients: Clients, setup: Request, default: Timeout = DEFAULT_TIMEOUT) -> Response:
-    """Send a request and read the whole answer.
-
-    Args:
-        clients: Where its connection comes from.
-        setup: The request.
-        default: Bounds that hold where the request sets none.
-    """
-    bounds = completed(setup.timeout, default)
-    with _at_most(_seconds(bounds.total)):
-        async with clients.lent(setup.version, setup.proxy) as client:
-            answer = await client.send(_build(client, setup, bounds))
-    return Response(answer.status_code, headers=answer.headers.multi_items(), content=answer.content, request=setup)
-
-
-async def stream(clients: Clients, setup: Request, default: Timeout, chunk_size: int) -> AsyncGenerator[Response, None]:
-    """Send a request and yield the answer in pieces; see `send`. `Timeout.total` bounds the wait for its head."""
-    bounds = completed(setup.timeout, default)
-    async with clients.lent(setup.version, setup.proxy) as client:
-        with _at_most(_seconds(bounds.total)):
-            answer = await client.send(_build(client, setup, bounds), stream=True)
-        try:
-            headers = answer.headers.multi_items()
-            async with contextlib.aclosing(answer.aiter_bytes(chunk_size)) as pieces:
-                async for piece in pieces:
-                    yield Response(answer.status_code, headers=headers, content=piece, request=setup)
-        finally:
-            await answer.aclose()
-
-
-def _build(client: httpx2.AsyncClient, setup: Request, bounds: Timeout) -> httpx2.Request:
+def _build(pool: httpx2.AsyncClient, setup: Request, limits: Any) -> httpx2.Request:
     headers = list(setup.headers.items())
     if len(setup.cookies):
-        # what the session holds and what the request brings, chosen by the same rules; nothing is kept
+        # one jar chooses among the cookies of the session and of the request; the session does not keep the latter
         both = Cookies()
-        for cookie in (*client.cookies.jar, *setup.cookies.jar):
+        for cookie in (*pool.cookies.jar, *setup.cookies.jar):
             both.jar.set_cookie(cookie)
         headers += both.as_header(setup).items()
-    connect, read = _seconds(bounds.connect), _seconds(bounds.read)
-    return client.build_request(
+    return pool.build_request(
         setup.method,
         str(setup.url),
         content=setup.content,
@@ -252,30 +200,19 @@ def _build(client: httpx2.AsyncClient, setup: Request, bounds: Timeout) -> httpx
         json=setup.json,
         headers=headers,
         extensions={"trace": Closing()},
-        timeout=httpx2.Timeout(connect=connect, read=read, write=read, pool=connect),
+        timeout=httpx2.Timeout(connect=limits.connect, read=limits.read, write=limits.read, pool=limits.connect),
     )
 
 
 def _sized(content: Any) -> Any:
-    """Return a file whose length can be known beforehand; one that cannot seek is read."""
+    """Return a file whose length can be known before it is sent: a file that cannot seek is read."""
     if isinstance(content, bytes | str) or (hasattr(content, "seekable") and content.seekable()):
         return content
     return content.read()
 
 
 def completed(timeout: TimeoutTypes | UnsetType, base: Timeout) -> Timeout:
-    """Return bounds with every field set: what is not set comes from `base`. A number bounds each step."""
-    if timeout is UNSET:
-        return base
-    if not isinstance(timeout, Timeout):
-        return Timeout(total=None, connect=timeout, read=timeout, close=timeout)
-    return Timeout(
-        **{
-            name: getattr(base if getattr(timeout, name) is UNSET else timeout, name)
-            for name in ("total", "connect", "read", "close")
-        }
-    )
-
-
-def _seconds(value: Any) -> float | None:
-    return None if value is None or value is UNSET else float(value)
+    """Return limits with every field set, from `base` if `timeout` does not set it; a number limits each step."""
+    if isinstance(timeout, Timeout):
+        return replace(base, **exclude_unset(vars(timeout)))
+    return base if timeout is UNSET else Timeout(total=None, connect=timeout, read=timeout, close=timeout)

@@ -1,5 +1,6 @@
-"""NoneBot's HTTP handlers as endpoints of our application: what they are given, and what becomes of their answers."""
+"""NoneBot's HTTP handlers as endpoints of our application, with their requests and responses translated."""
 
+import contextlib
 import io
 import json
 from collections.abc import Awaitable, Callable
@@ -19,30 +20,27 @@ _UNREAD: Any = object()
 
 
 def is_documentable(method: str) -> bool:
-    """Whether OpenAPI has a place for a method."""
+    """Whether OpenAPI can describe a method."""
     return method.upper() in _DOCUMENTABLE
 
 
 def version_of(scope: Scope) -> HTTPVersion:
-    """Return the version of HTTP that a request came by."""
+    """Return the HTTP version of a request."""
     return _VERSIONS.get(scope.get("http_version", "1.1"), HTTPVersion.H11)
 
 
 class IncomingRequest(BotRequest):
-    """A request whose body is read as JSON when a handler first asks, since most parse `content` themselves."""
+    """A request that reads its body as JSON on the first use of `json`, since most handlers parse `content`."""
 
     _json: Any
 
     @property
     def json(self) -> Any:
-        """The body read as JSON, whatever its type says, or `None`."""
+        """The body read as JSON, whatever its content type, or None."""
         if self._json is _UNREAD:
             self._json = None
-            if self.content:
-                try:
-                    self._json = json.loads(self.content)
-                except (ValueError, RecursionError):
-                    pass
+            with contextlib.suppress(ValueError, RecursionError):
+                self._json = json.loads(self.content or "")
         return self._json
 
     @json.setter
@@ -62,7 +60,7 @@ def http_endpoint(
 
 
 async def read_request(request: Request) -> IncomingRequest:
-    """Read a whole request; a form that cannot be read leaves `data` at `None`."""
+    """Read a whole request; `data` is None if it is a form that cannot be parsed."""
     content = await request.body()
     data: dict[str, Any] | None = {}
     files: list[Any] = []
@@ -72,12 +70,12 @@ async def read_request(request: Request) -> IncomingRequest:
                 data = {}
                 for name, value in form.multi_items():
                     if isinstance(value, UploadFile):
-                        # a file of its own, which a handler may pass on and nobody must close
-                        held = io.BytesIO(await value.read())
-                        files.append((name, (value.filename, held, value.content_type)))
+                        # a copy, since the form closes its files while a handler may pass this one on
+                        copy = io.BytesIO(await value.read())
+                        files.append((name, (value.filename, copy, value.content_type)))
                     else:
                         data[name] = value
-        except Exception:  # whatever is wrong with a form, the handler has `content`
+        except Exception:  # the handler can still read `content`
             data, files = None, []
     return IncomingRequest(
         request.method,
@@ -93,10 +91,10 @@ async def read_request(request: Request) -> IncomingRequest:
 
 
 def write_response(answer: BotResponse) -> Response:
-    """Turn a handler's answer into ours; a header that comes twice is sent twice.
+    """Translate a handler's response; a header that it has twice is sent twice.
 
     Raises:
-        ValueError: A header holds a line break.
+        ValueError: A header has a line break.
     """
     response = Response(answer.content, answer.status_code)
     if answer.headers:

@@ -1,4 +1,4 @@
-"""WebSockets that we open."""
+"""WebSockets that NoneBot's adapters open."""
 
 import asyncio
 import contextlib
@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 from typing import Any
 
 import anyio
-from nonebot.drivers import DEFAULT_TIMEOUT, Request, Timeout, WebSocket
+from nonebot.drivers import DEFAULT_TIMEOUT, Request, Timeout
 from nonebot.exception import WebSocketClosed
 from nonebot.utils import UNSET
 from websockets.asyncio.client import ClientConnection
@@ -29,11 +29,10 @@ _MOST_REDIRECTS = 10
 
 @contextlib.asynccontextmanager
 async def open_websocket(setup: Request, config: Config) -> AsyncGenerator["ClientWebSocket", None]:
-    """Open a WebSocket, and close it on leaving.
+    """Open a WebSocket, and close it at the end of the block.
 
-    Headers that belong to the handshake itself are not taken from `setup`, but for the subprotocols.
-    A redirect to another server carries no secrets along. Cancellation sends 1001 and waits one second at most for the
-    answer.
+    Of the headers of the handshake itself only the subprotocols are taken from `setup`. A redirect to another server
+    carries no secrets along. Cancellation closes with 1001 and waits one second at most for the peer's close frame.
     """
     options = connect_options(setup, config)
     home, headers = options["uri"], options["additional_headers"]
@@ -62,7 +61,6 @@ async def open_websocket(setup: Request, config: Config) -> AsyncGenerator["Clie
 
 
 async def _leave(connection: ClientConnection) -> None:
-    """Say goodbye to a peer from a task that is being cancelled."""
     try:
         with anyio.move_on_after(_CANCELLED_CLOSE_S, shield=True):
             await connection.close(CloseCode.GOING_AWAY)
@@ -72,7 +70,7 @@ async def _leave(connection: ClientConnection) -> None:
 
 
 def connect_options(setup: Request, config: Config) -> dict[str, Any]:
-    """Translate a request into what `websockets.connect` takes."""
+    """Translate a request into arguments of `websockets.connect`."""
     url = setup.url.with_scheme(_SCHEMES.get(setup.url.scheme, setup.url.scheme))
     headers = [(name, value) for name, value in setup.headers.items() if name.lower() not in _OURS]
     names = {name.lower() for name, _ in headers}
@@ -98,18 +96,17 @@ def connect_options(setup: Request, config: Config) -> dict[str, Any]:
 
 
 def _timeouts(setup: Request, config: Config) -> dict[str, Any]:
-    """Say how long to wait: for the handshake, for the close, for pongs.
+    """Return the limits for the handshake, the close and pongs, and the time between pings, in seconds.
 
-    Fields that a later NoneBot has (`ping_interval` of a request, `ping` of its `Timeout`) are taken when there.
+    `ping_interval` of a request and `ping` of its `Timeout` exist in later releases of NoneBot only.
     """
     given = setup.timeout
     opening: Any = DEFAULT_TIMEOUT.connect
     closing: Any = DEFAULT_TIMEOUT.close
     pong: Any = config.slipstream_ws_ping_timeout
     if isinstance(given, Timeout):
-        set_ = [each for each in (given.connect, given.read, given.total) if each is not UNSET]
-        if set_:
-            opening = next((each for each in set_ if each is not None), None)
+        steps = [each for each in (given.connect, given.read, given.total) if each is not UNSET]
+        opening = next((each for each in steps if each is not None), None) if steps else opening
         closing = closing if given.close is UNSET else given.close
         ping = getattr(given, "ping", UNSET)
         pong = pong if ping is UNSET else ping
@@ -125,22 +122,22 @@ def _timeouts(setup: Request, config: Config) -> dict[str, Any]:
 
 
 class BotConnection(LeanConnection):
-    """A connection of which nobody reads any more once we close it."""
+    """A connection from which nothing is read after we have closed it."""
 
     async def close(self, code: CloseCode | int = CloseCode.NORMAL_CLOSURE, reason: str = "") -> None:
-        """Close, and wait for the peer's answer, `close_timeout` seconds at most."""
+        """Close, and wait for the peer's close frame, `close_timeout` seconds at most."""
         self.wire.is_leaving = True
-        if self.wire.read_paused:  # the answer is behind what nobody will fetch
+        if self.wire.read_paused:  # the close frame comes after messages that no task will receive
             self.wire.read_on()
         await super().close(code, reason)
 
 
-class ClientWebSocket(TypedMessages, WebSocket):
-    """A peer that we dialled, with a connection of the library. Any task may receive and send.
+class ClientWebSocket(TypedMessages):
+    """A WebSocket that we opened, with a connection of the library; several tasks may receive and send.
 
     Args:
-        request: The request that it was opened with.
-        websocket: The connection.
+        request: The request for it.
+        websocket: Its connection.
     """
 
     def __init__(self, *, request: Request, websocket: ClientConnection) -> None:
@@ -150,11 +147,11 @@ class ClientWebSocket(TypedMessages, WebSocket):
 
     @property
     def closed(self) -> bool:
-        """Whether either side has begun to close."""
+        """Whether either side has begun to close the connection."""
         return self.websocket.state is not State.OPEN
 
     async def accept(self) -> None:
-        """Refuse: only a server accepts."""
+        """Raise NotImplementedError, since only the side that was dialled accepts."""
         raise NotImplementedError("this side dialled; the peer accepts")
 
     async def close(self, code: int = CloseCode.NORMAL_CLOSURE, reason: str = "") -> None:
@@ -165,10 +162,10 @@ class ClientWebSocket(TypedMessages, WebSocket):
         """Return the next message.
 
         Raises:
-            WebSocketClosed: The connection has ended; says with which code and reason.
+            WebSocketClosed: The connection has ended, with this code and reason.
         """
         try:
-            async with self._turn:  # the library lets one task wait
+            async with self._turn:  # the library lets only one task wait at a time
                 return await self.websocket.recv()
         except ConnectionClosed as closed:
             raise _closed(closed) from closed
@@ -177,7 +174,7 @@ class ClientWebSocket(TypedMessages, WebSocket):
         """Send a message.
 
         Raises:
-            TypeError: It is neither text nor bytes.
+            TypeError: The message is neither text nor bytes.
             WebSocketClosed: The connection has ended.
         """
         if not isinstance(data, (str, bytes)):
@@ -189,7 +186,7 @@ class ClientWebSocket(TypedMessages, WebSocket):
 
 
 class LeanWebSocket(DirectMessages, ClientWebSocket):
-    """A peer that we dialled, with a connection of ours."""
+    """A WebSocket that we opened, with a connection of ours."""
 
     def __init__(self, *, request: Request, websocket: BotConnection) -> None:
         super().__init__(request=request, websocket=websocket)
@@ -203,6 +200,6 @@ class LeanWebSocket(DirectMessages, ClientWebSocket):
 
 
 def _closed(closed: ConnectionClosed) -> WebSocketClosed:
-    """Say how a connection ended: as the peer said, else as we said, else in silence."""
+    """Return the error with the peer's code and reason, else with ours, else with 1006."""
     frame = closed.rcvd or closed.sent
     return WebSocketClosed(CloseCode.ABNORMAL_CLOSURE) if frame is None else WebSocketClosed(frame.code, frame.reason)

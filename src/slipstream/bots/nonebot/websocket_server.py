@@ -1,7 +1,8 @@
-"""NoneBot's WebSocket handlers as ASGI apps, and what they are given: a peer that dialled us."""
+"""NoneBot's WebSocket handlers as ASGI applications, and the WebSockets of peers that dialled us."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any
 
 from nonebot.drivers import Request as BotRequest, WebSocket as BotWebSocket
@@ -17,15 +18,14 @@ from slipstream.websockets import WebSocket, WebSocketDisconnect
 NORMAL, NO_STATUS, ABNORMAL, FAILED = 1000, 1005, 1006, 1011
 
 
+@dataclass(frozen=True, slots=True)
 class WebSocketEndpoint:
-    """An ASGI app that calls a handler of NoneBot's for each WebSocket, and closes what the handler leaves open.
+    """An ASGI application that calls a handler of NoneBot's for each WebSocket, before the handshake is answered.
 
-    Args:
-        handle: The handler; it runs before the handshake is answered.
+    After the handler it closes the WebSocket if that is still open.
     """
 
-    def __init__(self, handle: Callable[[BotWebSocket], Awaitable[Any]]) -> None:
-        self.handle = handle
+    handle: Callable[[BotWebSocket], Awaitable[Any]]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
@@ -37,23 +37,23 @@ class WebSocketEndpoint:
             cookies=opening.cookies,
             version=version_of(scope),
         )
-        link = open_websocket(request, receive, send)
+        websocket = open_websocket(request, receive, send)
         try:
-            if isinstance(link, DirectServerWebSocket):
-                # A task of its own: a message wakes the handler, and not the calls between the server and us as well.
-                await asyncio.ensure_future(self.handle(link))
-            else:  # perhaps not even asyncio
-                await self.handle(link)
+            if isinstance(websocket, DirectServerWebSocket):
+                # in a task of its own, a message wakes the handler without the calls between the server and us
+                await asyncio.ensure_future(self.handle(websocket))
+            else:  # the loop may be another than asyncio's
+                await self.handle(websocket)
         except WebSocketClosed:
-            if not link.closed:  # the end of another connection, which the handler left to us
-                await link.close(FAILED)
+            if not websocket.closed:  # another connection of the handler has ended
+                await websocket.close(FAILED)
                 raise
         except Exception:
-            if link.accepted:
-                await link.close(FAILED)
+            if websocket.accepted:
+                await websocket.close(FAILED)
             raise
         else:
-            await link.close()
+            await websocket.close()
 
     async def serve(self, websocket: WebSocket) -> None:
         """Serve one connection as an endpoint, behind the dependencies of the application."""
@@ -61,24 +61,15 @@ class WebSocketEndpoint:
 
 
 def open_websocket(request: BotRequest, receive: Receive, send: Send) -> "ServerWebSocket":
-    """Return the peer behind ASGI's two functions.
-
-    If no middleware stands between us and the server's protocol, messages need not be dressed as ASGI's.
-    """
+    """Return the WebSocket of ASGI's two functions; if no middleware wraps them, it bypasses them for messages."""
     protocol = protocol_behind(receive, send)
     if protocol is not None:
         return DirectServerWebSocket(request=request, receive=receive, send=send, protocol=protocol)
     return ServerWebSocket(request=request, receive=receive, send=send)
 
 
-class ServerWebSocket(TypedMessages, BotWebSocket):
-    """A peer that dialled us, through ASGI.
-
-    Args:
-        request: The opening request.
-        receive: ASGI's.
-        send: ASGI's.
-    """
+class ServerWebSocket(TypedMessages):
+    """The WebSocket of a peer that dialled us, through ASGI's `receive` and `send`."""
 
     def __init__(self, *, request: BotRequest, receive: Receive, send: Send) -> None:
         super().__init__(request=request)
@@ -89,11 +80,11 @@ class ServerWebSocket(TypedMessages, BotWebSocket):
 
     @property
     def closed(self) -> bool:
-        """Whether either side has closed."""
+        """Whether either side has closed the connection."""
         return self._is_closing or self._end is not None
 
     async def accept(self) -> None:
-        """Answer the handshake with yes.
+        """Accept the handshake.
 
         Raises:
             WebSocketClosed: The peer has left.
@@ -101,24 +92,24 @@ class ServerWebSocket(TypedMessages, BotWebSocket):
         message = await self._asgi_receive()
         if message["type"] == "websocket.disconnect":
             raise self._end_of(message)
-        await self._tell({"type": "websocket.accept"})
+        await self._send({"type": "websocket.accept"})
         self.accepted = True
 
     async def close(self, code: int = NORMAL, reason: str = "") -> None:
-        """Close; before `accept` this is a 403. Closing again does nothing."""
+        """Close, or answer the handshake with 403; closing again does nothing."""
         if self.closed:
             return
         self._is_closing = True
         try:
             await self._asgi_send({"type": "websocket.close", "code": code, "reason": reason})
         except (OSError, WebSocketDisconnect, RuntimeError):
-            self._end = self._end or (ABNORMAL, "")  # the peer was faster
+            self._end = self._end or (ABNORMAL, "")  # the peer has closed first
 
     async def receive(self) -> str | bytes:
         """Return the next message.
 
         Raises:
-            WebSocketClosed: The connection has ended; says with which code and reason.
+            WebSocketClosed: The connection has ended, with this code and reason.
         """
         if self._end is not None:
             raise WebSocketClosed(*self._end)
@@ -135,7 +126,7 @@ class ServerWebSocket(TypedMessages, BotWebSocket):
         Raises:
             WebSocketClosed: The connection has ended.
         """
-        await self._tell({"type": "websocket.send", "text" if isinstance(data, str) else "bytes": data})
+        await self._send({"type": "websocket.send", "text" if isinstance(data, str) else "bytes": data})
 
     def _end_of(self, message: Any) -> Exception:
         if message["type"] != "websocket.disconnect":
@@ -146,21 +137,19 @@ class ServerWebSocket(TypedMessages, BotWebSocket):
     def _lost(self) -> WebSocketClosed:
         return WebSocketClosed(*(self._end or (ABNORMAL, "")))
 
-    async def _tell(self, message: dict[str, Any]) -> None:
+    async def _send(self, message: dict[str, Any]) -> None:
         if self.closed:
             raise self._lost()
         try:
             await self._asgi_send(message)
-        except WebSocketDisconnect as lost:
-            self._end = self._end or (lost.code, lost.reason or "")
-            raise WebSocketClosed(*self._end) from lost
-        except OSError as lost:
-            self._end = self._end or (ABNORMAL, "")
+        except (OSError, WebSocketDisconnect) as lost:
+            known = (lost.code, lost.reason or "") if isinstance(lost, WebSocketDisconnect) else (ABNORMAL, "")
+            self._end = self._end or known
             raise WebSocketClosed(*self._end) from lost
 
 
 class DirectServerWebSocket(DirectMessages, ServerWebSocket):
-    """A peer that dialled us, and whose messages skip ASGI.
+    """The WebSocket of a peer that dialled us, whose messages bypass ASGI.
 
     Args:
         protocol: The server's.
@@ -176,6 +165,6 @@ class DirectServerWebSocket(DirectMessages, ServerWebSocket):
 
     async def _send_later(self, data: str | bytes) -> None:
         if not self.accepted or self.closed:
-            await self._tell({"type": "websocket.send"})
+            await self._send({"type": "websocket.send"})
         elif not await self._protocol.put(data):
             raise self._lost()
