@@ -1,5 +1,6 @@
 """Wrong definitions: each fails at the decorator's own line and says what was seen, where, and what to write."""
 
+import dataclasses
 import traceback
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path as FilePath
@@ -9,8 +10,10 @@ import pytest
 from pydantic import BaseModel, Field
 
 from slipstream import APIRouter, Body, Depends, FastAPI, Header, Path, Query, Request
-from slipstream._engine.errors import DefinitionError, shown
+from slipstream._engine.errors import DefinitionError, SlipstreamError, shown
+from slipstream.bots import exception as bots_errors
 from slipstream.exceptions import DependencyScopeError, FastAPIError
+from slipstream.links import errors as links_errors
 from slipstream.routing import APIRoute
 
 
@@ -361,3 +364,20 @@ def test_a_relative_path_is_fine_where_a_prefix_may_come() -> None:
     application.include_router(router, prefix="/shop-")
 
     assert application.url_path_for("endpoint") == "/shop-items"
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        each
+        for module in (bots_errors, links_errors)
+        for each in vars(module).values()
+        if isinstance(each, type) and issubclass(each, SlipstreamError) and dataclasses.is_dataclass(each)
+    ],
+    ids=lambda kind: kind.__name__,
+)
+def test_an_error_made_of_fields_shows_its_text_whatever_else_it_is(kind: Any) -> None:
+    """A wrong setting is a wrong definition, too, whose errors have their message from elsewhere."""
+    values = {field.name: number for number, field in enumerate(dataclasses.fields(kind), 1)}
+
+    assert kind.text.format_map(values) in str(kind(**values))

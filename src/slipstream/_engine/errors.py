@@ -4,11 +4,17 @@ A message has three parts: what was seen, where, and what to write instead.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 
 class SlipstreamError(Exception):
     """Root of every error that slipstream raises on its own account."""
+
+    text: ClassVar[str] = ""
+    """What the error says, with its attributes in braces. Default: its arguments."""
+
+    def __str__(self) -> str:
+        return self.text.format_map(vars(self)) if self.text else super().__str__()
 
 
 class _ExplainedError(SlipstreamError):
@@ -18,6 +24,8 @@ class _ExplainedError(SlipstreamError):
         self.advice = advice
 
     def __str__(self) -> str:
+        if self.text:
+            return super().__str__()
         place = self.origin and f"at {self.origin}"
         return "\n  ".join(filter(None, (self.claim, place, self.advice)))
 

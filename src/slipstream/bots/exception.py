@@ -1,19 +1,13 @@
 """Errors between a program, its bots and their peers."""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 from slipstream.exceptions import DefinitionError, SlipstreamError
 
 
 class BotsError(SlipstreamError):
     """Root of the errors of bots."""
-
-    _text: ClassVar[str] = ""
-    """Text of the error, with its fields in braces."""
-
-    def __str__(self) -> str:
-        return self._text.format_map(vars(self)) if self._text else super().__str__()
 
 
 @dataclass(eq=False)
@@ -26,19 +20,19 @@ class WrongSetting(DefinitionError, BotsError, ValueError):
     source: str
     key: str
     problem: str
-    _text = "cannot read setting {key!r} of {source}: {problem}"
+    text = "cannot read setting {key!r} of {source}: {problem}"
 
 
 class NotInitialized(BotsError, ValueError):
     """Something needs the driver before `init()` has made it."""
 
-    _text = "there is no driver yet\n  call slipstream.bots.init() first"
+    text = "there is no driver yet\n  call slipstream.bots.init() first"
 
 
 class NoBots(BotsError, ValueError):
     """Any bot was asked for, and none is connected."""
 
-    _text = "no bot is connected"
+    text = "no bot is connected"
 
 
 @dataclass(eq=False)
@@ -47,7 +41,7 @@ class NotThatKind(BotsError, TypeError):
 
     driver: str
     wanted: str
-    _text = "driver {driver!r} is no {wanted}"
+    text = "driver {driver!r} is no {wanted}"
 
 
 @dataclass(eq=False)
@@ -55,7 +49,7 @@ class UnknownAdapter(BotsError, LookupError):
     """A connection names an adapter that is not registered."""
 
     adapter: str
-    _text = "there is no adapter {adapter!r}\n  register it: driver.register_adapter({adapter!r}, ...)"
+    text = "there is no adapter {adapter!r}\n  register it: driver.register_adapter({adapter!r}, ...)"
 
 
 @dataclass(eq=False)
@@ -63,7 +57,7 @@ class AdapterExists(DefinitionError, BotsError, ValueError):
     """Two adapters were registered under one name."""
 
     adapter: str
-    _text = "there is another adapter {adapter!r} already"
+    text = "there is another adapter {adapter!r} already"
 
 
 @dataclass(eq=False)
@@ -71,7 +65,7 @@ class BotExists(BotsError, RuntimeError):
     """A bot with the same id is connected."""
 
     self_id: str
-    _text = "bot {self_id!r} is connected already"
+    text = "bot {self_id!r} is connected already"
 
 
 @dataclass(eq=False)
@@ -79,7 +73,7 @@ class OpenToAll(DefinitionError, BotsError, RuntimeError):
     """The server would listen on more than this machine with no token set."""
 
     host: str
-    _text = (
+    text = (
         "refused to listen on {host} without a token: whoever reaches it could speak for your bots\n"
         "  set ACCESS_TOKEN (and check it in the adapter), listen on 127.0.0.1,\n"
         "  or say SLIPSTREAM_ALLOW_EMPTY_TOKEN=true"
@@ -94,7 +88,8 @@ class WebSocketClosed(BotsError, ConnectionError):
     reason: str = ""
 
     def __str__(self) -> str:
-        return f"the WebSocket is closed ({self.code or 'no close frame'}{' ' + self.reason if self.reason else ''})"
+        reason = self.reason and f" {self.reason}"
+        return f"the WebSocket is closed ({self.code or 'no close frame'}{reason})"
 
 
 @dataclass(eq=False)
@@ -103,7 +98,7 @@ class CallInterrupted(BotsError, ConnectionError):
 
     self_id: str
     api: str
-    _text = "the connection of bot {self_id!r} ended during the API call {api!r}"
+    text = "the connection of bot {self_id!r} ended during the API call {api!r}"
 
 
 @dataclass(eq=False)
@@ -111,4 +106,4 @@ class MockApiException(BotsError):
     """Raised by a calling hook to skip the API call and return `result` in its place."""
 
     result: Any = None
-    _text = "the API call is answered by a hook"
+    text = "the API call is answered by a hook"

@@ -2,19 +2,12 @@
 
 import asyncio
 from dataclasses import dataclass
-from typing import ClassVar
 
 from slipstream.exceptions import DefinitionError, SlipstreamError
 
 
 class LinkError(SlipstreamError):
     """Root of the errors of links."""
-
-    text: ClassVar[str] = ""
-    """What the error says, its fields in braces."""
-
-    def __str__(self) -> str:
-        return self.text.format_map(vars(self)) if self.text else super().__str__()
 
 
 @dataclass(eq=False)
