@@ -37,7 +37,7 @@ UNOBSERVED = Layer()
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """A handler, the source that it was loaded from, and the program that the source was written from."""
+    """A handler, its source, and the program of the source."""
 
     handler: Callable[..., Any]
     source: Source
@@ -46,7 +46,6 @@ class Compiled:
 
     @property
     def plan(self) -> Plan:
-        """The plan that the program carries out."""
         return self.program.plan
 
     @property

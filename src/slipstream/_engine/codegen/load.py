@@ -1,4 +1,4 @@
-"""Source text in, function out; tracebacks, debuggers and profilers see the text."""
+"""Turns source text into a function whose lines tracebacks, debuggers and profilers can show."""
 
 import builtins
 import dis
@@ -14,17 +14,18 @@ from weakref import WeakValueDictionary, finalize
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Generated source: one function of a name, its text, and the objects that it refers to."""
+    """Generated source: the name of its function, the text, and the objects to which the text refers."""
 
     function: str
     text: str
     shape: str
+    """The text with its comments emptied."""
     constants: dict[str, Any]
 
 
 @dataclass(eq=False)
 class UnboundName(Exception):
-    """Generated text reads a global name that is neither a constant of its source nor a builtin: an error of ours."""
+    """A bug of slipstream: generated text reads a global name that is no constant of its source and no builtin."""
 
     name: str
     line: int
@@ -36,17 +37,15 @@ class UnboundName(Exception):
 
 
 def load(source: Source, label: str) -> Callable[..., Any]:
-    """Compile the source and return its function.
-
-    Sources that differ in comments and constants alone are compiled once.
+    """Compile the source and return its function; sources of the same shape are compiled once.
 
     Args:
-        label: What the file name is made of: `<label>`, or `<label #2>` while code of another text has that name.
+        label: The file name is `<label>`, or `<label #2>` while another text in use has that name.
 
     Raises:
-        UnboundName: The text reads a name that nothing binds, on whatever path.
+        UnboundName: The text reads a name that nothing binds, on any path.
     """
-    shaped, names = _code_of(_Shaped(source.shape, source.text))
+    shaped, names = _code_of(source.shape)
     if not names <= source.constants.keys():
         _refuse_unbound(source, shaped)
     filename, text = _file(label, source.text)
@@ -59,7 +58,7 @@ def load(source: Source, label: str) -> Callable[..., Any]:
 
 
 class _Text(str):
-    """A text that `linecache` has until its last code is gone."""
+    """A text that stays in `linecache` until the last code object made from it is gone."""
 
 
 _texts: WeakValueDictionary[str, _Text] = WeakValueDictionary()
@@ -68,7 +67,7 @@ _naming = Lock()
 
 
 def _file(label: str, text: str) -> tuple[str, _Text]:
-    """Find the file name of a text, or give it the first one that is free."""
+    """Return the file name of a text and the text itself; a new text gets the first free name."""
     with _naming:
         name, number = f"<{label}>", 1
         while (known := _texts.get(name)) is not None and known != text:
@@ -81,29 +80,14 @@ def _file(label: str, text: str) -> tuple[str, _Text]:
         return name, known
 
 
-@dataclass(frozen=True, slots=True)
-class _Shaped:
-    """A text that is known by its shape."""
-
-    shape: str
-    text: str
-
-    def __hash__(self) -> int:
-        return hash(self.shape)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Shaped) and self.shape == other.shape
-
-
 @lru_cache(maxsize=2048)
-def _code_of(shaped: _Shaped) -> tuple[CodeType, frozenset[str]]:
-    """Compile a text, and find the global names that it reads, builtins aside."""
-    code = compile(shaped.text, "<slipstream>", "exec", dont_inherit=True)
+def _code_of(shape: str) -> tuple[CodeType, frozenset[str]]:
+    """Compile a text, and list the global names that it reads, without builtins."""
+    code = compile(shape, "<slipstream>", "exec", dont_inherit=True)
     return code, frozenset(name for inner in _codes(code) for name in _globals_of(inner)) - _BUILTINS
 
 
 def _codes(code: CodeType) -> Iterator[CodeType]:
-    """Yield a code object and all that it holds."""
     yield code
     for item in code.co_consts:
         if isinstance(item, CodeType):
@@ -115,9 +99,9 @@ _LOAD_GLOBAL = dis.opmap["LOAD_GLOBAL"]
 
 
 def _globals_of(code: CodeType) -> Iterator[str]:
-    """Read from the bytes of a code object which global names it reads; `dis` takes a hundred times as long.
+    """Find the global names in the bytes of a code object; `dis` takes a hundred times as long.
 
-    An argument's lowest bit is no part of the name's place, from Python 3.11 on.
+    From Python 3.11 on, the lowest bit of the argument is not part of the name's index.
     """
     operations, arguments = code.co_code[::2], code.co_code[1::2]
     place = operations.find(_LOAD_GLOBAL)
@@ -130,7 +114,7 @@ def _globals_of(code: CodeType) -> Iterator[str]:
 
 
 def _refuse_unbound(source: Source, code: CodeType) -> None:
-    """Raise for the first name that nothing binds, as `dis` sees it: another Python may write its bytes otherwise."""
+    """Raise for the first unbound name that `dis` finds too, in case a new Python has changed the bytes."""
     for inner in _codes(code):
         line = 0
         for instruction in dis.get_instructions(inner):
@@ -141,6 +125,5 @@ def _refuse_unbound(source: Source, code: CodeType) -> None:
 
 
 def _named(code: CodeType, filename: str) -> CodeType:
-    """Give a code object, and all that it holds, a file name."""
     constants = tuple(_named(item, filename) if isinstance(item, CodeType) else item for item in code.co_consts)
     return code.replace(co_filename=filename, co_consts=constants)

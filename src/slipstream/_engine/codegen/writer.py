@@ -1,8 +1,4 @@
-"""A builder for Python source: lines, blocks, names and constants.
-
-It knows only Python. It refuses to give one name to two things, so that a user's `scope` or `list`
-can never hide what the text around it relies on.
-"""
+"""A builder for Python source: lines, blocks, names and constants. It never gives one name to two things."""
 
 import builtins
 import keyword
@@ -15,7 +11,7 @@ _RESERVED = frozenset(keyword.kwlist) | frozenset(keyword.softkwlist) | frozense
 
 
 def literal(value: Any) -> str:
-    """Write a string, number, None or a sequence of such as Python does, but with double quotes."""
+    """Return the `repr` of a string, a number, None, or a sequence of them, with double quotes."""
     if isinstance(value, (str, bytes)):
         text = repr(value)
         prefix, quoted = ("b", text[1:]) if isinstance(value, bytes) else ("", text)
@@ -29,11 +25,7 @@ def literal(value: Any) -> str:
 
 
 class Writer:
-    """Collects the text of one function and the constants that it names.
-
-    Args:
-        taken: Names that the text uses for itself and nobody else may have.
-    """
+    """Collects the text of one function and its constants; `taken` are names that `local` must not return."""
 
     def __init__(self, taken: frozenset[str] = frozenset()) -> None:
         self.lines: list[tuple[int, str]] = []
@@ -43,17 +35,17 @@ class Writer:
         self._depth = 0
 
     def line(self, text: str = "") -> None:
-        """Add a line at the present depth."""
+        """Add a line at the current depth."""
         self.lines.append((self._depth, text))
 
     def comment(self, text: str) -> None:
-        """Add a comment; what is not printable is escaped, so that no text can leave its line."""
+        """Add a comment; line breaks and the like are escaped, so that no text leaves its line."""
         safe = text.encode("unicode_escape").decode("ascii")
         self.lines.append((self._depth, f"# {safe}"))
 
     @contextmanager
     def block(self, head: str) -> Iterator[None]:
-        """Add `head` and indent what is written inside; an empty block gets a `pass`."""
+        """Add `head` and indent the lines inside; an empty block gets a `pass`."""
         self.line(head)
         self._depth += 1
         before = len(self.lines)
@@ -64,11 +56,7 @@ class Writer:
 
     @contextmanager
     def function(self, head: str, outer: Iterable[str] = ()) -> Iterator[None]:
-        """Add a function within the function.
-
-        Args:
-            outer: Locals of the function around it; those that are assigned inside stay one with them.
-        """
+        """Add a nested function; the locals `outer` of the function around it that it assigns become `nonlocal`."""
         with self.block(head):
             before = len(self.lines)
             yield
@@ -78,7 +66,7 @@ class Writer:
                 self.lines.insert(before, (self._depth, f"nonlocal {', '.join(shared)}"))
 
     def local(self, wish: str) -> str:
-        """Reserve a local name as near to the wish as can be: `limit`, then `limit_2`."""
+        """Reserve a local name close to the wish: `limit`, then `limit_2`."""
         base = re.sub(r"\W", "_", wish, flags=re.ASCII) or "value"
         if base[0].isdigit():
             base = f"_{base}"
@@ -89,11 +77,10 @@ class Writer:
         return name
 
     def is_free(self, name: str) -> bool:
-        """Whether nothing has the name yet."""
         return name not in self._names and name not in _RESERVED
 
     def constant(self, wish: str, value: Any) -> str:
-        """Name an object that the text refers to; the same object keeps its name."""
+        """Return the name of an object to which the text refers; the same object keeps its name."""
         known = self._by_identity.get(id(value))
         if known is not None:
             return known
@@ -104,16 +91,19 @@ class Writer:
 
     @property
     def text(self) -> str:
-        """The source, comments and all."""
-        return "".join(f"{'    ' * depth}{text}".rstrip() + "\n" for depth, text in self.lines)
+        """The source with its comments."""
+        return _joined(self.lines)
 
     @property
     def shape(self) -> str:
-        """The source with comments emptied: texts of one shape compile to one code."""
-        return "".join(f"{depth} {'#' if text.startswith('# ') else text}\n" for depth, text in self.lines)
+        """The source with its comments emptied: sources of the same shape compile to the same code."""
+        return _joined((depth, "#" if text.startswith("# ") else text) for depth, text in self.lines)
+
+
+def _joined(lines: Iterable[tuple[int, str]]) -> str:
+    return "".join(f"{'    ' * depth}{text}".rstrip() + "\n" for depth, text in lines)
 
 
 def _assigned(line: str) -> list[str]:
-    """List the names that a line assigns."""
     targets, equals, _ = line.partition(" = ") if " += " not in line else line.partition(" += ")
     return re.findall(r"\w+", targets) if equals and re.fullmatch(r"[\w, ()]+", targets) else []

@@ -1,4 +1,4 @@
-"""Can anything in a model be written under another name than its own? If not, nobody needs to be told which to use."""
+"""Can the serialized form of a value have other names than the fields? If not, `by_alias` makes no difference."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ _KINDS = PLAIN_KINDS | {"function-before", "function-after", "function-wrap"}
 
 @answers(if_unknown=True)
 def has_aliases(schema: Any) -> bool:
-    """Whether a core schema has serialization aliases, or something that could: any value, a user's serializer."""
+    """Whether a core schema has serialization aliases, or parts that may have them: `Any`, a user's serializer."""
     return any(map(_may_have_alias, walk(schema)))
 
 

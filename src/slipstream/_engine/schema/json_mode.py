@@ -1,8 +1,7 @@
-"""May a body be validated straight from its bytes?
+"""May a body be validated from its bytes?
 
-FastAPI parses JSON first and validates Python values. Pydantic can do both at once, in a third of
-the time, but its JSON mode is more lenient in places: a strict date takes a string, a union may
-choose otherwise. Where the two modes could differ, the body is parsed first.
+FastAPI parses JSON first and validates Python values. Pydantic can do both at once in a third of the time, but its JSON
+mode differs in places: a strict date accepts a string, a union may choose another member.
 """
 
 from collections.abc import Sequence
@@ -11,7 +10,7 @@ from typing import Any
 from slipstream._engine.schema.walk import Node, Schema, answers, walk
 
 _JSON_NATIVE = frozenset({"any", "none", "bool", "int", "float", "str"})
-"""Leaves that both modes read alike inside a union too, where the exactness of a match counts."""
+"""Leaves that both modes read alike inside a union too, where Pydantic compares how exactly a value matches."""
 
 _ALIKE = _JSON_NATIVE | {"date", "time", "datetime", "uuid", "enum", "literal"}
 """Leaves that both modes read alike elsewhere, unless they are strict."""
@@ -45,14 +44,14 @@ def _is_safe(node: Node) -> bool:
 
 
 def _is_union_safe(choices: Sequence[Schema]) -> bool:
-    """Check a union: beside plain scalars, one composite at most, so that nothing competes for an object or array.
+    """Whether a union has at most one composite beside scalars, so that nothing competes for an object or array.
 
-    Between two models, or a model and a dict, Pydantic counts fields and exact types, which differ by mode.
+    Between two composites Pydantic counts fields and exact types, which differ by mode.
     """
     composites = [choice["type"] for choice in choices if choice["type"] not in _SCALARS]
     return len(composites) <= 1 and _COMPOSITES.issuperset(composites)
 
 
 def _looks_at_mode(schema: Schema) -> bool:
-    """Whether a validator is told which mode it runs in, or a model makes itself."""
+    """Whether a validator gets its mode as an argument, or a model has its own `__init__`."""
     return bool(schema.get("custom_init")) or schema.get("function", _UNTOLD)["type"] != "no-info"

@@ -1,4 +1,4 @@
-"""Which fields of a model may hold values that Pydantic's writer and `json` write in two ways?"""
+"""Which fields of a model may have values that Pydantic's serializer and `json` write differently?"""
 
 from enum import Enum
 from typing import Any
@@ -11,7 +11,7 @@ ATOMS = frozenset({str, int, bool, type(None)})
 _LEAVES = frozenset(
     {"str", "int", "bool", "none", "date", "time", "datetime", "uuid", "url", "multi-host-url", "decimal"}
 )
-"""Kinds of schema whose values are written as a plain string, number or word."""
+"""Kinds whose values are written as a string, a number, `true`, `false` or `null`."""
 
 _WRAPPERS = frozenset(
     {"nullable", "default", "function-before", "function-after", "function-wrap", "list", "set", "frozenset"}
@@ -20,19 +20,15 @@ _WRAPPERS = frozenset(
 _AROUND_FIELDS = frozenset(
     {"model", "model-fields", "definitions", "definition-ref", "function-before", "function-after", "function-wrap"}
 )
-"""Kinds that may stand between a model's schema and its fields."""
+"""Kinds that may be between a model's schema and its fields."""
 
 _OTHER_MODELS = frozenset({"model", "definition-ref"})
-"""What a field refers to: judged when such a value is met."""
+"""Kinds that are not entered, since a value of another model is examined by itself."""
 
 
 @answers(if_unknown=None)
 def odd_fields(schema: Any) -> list[str] | None:
-    """Name the fields of a model whose values have to be looked at before they are written.
-
-    Returns:
-        Names; None if something of the user's takes part in writing the model.
-    """
+    """List the fields whose values must be examined before they are written; None if user code serializes the model."""
     for node in walk(schema, closed=frozenset({"model-fields"})):
         if node.kind not in _AROUND_FIELDS or "serialization" in node.schema:
             return None
@@ -49,7 +45,7 @@ def odd_fields(schema: Any) -> list[str] | None:
 
 
 def _is_written_otherwise(name: str, field: Schema) -> bool:
-    """Whether a field's name may be dropped by FastAPI, or its value by the user."""
+    """Whether FastAPI may leave the field out (SQLAlchemy's `_sa…`), or the user's `exclude_if`."""
     return field.get("serialization_alias", name).startswith("_sa") or "serialization_exclude_if" in field
 
 
@@ -61,7 +57,7 @@ def _odd(fields: dict[str, Any]) -> list[str] | None:
 
 
 def _is_ordinary(node: Node) -> bool:
-    """Whether values of a kind need no look."""
+    """Whether values of a schema need no examination."""
     if node.kind == "enum":
         values = [member.value if isinstance(member, Enum) else member for member in node.schema["members"]]
         return ATOMS.issuperset(map(type, values))

@@ -1,4 +1,4 @@
-"""Can validating or writing a value run code that a user wrote? If not, nobody can tell in which thread it is done."""
+"""Can validation or serialization run code that a user wrote? If not, it may be done in any thread."""
 
 from enum import Enum
 from typing import Any
@@ -8,14 +8,14 @@ from slipstream._engine.schema.walk import PLAIN_KINDS, Node, answers, walk
 _CALLED = (
     "serialization", "computed_fields", "default_factory", "custom_init", "post_init", "serialization_exclude_if",
 )  # fmt: skip
-"""What names a function, if it is there."""
+"""Keys under which a schema has a function."""
 
 
 @answers(if_unknown=True)
 def may_run_user_code(schema: Any) -> bool:
-    """Whether a core schema has a validator, a serializer, a default or a value of a user's own, or something unknown.
+    """Whether a core schema has a user's validator, serializer, default or type, or something unknown.
 
-    Attributes of a user's objects that are read for a response model may run code as well: that is not seen here.
+    Properties of objects from which a response model reads its fields may run code too, but do not count here.
     """
     return any(map(_may_run, walk(schema)))
 
@@ -28,6 +28,6 @@ def _may_run(node: Node) -> bool:
 
 
 def _guesses(enum: type[Enum]) -> bool:
-    """Whether an enumeration has a way of its own with values that it does not know."""
+    """Whether an enumeration has its own `_missing_`."""
     usual: Any = Enum._missing_
     return getattr(enum._missing_, "__func__", None) is not usual.__func__

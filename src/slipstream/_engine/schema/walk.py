@@ -1,9 +1,7 @@
-"""The one walk through Pydantic's core schemas.
+"""The walk through Pydantic's core schemas, the data from which validators and serializers are made.
 
-A core schema is the data from which Pydantic makes a validator and a serializer. Here stands which kinds of schema
-there are and under which keys others lie inside them; the modules beside this one ask questions about what the walk
-meets. Every question has an answer that is safe, if slow, for a schema that is not known here: one of another Pydantic,
-or of a model that is not complete yet.
+The other modules of this room ask questions about the nodes of the walk. Each question has a safe, if slow, answer for
+an unknown schema: of another release of Pydantic, or of a model that is not complete yet.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -36,7 +34,7 @@ _PARTS: dict[str, tuple[str, ...]] = {
     "lax-or-strict": ("lax_schema", "strict_schema"),
     "json-or-python": ("json_schema", "python_schema"),
 }  # fmt: skip
-"""Each kind of schema, and the keys under which the schemas inside it lie. Schemas of functions are left out."""
+"""The kinds of schema, and the keys of the schemas inside each; schemas of function arguments are left out."""
 
 PLAIN_KINDS = frozenset(
     {
@@ -45,10 +43,10 @@ PLAIN_KINDS = frozenset(
         "list", "set", "frozenset", "tuple", "dict", "union", "definitions", "definition-ref",
     }
 )  # fmt: skip
-"""Kinds whose values Pydantic's own code reads and writes, unless a schema has a function under some key."""
+"""Kinds whose values Pydantic's own code validates and serializes, unless a key of the schema has a function."""
 
 _SEVERAL = frozenset({"fields", "choices", "steps"})
-"""Keys under which a list of schemas lies, or schemas by name; a union's choice may be a pair: schema and label."""
+"""Keys with a list of schemas, or schemas by name; a union's choice may be a pair of schema and label."""
 
 _OTHER_KEYS = frozenset(
     {
@@ -90,7 +88,7 @@ _KEYS = {kind: _OTHER_KEYS.union(parts) for kind, parts in _PARTS.items()}
 _KEYS["dataclass"] |= {"fields"}  # names, not schemas
 
 _MOST_ANSWERS = 1024
-"""How many answers to one question are kept; a program may make models as long as it runs."""
+"""How many answers to one question are kept; a bound, since a program may make models as long as it runs."""
 
 Schema = Mapping[str, Any]
 T = TypeVar("T")
@@ -98,37 +96,34 @@ U = TypeVar("U")
 
 
 class UnknownSchema(Exception):
-    """A schema is of a kind, or has a key or a shape, that is not known here."""
+    """A schema has a kind, a key or a shape that this module does not know."""
 
 
 class Node(NamedTuple):
-    """A schema that the walk meets. The fields of models and the like are nodes too, of kinds such as "model-field".
-
-    Attributes:
-        parts: The schemas right inside; for a "definition-ref" the definition.
-        in_union: Whether it lies, at any depth, inside a union.
-    """
+    """A schema in the walk; fields of models are nodes too, of kinds such as "model-field"."""
 
     kind: str
     schema: Schema
     parts: list[Schema]
+    """The schemas directly inside; of a "definition-ref" the definition."""
     in_union: bool
+    """Whether a schema around it, at any depth, is a union."""
 
     @property
     def keeps_extras(self) -> bool:
-        """Whether it is of a model that keeps values without a field, which may be anything."""
+        """Whether a model keeps values that have no field, which may be anything."""
         says = (self.schema.get("config") or {}).get("extra_fields_behavior")
         return says == "allow" or self.schema.get("extra_behavior") == "allow"
 
 
 def walk(schema: Any, *, closed: frozenset[str] = frozenset()) -> Iterator[Node]:
-    """Visit a core schema and all schemas inside it, each once, or twice if it lies both inside a union and outside.
+    """Yield a core schema and all schemas inside it, each once, or twice if it is both inside a union and outside.
 
     Args:
-        closed: Kinds of schema that are visited, but not what is inside them.
+        closed: Kinds whose inside is not visited.
 
     Raises:
-        UnknownSchema: A schema is of a kind, or has a key or a shape, that is not known here.
+        UnknownSchema: The walk does not know a schema.
     """
     definitions: dict[str, Any] = {}
     visited: set[tuple[int, bool]] = set()
@@ -148,7 +143,7 @@ def walk(schema: Any, *, closed: frozenset[str] = frozenset()) -> Iterator[Node]
 
 
 def _kind_of(schema: Any) -> str:
-    if not isinstance(schema, (dict, Mapping)):  # a dict first: to ask for Mapping alone takes longer
+    if not isinstance(schema, (dict, Mapping)):  # `dict` makes the check fast
         raise UnknownSchema(f"not a schema: {schema!r}")
     kind = schema.get("type")
     if not isinstance(kind, str) or kind not in _KEYS:
@@ -178,14 +173,10 @@ def _parts_of(kind: str, schema: Schema, definitions: Mapping[str, Schema]) -> l
 
 
 def answers(*, if_unknown: U) -> Callable[[Callable[[Any], T]], Callable[[Any], T | U]]:
-    """Make of a function that walks a schema one that never raises, and that walks each schema once.
-
-    Args:
-        if_unknown: What it returns for a schema that is not known.
-    """
+    """Decorate a question about a schema: cache its answers, and return `if_unknown` where it raises."""
 
     def decorate(question: Callable[[Any], T]) -> Callable[[Any], T | U]:
-        answered: dict[int, tuple[Any, T | U]] = {}  # by identity; each entry keeps its schema, and so its identity
+        answered: dict[int, tuple[Any, T | U]] = {}  # by id; the entry keeps the schema alive
 
         @wraps(question)
         def answer(schema: Any) -> T | U:
@@ -195,9 +186,9 @@ def answers(*, if_unknown: U) -> Callable[[Callable[[Any], T]], Callable[[Any], 
             found: T | U
             try:
                 found = question(schema)
-            except Exception:  # a foreign schema may have any shape, and that of an incomplete model raises when read
+            except Exception:  # a foreign schema may have any shape; that of an incomplete model raises
                 found = if_unknown
-            if type(schema) is dict:  # that of an incomplete model may be complete the next time
+            if type(schema) is dict:  # an incomplete model's is not, and may be complete next time
                 if len(answered) >= _MOST_ANSWERS:
                     answered.clear()
                 answered[id(schema)] = schema, found
