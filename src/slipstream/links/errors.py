@@ -21,7 +21,7 @@ class MissingLibrary(LinkError, ImportError):
 
 
 @dataclass(eq=False)
-class WrongHandler(DefinitionError, LinkError):
+class WrongHandler(LinkError, DefinitionError):
     """A function cannot handle the events of a link as it is written."""
 
     link: str
@@ -34,7 +34,7 @@ class WrongHandler(DefinitionError, LinkError):
 
 
 @dataclass(eq=False)
-class WrongSetup(DefinitionError, LinkError, ValueError):
+class WrongSetup(LinkError, DefinitionError, ValueError):
     """A setting is out of its range, or two of them contradict each other."""
 
     setting: str
