@@ -205,18 +205,15 @@ class FastAPI(Starlette):
 
     def setup(self) -> None:
         """Add the routes of the OpenAPI document and of the documentation pages."""
-        if not self.openapi_url:
-            return
-        self._add_page(self.openapi_url, self._serve_openapi, "openapi")
-        if self.docs_url:
-            self._add_page(self.docs_url, self._serve_swagger_ui, "swagger_ui_html")
-            if self.swagger_ui_oauth2_redirect_url:
-                self._add_page(self.swagger_ui_oauth2_redirect_url, self._serve_oauth2_redirect, "swagger_ui_redirect")
-        if self.redoc_url:
-            self._add_page(self.redoc_url, self._serve_redoc, "redoc_html")
-
-    def _add_page(self, path: str, endpoint: Callable[..., Any], name: str) -> None:
-        self.add_route(path, endpoint, name=name, include_in_schema=False)
+        pages: tuple[tuple[str | None, Callable[..., Any], str], ...] = (
+            (self.openapi_url, self._serve_openapi, "openapi"),
+            (self.docs_url, self._serve_swagger_ui, "swagger_ui_html"),
+            (self.docs_url and self.swagger_ui_oauth2_redirect_url, self._serve_oauth2_redirect, "swagger_ui_redirect"),
+            (self.redoc_url, self._serve_redoc, "redoc_html"),
+        )
+        for path, endpoint, name in pages if self.openapi_url else ():
+            if path:
+                self.add_route(path, endpoint, name=name, include_in_schema=False)
 
     async def _serve_openapi(self, request: Request) -> JSONResponse:
         root_path = _root_path(request)

@@ -62,7 +62,7 @@ def _entry(rank: int, route: BaseRoute) -> Entry | OpaqueEntry:
     matching = type(route).matches
     if getattr(matching, "is_by_pattern", False):
         own = cast(CompiledRoute, route)
-        target = Target(route, own.endpoint, _foreign(route)) if _handles(route) else _Compiling(own).target
+        target = Target(route, own.endpoint, _foreign(route)) if _handles(route) else _compiling(own)
         return _by_pattern(rank, route, own.pattern, target)
     if isinstance(route, _PLAIN) and matching in _MATCHING:
         handle = _foreign(route, route.handle if _handles(route) else route.app)
@@ -102,18 +102,16 @@ def _prefix(route: BaseRoute) -> str:
     return (route.path + "/").partition("{")[0]
 
 
-class _Compiling:
-    """The handler of a route until its first request: compiles the route and puts its handler into the target."""
+def _compiling(route: CompiledRoute) -> Target:
+    """Make the target of a route; its first handlers compile the route and put the compiled ones in their places."""
 
-    def __init__(self, route: CompiledRoute) -> None:
-        self._route = route
-        self.target = Target(route, route.endpoint, self, self.serve_direct)
+    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+        target.handler = route.handler()
+        await target.handler(scope, receive, send)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        self.target.handler = self._route.handler()
-        await self.target.handler(scope, receive, send)
-
-    async def serve_direct(self, scope: Scope, receive: Receive, send: Send, raw: bytes, reply: Reply) -> None:
-        target = self.target
-        target.direct, target.shows_scope = self._route.direct_handler()
+    async def serve_direct(scope: Scope, receive: Receive, send: Send, raw: bytes, reply: Reply) -> None:
+        target.direct, target.shows_scope = route.direct_handler()
         await target.direct(scope, receive, send, raw, reply)
+
+    target = Target(route, route.endpoint, serve, serve_direct)
+    return target

@@ -82,6 +82,16 @@ class TaggedOptions(InheritedOptions, total=False):
     """Groups that the documentation lists the operation under; those of outer levels come first."""
 
 
+class RoutingOptions(TypedDict, total=False):
+    """Options that application, routers and routes set, and inclusions do not."""
+
+    dependency_overrides_provider: Any | None
+    """Object whose `dependency_overrides` hold; the application."""
+
+    strict_content_type: Annotated[bool | DefaultPlaceholder, Otherwise(Default(True))]
+    """Whether a body is JSON only under a Content-Type that says so."""
+
+
 def _both_lists(outer: Sequence[Any] | None, inner: Sequence[Any] | None) -> list[Any]:
     return [*(outer or ()), *(inner or ())]
 

@@ -6,9 +6,9 @@ from typing import Annotated, Any
 from starlette.responses import JSONResponse
 from typing_extensions import TypedDict
 
-from slipstream._options.inherited import ResponseClass, TaggedOptions
+from slipstream._options.inherited import ResponseClass, RoutingOptions, TaggedOptions
 from slipstream._options.unpack import Otherwise
-from slipstream.datastructures import Default, DefaultPlaceholder
+from slipstream.datastructures import Default
 from slipstream.types import IncEx
 
 
@@ -61,17 +61,11 @@ class VerbOptions(TaggedOptions, total=False):
     """Keys to merge, deeply, into the operation in the OpenAPI document."""
 
 
-class RouteOptions(VerbOptions, total=False):
+class RouteOptions(VerbOptions, RoutingOptions, total=False):
     """All options of a path operation."""
 
     methods: set[str] | list[str] | None
     """HTTP methods that it serves; GET by default."""
-
-    strict_content_type: Annotated[bool | DefaultPlaceholder, Otherwise(Default(True))]
-    """Whether a body is JSON only under a Content-Type that says so."""
-
-    dependency_overrides_provider: Any | None
-    """Object whose `dependency_overrides` hold; the application."""
 
 
 class WebSocketOptions(TypedDict, total=False):

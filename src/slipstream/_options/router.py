@@ -7,9 +7,9 @@ from starlette.responses import JSONResponse
 from starlette.routing import BaseRoute
 from typing_extensions import TypedDict
 
-from slipstream._options.inherited import ResponseClass, TaggedOptions
+from slipstream._options.inherited import ResponseClass, RoutingOptions, TaggedOptions
 from slipstream._options.unpack import Otherwise
-from slipstream.datastructures import Default, DefaultPlaceholder
+from slipstream.datastructures import Default
 
 
 class InclusionOptions(TaggedOptions, total=False):
@@ -22,14 +22,8 @@ class InclusionOptions(TaggedOptions, total=False):
     """Response class of routes that have none."""
 
 
-class LevelOptions(InclusionOptions, total=False):
-    """Options of a router for its routes: those of an inclusion, and two that inclusions do not have."""
-
-    dependency_overrides_provider: Any | None
-    """Object whose `dependency_overrides` hold; the application."""
-
-    strict_content_type: Annotated[bool | DefaultPlaceholder, Otherwise(Default(True))]
-    """Whether a body is JSON only under a Content-Type that says so."""
+class LevelOptions(InclusionOptions, RoutingOptions, total=False):
+    """Options of a router for its routes."""
 
 
 class StarletteOptions(TypedDict, total=False):

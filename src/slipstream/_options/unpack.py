@@ -37,7 +37,7 @@ def unpacks(options: type[object], otherwise: Any = None) -> Callable[[F], F]:
         named = {each.name for each in own}
         shown = [
             inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=rule.default, annotation=hint)
-            for name, (hint, rule) in _read(options, otherwise).items()
+            for name, (hint, rule) in _read(cast(Any, options), otherwise).items()
             if name not in named
         ]
         function.__signature__ = signature.replace(parameters=[*own, *shown])  # type: ignore[attr-defined]  # functions take any attribute
@@ -56,7 +56,7 @@ def completed(options: type[D], given: Mapping[str, Any], owner: str, otherwise:
     Raises:
         TypeError: There is no such option.
     """
-    known = _read(options, otherwise)
+    known = _read(cast(Any, options), otherwise)
     values = {name: rule.default for name, (_, rule) in known.items()}
     for name, value in given.items():
         if name not in known:
@@ -70,16 +70,12 @@ def completed(options: type[D], given: Mapping[str, Any], owner: str, otherwise:
 
 def names_of(options: type[object]) -> tuple[str, ...]:
     """Return the names of the options of a TypedDict, in order."""
-    return tuple(_read(options, None))
-
-
-def _read(options: Any, otherwise: Any) -> Mapping[str, tuple[Any, Otherwise]]:
-    """Return type and default of each option."""
-    return _read_once(options, otherwise)
+    return tuple(_read(cast(Any, options), None))
 
 
 @cache
-def _read_once(options: Any, otherwise: Any) -> Mapping[str, tuple[Any, Otherwise]]:
+def _read(options: Any, otherwise: Any) -> Mapping[str, tuple[Any, Otherwise]]:
+    """Return type and default of each option."""
     types, unset = get_type_hints(options), Otherwise(otherwise)
     found = {}
     for name, hint in get_type_hints(options, include_extras=True).items():

@@ -12,7 +12,7 @@ from typing import Any, Protocol, cast, runtime_checkable
 
 from starlette import routing
 from starlette.datastructures import URLPath
-from starlette.routing import BaseRoute, Host, Match, Mount, NoMatchFound, Route, WebSocketRoute, compile_path
+from starlette.routing import BaseRoute, Host, Match, Mount, Route, WebSocketRoute, compile_path
 from starlette.types import Receive, Scope, Send
 
 from slipstream._app.limits import limited
@@ -106,13 +106,10 @@ class Twins:
 
     def _make(self, routes: Sequence[BaseRoute]) -> Iterator[BaseRoute]:
         for route in routes:
-            if isinstance(route, IncludedRouter):
-                yield IncludedRouter(route.original_router, self._inclusion.around(route.inclusion))
-            else:
-                twin = relocated(route, self._inclusion)
-                if twin is not None:
-                    twin.__dict__["original_route"] = route
-                    yield twin
+            twin = relocated(route, self._inclusion)
+            if twin is not None:
+                twin.__dict__["original_route"] = route
+                yield twin
 
 
 class IncludedRouter(BaseRoute):
@@ -125,6 +122,10 @@ class IncludedRouter(BaseRoute):
         self._low_priority_twins = Twins(inclusion)
         self._routes = Latest(self._list)
         self._lock = Lock()
+
+    def included(self, inclusion: Inclusion) -> "IncludedRouter":
+        """Return the node's twin, under an inclusion of its parent."""
+        return IncludedRouter(self.original_router, inclusion.around(self.inclusion))
 
     def effective_routes(self) -> Sequence[BaseRoute]:
         """Return the twins of all routes of the router, and of those that it includes."""
@@ -159,12 +160,7 @@ class IncludedRouter(BaseRoute):
 
     def url_path_for(self, name: str, /, **path_params: Any) -> URLPath:
         """Return the path of a twin."""
-        for route in self.effective_routes():
-            try:
-                return route.url_path_for(name, **path_params)
-            except NoMatchFound:
-                continue
-        raise NoMatchFound(name, path_params)
+        return routing.Router(self.effective_routes()).url_path_for(name, **path_params)
 
 
 _CHOSEN = "slipstream.included_route"

@@ -57,12 +57,6 @@ class PublicServices:
             "  in the dependency, write `raise` at the end of its except block, or catch a narrower exception"
         )
 
-    def background_tasks(self) -> Any:
-        return BackgroundTasks()
-
-    def jsonable(self, value: Any) -> Any:
-        return jsonable_encoder(value)
-
     def format_event(self, item: Any, dump: Callable[[Any], bytes]) -> bytes:
         """Write an item: a ServerSentEvent with its fields, anything else as data."""
         if not isinstance(item, ServerSentEvent):
@@ -76,6 +70,8 @@ class PublicServices:
         return format_sse_event(data_str=data, event=item.event, id=item.id, retry=item.retry, comment=item.comment)
 
     observation_key: Final = SCOPE_KEY
+    background_tasks = BackgroundTasks
+    jsonable = staticmethod(jsonable_encoder)
     fail = staticmethod(answer)
 
 
