@@ -10,8 +10,7 @@ from slipstream._engine.plan.build import build_event_plan
 from slipstream._engine.plan.tree import build_handler_tree
 from slipstream._engine.types import Scope
 from slipstream._routes.compiler import Compiler, overrides_of
-from slipstream._routes.public_errors import public_errors
-from slipstream._routes.services import IMPLIED
+from slipstream._routes.services import IMPLIED, public_errors
 
 Handle = Callable[[Any, Any, Callable[[Any], Scope]], Awaitable[Any]]
 """Handles an event: `await handle(connection, event, scope_of)`."""

@@ -230,7 +230,7 @@ class APIWebSocketRoute(PlannedRoute, routing.WebSocketRoute):  # type: ignore[o
 
     def included(self, inclusion: Inclusion) -> "APIWebSocketRoute":
         """Return the route's twin under an inclusion."""
-        options: Any = merged(WebSocketOptions, inclusion.options, self)
+        options = merged(WebSocketOptions, inclusion.options, self)
         return type(self)(inclusion.options["prefix"] + self.path, self.endpoint, **options)
 
 

@@ -11,8 +11,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Mount
 
 from slipstream import APIRouter
-from slipstream._app.fail import Registered
-from slipstream._app.stack import InnerGuard, OuterGuard, SoleGuard, build_stack
+from slipstream._app.stack import InnerGuard, OuterGuard, Registered, SoleGuard, build_stack
 from tests.engine.entry.support import CASES, HANDLED, START, App, ShopClosed, http_scope, raising, run, told
 
 

@@ -1,6 +1,5 @@
 """What `include_router` makes of the routes of a router: against FastAPI, whose combinations are many."""
 
-import itertools
 from typing import Any
 
 import fastapi
@@ -27,106 +26,6 @@ def endpoint(number: int = 0) -> int:
 
 def first() -> None: ...
 def second() -> None: ...
-def third() -> None: ...
-
-
-def by_name(route: Any) -> str:
-    return f"by_name_{route.name}"
-
-
-def by_path(route: Any) -> str:
-    return f"by_path_{route.path_format}"
-
-
-def told(value: Any) -> Any:
-    """Write an option so that equal ones of both frameworks are equal."""
-    if type(value).__name__ == "DefaultPlaceholder":
-        return ("default", told(value.value))
-    if isinstance(value, list | tuple):
-        return [told(getattr(each, "dependency", each)) for each in value]
-    return getattr(value, "__name__", value)
-
-
-ATTRIBUTES = (
-    "path", "path_format", "name", "methods", "tags", "dependencies", "responses", "response_class", "status_code",
-    "generate_unique_id_function", "unique_id", "operation_id", "deprecated", "strict_content_type",
-    "include_in_schema", "summary", "description", "response_description", "openapi_extra", "max_body_size",
-    "response_model_exclude_none", "response_model_by_alias", "response_model",
-)  # fmt: skip
-
-
-def effective(framework: Any, app: Any) -> list[Any]:
-    """Every path operation with its options, and the document, under one of the frameworks."""
-    found: list[Any] = []
-    for context in framework.routing.iter_route_contexts(app.routes):
-        if isinstance(context.original_route, framework.routing.APIRoute):
-            found.append({name: told(getattr(context, name)) for name in ATTRIBUTES})
-            found.append([told(callback.path) for callback in context.callbacks or []])
-            found.append((type(context.original_route).__name__, context.original_route.path))
-    return [*found, app.openapi()]
-
-
-def options(framework: Any, number: int) -> dict[str, Any]:
-    """One of several sets of options that routers, inclusions and applications have in common."""
-    callback = framework.APIRouter()
-    callback.post("{$request.body#/url}/" + str(number))(third)
-    depends = framework.Depends
-    sets: list[dict[str, Any]] = [
-        {},
-        {
-            "dependencies": [depends(first)],
-            "responses": {404: {"description": "first"}, 409: {"description": "first"}},
-            "default_response_class": framework.responses.HTMLResponse,
-            "generate_unique_id_function": by_name,
-            "callbacks": callback.routes,
-        },
-        {
-            "dependencies": [depends(second), depends(first)],
-            "responses": {404: {"description": "second"}, "5XX": {"model": int}},
-            "default_response_class": framework.responses.PlainTextResponse,
-            "generate_unique_id_function": by_path,
-            "deprecated": True,
-            "max_body_size": 5,
-        },
-        {"include_in_schema": False, "callbacks": callback.routes, "max_body_size": 0},
-    ]
-    return sets[number]
-
-
-def tags(number: int) -> dict[str, Any]:
-    return {"tags": [f"t{number}", "all"]} if number else {}
-
-
-@pytest.mark.filterwarnings("ignore:Duplicate Operation ID third")  # one callback documented at several operations
-@pytest.mark.parametrize(("of_app", "of_inclusion"), list(itertools.product(range(4), repeat=2)))
-def test_options_of_every_level_combine_as_fastapis(of_app: int, of_inclusion: int) -> None:
-    """Application, outer router, its inclusion, inner router, its inclusion, route: who wins, and in which order."""
-    seen: list[Any] = []
-    for framework in FRAMEWORKS:
-        built = []
-        for of_router, of_inner in itertools.product(range(4), repeat=2):
-            app = framework.FastAPI(**options(framework, of_app), strict_content_type=of_app != 1)
-            inner = framework.APIRouter(prefix="/inner", **options(framework, of_inner), **tags(of_inner))
-            inner.get("/plain", name="plain")(endpoint)
-            inner.post(
-                "/own",
-                tags=["own"],
-                dependencies=[framework.Depends(third)],
-                responses={404: {"description": "own"}},
-                response_class=framework.responses.JSONResponse,
-                operation_id="own",
-                callbacks=options(framework, 1)["callbacks"],
-                status_code=201,
-            )(endpoint)
-            strict = {} if of_router < 2 else {"strict_content_type": of_router == 2}
-            outer = framework.APIRouter(prefix="/outer", **options(framework, of_router), **tags(of_router), **strict)
-            outer.put("/direct", name="direct", generate_unique_id_function=by_name)(endpoint)
-            outer.include_router(inner, prefix="/at/{place}", **options(framework, of_inclusion), **tags(3))
-            app.include_router(outer, **options(framework, of_inclusion), **tags(of_inclusion))
-            built.append(effective(framework, app))
-        seen.append(built)
-
-    assert seen[1] == seen[0]
 
 
 @both

@@ -69,7 +69,9 @@ def _entry(rank: int, route: BaseRoute) -> Entry | OpaqueEntry:
         pattern = read_pattern(route.path, is_relative=True)
         return _by_pattern(rank, route, pattern, Target(route, route.endpoint, handle))
     target = Target(route, getattr(route, "endpoint", None), _foreign(route))
-    return OpaqueEntry(rank=rank, matches=route.matches, value=target, prefix=_prefix(route))
+    # Every path of a mount begins with the static text of the mount's own.
+    prefix = (route.path + "/").partition("{")[0] if type(route) is routing.Mount else ""
+    return OpaqueEntry(rank=rank, matches=route.matches, value=target, prefix=prefix)
 
 
 _PLAIN = (routing.Route, routing.WebSocketRoute)
@@ -93,13 +95,6 @@ def _by_pattern(rank: int, route: BaseRoute, pattern: Pattern, target: Target) -
 def _handles(route: BaseRoute) -> bool:
     """Whether a route's class or the route itself overrides `handle`."""
     return type(route).handle not in _HANDLING or "handle" in vars(route)
-
-
-def _prefix(route: BaseRoute) -> str:
-    """Return the text that every path of a mount begins with; "" for other routes."""
-    if type(route) is not routing.Mount:
-        return ""
-    return (route.path + "/").partition("{")[0]
 
 
 def _compiling(route: CompiledRoute) -> Target:

@@ -5,9 +5,8 @@ from functools import partial
 from typing import Protocol, cast
 
 from starlette.applications import Starlette
-from starlette.types import ASGIApp, Scope
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from slipstream._app.fail import raise_again
 from slipstream._app.observing import Observer
 from slipstream._app.refresh import Latest
 from slipstream._app.stack import SoleGuard
@@ -78,6 +77,11 @@ def door_of(stack: ASGIApp, root_path: str = "") -> Door:
     if root_path:
         choose = choose_direct = rooted(choose, root_path)
     return Door(choose, choose_direct, fail)
+
+
+async def raise_again(exc: Exception, scope: Scope, receive: Receive, send: Send) -> None:
+    """Raise an exception: the `fail` of a stack that answers exceptions itself."""
+    raise exc
 
 
 def always(app: ASGIApp) -> Choose:

@@ -4,19 +4,50 @@ Without middleware there is one, `SoleGuard`. With middleware there are two guar
 the routes, so that middleware sees a response; `OuterGuard` answers those of middleware, and those without a handler.
 """
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any, Protocol
 
 from starlette.middleware import Middleware
 from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from slipstream._app.dispatch import Dispatcher
-from slipstream._app.fail import Handlers, Registered
 from slipstream._app.refresh import Latest
 from slipstream._engine.entry.asgi import Choose, Fail, make_chooser, make_direct_chooser
-from slipstream._engine.entry.guard import HANDLERS, ExceptionHandler, answer
+from slipstream._engine.entry.guard import HANDLERS, ExceptionHandler, Guard, answer, crash
 from slipstream._engine.runtime.watch import Watch
+
+Handlers = Mapping[Any, Callable[..., Any]]
+"""Exception handlers by exception class or status code; the application's own mapping, which may change."""
+
+
+class Registered:
+    """The exception handlers of an application, sorted again when something has changed."""
+
+    def __init__(self, handlers: Handlers, debug: bool) -> None:
+        self._sorted = Latest(partial(Guard.of, handlers))
+        self.debug = debug
+
+    @property
+    def guard(self) -> Guard:
+        """The current handlers."""
+        return self._sorted.get()
+
+    async def answer(
+        self, exc: Exception, scope: Scope, receive: Receive, send: Send, *, started: bool | None = None
+    ) -> None:
+        """Answer an exception; without a handler, answer 500 and raise it again.
+
+        Args:
+            started: Whether the response has started; None reads it from the scope.
+        """
+        guard = self.guard
+        scope[HANDLERS] = guard.pair  # in place of those of a mounted application
+        try:
+            await answer(exc, scope, receive, send, started=started)
+        except Exception as unhandled:
+            await crash(unhandled, scope, receive, send, self.debug, guard.server_error, started=started)
 
 
 class Dispatching(Protocol):

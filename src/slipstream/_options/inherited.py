@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import cache, reduce
-from typing import Annotated, Any, Final, cast
+from typing import Annotated, Any, Final, TypeVar, cast
 
 from starlette.responses import Response
 from starlette.routing import BaseRoute
@@ -16,6 +16,8 @@ from typing_extensions import TypedDict
 from slipstream._options.unpack import Otherwise, names_of
 from slipstream.datastructures import Default, DefaultPlaceholder
 from slipstream.utils import generate_unique_id, get_value_or_default
+
+D = TypeVar("D")
 
 IdMaker = Callable[[Any], str] | DefaultPlaceholder
 ResponseClass = type[Response] | DefaultPlaceholder
@@ -142,7 +144,7 @@ _SILENT: Final[Any] = object()
 """The value of an option that a level does not have."""
 
 
-def merged(options: type[object], *levels: object) -> dict[str, Any]:
+def merged(options: type[D], *levels: object) -> D:
     """Merge the options of several levels.
 
     Args:
@@ -158,16 +160,15 @@ def merged(options: type[object], *levels: object) -> dict[str, Any]:
     for name, outside, merge in rows:
         given = [*(_own(level, outside) for level in outer), _own(innermost, name)]
         values[name] = reduce(merge, (value for value in given if value is not _SILENT))
-    return values
+    return cast(D, values)
 
 
 @cache
 def _rows(options: Any) -> tuple[list[str], list[tuple[str, str, Callable[[Any, Any], Any]]]]:
     """Return the names of the options that do not merge, and name, name outside and function of those that do."""
-    names = names_of(options)
-    merging = [(name, MERGING[name]) for name in names if name in MERGING]
-    plain = [name for name in names if name not in MERGING]
-    return plain, [(name, rule.outside or name, rule.merge) for name, rule in merging]
+    merging = {name: MERGING[name] for name in names_of(options) if name in MERGING}
+    plain = [name for name in names_of(options) if name not in MERGING]
+    return plain, [(name, rule.outside or name, rule.merge) for name, rule in merging.items()]
 
 
 def _own(level: object, name: str) -> Any:

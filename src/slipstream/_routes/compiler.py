@@ -19,8 +19,7 @@ from slipstream._engine.runtime.cleanup import inner_failure, leave, open_failur
 from slipstream._engine.runtime.response import respond_open
 from slipstream._engine.runtime.threads import in_thread
 from slipstream._engine.types import ASGIApp, Receive, Scope, Send
-from slipstream._routes.public_errors import public_errors
-from slipstream._routes.services import IMPLIED, SERVICES
+from slipstream._routes.services import IMPLIED, SERVICES, public_errors
 
 Overrides = Mapping[Callable[..., Any], Callable[..., Any]]
 

@@ -8,7 +8,7 @@ import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from operator import is_not
-from typing import Any, Protocol, cast, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from starlette import routing
 from starlette.datastructures import URLPath
@@ -52,15 +52,15 @@ class Inclusion:
     @classmethod
     def of(cls, parent: IncludableRouter, router: IncludableRouter, given: InclusionOptions) -> "Inclusion":
         """Merge the options of a parent, of its `include_router` call and of the included router."""
-        return cls(router, cast(LevelOptions, merged(LevelOptions, parent, given, repeated(router))))
+        return cls(router, merged(LevelOptions, parent, given, repeated(router)))
 
     def around(self, inner: "Inclusion") -> "Inclusion":
         """Merge an inclusion inside this one into it."""
-        return Inclusion(inner.router, cast(LevelOptions, merged(LevelOptions, self.options, inner.options)))
+        return Inclusion(inner.router, merged(LevelOptions, self.options, inner.options))
 
     def options_of(self, route: object) -> RouteOptions:
         """Return the options of a path operation's twin; the route has its own as attributes."""
-        return cast(RouteOptions, merged(RouteOptions, self.options, repeated(self.router), route))
+        return merged(RouteOptions, self.options, repeated(self.router), route)
 
 
 def check_prefix(prefix: str) -> None:

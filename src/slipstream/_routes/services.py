@@ -1,20 +1,24 @@
-"""The engine's `Services`: public exceptions, the encoder, background tasks and event framing for its handlers."""
+"""FastAPI's classes for the engine: its errors as public exceptions, and its `Services`."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Final, cast
 
 from pydantic.fields import FieldInfo
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from slipstream._engine.entry.guard import answer
+from slipstream._engine.errors import InvalidFieldType, OldPydanticModel, ScopeMismatch
 from slipstream._engine.runtime.response import finite
 from slipstream._engine.types import ErrorDetail, Scope, SlotSource
 from slipstream.background import BackgroundTasks
 from slipstream.encoders import jsonable_encoder
 from slipstream.exceptions import (
+    DependencyScopeError,
     EndpointContext,
     FastAPIError,
+    PydanticV1NotSupportedError,
     RequestValidationError,
     ResponseValidationError,
     WebSocketRequestValidationError,
@@ -30,6 +34,25 @@ IMPLIED: Final[Mapping[SlotSource, type[FieldInfo]]] = {
     "file": File,
 }
 """Class of the marker to use for a parameter without one."""
+
+
+@contextmanager
+def public_errors() -> Iterator[None]:
+    """Raise the public exception for an error of the engine.
+
+    Raises:
+        FastAPIError: Pydantic cannot validate a parameter.
+        PydanticV1NotSupportedError: A model is one of Pydantic's first version.
+        DependencyScopeError: A dependency outlives another that it needs.
+    """
+    try:
+        yield
+    except OldPydanticModel as exc:
+        raise PydanticV1NotSupportedError(str(exc)) from exc
+    except InvalidFieldType as exc:
+        raise FastAPIError(str(exc)) from exc
+    except ScopeMismatch as exc:
+        raise DependencyScopeError(str(exc)) from exc
 
 
 class PublicServices:

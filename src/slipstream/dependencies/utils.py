@@ -38,8 +38,7 @@ from slipstream._engine.signature.kinds import may_hold_scopes
 from slipstream._engine.signature.read import resolved, written_signature
 from slipstream._engine.types import DependencyScope, ErrorDetail
 from slipstream._routes.compiler import overrides_of
-from slipstream._routes.public_errors import public_errors
-from slipstream._routes.services import IMPLIED, SERVICES
+from slipstream._routes.services import IMPLIED, SERVICES, public_errors
 from slipstream.dependencies.models import Dependant, _get_cache_key, dependant_of
 from slipstream.params import Depends, Security
 from slipstream.security import SecurityScopes
