@@ -6,13 +6,13 @@ from typing import Any
 from pydantic import ValidationError
 
 from slipstream.links.redact import printable
-from slipstream.links.setup import EventId
+from slipstream.links.setup import Field
 
 MISSING = object()
 """What `field_of` returns where there is no such field."""
 
 
-def id_of(event: Any, where: EventId | None) -> Any:
+def id_of(event: Any, where: Field | None) -> Any:
     """Return an event's id; None if it has none."""
     if where is None:
         return None

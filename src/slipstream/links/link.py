@@ -3,6 +3,7 @@
 import asyncio
 import inspect
 import logging
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Hashable, Iterator, Mapping
 from contextvars import ContextVar
 from typing import Any, Protocol, TypeVar
@@ -18,17 +19,15 @@ from slipstream.links.outbox import Dropped
 from slipstream.links.redact import told
 from slipstream.links.rules import Random, Turnstile
 from slipstream.links.session import Session, Spawner
-from slipstream.links.setup import FUNCTION, LinkKind, Options, check_value
+from slipstream.links.setup import LinkKind, Options, check_value
 from slipstream.links.state import LinkState, Status
 
 logger = logging.getLogger("slipstream.links")
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-OfConnection = Callable[[Connection], Awaitable[None] | None]
 Changed = Callable[["Link", Status, Status], Awaitable[None] | None]
 """Called with the link, its old status and its new one."""
-OnDrop = Callable[["Link", list[Dropped]], Awaitable[None] | None]
 
 _working_for: ContextVar["Link | None"] = ContextVar("_working_for", default=None)
 
@@ -105,9 +104,8 @@ class Link:
         self.main: asyncio.Task[Any] | None = None
         self.revival = asyncio.Event()
         self._changes = asyncio.Event()
-        self._hooks: dict[str, list[OfConnection]] = {"login": [], "opened": [], "closed": []}
-        self._on_change: list[Changed] = []
-        self._on_drop: list[OnDrop] = []
+        self.hooks: Mapping[str, list[Callable[..., Any]]] = defaultdict(list)
+        """Functions of the program by when they are called: "login", "opened", "closed", "on_change", "on_drop"."""
 
     def __repr__(self) -> str:
         return f"<Link {self.name} {self.kind} {self.status.state}: {self.status.reason}>"
@@ -120,7 +118,7 @@ class Link:
         Raises:
             WrongHandler: It asks for what a link does not have.
         """
-        check_value("handler", function, FUNCTION)
+        check_value("handler", function, Callable)
         handler = Handler(function, self.name, self.home.overrides)
         if handler.is_conversation and self.kind in ("polling", "webhook"):
             raise WrongHandler(self.name, handler.name, "it takes no event, and there is no connection to read from")
@@ -134,7 +132,7 @@ class Link:
         then the `opened` hooks are called, the link is up, and the outbox is sent. If the function raises, or takes
         longer than the option `login_timeout`, the connection is closed with 1011.
         """
-        return self._add_hook("login", function)
+        return self._add_hook("login", function, is_of_connection=True)
 
     def opened(self, function: F) -> F:
         """Call a function of `(connection)` with each new connection: to subscribe, to resume; after `login`.
@@ -142,7 +140,7 @@ class Link:
         The link is up when it returns. If it raises, or takes longer than the option `opened_timeout`, the connection
         is closed with 1011, and dialled again later. It cannot receive: messages go to the handler.
         """
-        return self._add_hook("opened", function)
+        return self._add_hook("opened", function, is_of_connection=True)
 
     def closed(self, function: F) -> F:
         """Call a function of `(connection)` when a connection has ended, even if it was never up.
@@ -150,26 +148,22 @@ class Link:
         `connection.failure` is the reason, and its tasks have ended. The next attempt waits for the function, for at
         most the option `opened_timeout`.
         """
-        return self._add_hook("closed", function)
+        return self._add_hook("closed", function, is_of_connection=True)
 
-    def _add_hook(self, name: str, function: F) -> F:
-        if self.kind in ("polling", "webhook"):
+    def _add_hook(self, name: str, function: F, is_of_connection: bool = False) -> F:
+        if is_of_connection and self.kind in ("polling", "webhook"):
             raise WrongHandler(self.name, f"a function for {name!r}", "it has no connections that open")
-        check_value(name, function, FUNCTION)
-        self._hooks[name].append(function)
+        check_value(name, function, Callable)
+        self.hooks[name].append(function)
         return function
 
     def on_change(self, function: F) -> F:
         """Call a function of `(link, old, new)` when the link's state changes."""
-        check_value("on_change", function, FUNCTION)
-        self._on_change.append(function)
-        return function
+        return self._add_hook("on_change", function)
 
     def on_drop(self, function: F) -> F:
         """Call a function of `(link, dropped)` with the messages that the outbox lets go."""
-        check_value("on_drop", function, FUNCTION)
-        self._on_drop.append(function)
-        return function
+        return self._add_hook("on_drop", function)
 
     def resume_from(self, event_id: Any, key: Hashable = None) -> None:
         """Set which event was the last of an earlier run: `Connection.last_id` before the first event."""
@@ -295,22 +289,12 @@ class Link:
         """Return a name for a connection, which no other has, even if a link is removed and another takes its name."""
         return f"{self.name}#{next(self.home.numbers[self.name])}"
 
-    @property
-    def has_login(self) -> bool:
-        """Whether there are `login` functions."""
-        return bool(self._hooks["login"])
-
-    async def log_in(self, connection: Connection) -> None:
-        """Call the `login` functions."""
-        await _call_each(self._hooks["login"], connection)
-
-    async def open(self, connection: Connection) -> None:
-        """Call the `opened` hooks."""
-        await _call_each(self._hooks["opened"], connection)
-
-    def close(self, connection: Connection) -> "list[asyncio.Task[Any]]":
-        """Call the `closed` hooks; return the tasks of those that are async."""
-        return [task for hook in self._hooks["closed"] if (task := self.run_hook(hook, connection)) is not None]
+    async def run_hooks(self, name: str, connection: Connection) -> None:
+        """Call the hooks of a name one after the other; their errors are raised."""
+        for hook in self.hooks[name]:
+            result = hook(connection)
+            if inspect.isawaitable(result):
+                await result
 
     def move(self, new: Status) -> None:
         """Set a new status, log it, call the hooks, and wake the tasks that wait for it."""
@@ -322,7 +306,7 @@ class Link:
             )
         changes, self._changes = self._changes, asyncio.Event()
         changes.set()
-        for hook in self._on_change:
+        for hook in self.hooks["on_change"]:
             self.run_hook(hook, self, old, new)
         self.home.changed(self, old, new)
 
@@ -377,7 +361,7 @@ class Link:
             ", ".join(sorted({each.reason for each in dropped})),
             sum(each.size for each in dropped),
         )
-        for hook in self._on_drop:
+        for hook in self.hooks["on_drop"]:
             self.run_hook(hook, self, dropped)
 
     def run_hook(self, hook: Callable[..., Any], *args: Any) -> "asyncio.Task[Any] | None":
@@ -410,10 +394,3 @@ class Link:
 
     def __iter__(self) -> Iterator[Connection]:
         return iter(tuple(self.connections))
-
-
-async def _call_each(hooks: list[OfConnection], connection: Connection) -> None:
-    for hook in hooks:
-        result = hook(connection)
-        if inspect.isawaitable(result):
-            await result

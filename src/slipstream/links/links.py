@@ -1,4 +1,4 @@
-"""The face: an application's links, declared by decorators and run under its lifespan."""
+"""An application's links: declared by decorators, and run under its lifespan."""
 
 import asyncio
 import logging
@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
 from itertools import count
-from typing import Any, TypeVar, Unpack, cast
+from typing import Annotated, Any, TypeVar, Unpack, cast
 
 from slipstream.applications import FastAPI
 from slipstream.links import state
@@ -23,21 +23,19 @@ from slipstream.links.libraries import check, load
 from slipstream.links.link import Changed, Link, Runner
 from slipstream.links.rules import Random, Turnstile
 from slipstream.links.setup import (
-    COUNT,
-    FIELD_OR_FUNCTION,
-    FUNCTION,
-    FUNCTION_OR_NONE,
-    SECONDS_OR_NONE,
-    SIZE,
-    TEXT_OR_NONE,
+    Count,
+    Field,
     LinkOptions,
     MiB,
     Options,
     PollingSetup,
+    Rule,
+    Seconds,
+    Size,
     WebSocketSetup,
+    Words,
     check_value,
-    check_words,
-    one_of,
+    check_values,
 )
 from slipstream.links.state import LinkState, Status
 from slipstream.links.supervise import Supervisor
@@ -47,16 +45,29 @@ logger = logging.getLogger("slipstream.links")
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+Dependencies = Annotated[
+    Sequence[Depends],
+    Rule(
+        lambda value: isinstance(value, Sequence) and all(isinstance(each, Depends) for each in value),
+        "a list of Depends(...)",
+    ),
+]
+_Drain = Annotated[float, Rule(lambda value: isinstance(value, int | float) and value >= 0, "0 or more seconds")]
+
 _PARAMETER = re.compile(r"{(\w+)(?::\w+)?}")
 
 
 class Links:
-    """Every way in which a program hears of events: servers that it dials, and paths that others dial.
+    """The links of a program: servers that it dials, and paths that others dial.
+
+    `websocket`, `poll`, `accept` and `webhook` return a `Link`, to be kept, or used as a decorator of its handler. Each
+    takes the `name` of the link (default: its kind and a number, such as "polling-1") and `LinkOptions`, and raises
+    `WrongSetup` if the name is taken or an argument is wrong.
 
     Args:
         app: Application whose lifespan starts and stops the links; or call `attach` later.
         drain: Seconds that handlers have, at shutdown, for what has been received. Default: 10.
-        clock: What tells the time.
+        clock: The time. Default: the system's.
         random: Draws evenly from [0, 1).
     """
 
@@ -64,12 +75,12 @@ class Links:
         self,
         app: FastAPI | None = None,
         *,
-        drain: float = 10.0,
+        drain: _Drain = 10.0,
         clock: Clock | None = None,
         random: Random = lots.random,
     ) -> None:
-        check_value("drain", drain, (lambda value: isinstance(value, int | float) and value >= 0, "0 or more seconds"))
-        check_value("random", random, FUNCTION)
+        check_value("drain", drain, _Drain)
+        check_value("random", random, Random)
         self.clock: Clock = clock or SystemClock()
         self.lifespan_state: Mapping[str, Any] = {}
         self._app: FastAPI | None = None
@@ -91,8 +102,8 @@ class Links:
     def attach(self, app: FastAPI) -> None:
         """Run under an application's lifespan, and become its `app.links`.
 
-        The links start after everything that the lifespan starts by now, and stop before it: attach them, and
-        include routers that have a lifespan of their own, in the order in which they need each other.
+        The links start after what the lifespan has by now, and stop before it: attach them, and include routers that
+        have a lifespan of their own, in the order in which they need each other.
 
         Raises:
             WrongSetup: The links, or the application, are attached already.
@@ -142,17 +153,12 @@ class Links:
         """Dial a WebSocket server, and dial again whenever the connection ends.
 
         Args:
-            setup: Its address, a `WebSocketSetup`, or a function, async or not, that is asked for one at each
-                attempt.
-            name: Name of the link. Default: "websocket-1" and so on.
+            setup: Its address, a `WebSocketSetup`, or a function, async or not, that returns one for each attempt.
+            name: Name of the link.
             options: See `LinkOptions`.
-
-        Returns:
-            The link; use it as a decorator of the handler, or keep it.
 
         Raises:
             MissingLibrary: The package websockets is not installed, or python-socks for a SOCKS proxy.
-            WrongSetup: The name is taken, or an option is wrong.
         """
         module = load("slipstream.links.websocket", "websockets", "a WebSocket link")
         source = WebSocketSetup(setup) if isinstance(setup, str) else setup
@@ -165,20 +171,20 @@ class Links:
         setup: "str | PollingSetup | Callable[[], Any]",
         *,
         name: str | None = None,
-        interval: float | None = None,
-        events: "str | Callable[[Any], Any] | None" = None,
-        cursor: "str | Callable[[Any], Any] | None" = None,
+        interval: Seconds | None = None,
+        events: Field | None = None,
+        cursor: Field | None = None,
         cursor_param: str | None = None,
         start: Any = None,
         on_cursor: Callable[[Any], Any] | None = None,
-        overlap: int = 0,
+        overlap: Count = 0,
         **options: Unpack[LinkOptions],
     ) -> Link:
         """Ask an HTTP server again and again.
 
         Args:
-            setup: Its address, a `PollingSetup`, or a function, async or not, that is asked for one at each request.
-            name: Name of the link. Default: "polling-1" and so on.
+            setup: Its address, a `PollingSetup`, or a function, async or not, that returns one for each request.
+            name: Name of the link.
             interval: Seconds between an answer and the next request, where `setup` is an address. Default: 5.
             events: Where the events stand in an answer: a field's name such as "result" or "data.items", or a
                 function of the `Answer`. Default: the whole answer is one event.
@@ -186,15 +192,13 @@ class Links:
                 from it keeps the cursor.
             cursor_param: Query parameter that carries the cursor. A function as `setup` can use `link.cursor`.
             start: The first cursor. Default: None, sent as no parameter.
-            on_cursor: Called with each new cursor, when the events before it have been handled; keep it there.
-            overlap: How many answers may still be in handling while the next request is under way. Default: 0: the
-                cursor of an answer is sent only when all of its events have been handled, so that none is lost by
-                a crash.
+            on_cursor: Called with each new cursor, when the events before it have been handled; store it there.
+            overlap: How many answers may still be in handling during the next request. Default: 0: a cursor is sent
+                only when all events before it have been handled, so that a crash loses none.
             options: See `LinkOptions`.
 
         Raises:
             MissingLibrary: The package httpx2 is not installed, or socksio for a SOCKS proxy, or h2 for HTTP/2.
-            WrongSetup: The name is taken, or an option is wrong.
         """
         module = load("slipstream.links.polling", "httpx2", "a polling link")
         if isinstance(setup, str):
@@ -202,11 +206,7 @@ class Links:
         elif interval is not None:
             raise WrongSetup("interval", interval, "the interval in the setup itself, where that is no address")
         _check_source(setup, PollingSetup)
-        check_value("overlap", overlap, COUNT)
-        check_value("events", events, FIELD_OR_FUNCTION)
-        check_value("cursor", cursor, FIELD_OR_FUNCTION)
-        check_value("cursor_param", cursor_param, TEXT_OR_NONE)
-        check_value("on_cursor", on_cursor, FUNCTION_OR_NONE)
+        check_values(Links.poll, locals())
         reading = module.Reading(events, cursor, cursor_param, on_cursor, overlap)
         runner = module.PollingRunner(setup, reading)
         link = self._add(name, runner, options)
@@ -218,54 +218,42 @@ class Links:
         path: str,
         *,
         name: str | None = None,
-        key: str | Callable[[Any], Any] | None = None,
+        key: Field | None = None,
         permission: Permission | None = None,
         duplicates: Duplicates = "refuse",
-        subprotocols: Sequence[str] = (),
-        dependencies: Sequence[Depends] = (),
-        max_message: int = MiB,
-        silence: float | None = None,
-        remember: int = 1024,
+        subprotocols: Words = (),
+        dependencies: Dependencies = (),
+        max_message: Size = MiB,
+        silence: Seconds | None = None,
+        remember: Count = 1024,
         **options: Unpack[LinkOptions],
     ) -> Link:
         """Serve a WebSocket that others dial.
 
         Args:
             path: Path, perhaps with parameters: "/ws/{id}".
-            name: Name of the link. Default: "accepted-1" and so on.
+            name: Name of the link.
             key: What tells one peer from another: a path parameter's name, or a function, async or not, of the
                 WebSocket. If it returns a `Response` or raises `HTTPException`, the peer is refused with that; if it
-                raises anything else, with 403. What a peer has in queue, dedupe window and outbox then outlives its
+                raises anything else, with 403. The queue, dedupe window and outbox of a peer with a key outlive its
                 connection. Default: each connection is a peer of its own.
             permission: A function, async or not, of the WebSocket, called first. True admits the peer, and so does a
                 mapping, whose items become headers of the answer to the handshake. A `Response` that it returns and
                 an `HTTPException` that it raises refuse the peer with that status, headers and body; whatever else
-                it returns or raises, None included, with 403. Where the server cannot send a refusal (it lacks
-                ASGI's "websocket.http.response"), the peer sees a 403. Together `permission` and `key` have the
-                seconds of the option `opened_timeout`; then the peer is refused with 503. Default: every peer is
-                admitted.
+                it returns or raises, None included, with 403. A server that lacks ASGI's "websocket.http.response"
+                always sends 403. Together `permission` and `key` have the seconds of the option `opened_timeout`;
+                then the peer is refused with 503. Default: every peer is admitted.
             duplicates: What to do when a peer that is connected connects again: "refuse" the newer (403),
                 "replace" the older (closed with 4409), or "allow" both.
             subprotocols: Those to agree to.
             dependencies: `Depends(...)` to run before the connection is accepted; raise there to refuse it.
-            max_message: Most bytes of a message; the connection ends with 1009 at more. The server's own limit
-                comes first. Default: 1 MiB.
-            silence: Seconds without a message after which the connection is closed. Default: None. Pings are the
-                server's (uvicorn sends them every 20 s).
-            remember: How many peers that are away to remember. Default: 1024, then the longest away is forgotten.
+            max_message: Most bytes of a message, beside the server's own limit; the connection ends with 1009 at
+                more. Default: 1 MiB.
+            silence: Seconds without a message after which the connection is closed. Default: None; the server pings.
+            remember: How many absent peers to remember; then the longest absent is forgotten. Default: 1024.
             options: See `LinkOptions`.
-
-        Raises:
-            WrongSetup: The name is taken, or an option is wrong.
         """
-        check_value("duplicates", duplicates, one_of("refuse", "replace", "allow"))
-        check_value("max_message", max_message, SIZE)
-        check_value("silence", silence, SECONDS_OR_NONE)
-        check_value("remember", remember, COUNT)
-        check_words("subprotocols", subprotocols)
-        check_value("key", key, FIELD_OR_FUNCTION)
-        check_value("permission", permission, FUNCTION_OR_NONE)
-        _check_dependencies(dependencies)
+        check_values(Links.accept, locals())
         if isinstance(key, str) and key not in _PARAMETER.findall(path):
             raise WrongSetup("key", key, f"a parameter of the path {path!r}, or a function of the WebSocket")
         runner = AcceptRunner(path, key, permission, duplicates, tuple(subprotocols), max_message, silence, remember)
@@ -279,27 +267,22 @@ class Links:
         *,
         name: str | None = None,
         wait: bool = True,
-        dependencies: Sequence[Depends] = (),
-        max_message: int = MiB,
+        dependencies: Dependencies = (),
+        max_message: Size = MiB,
         **options: Unpack[LinkOptions],
     ) -> Link:
         """Serve a path to which others POST events.
 
         Args:
             path: Path, perhaps with parameters.
-            name: Name of the link. Default: "webhook-1" and so on.
+            name: Name of the link.
             wait: Whether to answer when the event has been handled: 200 with what the handler returns as JSON, 204
-                if that is None, 500 if it raises. Otherwise 202 at once, when the event is in the queue.
+                if that is None, 500 if it raises. Otherwise 202 as soon as the event is in the queue.
             dependencies: `Depends(...)` to run first; check signatures there.
             max_message: Most bytes of a body; 413 at more. Default: 1 MiB.
-            options: See `LinkOptions`. A full queue is answered by 503 with `Retry-After`, unless the policy is
-                "wait".
-
-        Raises:
-            WrongSetup: The name is taken, or an option is wrong.
+            options: See `LinkOptions`. Unless the policy is "wait", a full queue means 503 with `Retry-After`.
         """
-        check_value("max_message", max_message, SIZE)
-        _check_dependencies(dependencies)
+        check_values(Links.webhook, locals())
         runner = WebhookRunner(path, wait, max_message)
         link = self._add(name, runner, options)
         self._mount(lambda app: runner.mount(app, link, dependencies))
@@ -307,18 +290,12 @@ class Links:
 
     def on_change(self, function: F) -> F:
         """Call a function of `(link, old, new)` when any link's state changes."""
-        check_value("on_change", function, FUNCTION)
+        check_value("on_change", function, Changed)
         self._hooks.append(function)
         return function
 
     def serve_health(self, path: str = "/health/links", *, metrics: str | None = None) -> None:
-        """Serve the links' health as JSON, 503 while one has failed; and their metrics in Prometheus' format.
-
-        Args:
-            path: Path of the health.
-            metrics: Path of the metrics. Default: none.
-        """
-
+        """Serve the links' health as JSON, 503 while one has failed; and on `metrics` Prometheus' text format."""
         self._mount(lambda app: add_health_routes(app, self.health, path, metrics))
 
     # What the program asks
@@ -336,7 +313,7 @@ class Links:
         return name in self._links
 
     def health(self) -> list[LinkHealth]:
-        """Tell how each link is, as data."""
+        """Describe each link, as data."""
         return [health_of(link, self.clock.now()) for link in self]
 
     @property
@@ -351,13 +328,13 @@ class Links:
     async def remove(self, name: str) -> None:
         """Stop a link, as at shutdown, and forget it. Paths that others dial stay, and refuse.
 
-        A handler, hook or task of the link itself may remove it: the link is then closed when this returns, at once.
-        Events that wait are lost. The handler that asked may finish, within the seconds that `Links(drain=)` gives,
-        and can still send; then the connection is closed. What else the link calls (hooks, functions in place of a
-        setup, tasks of a connection, handlers that hold one) is cancelled with it, where it next waits.
+        If a handler, hook or task of the link itself removes it, the link is closed at once, and events that wait are
+        lost. A handler that removes it may finish within `Links(drain=)` seconds, and can still send; then the
+        connection is closed. Other functions of the link (hooks, setups, tasks of a connection, handlers that hold
+        one) are cancelled with it, where they next wait.
 
         Raises:
-            KeyError: There is none of this name.
+            KeyError: No link has this name.
         """
         link = self._links.pop(name)
         if not self.is_running:
@@ -378,11 +355,11 @@ class Links:
     # What links ask
 
     def overrides(self) -> Any:
-        """The object whose `dependency_overrides` hold."""
+        """Return the application, whose `dependency_overrides` hold; None without one."""
         return self._app
 
     def dialling(self) -> int:
-        """Tell how many links dial."""
+        """Count the links that dial."""
         return sum(link.kind in ("websocket", "polling") for link in self._links.values())
 
     def changed(self, link: Link, old: Status, new: Status) -> None:
@@ -399,15 +376,15 @@ class Links:
 
     def _add(self, name: str | None, runner: Runner, options: LinkOptions) -> Link:
         treatment = Options.of(options)
-        check_value("name", name, TEXT_OR_NONE)
-        if name is None:  # one that no other link has, nor had: metrics and logs of two would be taken for one's
+        check_value("name", name, str | None)
+        if name is None:  # and no earlier link has had: else metrics and logs of two would be taken for one's
             names = (f"{runner.kind}-{number}" for number in self._names[runner.kind])
             name = next(each for each in names if each not in self._links)
         if name in self._links:
             raise WrongSetup("name", name, "a name that no other link has")
         link = self._links[name] = Link(name, runner, treatment, self)
         if self.is_running:
-            # A decorator gives the handler in the same step of the event loop; the link starts in the next one.
+            # A decorator sets the handler in this step of the event loop; the link starts in the next.
             asyncio.get_running_loop().call_soon(self._start_late, link)
         return link
 
@@ -423,11 +400,11 @@ class Links:
         link.launch()
 
     async def _stop(self, links: Sequence[Link]) -> None:
-        """Let no new events in, handle what has been received, say goodbye, say what is lost."""
+        """Let no new events in, handle what has been received, end the connections, log what is lost."""
         await self._end_stop({link: self._begin_stop(link) for link in links})
 
     def _begin_stop(self, link: Link) -> Counters:
-        """Let no new events in; return what was counted until now."""
+        """Let no new events in; return a copy of the counters."""
         link.is_stopping = True
         link.runner.drain(link)
         for session in link.sessions.values():
@@ -467,11 +444,6 @@ class Links:
                 lost,
                 refused,
             )
-
-
-def _check_dependencies(dependencies: object) -> None:
-    if not isinstance(dependencies, Sequence) or not all(isinstance(each, Depends) for each in dependencies):
-        raise WrongSetup("dependencies", dependencies, "a list of Depends(...)")
 
 
 def _check_source(source: object, kind: type[WebSocketSetup] | type[PollingSetup]) -> None:

@@ -70,11 +70,11 @@ async def _serve(link: Link, session: Session, connection: Connection, reason: s
     step = "the login"
     try:
         async with asyncio.timeout(link.options.login_timeout):
-            await link.log_in(connection)
+            await link.run_hooks("login", connection)
         await session.release(connection)
         step = "an opened hook"
         async with asyncio.timeout(link.options.opened_timeout):
-            await link.open(connection)
+            await link.run_hooks("opened", connection)
     except QueueFull:
         return await close(connection, QUEUE_FULL)
     except BaseException as error:
@@ -122,7 +122,7 @@ async def finish(link: Link, connection: Connection) -> None:
             for task in late:
                 logger.warning("link %s: %s goes on although its connection has ended", link.name, task.get_name())
     finally:
-        hooks = link.close(connection)
+        hooks = list(filter(None, (link.run_hook(hook, connection) for hook in link.hooks["closed"])))
     if hooks:
         await asyncio.wait(hooks, timeout=link.options.opened_timeout)
 

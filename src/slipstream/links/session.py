@@ -79,13 +79,10 @@ class SessionLink(LinkFacts, Protocol):
     counters: Counters
     clock: Clock
     handler: Handler | None
+    hooks: Mapping[str, list[Callable[..., Any]]]
 
     def tell_dropped(self, dropped: list[Dropped]) -> None:
         """Say what an outbox let go."""
-
-    @property
-    def has_login(self) -> bool:
-        """Whether a connection has to log in before its events are handled."""
 
     def begin_task(self) -> None:
         """Note that the current task works for the link."""
@@ -418,7 +415,7 @@ class Session:
 
     def begin(self, connection: Connection) -> None:
         """A connection has been made; its messages may come, and hooks may use it."""
-        if self.is_conversation or self.link.has_login:
+        if self.is_conversation or self.link.hooks["login"]:
             options = self.link.options
             self._conversations[connection] = Conversation(Inbox(options.queue, options.policy, self.inbox.drop))
         self._open.append(connection)

@@ -2,11 +2,25 @@
 
 import re
 import ssl
+from collections import abc
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field, fields
+from functools import cache, partial
 from pathlib import Path
-from types import NoneType
-from typing import Any, ClassVar, Literal, Self, TypeAlias, TypedDict
+from types import NoneType, UnionType
+from typing import (
+    Annotated,
+    Any,
+    ClassVar,
+    Literal,
+    NamedTuple,
+    Self,
+    TypedDict,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 from urllib.parse import urlsplit
 
 from slipstream.links.errors import WrongSetup
@@ -19,6 +33,66 @@ MiB = 1024 * 1024
 
 _NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+
+
+class Rule(NamedTuple):
+    """What a value has to be: a test of it, and the words for it. It stands in `Annotated`, beside a type."""
+
+    is_fine: Callable[[Any], bool]
+    expected: str
+
+
+Seconds = Annotated[float, Rule(lambda value: isinstance(value, int | float) and value > 0, "more than 0")]
+Size = Annotated[int, Rule(lambda value: isinstance(value, int) and value > 0, "a whole number, more than 0")]
+Count = Annotated[int, Rule(lambda value: isinstance(value, int) and value >= 0, "a whole number, 0 or more")]
+Field = str | Callable[[Any], Any]
+"""Where something stands: the name of a field, such as "id" or "data.id", or a function."""
+Words = Annotated[
+    Sequence[str],
+    Rule(
+        lambda value: (  # the letters of a single word would be taken for words
+            isinstance(value, Sequence)
+            and not isinstance(value, str)
+            and all(isinstance(each, str) and _NAME.fullmatch(each) for each in value)
+        ),
+        "a tuple of words",
+    ),
+]
+_Method = Annotated[str, Rule(lambda value: bool(_NAME.fullmatch(value)), "a word such as 'GET'")]
+
+
+def check_value(setting: str, value: object, hint: Any) -> None:
+    """Raise `WrongSetup` unless a value is of a type, and follows its rule."""
+    if (rules := _rules_of(hint)) and not any(rule.is_fine(value) for rule in rules):
+        raise WrongSetup(setting, value, " or ".join(rule.expected for rule in rules))
+
+
+def check_values(owner: object, values: Mapping[str, object]) -> None:
+    """Raise `WrongSetup` unless values fit the annotations of a class for its fields, or of a function."""
+    for name, hint in _hints_of(owner).items():
+        if name in values:
+            check_value(name, values[name], hint)
+
+
+_hints_of = cache(partial(get_type_hints, include_extras=True))
+
+
+@cache
+def _rules_of(hint: Any) -> Sequence[Rule]:
+    """Return the rules of which a value has to follow one; none where any value will do."""
+    kind = get_origin(hint) or hint
+    if kind in (Union, UnionType):
+        return [rule for part in get_args(hint) for rule in _rules_of(part)]
+    if kind is Annotated:
+        return [each for each in hint.__metadata__ if isinstance(each, Rule)]
+    if kind is Literal:
+        words = get_args(hint)
+        return [Rule(lambda value: value in words, " or ".join(map(repr, words)))]
+    if kind is abc.Callable:
+        return [Rule(callable, "a function")]
+    if kind in (Any, bool) or not isinstance(kind, type):
+        return []
+    return [Rule(lambda value: isinstance(value, kind), {str: "text", NoneType: "None"}.get(kind, kind.__name__))]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,18 +110,17 @@ class TLS:
     """
 
     context: ssl.SSLContext | None = None
-    ca_file: str | None = None
-    certificate: str | None = None
-    key: str | None = None
+    ca_file: str | Path | None = None
+    certificate: str | Path | None = None
+    key: str | Path | None = None
     password: str | None = field(default=None, repr=False)
     verify: bool = True
     server_name: str | None = None
 
     def __post_init__(self) -> None:
-        _check(self, a(ssl.SSLContext, NoneType), "context")
+        check_values(TLS, {**vars(self), "password": None})  # which an error must not show
         for name in ("ca_file", "certificate", "key"):
             path = getattr(self, name)
-            check_value(name, path, a(str, Path, NoneType))
             if self.context is None and path is not None and not Path(path).is_file():
                 raise WrongSetup(name, path, "a file that is there")
 
@@ -87,14 +160,14 @@ class Timeouts:
         silence: For any message from a peer that should send some, its pings not counted. Default: None.
     """
 
-    connect: float | None = 10.0
-    read: float | None = 60.0
-    write: float | None = 10.0
-    close: float | None = 2.0
-    silence: float | None = None
+    connect: Seconds | None = 10.0
+    read: Seconds | None = 60.0
+    write: Seconds | None = 10.0
+    close: Seconds | None = 2.0
+    silence: Seconds | None = None
 
     def __post_init__(self) -> None:
-        _check(self, SECONDS_OR_NONE, "connect", "read", "write", "close", "silence")
+        check_values(Timeouts, vars(self))
 
 
 @dataclass(frozen=True, repr=False)
@@ -128,24 +201,20 @@ class Setup:
     proxy: str | None = None
     trust_env: bool = False
     timeouts: Timeouts = field(default_factory=Timeouts)
-    max_message: int = 4 * MiB
-    max_redirects: int = 5
+    max_message: Size = 4 * MiB
+    max_redirects: Count = 5
     backoff: Backoff | None = None
 
     schemes: ClassVar[tuple[str, ...]]
     proxies: ClassVar[tuple[str, ...]] = ("http", "https", "socks5h", "socks5")
 
     def __post_init__(self) -> None:
+        _check_pairs("headers", self.headers)
+        _check_pairs("cookies", self.cookies)
+        check_values(type(self), vars(self))
         _check_url(self.url, self.schemes)
         if self.proxy is not None:
             _check_url(self.proxy, self.proxies, "proxy")
-        _check(self, SIZE, "max_message")
-        _check(self, COUNT, "max_redirects")
-        _check(self, a(TLS), "tls")
-        _check(self, a(Timeouts), "timeouts")
-        _check(self, a(Backoff, NoneType), "backoff")
-        _check_pairs("headers", self.headers)
-        _check_pairs("cookies", self.cookies)
 
     def __repr__(self) -> str:
         shown = []
@@ -179,19 +248,13 @@ class WebSocketSetup(Setup):
     """
 
     _: KW_ONLY
-    subprotocols: tuple[str, ...] = ()
-    ping_interval: float | None = 20.0
-    ping_timeout: float = 20.0
+    subprotocols: Words = ()
+    ping_interval: Seconds | None = 20.0
+    ping_timeout: Seconds = 20.0
     compression: bool = True
 
     schemes = ("ws", "wss")
     proxies = (*Setup.proxies, "socks4a", "socks4")
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        _check(self, SECONDS_OR_NONE, "ping_interval")
-        _check(self, SECONDS, "ping_timeout")
-        check_words("subprotocols", self.subprotocols)
 
 
 @dataclass(frozen=True, repr=False)
@@ -213,8 +276,8 @@ class PollingSetup(Setup):
     """
 
     _: KW_ONLY
-    interval: float = 5.0
-    method: str = "GET"
+    interval: Seconds = 5.0
+    method: _Method = "GET"
     params: Mapping[str, Any] = field(default_factory=dict)
     content: bytes | None = None
     json: Any = None
@@ -226,24 +289,17 @@ class PollingSetup(Setup):
     schemes = ("http", "https")
 
     def __post_init__(self) -> None:
-        super().__post_init__()
-        _check(self, SECONDS, "interval")
-        _check(self, (lambda method: bool(_NAME.fullmatch(method)), "a word such as 'GET'"), "method")
-        _check(self, FUNCTION_OR_NONE, "transport")
         if not isinstance(self.params, Mapping):
             raise WrongSetup("params", HIDDEN, f"a mapping of names to values, not {type(self.params).__name__}")
         if not isinstance(self.content, bytes | NoneType):
             raise WrongSetup("content", HIDDEN, f"bytes, or None, not {type(self.content).__name__}")
         if self.content is not None and self.json is not None:
             raise WrongSetup("json", HIDDEN, "no json= beside content=")
+        super().__post_init__()
 
     def secrets(self) -> list[str]:
         """List what must not be shown."""
         return [*super().secrets(), *(str(value) for value in self.params.values())]
-
-
-EventId = str | Callable[[Any], Any]
-"""Where an event's id stands: the name of a field ("id", or "data.id" for one within), or a function of the event."""
 
 
 class LinkOptions(TypedDict, total=False):
@@ -273,7 +329,7 @@ class LinkOptions(TypedDict, total=False):
     queue: int
     policy: QueuePolicy
     concurrency: int
-    event_id: EventId | None
+    event_id: Field | None
     dedupe: int
     reply_id: str | None
     call_timeout: float
@@ -294,36 +350,27 @@ class LinkOptions(TypedDict, total=False):
 class Options:
     """`LinkOptions` with their defaults."""
 
-    queue: int = 1000
+    queue: Size = 1000
     policy: QueuePolicy = "wait"
-    concurrency: int = 1
-    event_id: EventId | None = None
-    dedupe: int = 4096
+    concurrency: Size = 1
+    event_id: Field | None = None
+    dedupe: Count = 4096
     reply_id: str | None = None
-    call_timeout: float = 30.0
-    setup_timeout: float | None = 30.0
-    login_timeout: float | None = 30.0
-    opened_timeout: float | None = 30.0
-    rate: float | None = None
-    burst: int = 1
-    outbox: int = 256
-    outbox_bytes: int = 4 * MiB
-    outbox_ttl: float | None = None
+    call_timeout: Seconds = 30.0
+    setup_timeout: Seconds | None = 30.0
+    login_timeout: Seconds | None = 30.0
+    opened_timeout: Seconds | None = 30.0
+    rate: Seconds | None = None
+    burst: Size = 1
+    outbox: Count = 256
+    outbox_bytes: Count = 4 * MiB
+    outbox_ttl: Seconds | None = None
     outbox_policy: OutboxPolicy = "drop_oldest"
     backoff: Backoff = Backoff()
     fatal: Fatal = Fatal()
 
     def __post_init__(self) -> None:
-        _check(self, SIZE, "queue", "concurrency", "burst")
-        _check(self, COUNT, "dedupe", "outbox", "outbox_bytes")
-        _check(self, SECONDS, "call_timeout")
-        _check(self, SECONDS_OR_NONE, "setup_timeout", "login_timeout", "opened_timeout", "outbox_ttl", "rate")
-        _check(self, one_of("wait", "drop_oldest", "close"), "policy")
-        _check(self, one_of("drop_oldest", "refuse"), "outbox_policy")
-        _check(self, FIELD_OR_FUNCTION, "event_id")
-        _check(self, TEXT_OR_NONE, "reply_id")
-        _check(self, a(Backoff), "backoff")
-        _check(self, a(Fatal), "fatal")
+        check_values(Options, {name: getattr(self, name) for name in self.__slots__})
 
     @classmethod
     def of(cls, given: LinkOptions) -> Self:
@@ -342,62 +389,6 @@ LinkKind = Literal["websocket", "polling", "accepted", "webhook"]
 """Who dials, and how: "websocket" and "polling" are ours, "accepted" (a WebSocket) and "webhook" the peer's."""
 
 
-Rule: TypeAlias = tuple[Callable[[Any], bool], str]
-"""What a value has to be: a test of it, and the words for it."""
-
-SECONDS: Rule = (lambda value: isinstance(value, int | float) and value > 0, "more than 0")
-SECONDS_OR_NONE: Rule = (lambda value: value is None or SECONDS[0](value), "more than 0, or None")
-SIZE: Rule = (lambda value: isinstance(value, int) and value > 0, "a whole number, more than 0")
-COUNT: Rule = (lambda value: isinstance(value, int) and value >= 0, "a whole number, 0 or more")
-
-TEXT_OR_NONE: Rule = (lambda value: value is None or isinstance(value, str), "text, or None")
-FUNCTION: Rule = (callable, "a function")
-FUNCTION_OR_NONE: Rule = (lambda value: value is None or callable(value), "a function, or None")
-FIELD_OR_FUNCTION: Rule = (
-    lambda value: value is None or isinstance(value, str) or callable(value),
-    "the name of a field, or a function",
-)
-
-
-def a(kind: type, *others: type) -> Rule:
-    """Make the rule that a value is of one of these types."""
-    names = " or ".join(each.__name__ for each in (kind, *others) if each is not NoneType)
-    return lambda value: isinstance(value, (kind, *others)), names + " or None" * (NoneType in others)
-
-
-def one_of(*words: str) -> Rule:
-    """Make the rule that a value is one of these."""
-    return lambda value: value in words, " or ".join(map(repr, words))
-
-
-def check_value(setting: str, value: object, rule: Rule) -> None:
-    """Refuse a value that does not follow a rule.
-
-    Raises:
-        WrongSetup: It does not.
-    """
-    is_fine, expected = rule
-    if not is_fine(value):
-        raise WrongSetup(setting, value, expected)
-
-
-def check_words(setting: str, words: object) -> None:
-    """Refuse all but a sequence of words; the letters of a single word would be taken for such.
-
-    Raises:
-        WrongSetup: It is something else.
-    """
-    if isinstance(words, str):
-        raise WrongSetup(setting, words, f"several: ({words!r},)")
-    if not (isinstance(words, Sequence) and all(isinstance(each, str) and _NAME.fullmatch(each) for each in words)):
-        raise WrongSetup(setting, words, "a tuple of words")
-
-
-def _check(owner: object, rule: Rule, *names: str) -> None:
-    for name in names:
-        check_value(name, getattr(owner, name), rule)
-
-
 def _check_pairs(setting: str, pairs: Mapping[Any, Any]) -> None:
     """Refuse what no header can hold; a value is not shown, nor left for a library to show."""
     if not isinstance(pairs, Mapping):
@@ -410,8 +401,6 @@ def _check_pairs(setting: str, pairs: Mapping[Any, Any]) -> None:
 
 
 def _check_url(url: str, schemes: tuple[str, ...], setting: str = "url") -> None:
-    if not isinstance(url, str):
-        raise WrongSetup(setting, url, "text")
     try:
         parts = urlsplit(url)
         is_fine = parts.scheme in schemes and bool(parts.hostname) and (parts.port is None or parts.port > 0)
