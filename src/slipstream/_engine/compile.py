@@ -5,7 +5,7 @@ for the first request, since overrides may change until then.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from slipstream._engine.abc import Services
@@ -62,7 +62,7 @@ def compile_plan(plan: Plan, services: Services, dialect: Dialect | None = None,
         layer: `OBSERVED` if the function reports to an `Observation`.
     """
     chosen = _DIALECTS[dialect or _USUAL[plan.protocol]]
-    program = arrange(plan, layer.manner(chosen.manner))
+    program = arrange(plan, replace(chosen.manner, shows_steps=layer.shows_steps))
     source = emit_handler(program, services, chosen, layer)
     # The label is the same in every process, so that profiles can be added up.
     label = f"slipstream {plan.label} -> {function_name(unpartial(plan.root.call))}, {chosen.name}{layer.title}"

@@ -1,4 +1,4 @@
-"""The text that reads the body, before any dependency runs, and gives its parts to their parameters."""
+"""The text that reads the body and validates its parts."""
 
 from collections.abc import Callable
 from functools import partial
@@ -22,7 +22,7 @@ from slipstream._engine.types import Location
 
 
 def emit_read_body(pen: Pen, step: ReadBody) -> None:
-    """Write the reading of the body as a whole."""
+    """Write the reading of the body, before any other step."""
     if step.body.kind == "form":
         _emit_read_form(pen, step.body)
         return
@@ -34,10 +34,12 @@ def emit_read_body(pen: Pen, step: ReadBody) -> None:
     pen.dialect.read_raw(pen)
     text.line(f"content_type = {_content_type(pen)}")
     if fast is None:
-        text.line(f"body = {decoded(pen, step.body)}")
+        text.line(f"body = {decoded(pen)}")
         pen.layer.read(pen, "body")
         return
-    variable = _fast_variable(pen, fast)
+    # The local of the parameter is assigned before its step comes.
+    owner = next(take.call for take in pen.plan.steps if isinstance(take, Take) and take.field is fast)
+    variable = pen.variable(owner, fast.name)
     unset = pen.constant("UNSET", UNSET)
     parse = pen.constant(f"parse_{fast.name}", fast.checker.validator.validate_json)
     is_json_type = f"{pen.constant('is_json', is_json)}(content_type, {step.body.strict})"
@@ -47,38 +49,35 @@ def emit_read_body(pen: Pen, step: ReadBody) -> None:
     with text.block(f"except {pen.constant('ValidationError', ValidationError)}:"):
         text.line(f"{variable} = {unset}  # told in full below")
     with text.block(f"if {variable} is {unset}:"):
-        text.line(f"body = {decoded(pen, step.body)}")
+        text.line(f"body = {decoded(pen)}")
         if step.is_first:
             _emit_taken(pen, fast, variable, whole_taker)
 
 
 def _content_type(pen: Pen) -> str:
-    """Find the header: in the dictionary of headers if one is made anyway."""
     if not pen.program.searches_headers:
         return f'{place_of(pen, "header")}.get(b"content-type")'
     return f'{pen.constant("find_header", find_header)}(scope, b"content-type")'
 
 
-def decoded(pen: Pen, body: BodyPlan) -> str:
-    """Write the decoding of the bytes."""
+def decoded(pen: Pen) -> str:
+    """Write the parsing of the bytes."""
 
     def make() -> Callable[..., Any]:
-        return body_decoder(pen.services, body.strict, pen.plan.where, pen.layer.body_teller(pen))
+        return body_decoder(pen.services, _body(pen).strict, pen.plan.where, pen.layer.body_reporter(pen))
 
     return f"{pen.made('decode_body', make)}(raw, content_type, scope)"
 
 
-def _fast_variable(pen: Pen, fast: ModelField) -> str:
-    """Reserve the local of the parameter that is the whole body: it is filled before its step comes."""
-    step = next(step for step in pen.plan.steps if isinstance(step, Take) and step.field is fast)
-    return pen.variable(step.call, fast.name)
+def _body(pen: Pen) -> BodyPlan:
+    assert pen.plan.body is not None, "there is a step that reads the body"
+    return pen.plan.body
 
 
 def emit_take_json(pen: Pen, step: TakeJson) -> None:
-    """Write how a parameter gets its part of a JSON body."""
-    body, item = pen.plan.body, step.field
-    assert body is not None, "a body parameter needs a body"
-    make = key_taker if body.embed else whole_taker
+    """Write the validation of a parameter's part of a JSON body."""
+    item = step.field
+    make = key_taker if _body(pen).embed else whole_taker
     pen.note(f"body {described(item)}", step.call.origin)
     if step.is_retry:
         known = pen.variables[id(step.call), item.name]
@@ -89,21 +88,17 @@ def emit_take_json(pen: Pen, step: TakeJson) -> None:
 
 
 def _emit_taken(pen: Pen, item: ModelField, variable: str, make: Callable[[Item], Any]) -> None:
-    """Write the validation of a parameter's part of the parsed body."""
-    take = pen.constant(f"take_{item.name}", make(item_of(item)))
-    pen.text.line(f"{variable}, wrong = {take}(body)")
-    pen.perhaps_wrong()
+    pen.take(variable, pen.constant(f"take_{item.name}", make(item_of(item))), "body")
 
 
 def emit_take_absent(pen: Pen, step: TakeAbsent) -> None:
-    """Write what a body parameter is where no body ever comes: its default, or an error."""
+    """Write the default of a body parameter, or its error, where a protocol has no body."""
     item = step.field
     variable = pen.variable(step.call, item.name)
     pen.note(f"body {described(item)}", step.call.origin)
     loc: Location = ("body", item.alias) if should_embed(flat_body_params(pen.plan.root)) else ("body",)
     take = pen.constant(f"take_{item.name}", partial(item_of(item).settle, loc=loc))
-    pen.text.line(f"{variable}, wrong = {take}({pen.constant('UNSET', UNSET)})")
-    pen.perhaps_wrong()
+    pen.take(variable, take, pen.constant("UNSET", UNSET))
 
 
 def _emit_read_form(pen: Pen, body: BodyPlan) -> None:
@@ -115,13 +110,11 @@ def _emit_read_form(pen: Pen, body: BodyPlan) -> None:
 
 
 def emit_take_form(pen: Pen, step: TakeForm) -> None:
-    """Write how all form parameters of one call get their values, together: unknown keys matter to models."""
-    call, body = step.call, pen.plan.body
-    assert body is not None, "a form is a body"
-    single = len(call.body_params) == 1 and not body.embed and not form_models(call.body_params[0])
+    """Write the validation of all form parameters of one call together, since models may refuse unknown keys."""
+    call = step.call
+    single = len(call.body_params) == 1 and not _body(pen).embed and not form_models(call.body_params[0])
     take = pen.constant("take_form", form_taker([form_item(item) for item in call.body_params], whole=single))
     names = [pen.variable(call, item.name) for item in call.body_params]
     pen.note("form " + ", ".join(map(described, call.body_params)), call.origin)
     values = ", ".join(names) + ("," if len(names) == 1 else "")
-    pen.text.line(f"({values}), wrong = await {take}(form)")
-    pen.perhaps_wrong()
+    pen.take(f"({values})", f"await {take}", "form")

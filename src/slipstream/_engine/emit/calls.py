@@ -1,8 +1,8 @@
-"""The text that calls dependencies and the endpoint."""
+"""The text that calls and closes dependencies, and the arguments of all calls."""
 
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from types import FunctionType
-from typing import Any
+from typing import Any, cast
 
 from slipstream._engine.codegen.writer import literal
 from slipstream._engine.emit.pen import Pen
@@ -10,16 +10,18 @@ from slipstream._engine.plan.describe import name_of
 from slipstream._engine.plan.model import Again, Call, Leave, Mark, Open, Solve
 from slipstream._engine.runtime.cleanup import ShieldedGenerator, SlotExit, leave, not_stopped, not_yielded
 from slipstream._engine.runtime.threads import ThreadGenerator, in_thread
+from slipstream._engine.signature.model import Slot
+from slipstream._engine.types import ContextKind
 
 
 def emit_mark(pen: Pen, step: Mark) -> None:
-    """Write the count of errors, for a call's condition to compare with."""
+    """Write the count of errors with which a call's condition compares."""
     mark = pen.marks[id(step.call)] = pen.text.local("mark")
     pen.text.line(f"{mark} = len(errors)")
 
 
 def emit_solve(pen: Pen, step: Solve) -> None:
-    """Write the call of a dependency, under its condition."""
+    """Write the call of a dependency under its condition."""
     call = step.call
     name = name_of(call)
     result = None
@@ -38,7 +40,7 @@ def emit_solve(pen: Pen, step: Solve) -> None:
 
 
 def emit_again(pen: Pen, step: Again) -> None:
-    """Let a later place share a result; what was wrong is wrong there too, and told again."""
+    """Give a later place the local with a shared result, and write that its errors are repeated."""
     pen.results[id(step.call)] = pen.results[id(step.first)]
     failures = pen.failures.get(id(step.first))
     if failures is not None:
@@ -46,27 +48,26 @@ def emit_again(pen: Pen, step: Again) -> None:
 
 
 def arguments(pen: Pen, call: Call) -> str:
-    """Write the arguments of a call: by keyword, unless the function itself says that position means the same."""
+    """Write the arguments of a call: by position if the function has just these parameters first, else by keyword."""
     parts = named_arguments(pen, call)
-    if takes_by_position(call.call, list(parts)):
+    if _takes_by_position(call.call, list(parts)):
         return ", ".join(parts.values())
     return by_keyword(parts)
 
 
 def by_keyword(parts: dict[str, str]) -> str:
-    """Write arguments by keyword."""
     return ", ".join(f"{name}={value}" for name, value in parts.items())
 
 
 def named_arguments(pen: Pen, call: Call) -> dict[str, str]:
-    """Write the values that a call is given, by parameter."""
+    """Return the expressions of a call's arguments by parameter."""
     parts: dict[str, str] = {}
     results = {dependency.name: dependency for dependency in call.dependencies if dependency.name is not None}
     for slot in call.signature.slots:
         if slot.source == "dependency":
             value: str | None = pen.results[id(results[slot.name])]
         elif slot.source == "context":
-            value = context(pen, call, slot.meta, slot.annotation)
+            value = _context(pen, call, slot)
         else:
             value = pen.variables[id(call), slot.name]
         if value is not None:
@@ -74,19 +75,20 @@ def named_arguments(pen: Pen, call: Call) -> dict[str, str]:
     return parts
 
 
-def takes_by_position(function: Any, names: list[str]) -> bool:
-    """Whether a function has just these parameters first, in this order; decorated ones may expect keywords."""
+def _takes_by_position(function: Any, names: list[str]) -> bool:
+    """Whether a function has these parameters first, in this order; not if it is decorated and may expect keywords."""
     if type(function) is not FunctionType or hasattr(function, "__wrapped__") or hasattr(function, "__signature__"):
         return False
     code = function.__code__
     return list(code.co_varnames[: code.co_argcount][: len(names)]) == names
 
 
-def context(pen: Pen, call: Call, kind: Any, annotation: Any) -> str | None:
-    """Write what is handed over for a bare annotation; None where this dialect has no such thing."""
-    if kind == "scopes":
-        return f"{pen.constant(annotation.__name__, annotation)}(scopes={literal(list(call.oauth_scopes))})"
-    return pen.dialect.objects.get(kind)
+def _context(pen: Pen, call: Call, slot: Slot) -> str | None:
+    """Return the expression of a context object; None if the dialect has no such object."""
+    if slot.meta == "scopes":
+        scopes = pen.constant(slot.annotation.__name__, slot.annotation)
+        return f"{scopes}(scopes={literal(list(call.oauth_scopes))})"
+    return pen.dialect.objects.get(cast(ContextKind, slot.meta))
 
 
 def _emit_call(pen: Pen, step: Solve, result: str | None) -> None:
@@ -95,15 +97,16 @@ def _emit_call(pen: Pen, step: Solve, result: str | None) -> None:
     given = arguments(pen, call)
     if isinstance(step, Open):
         _emit_open(pen, step, result, f"{function}({given})")
-    elif call.limit is None:
+        return
+    limited: AbstractContextManager[None] = nullcontext()
+    if call.limit is not None:
+        limited = pen.text.block(f"async with {_limit(pen, call)}.get_semaphore():")
+    with limited:
         pen.text.line(_assigned(result, invocation(pen, call, function, given)))
-    else:
-        with pen.text.block(f"async with {pen.constant(f'limit_{name_of(call)}', call.limit)}.get_semaphore():"):
-            pen.text.line(_assigned(result, invocation(pen, call, function, given)))
 
 
 def invocation(pen: Pen, call: Call, function: str, given: str) -> str:
-    """Write a call: the coroutine itself, awaited, or a thread that runs the function."""
+    """Return the expression of a call: an awaited coroutine, or a function that runs in a thread."""
     if call.kind == "async":
         return f"await {function}({given})"
     comma = ", " if given else ""
@@ -113,11 +116,10 @@ def invocation(pen: Pen, call: Call, function: str, given: str) -> str:
 
 
 def _emit_open(pen: Pen, step: Open, result: str | None, made: str) -> None:
-    """Open a `yield` dependency and remember it for closing."""
+    """Write the opening of a `yield` dependency, and that it is put on the list from which it is closed."""
     call, exits = step.call, step.exits
     if call.limit is not None:
-        limit = pen.constant(f"limit_{name_of(call)}", call.limit)
-        pen.text.line(f"place = {limit}.get_semaphore()")
+        pen.text.line(f"place = {_limit(pen, call)}.get_semaphore()")
         pen.text.line("await place.acquire()")
         pen.text.line(f"{exits}.append({pen.constant('SlotExit', SlotExit)}(place))")
     if call.kind == "gen":
@@ -134,7 +136,7 @@ def _emit_open(pen: Pen, step: Open, result: str | None, made: str) -> None:
 
 
 def emit_leave(pen: Pen, step: Leave) -> None:
-    """Write the closing of what is open, after a good end."""
+    """Write the closing of a list after success."""
     if not step.is_simple:
         pen.text.line(f"await {pen.constant('leave', leave)}({step.exits})")
         return
@@ -146,3 +148,7 @@ def emit_leave(pen: Pen, step: Leave) -> None:
 
 def _assigned(result: str | None, expression: str) -> str:
     return expression if result is None else f"{result} = {expression}"
+
+
+def _limit(pen: Pen, call: Call) -> str:
+    return pen.constant(f"limit_{name_of(call)}", call.limit)

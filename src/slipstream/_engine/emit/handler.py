@@ -1,4 +1,4 @@
-"""The whole text of a handler: what stands around the steps. A dialect (`dialects/`) puts these pieces together."""
+"""The text of a handler around the steps; a dialect (`dialects/`) puts these pieces together."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,25 +17,18 @@ FUNCTION = "handle"
 EXITS = "slipstream.exits"
 CLOSING = "slipstream.closing"
 DEPENDENCIES = "fastapi.dependencies"
-"""Name of the operation that reads the request and calls dependencies, FastAPI's: dashboards look for it."""
+"""FastAPI's name, which dashboards use, of the operation that reads the request and calls dependencies."""
 
 
 def emit_handler(program: Program, services: Services, dialect: Dialect, layer: Layer) -> Source:
-    """Write the function that carries out a program, as a dialect says it and a layer over that tells it."""
+    """Write the function that carries out a program, in the phrases of a dialect and of a layer over it."""
     pen = Pen(program, services, dialect, layer)
-    layer.reserve(pen)
     with pen.text.block(f"async def {FUNCTION}({dialect.parameters}):"):
         dialect.write(pen)
-    return Source(
-        function=FUNCTION,
-        text=pen.text.text,
-        shape=pen.text.shape,
-        constants=pen.text.constants,
-    )
+    return Source(FUNCTION, pen.text.text, pen.text.shape, pen.text.constants)
 
 
 def emit_lists(pen: Pen) -> None:
-    """Write the lists of errors and of what is open."""
     if pen.program.is_gathering:
         pen.text.line("errors = []")
     if pen.program.exits is not None:
@@ -45,7 +38,7 @@ def emit_lists(pen: Pen) -> None:
 
 
 def emit_objects(pen: Pen) -> None:
-    """Make the objects that somebody asks for."""
+    """Write the creation of the shield and of context objects."""
     if pen.program.is_shielded:
         pen.text.line(f"shield = {pen.constant('open_shield', open_shield)}(exits)")
     if "response" in pen.plan.objects:
@@ -55,7 +48,7 @@ def emit_objects(pen: Pen) -> None:
 
 
 def emit_core(pen: Pen) -> None:
-    """Read the request, call everything, encode the result."""
+    """Write all steps of the program."""
     program = pen.program
     if program.read is not None:
         emit_steps(pen, [program.read])
@@ -67,7 +60,7 @@ def emit_core(pen: Pen) -> None:
 
 @contextmanager
 def closed(pen: Pen, leave: Leave | None) -> Iterator[None]:
-    """Write the closing of a list, and a `try` around what is written inside, if anything can be on the list."""
+    """Put the text inside into a `try`, and write the closing of a list; without a list write nothing."""
     if leave is None:
         yield
         return
@@ -80,11 +73,11 @@ def closed(pen: Pen, leave: Leave | None) -> Iterator[None]:
 
 
 def emit_failure(pen: Pen, *, sent: str, known: str) -> None:
-    """Write what happens to an exception: open dependencies hear of it first, then its handler answers.
+    """Write what happens to an exception: it is thrown into open dependencies, then answered by its handler.
 
     Args:
-        sent: Expression that says whether a response has been sent.
-        known: More arguments for whoever answers, each with a comma before it.
+        sent: Expression for whether a response has been sent.
+        known: Further arguments for the function that answers, each after a comma.
     """
     if pen.program.exits is not None:
         with pen.text.block("except BaseException as exc:"):

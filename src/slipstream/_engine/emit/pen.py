@@ -1,4 +1,4 @@
-"""What the writers of the steps share: the text, the names of what it refers to, and the phrases that differ."""
+"""What the writers of the steps share: the text, its names, and the phrases of the dialect and the layer."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -23,89 +23,72 @@ RESERVED = frozenset(
         "start", "end", "reply", "work", "each", "_",
     }
 )  # fmt: skip
-"""Locals of the handler's own; a user's parameter of such a name gets a number."""
+"""Locals of the handler; a user's parameter with such a name gets a number."""
 
 SHORT = 60
-"""Most characters of an expression that is one half of a conditional expression."""
+"""Maximum length of an expression in a conditional expression, in characters."""
 
 
 class Dialect:
-    """The phrases that differ by how a handler is called; each dialect is one object.
-
-    Here are the phrases of a handler that answers to a server, by messages.
-    """
+    """The phrases that depend on how a handler is called; the defaults are those of an ASGI application."""
 
     name: ClassVar[str]
     parameters: ClassVar[str] = "scope, receive, send"
-    """Of the generated function."""
+    """The parameters of the generated function."""
     manner: ClassVar[Manner] = Manner()
     connection: ClassVar[str] = "request"
-    """The local with the Request or the like."""
+    """The local with the Request or WebSocket."""
     objects: ClassVar[dict[ContextKind, str]]
-    """The locals with what calls can ask for; what is not among them is not handed over."""
+    """The locals with the context objects that calls can ask for; other objects are not given."""
 
     def write(self, pen: "Pen") -> None:
-        """Write the whole inside of the function."""
+        """Write the body of the function."""
         raise NotImplementedError
 
     def read_raw(self, pen: "Pen") -> None:
-        """Write how the bytes of the body get into `raw`."""
+        """Write the assignment of the body's bytes to `raw`."""
         raise NotImplementedError
 
     def refusal(self, pen: "Pen", errors: str, body: str) -> str:
-        """Write the exception of a request with errors.
-
-        Args:
-            errors: Expression of the list of them, which is not empty.
-            body: Expression of the body as it was sent.
-        """
+        """Return the expression of the exception for errors (a list that is not empty) in a request with a body."""
         raise NotImplementedError
 
     def show_scope(self, pen: "Pen") -> None:
-        """Write what is to be done before somebody is shown the scope who may expect all of ASGI in it."""
+        """Write what completes the scope before user code may see it."""
 
     def send_json(self, pen: "Pen", status: int) -> None:
-        """Write the sending of `payload` under a status, with no headers but its own."""
+        """Write the sending of `payload` with a status and without further headers."""
         raise NotImplementedError
 
 
 class Layer:
-    """The phrases by which a handler of any dialect tells an observer what it does; these are of one that does not."""
+    """The phrases by which a handler of any dialect reports to an observer; this base reports nothing."""
 
     title: ClassVar[str] = ""
-    """What is added to the name of the source."""
-
-    def manner(self, manner: Manner) -> Manner:
-        """Return what a dialect's decisions depend on, with the layer over it."""
-        return manner
-
-    def reserve(self, pen: "Pen") -> None:
-        """Reserve names, before the user's are named."""
+    """Suffix of the name of the source."""
+    names: ClassVar[frozenset[str]] = frozenset()
+    """Further locals of the handler."""
+    shows_steps: ClassVar[bool] = False
+    """See `Manner.shows_steps`."""
 
     def enter(self, pen: "Pen") -> None:
-        """Write that this handler serves, when its connection is there."""
+        """Write the report that this handler serves, once the connection object is made."""
 
     def read(self, pen: "Pen", body: str) -> None:
-        """Write that the body has been read into a local."""
+        """Write the report of the body, which is in the local `body`."""
 
     def solved(self, pen: "Pen") -> None:
-        """Write that the endpoint's arguments are there."""
+        """Write the report of the endpoint's arguments."""
 
     def refused(self, pen: "Pen") -> None:
-        """Write that there are errors, before they are raised."""
+        """Write the report of errors, before they are raised."""
 
     def operation(self, pen: "Pen", name: str) -> AbstractContextManager[None]:
-        """Put what is written inside of a `with` block into the measuring of an operation."""
+        """Return a context in which the text written measures an operation."""
         return nullcontext()
 
     def encode(self, pen: "Pen", target: str, given: str, made: str) -> None:
-        """Write the encoding of a result.
-
-        Args:
-            target: The local to be set.
-            given: Expression of its value where the result is a Response already.
-            made: Expression of its value where the result has to be encoded.
-        """
+        """Write the encoding of a result: `target = given` if it is a Response already, else `target = made`."""
         if given == made:
             pen.text.line(f"{target} = {made}")
             return
@@ -118,18 +101,14 @@ class Layer:
         with pen.text.block("else:"):
             pen.text.line(f"{target} = {made}")
 
-    def body_teller(self, pen: "Pen") -> Callable[[Scope, ErrorDetail, str], None] | None:
-        """Return the function that is told of a body that is not JSON; None for none."""
+    def body_reporter(self, pen: "Pen") -> Callable[[Scope, ErrorDetail, str], None] | None:
+        """Return the function that reports a body that is not JSON; None if there is none."""
         return None
 
 
 @dataclass(eq=False)
 class Pen:
-    """Text and names of one handler.
-
-    `is_in_hop` says that what is written stands in a worker's function. `variables` maps (call, parameter), `results` a
-    call, `marks` and `failures` a call to the local that holds it.
-    """
+    """The text and the names of one handler."""
 
     program: Program
     services: Services
@@ -137,38 +116,40 @@ class Pen:
     layer: Layer
     text: Writer = field(init=False)
     variables: dict[tuple[int, str], str] = field(default_factory=dict)
+    """The local of each parameter, by id of the call and name."""
     results: dict[int, str] = field(default_factory=dict)
+    """The local of each call's result, by id of the call; `marks` and `failures` likewise."""
     marks: dict[int, str] = field(default_factory=dict)
     failures: dict[int, str] = field(default_factory=dict)
     prepared: set[str] = field(default_factory=set)
+    """The locals with parsed parts of the request."""
     is_in_hop: bool = False
+    """Whether the present line is inside of a worker's function."""
     _made: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.text = Writer(RESERVED | set(self.dialect.parameters.split(", ")))
+        self.text = Writer(RESERVED | self.layer.names | set(self.dialect.parameters.split(", ")))
 
     @property
     def plan(self) -> Plan:
-        """The plan that is written."""
         return self.program.plan
 
     @property
     def body(self) -> str:
-        """The local with the body as it was sent, once it has been parsed; "None" if there is no body."""
+        """The local with the parsed body; "None" if there is no body."""
         return "None" if self.plan.body is None else "form" if self.plan.is_form else "body"
 
     def constant(self, wish: str, value: Any) -> str:
-        """Name an object for the text."""
         return self.text.constant(wish, value)
 
     def made(self, wish: str, make: Callable[[], Any]) -> str:
-        """Name an object that is made when it is first needed."""
+        """Name an object that is made once, when it is first needed."""
         if wish not in self._made:
             self._made[wish] = make()
         return self.text.constant(wish, self._made[wish])
 
     def function(self, call: Call) -> str:
-        """Name a user's callable: as it is called, unless a parameter took the name."""
+        """Name a user's callable: by its own name, unless a parameter has that name."""
         name = name_of(call)
         return self.constant(name if self.text.is_free(name) else f"call_{name}", call.call)
 
@@ -178,23 +159,19 @@ class Pen:
         return local
 
     def note(self, what: str, origin: Origin) -> None:
-        """Write the comment of a step."""
         place = "" if origin.file is None else f" ({origin.file.rpartition('/')[2]}:{origin.line})"
         self.text.comment(f"{what}{place}")
 
     def wrong(self, errors: str) -> None:
-        """Write what is done about errors: they join the others, or are raised where there are no others.
-
-        Args:
-            errors: Expression of the list of them, which is not empty.
-        """
+        """Write what is done about a list of errors that is not empty: it is added to `errors`, or raised."""
         if self.program.is_gathering:
             self.text.line(f"errors += {errors}")
         else:
             self.text.line(f"raise {self.dialect.refusal(self, errors, self.body)}")
 
-    def perhaps_wrong(self) -> None:
-        """Write what is done about the list `wrong`, which may be empty."""
+    def take(self, target: str, take: str, given: str) -> None:
+        """Write the call of a taker, which returns a value and a list of errors, and what is done about the errors."""
+        self.text.line(f"{target}, wrong = {take}({given})")
         if self.program.is_gathering:
             self.text.line("errors += wrong")
         else:

@@ -1,7 +1,7 @@
 """The text that calls the endpoint and makes a response of its result.
 
-There are two shapes. Where nobody chose a response class, the result becomes JSON bytes (`payload`)
-and both messages are written in place. Everything else becomes a Response object (`result`).
+Without a response class the result becomes JSON bytes (`payload`) that the handler sends itself; else it becomes a
+Response (`result`).
 """
 
 from collections.abc import Callable
@@ -41,7 +41,7 @@ def emit_invoke(pen: Pen, step: Invoke) -> None:
 
 
 def emit_await(pen: Pen, step: Await) -> None:
-    """Write the wait for what a plain function around an async one has returned."""
+    """Write the wait for an awaitable that a sync function returned, as a wrapper around an async one does."""
     with pen.text.block(f"if {pen.constant('isawaitable', isawaitable)}(result):"):
         pen.text.line("result = await result")
 
@@ -76,7 +76,7 @@ def _emit_stream(pen: Pen) -> None:
 
 
 def _emit_trusting(pen: Pen, step: Encode, model: type[Any]) -> None:
-    """Write the encoding of a result that is nearly always an instance of the response model itself."""
+    """Write the encoding of a result that is mostly an instance of the response model, and then is not validated."""
     text = pen.text
     dump, options = _dump(pen, step)
     with text.block(f"if type(result) is {pen.constant(model.__name__, model)}:"):
@@ -88,12 +88,12 @@ def _emit_trusting(pen: Pen, step: Encode, model: type[Any]) -> None:
 
 
 def _injected(pen: Pen) -> str:
-    """Write what the endpoint may have set: the injected Response, the background tasks."""
+    """Write the arguments for an injected Response and background tasks."""
     return "".join(f", {name}={name}" for name in ("response", "background") if name in pen.plan.objects)
 
 
 def _dumped(pen: Pen, step: Encode) -> str:
-    """Write how the result becomes JSON bytes."""
+    """Return the expression of the result's JSON bytes."""
     item = pen.plan.response.field
     if item is None:
         return f"{pen.made('encode', partial(plain_encoder, pen.services.jsonable))}(result)"
@@ -106,26 +106,25 @@ def _dumped(pen: Pen, step: Encode) -> str:
 
 
 def _dump(pen: Pen, step: Encode) -> tuple[str, str]:
-    """Name Pydantic's writer of the response model, and write the options to call it with."""
+    """Return the name of the response model's serializer, and its options as arguments."""
     item = pen.plan.response.field
     assert item is not None, "there is a response model"
-    options = "".join(f", {key}={_option(pen, key, value)}" for key, value in step.options.items())
+    options = "".join(
+        f", {key}={value if isinstance(value, bool) else pen.constant(key, value)}"
+        for key, value in step.options.items()
+    )
     return pen.made("dump_result", lambda: item.checker.serializer.to_json), options
 
 
-def _option(pen: Pen, key: str, value: Any) -> str:
-    return repr(value) if isinstance(value, bool) else pen.constant(key, value)
-
-
 def _checker(pen: Pen, item: ModelField) -> Callable[[Any], Any]:
-    def refuse(errors: list[Any], result: Any) -> Exception:
-        return pen.services.response_error(errors, result, pen.plan.where(None))
-
-    return result_checker(item.checker.validator.validate_python, refuse)
+    return result_checker(
+        item.checker.validator.validate_python,
+        lambda errors, result: pen.services.response_error(errors, result, pen.plan.where(None)),
+    )
 
 
 def _wrapper(pen: Pen, step: Encode) -> Callable[..., Any]:
-    """Make the function that puts the result into a Response object."""
+    """Make the function that puts the result into a Response."""
     spec, item = pen.plan.response, pen.plan.response.field
     is_json = spec.response_class is None
     make = json_response if spec.response_class is None else spec.response_class
@@ -139,21 +138,17 @@ def _wrapper(pen: Pen, step: Encode) -> Callable[..., Any]:
 
 
 def _stream(pen: Pen) -> Callable[..., Any]:
-    reply, item = pen.plan.response, pen.plan.response.item_field
-    assert reply.stream is not None, "only generator endpoints stream"
+    spec, item = pen.plan.response, pen.plan.response.item_field
+    assert spec.stream is not None, "only generator endpoints stream"
     check = None if item is None else _checker(pen, item)
-    write = None if item is None else partial(item.serialize_json, **reply.dump_options)
+    write = None if item is None else partial(item.serialize_json, **spec.dump_options)
     dump = item_dumper(check, write, pen.services.jsonable)
-    frame = partial(pen.services.format_event, dump=dump) if reply.stream == "sse" else dump
-    return stream_wrapper(reply.stream, reply.response_class or Response, frame, reply.status_code, reply.ping_interval)
+    frame = partial(pen.services.format_event, dump=dump) if spec.stream == "sse" else dump
+    return stream_wrapper(spec.stream, spec.response_class or Response, frame, spec.status_code, spec.ping_interval)
 
 
 def emit_send(pen: Pen, *, is_open: bool) -> None:
-    """Write the sending of what the endpoint's result was encoded to.
-
-    Args:
-        is_open: Whether dependencies are still open: an exception then goes to them first.
-    """
+    """Write the sending of the response; `is_open` says whether an exception goes to open dependencies first."""
     text, encode = pen.text, pen.program.response
     text.comment("reply")
     if encode is None or encode.into != "bytes":

@@ -1,4 +1,4 @@
-"""The text of a program's steps, one after the other."""
+"""The text of a program's steps."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -13,22 +13,20 @@ from slipstream._engine.runtime.threads import in_one_thread
 
 
 def emit_steps(pen: Pen, steps: Sequence[model.Act]) -> None:
-    """Write these, the next ones."""
     for step in steps:
         _WRITERS[type(step)](pen, step)
 
 
 def emit_refuse(pen: Pen, step: model.Refuse) -> None:
-    """Write what happens if there are errors; a body whose model was made from bytes is parsed now, to be shown."""
-    read = pen.program.read
-    body = pen.body if read is None or read.fast is None else decoded(pen, read.body)
+    """Write the raising of gathered errors; a body that was validated from its bytes is parsed now, for the error."""
+    body = pen.body if pen.program.fast_body is None else decoded(pen)
     with pen.text.block("if errors:"):
         pen.layer.refused(pen)
         pen.text.line(f"raise {pen.dialect.refusal(pen, 'errors', body)}")
 
 
 def emit_hop(pen: Pen, step: model.Hop) -> None:
-    """Write a function for a worker, and the wait for it."""
+    """Write a function for a worker thread, and the wait for it."""
     text = pen.text
     for take in step.shares:
         prepare(pen, take)
@@ -41,13 +39,13 @@ def emit_hop(pen: Pen, step: model.Hop) -> None:
         if given_back:
             text.line(f"return {given_back}")
         pen.is_in_hop = False
-    pen.prepared = prepared  # what the worker has prepared was its own
+    pen.prepared = prepared  # locals of the worker's function are not seen outside
     target = f"{given_back} = " if given_back else ""
     text.line(f"{target}await {pen.constant('in_one_thread', in_one_thread)}(work)")
 
 
 def _local(pen: Pen, act: model.Act) -> str:
-    """Name what a step has made."""
+    """Return the local with the value of a step."""
     if isinstance(act, model.Take):
         return pen.variables[id(act.call), act.field.name]
     if isinstance(act, model.Solve):

@@ -1,6 +1,6 @@
 """The text that reads one parameter from path, query, headers or cookies.
 
-What is one plain value is read in place; lists, aliases, JSON text and models by a taker (runtime/take.py).
+A single plain value is read in place; lists, aliases, JSON text and models by a taker (`runtime/take.py`).
 """
 
 from enum import Enum
@@ -26,7 +26,7 @@ from slipstream._engine.signature.read import path_names_of
 
 
 def emit_take(pen: Pen, step: Take) -> None:
-    """Write the reading of one value; errors go to the list `errors`."""
+    """Write the reading and validation of one value."""
     variable = pen.variable(step.call, step.field.name)
     pen.note(f"{step.source} {described(step.field)}", step.call.origin)
     if is_simple(step.field):
@@ -36,7 +36,7 @@ def emit_take(pen: Pen, step: Take) -> None:
 
 
 def prepare(pen: Pen, step: Take) -> None:
-    """Write the parsing of the part of the request where a value stands, unless it is looked up by itself."""
+    """Write the parsing of the part of the request with a value, unless the value is a header looked up by itself."""
     is_rich = not is_simple(step.field)
     if step.source != "body" and (is_rich or step.source != "header" or not pen.program.searches_headers):
         place_of(pen, step.source, rich=is_rich)
@@ -55,7 +55,7 @@ def is_simple(item: ModelField) -> bool:
 
 
 def described(item: ModelField) -> str:
-    """Write a parameter for a comment, as the user wrote it: `limit: int = 10`."""
+    """Write a parameter as the user wrote it, for a comment: `limit: int = 10`."""
     text = f"{item.name}: {shown(item.field_info.annotation)}"
     return text if item.required else f"{text} = {shown_default(item)}"
 
@@ -112,28 +112,26 @@ def _key(source: str, key: str) -> str:
 
 
 def place_of(pen: Pen, source: str, rich: bool = False) -> str:
-    """Name the mapping where values of a source stand, and make it where it is needed first."""
-    name, expression = {
-        ("path", False): ("path_params", 'scope["path_params"]'),
-        ("query", False): ("query", '{read_query}(scope["query_string"])'),
-        ("header", False): ("headers", "{read_headers}(scope)"),
-        ("cookie", False): ("cookies", "{read_cookies}(scope)"),
-        ("query", True): ("query_lists", '{QueryParams}(scope["query_string"])'),
-        ("header", True): ("header_lists", "{Headers}(scope=scope)"),
-    }[source, rich and source in ("query", "header")]
+    """Return the local with the values of a source (`rich`: with all values of each name), parsed at its first use."""
+    name, parse, given = _PLACES[source, rich and source in ("query", "header")]
     if name not in pen.prepared:
         pen.prepared.add(name)
-        names = {
-            thing.__name__: pen.constant(thing.__name__, thing)
-            for thing in (read_query, read_headers, read_cookies, QueryParams, Headers)
-            if f"{{{thing.__name__}}}" in expression
-        }
-        pen.text.line(f"{name} = {expression.format(**names)}")
+        pen.text.line(f"{name} = {'' if parse is None else pen.constant(parse.__name__, parse)}{given}")
     return name
 
 
+_PLACES: dict[tuple[str, bool], tuple[str, Any, str]] = {
+    ("path", False): ("path_params", None, 'scope["path_params"]'),
+    ("query", False): ("query", read_query, '(scope["query_string"])'),
+    ("header", False): ("headers", read_headers, "(scope)"),
+    ("cookie", False): ("cookies", read_cookies, "(scope)"),
+    ("query", True): ("query_lists", QueryParams, '(scope["query_string"])'),
+    ("header", True): ("header_lists", Headers, "(scope=scope)"),
+}
+
+
 def _default(pen: Pen, item: ModelField) -> str | None:
-    """Write the default: a literal, a shared constant, or a call that makes it anew; None if required."""
+    """Return a default as a literal, a constant, or a call that makes a new object; None if required."""
     if item.required:
         return None
     info = item.field_info
@@ -148,9 +146,7 @@ def _default(pen: Pen, item: ModelField) -> str | None:
 
 def _emit_taker(pen: Pen, step: Take, variable: str) -> None:
     take = pen.constant(f"take_{step.field.name}", make_taker(step.field, step.source))
-    place = place_of(pen, step.source, rich=True)
-    pen.text.line(f"{variable}, wrong = {take}({place})")
-    pen.perhaps_wrong()
+    pen.take(variable, take, place_of(pen, step.source, rich=True))
 
 
 def make_taker(item: ModelField, source: str) -> Any:
@@ -158,12 +154,9 @@ def make_taker(item: ModelField, source: str) -> Any:
     model = param_model(item)
     if model is None or source == "path":
         return value_taker(item_of(item), source)
-    convert = source == "header"
-    default_convert = getattr(item.field_info, "convert_underscores", True)
+    is_header, default = source == "header", getattr(item.field_info, "convert_underscores", True)
     items = tuple(
-        item_of(
-            inner, convert_underscores=convert and getattr(inner.field_info, "convert_underscores", default_convert)
-        )
+        item_of(inner, convert_underscores=is_header and getattr(inner.field_info, "convert_underscores", default))
         for inner in model_fields(model)
     )
     whole = ModelItem(

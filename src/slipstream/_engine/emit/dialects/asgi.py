@@ -1,4 +1,4 @@
-"""Called as an ASGI app, `await handle(scope, receive, send)`, and answers by messages."""
+"""A handler that is an ASGI application: `await handle(scope, receive, send)`."""
 
 from typing import Any
 
@@ -14,16 +14,16 @@ from slipstream._engine.runtime.values import UNSET
 from slipstream._engine.types import ErrorDetail, Scope
 
 
-class Asgi(Dialect):
+class AsgiDialect(Dialect):
     """The usual dialect of a path operation."""
 
     name = "asgi"
     where = "scope"
-    """Expression of the scope that says, for errors, where the request was sent to."""
+    """Expression of the scope from which errors take method and mount path."""
     objects = {"request": "request", "connection": "request", "response": "response", "background": "background"}
 
     def write(self, pen: Pen) -> None:
-        """Write the inside: a response is sent after the `try` unless dependencies are still open then."""
+        # The response is sent inside of the `try` only if dependencies are still open then.
         program, text = pen.program, pen.text
         emit_lists(pen)
         if program.keeps_raw:
@@ -46,11 +46,9 @@ class Asgi(Dialect):
             emit_send(pen, is_open=False)
 
     def announce_raw(self, pen: Pen) -> None:
-        """Write what `raw` is before the body is read."""
         pen.text.line("raw = None")
 
     def read_raw(self, pen: Pen) -> None:
-        """Write the reading, from the Request where there is one."""
         if pen.program.reads_request:
             read = pen.constant("read_request_body", body_reader(pen.services.body_error, from_request=True))
             pen.text.line(f"raw = await {read}(request)")
@@ -59,7 +57,6 @@ class Asgi(Dialect):
             pen.text.line(f"raw = await {read}(receive)")
 
     def refusal(self, pen: Pen, errors: str, body: str) -> str:
-        """Write the exception that is answered with 422."""
 
         def refuse(errors: list[ErrorDetail], body: Any, scope: Scope | None) -> Exception:
             return pen.services.request_error(errors, None if body is UNSET else body, pen.plan.where(scope))
@@ -67,7 +64,6 @@ class Asgi(Dialect):
         return f"{pen.made('request_error', lambda: refuse)}({errors}, {body}, {self.where})"
 
     def send_json(self, pen: Pen, status: int) -> None:
-        """Write the two messages."""
         text = pen.text
         json_type = headers = pen.constant("JSON_TYPE", JSON_TYPE)
         content = 'b""'
@@ -78,4 +74,4 @@ class Asgi(Dialect):
         text.line(f'await send({{"type": "http.response.body", "body": {content}}})')
 
 
-ASGI = Asgi()
+ASGI = AsgiDialect()

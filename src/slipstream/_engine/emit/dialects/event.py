@@ -1,28 +1,27 @@
-"""Called with what a link has received, `await handle(connection, event, scope_of)`, and returns what the handler does.
+"""A handler of a link's events: `await handle(connection, event, scope_of)` returns the result of the user's function.
 
-`scope_of(connection)` makes a scope, and is called only for dependencies that read one, or ask for a Request.
+`scope_of(connection)` makes a scope; it is called only if a dependency reads the scope or asks for a Request.
 """
 
 from starlette.requests import Request
 
-from slipstream._engine.emit.dialects.asgi import Asgi
+from slipstream._engine.emit.dialects.asgi import AsgiDialect
 from slipstream._engine.emit.handler import closed, emit_core, emit_lists, emit_objects
 from slipstream._engine.emit.pen import Pen
 from slipstream._engine.plan.arrange import Manner
 from slipstream._engine.runtime.body import no_body
 
 
-class OfEvent(Asgi):
-    """The dialect of handlers of events; exceptions pass through, once dependencies have heard of them."""
+class EventDialect(AsgiDialect):
+    """The dialect of handlers of events; exceptions pass through open dependencies to the caller."""
 
     name = "event"
     parameters = "connection, event, scope_of"
     manner = Manner(gives="value")
-    objects = {**Asgi.objects, "link": "connection", "event": "event"}
+    objects = {**AsgiDialect.objects, "link": "connection", "event": "event"}
     where = "None"
 
     def write(self, pen: Pen) -> None:
-        """Write the inside."""
         program, text = pen.program, pen.text
         emit_lists(pen)
         if program.reads_scope:
@@ -38,4 +37,4 @@ class OfEvent(Asgi):
         text.line("return result")
 
 
-EVENT = OfEvent()
+EVENT = EventDialect()

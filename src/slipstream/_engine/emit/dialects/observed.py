@@ -1,11 +1,7 @@
-"""The layer over any dialect by which a handler tells what it does.
-
-Every line goes to the local `observed`, the request's `Observation` (`abc.py`).
-"""
+"""The layer over any dialect by which a handler reports each step to the request's `Observation` (`abc.py`)."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import replace
 
 from starlette.responses import Response
 
@@ -13,7 +9,6 @@ from slipstream._engine.abc import Observation
 from slipstream._engine.codegen.writer import literal
 from slipstream._engine.emit.calls import by_keyword, named_arguments
 from slipstream._engine.emit.pen import Layer, Pen
-from slipstream._engine.plan.arrange import Manner
 from slipstream._engine.plan.body import form_models
 from slipstream._engine.plan.flatten import param_model, request_names
 from slipstream._engine.plan.model import Take
@@ -26,65 +21,53 @@ SERIALIZATION = "fastapi.serialization"
 
 
 class Observed(Layer):
-    """Tells all."""
+    """The layer that observes; the local `observed` holds the Observation."""
 
     title = ", observed"
-
-    def manner(self, manner: Manner) -> Manner:
-        """Have each step be one that can be told."""
-        return replace(manner, shows_steps=True)
-
-    def reserve(self, pen: Pen) -> None:
-        """Take the name, so that no parameter gets it."""
-        pen.text.local("observed")
+    names = frozenset({"observed"})
+    shows_steps = True
 
     def enter(self, pen: Pen) -> None:
-        """Write where the observation comes from, and that this handler serves."""
         pen.text.line(f"observed = scope[{literal(pen.services.observation_key)}]")
         pen.text.line(f"observed.enter({pen.dialect.connection}, {literal(function_name(pen.plan.root.call))})")
 
     def read(self, pen: Pen, body: str) -> None:
-        """Write that the body has been read."""
         absent = "" if body == "form" else f" if {body} is not {pen.constant('UNSET', UNSET)} else None"
         pen.text.line(f"observed.read({body}{absent})")
 
     def solved(self, pen: Pen) -> None:
-        """Write the endpoint's arguments."""
         pen.text.line(f"observed.solved(dict({by_keyword(named_arguments(pen, pen.plan.root))}))")
 
     def refused(self, pen: Pen) -> None:
-        """Write what was wrong with a request, and which arguments were not."""
         known = pen.constant("known_values", known_values(_arguments(pen)))
         pen.text.line(f"observed.invalid(errors, {known}(locals(), errors))")
 
     def operation(self, pen: Pen, name: str) -> AbstractContextManager[None]:
-        """Write the measuring."""
         return pen.text.block(f"with observed.operation({literal(name)}):")
 
     def encode(self, pen: Pen, target: str, given: str, made: str) -> None:
-        """Write the encoding: an operation only where the result is not a Response already."""
+        # A Response needs no encoding, which would be measured.
         with pen.text.block(f"if isinstance(result, {pen.constant('Response', Response)}):"):
             pen.text.line(f"{target} = {given}")
         with pen.text.block("else:"), self.operation(pen, SERIALIZATION):
             pen.text.line(f"{target} = {made}")
 
-    def body_teller(self, pen: Pen) -> Callable[[Scope, ErrorDetail, str], None]:
-        """Make the function that tells of a body that is not JSON."""
+    def body_reporter(self, pen: Pen) -> Callable[[Scope, ErrorDetail, str], None]:
         key = pen.services.observation_key
 
-        def tell(scope: Scope, detail: ErrorDetail, text: str) -> None:
+        def report(scope: Scope, detail: ErrorDetail, text: str) -> None:
             observation: Observation = scope[key]
             observation.read(text)
             observation.invalid([detail])
 
-        return tell
+        return report
 
 
 OBSERVED = Observed()
 
 
 def _arguments(pen: Pen) -> list[Argument]:
-    """The endpoint's parameters, the locals that hold them, and where their errors are."""
+    """List the endpoint's parameters with their locals and the places of their errors."""
     plan, found = pen.plan, []
     root = plan.root
     takes = {step.field.name: step for step in plan.steps if isinstance(step, Take) and step.call is root}
@@ -107,7 +90,7 @@ _ALWAYS: frozenset[tuple[str, ...]] = frozenset()
 
 
 def _places(pen: Pen, step: Take) -> frozenset[tuple[str, ...]]:
-    """How a `loc` of a parameter's errors may begin; nothing for one that is the whole body: it is told as None."""
+    """Return the beginnings of `loc` in a parameter's errors; none for the whole body, which is reported as None."""
     body = pen.plan.body
     if step.source == "body" and body is not None and not body.embed and len(body.fields) == 1:
         return _ALWAYS if body.kind == "json" or form_models(step.field) else frozenset({("body", step.field.alias)})

@@ -1,24 +1,23 @@
-"""Called with a Request, `await handle(request)`, and returns a Response: for functions of the user's around it.
+"""A handler inside of a user's function: `await handle(request)` returns a Response.
 
-What it opens is closed by whoever calls it, who puts two lists into the scope (`EXITS`, `CLOSING`).
+The caller puts the lists `EXITS` and `CLOSING` into the scope, and closes them.
 """
 
 from slipstream._engine.codegen.writer import literal
-from slipstream._engine.emit.dialects.asgi import Asgi
+from slipstream._engine.emit.dialects.asgi import AsgiDialect
 from slipstream._engine.emit.handler import CLOSING, EXITS, emit_core, emit_objects
 from slipstream._engine.emit.pen import Pen
 from slipstream._engine.plan.arrange import Manner
 
 
-class OfRequest(Asgi):
-    """The dialect of route classes that wrap their handler."""
+class RequestDialect(AsgiDialect):
+    """The dialect of route classes that wrap their handler; exceptions pass through."""
 
     name = "request"
     parameters = "request"
     manner = Manner(gives="response", has_request=True)
 
     def write(self, pen: Pen) -> None:
-        """Write the inside; exceptions pass through."""
         text = pen.text
         text.line("scope = request.scope")
         if pen.program.is_gathering:
@@ -33,4 +32,4 @@ class OfRequest(Asgi):
         text.line("return result")
 
 
-REQUEST = OfRequest()
+REQUEST = RequestDialect()

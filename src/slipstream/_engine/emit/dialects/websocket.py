@@ -1,4 +1,4 @@
-"""Called as an ASGI app for a WebSocket; the endpoint does the talking."""
+"""A handler that is an ASGI application for a WebSocket, on which the endpoint sends and receives."""
 
 from starlette.websockets import WebSocket
 
@@ -9,7 +9,7 @@ from slipstream._engine.plan.arrange import Manner
 from slipstream._engine.types import ErrorDetail, Scope
 
 
-class OfWebSocket(Dialect):
+class WebSocketDialect(Dialect):
     """The dialect of WebSocket endpoints."""
 
     name = "websocket"
@@ -18,7 +18,6 @@ class OfWebSocket(Dialect):
     objects = {"websocket": "websocket", "connection": "websocket", "response": "response", "background": "background"}
 
     def write(self, pen: Pen) -> None:
-        """Write the inside."""
         emit_lists(pen)
         pen.text.line(f"websocket = {pen.constant('WebSocket', WebSocket)}(scope, receive, send)")
         pen.layer.enter(pen)
@@ -31,7 +30,6 @@ class OfWebSocket(Dialect):
         emit_failure(pen, sent="False", known=", connection=websocket")
 
     def refusal(self, pen: Pen, errors: str, body: str) -> str:
-        """Write the exception that closes the handshake with 1008."""
 
         def refuse(errors: list[ErrorDetail], scope: Scope) -> Exception:
             return pen.services.websocket_error(errors, pen.plan.where(scope))
@@ -39,4 +37,4 @@ class OfWebSocket(Dialect):
         return f"{pen.made('websocket_error', lambda: refuse)}({errors}, scope)"
 
 
-WEBSOCKET = OfWebSocket()
+WEBSOCKET = WebSocketDialect()
