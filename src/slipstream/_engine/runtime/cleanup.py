@@ -10,57 +10,52 @@ from typing import Any
 
 import anyio
 from anyio.lowlevel import checkpoint_if_cancelled
-from starlette.datastructures import FormData
 
 from slipstream._engine.errors import DidNotYield
 from slipstream._engine.runtime.watch import RESPONSE_STARTED
 from slipstream._engine.types import Receive, Scope, Send
 
 
-class FormExit:
+class Exit:
+    """An entry of the list that is closed in one way, whether an exception is on its way or not."""
+
+    __slots__ = ("held",)
+
+    def __init__(self, held: Any) -> None:
+        self.held = held
+
+    async def leave(self) -> None:
+        raise NotImplementedError
+
+
+class FormExit(Exit):
     """Closes a form's files."""
 
-    __slots__ = ("form",)
-
-    def __init__(self, form: FormData) -> None:
-        self.form = form
-
     async def leave(self) -> None:
-        await self.form.close()
+        await self.held.close()
 
 
-class SlotExit:
+class SlotExit(Exit):
     """Releases the semaphore of a dependency's `max_concurrency`."""
 
-    __slots__ = ("semaphore",)
-
-    def __init__(self, semaphore: Any) -> None:
-        self.semaphore = semaphore
-
     async def leave(self) -> None:
-        self.semaphore.release()
+        self.held.release()
 
 
-class Shield:
+class Shield(Exit):
     """A cancel scope around dependencies that may have scopes of their own open; it shields during their clean-up.
 
     Scopes are left in the reverse order of entering, so clean-up that is to leave an older scope cannot run inside a
     new one: the scope that shields has to be the oldest.
     """
 
-    __slots__ = ("scope",)
-
-    def __init__(self) -> None:
-        self.scope = anyio.CancelScope()
-        self.scope.__enter__()
-
     async def leave(self) -> None:
-        self.scope.__exit__(None, None, None)
+        self.held.__exit__(None, None, None)
 
 
 def open_shield(exits: list[Any]) -> Shield:
     """Open a shield, to be left after everything that is put on the list later."""
-    shield = Shield()
+    shield = Shield(anyio.CancelScope().__enter__())
     exits.append(shield)
     return shield
 
@@ -72,7 +67,7 @@ class ShieldedGenerator:
 
     def __init__(self, generator: Any, shield: Shield) -> None:
         self.generator = generator
-        self.scope = shield.scope
+        self.scope = shield.held
 
     async def __anext__(self) -> Any:
         try:
@@ -196,7 +191,7 @@ def inner_failure(swallowed: Callable[[], Exception]) -> Callable[..., Awaitable
 async def _close(opened: Any, exc: BaseException | None) -> BaseException | None:
     """Close one entry; return the exception to go on with."""
     try:
-        if isinstance(opened, (FormExit, SlotExit, Shield)):
+        if isinstance(opened, Exit):
             await opened.leave()
             return exc
         if exc is None:

@@ -1,13 +1,8 @@
 """Worker threads of an asyncio loop: they take calls from one queue and put finished ones into another.
 
-A pool does what `anyio.to_thread.run_sync` does, at less cost. Calls and tasks see what they see with anyio: the
-limiter and the holders of its tokens, `anyio.from_thread`, context variables, cancellation, when the threads end. Parts
-of that have no public name (`anyio_private.py`). Where such a part is missing or has changed, and off asyncio, there is
-no pool, and `threads.py` uses anyio's threads.
-
-Two things are cheaper. A new call wakes one worker; a worker that takes a call and sees more in the queue first wakes
-the next worker. So a call that blocks never delays another, and short calls run in a thread that is awake already. And
-the loop is woken once for all calls that are finished by then.
+A pool does what `anyio.to_thread.run_sync` does, at less cost (docs/design/0013). A new call wakes one worker; a worker
+that takes a call and sees more in the queue first wakes the next worker. So a call that blocks delays no other, and
+short calls run in a thread that is awake already. The loop is woken once for all calls that are finished by then.
 """
 
 import asyncio
@@ -15,7 +10,9 @@ import logging
 import math
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from contextvars import Context, ContextVar, copy_context
+from dataclasses import dataclass, field
 from threading import Lock, Thread
 from typing import Any, TypeVar
 
@@ -37,45 +34,33 @@ IDLE_S = 10.0
 
 
 class NotMade(asyncio.CancelledError):
-    """A call was not made, since its task was cancelled first."""
+    """A call was not made: its task was cancelled first."""
 
 
 class NotTaken(Exception):
-    """A call was not made, since no worker will ever take it."""
+    """A call was not made: no worker will take it."""
 
 
+@dataclass(eq=False, slots=True)
 class Job:
     """One call for a worker; with `is_row`, a function that makes several calls by the `each` that it is given."""
 
-    __slots__ = (
-        "call",
-        "context",
-        "error",
-        "is_begun",
-        "is_cancelled",
-        "is_over",
-        "is_row",
-        "result",
-        "scope",
-        "waiter",
-    )
+    call: Callable[..., Any]
+    scope: Any
+    waiter: "asyncio.Future[None]"
+    is_row: bool
+    context: Context = field(default_factory=copy_context)
+    result: Any = None
+    error: BaseException | None = None
+    is_begun: bool = False
+    is_over: bool = False
+    is_cancelled: bool = False
 
-    def __init__(self, call: Callable[..., Any], scope: Any, waiter: "asyncio.Future[None]", is_row: bool) -> None:
-        self.call = call
-        self.scope = scope
-        self.waiter = waiter
-        self.is_row = is_row
-        self.context = copy_context()
+    def __post_init__(self) -> None:
         if _library.get() is not None:
             self.context.run(_library.set, None)  # no async library runs in a worker
-        self.result: Any = None
-        self.error: BaseException | None = None
-        self.is_begun = False
-        self.is_over = False
-        self.is_cancelled = False
 
     def make(self) -> None:
-        """Make the call, in a worker, and keep its outcome."""
         work_in(self.scope)
         self.is_begun = True
         try:
@@ -171,7 +156,10 @@ class Pool:
             if reason is not None:
                 # Not where the cancellation is handled: a later one by `Task.cancel` would have it as its context, and
                 # before 4.16 anyio takes an error with such a context for its own and keeps it in the scope.
-                await self._outwait(job)
+                with anyio.CancelScope(shield=True):
+                    while not job.is_over:
+                        job.waiter = self.loop.create_future()
+                        await job.waiter
                 if isinstance(job.error, NotMade | NotTaken) and not is_cleanup:
                     raise asyncio.CancelledError(*reason)
             result: T = job.outcome()
@@ -180,24 +168,16 @@ class Pool:
             if not is_cleanup:
                 self.limiter.release_on_behalf_of(task)
 
-    async def _outwait(self, job: Job) -> None:
-        """Wait until a call is over, even in a cancelled scope."""
-        with anyio.CancelScope(shield=True):
-            while not job.is_over:
-                job.waiter = self.loop.create_future()
-                await job.waiter
-
     def _submit(self, job: Job) -> None:
         if not Pool.is_possible:
             raise NotTaken
         self._jobs.append(job)
-        if self._is_waking:
-            return
-        try:
-            self._wake()
-        except RuntimeError:  # no thread can be started
-            self._jobs.remove(job)
-            raise
+        if not self._is_waking:
+            try:
+                self._wake()
+            except RuntimeError:  # no thread can be started
+                self._jobs.remove(job)
+                raise
 
     def _wake(self) -> None:
         """Wake an idle worker, or start one."""
@@ -235,10 +215,8 @@ class Pool:
                 continue
             try:
                 if self._jobs and not self._is_waking:
-                    try:
+                    with suppress(RuntimeError):  # no further thread can be started: those that run take the rest
                         self._wake()
-                    except RuntimeError:
-                        pass  # no further thread can be started: those that run take the rest
                 job.make()
             finally:
                 if job.is_begun:
@@ -263,16 +241,13 @@ class Pool:
     def _report(self, job: Job) -> None:
         """Wake the loop for a finished job, from a worker, unless it is about to look."""
         self._over.append(job)
-        if self._is_telling:
-            return
-        self._is_telling = True
-        self._call_in_loop(self._settle)
+        if not self._is_telling:
+            self._is_telling = True
+            self._call_in_loop(self._settle)
 
     def _call_in_loop(self, callback: Callable[[], None]) -> None:
-        try:
+        with suppress(RuntimeError):  # the loop is closed, so no task waits
             self.loop.call_soon_threadsafe(callback)
-        except RuntimeError:
-            pass  # the loop is closed, so no task waits
 
     def _settle(self) -> None:
         """Wake the tasks, in the loop, whose calls are over."""
@@ -285,13 +260,11 @@ class Pool:
 
     def _hand_back(self) -> None:
         """Wake the tasks, in the loop, whose calls no worker has taken."""
-        while self._jobs:
-            try:
+        with suppress(IndexError):  # until the queue is empty
+            while True:
                 job = self._jobs.popleft()
-            except IndexError:  # another worker took it
-                break
-            job.error = NotTaken()
-            self._over.append(job)
+                job.error = NotTaken()
+                self._over.append(job)
         self._settle()
         self.close()
 
@@ -301,10 +274,8 @@ class Pool:
         if _pools.get(self.loop) is self:
             del _pools[self.loop]
         while self._idle:
-            try:
+            with suppress(IndexError):  # the worker ended meanwhile
                 self._idle.pop().release()
-            except IndexError:
-                pass  # the worker ended meanwhile
 
 
 _pools: dict[asyncio.AbstractEventLoop, Pool] = {}
