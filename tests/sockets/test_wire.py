@@ -28,10 +28,10 @@ class Transport(asyncio.Transport):
 
 @pytest.fixture
 def wire() -> Any:
-    """A wire of a client, whose owner nobody calls."""
+    """A wire of a client, whose protocol nobody calls."""
     loop = asyncio.new_event_loop()
-    owner: Any = None
-    made = Wire(owner, loop, is_server=False, max_size=10_000_000, high=4, low=1)
+    protocol: Any = None
+    made = Wire(protocol, loop, is_server=False, max_size=10_000_000, high=4, low=1)
     made.transport = Transport()
     yield made
     loop.close()

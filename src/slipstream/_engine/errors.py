@@ -30,11 +30,15 @@ class _ExplainedError(SlipstreamError):
         return "\n  ".join(filter(None, (self.claim, place, self.advice)))
 
 
-class DefinitionError(_ExplainedError, AssertionError):
+class DefinitionError(SlipstreamError, AssertionError):
     """A path operation that cannot be compiled; raised at the line that registers it.
 
     Also an `AssertionError`, which is what FastAPI raises for wrong definitions.
     """
+
+
+class _WrongDefinition(_ExplainedError, DefinitionError):
+    pass
 
 
 def shown(annotation: Any) -> str:
@@ -44,18 +48,18 @@ def shown(annotation: Any) -> str:
     return str(annotation).replace("typing.", "")
 
 
-class AmbiguousParameter(DefinitionError):
+class AmbiguousParameter(_WrongDefinition):
     """A parameter's annotation, default and path contradict each other."""
 
 
-class UnsupportedAnnotation(DefinitionError):
+class UnsupportedAnnotation(_WrongDefinition):
     """A parameter's annotation is nothing that its place in the request can hold."""
 
     def __init__(self, claim: str, parameter: str, annotation: Any, origin: Any, advice: str) -> None:
         super().__init__(f"{claim}: {parameter}: {shown(annotation)}", origin, advice)
 
 
-class UnfitHandler(DefinitionError):
+class UnfitHandler(_WrongDefinition):
     """A function that is to handle events has a parameter that no event can fill; `claim` says why."""
 
 
@@ -67,7 +71,7 @@ class OldPydanticModel(UnsupportedAnnotation):
     """A model of `pydantic.v1`."""
 
 
-class DependencyCycle(DefinitionError):
+class DependencyCycle(_WrongDefinition):
     """A dependency needs itself, directly or through others."""
 
     def __init__(self, names: Sequence[str], origin: Any) -> None:
@@ -75,7 +79,7 @@ class DependencyCycle(DefinitionError):
         super().__init__(f"dependency cycle: {' -> '.join(names)}", origin, advice)
 
 
-class ScopeMismatch(DefinitionError):
+class ScopeMismatch(_WrongDefinition):
     """A dependency of scope "request" needs one of scope "function", which is closed before the response."""
 
     def __init__(self, name: str, needed: str, origin: Any) -> None:
@@ -86,7 +90,7 @@ class ScopeMismatch(DefinitionError):
         super().__init__(claim, origin, 'give both the same scope: Depends(..., scope="function")')
 
 
-class BodiesWithoutNames(DefinitionError):
+class BodiesWithoutNames(_WrongDefinition):
     """A GET or HEAD reads several unmarked parameters from a body, which such requests seldom have."""
 
     def __init__(self, names: Sequence[str], methods: Sequence[str], origin: Any) -> None:
@@ -101,7 +105,7 @@ NO_FORM_PARSER = 'Forms need the package "python-multipart", which is not instal
 OTHER_FORM_PARSER = 'Forms need the package "python-multipart"; "multipart", which is installed, is another one'
 
 
-class FormParserMissing(DefinitionError, RuntimeError):
+class FormParserMissing(_WrongDefinition, RuntimeError):
     """An endpoint asks for a form, and nothing can read forms.
 
     Also a `RuntimeError`, which is what FastAPI raises. `other` is the package that was found instead, or None.
@@ -116,7 +120,7 @@ class FormParserMissing(DefinitionError, RuntimeError):
             super().__init__(OTHER_FORM_PARSER, origin, advice)
 
 
-class DuplicatePathParameter(DefinitionError, ValueError):
+class DuplicatePathParameter(_WrongDefinition, ValueError):
     """A path has each of `names` more than once."""
 
     def __init__(self, path: str, names: tuple[str, ...]) -> None:
@@ -125,7 +129,7 @@ class DuplicatePathParameter(DefinitionError, ValueError):
         super().__init__(claim, None, "give each {parameter} of the path a name of its own")
 
 
-class InvalidPath(DefinitionError, ValueError):
+class InvalidPath(_WrongDefinition, ValueError):
     """A path that no request can match."""
 
     def __init__(self, path: str, claim: str, advice: str) -> None:

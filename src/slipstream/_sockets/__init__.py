@@ -1,1 +1,1 @@
-"""The short way of plain WebSocket messages between a socket and whoever waits or sends, for servers and clients."""
+"""Plain WebSocket messages between a socket and the tasks that send or wait, for servers and clients."""

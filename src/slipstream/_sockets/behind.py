@@ -1,4 +1,4 @@
-"""Finds the wire behind an ASGI connection, where nothing stands between. Loads no WebSocket library."""
+"""Finds the wire of an ASGI connection that has no middleware. Imports no WebSocket library."""
 
 from typing import Any
 
@@ -6,21 +6,19 @@ from starlette.types import Receive, Send
 
 
 class DirectProtocol:
-    """What a server's protocol derives from to say that it has a wire."""
+    """Base of a server's protocol that has a wire."""
 
     wire: Any
-    """A `slipstream._sockets.wire.Wire`, whose libraries nobody need load who only asks for it."""
+    """A `slipstream._sockets.wire.Wire`, whose module imports a WebSocket library."""
 
     async def put(self, data: str | bytes) -> bool:
-        """Send a message when the peer has taken in what was sent before; return whether the peer was there."""
+        """Send a message as soon as the transport's buffer has room; return False if the connection is gone."""
         raise NotImplementedError
 
 
 def protocol_behind(receive: Receive, send: Send) -> DirectProtocol | None:
-    """Return the protocol whose methods ASGI's two functions are; None if it has no wire, or middleware stands between.
-
-    The application's guard, which watches whether anything was sent, has what it wraps in `send`.
-    """
+    """Return the protocol of which ASGI's two functions are methods; None if it has no wire, or behind middleware."""
+    # `Watch`, which the application puts around `send`, is no middleware: it has the function in its own `send`.
     protocol = getattr(receive, "__self__", None)
     sender = getattr(getattr(send, "send", send), "__self__", None)
     return protocol if sender is protocol and isinstance(protocol, DirectProtocol) else None

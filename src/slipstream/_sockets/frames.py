@@ -1,17 +1,14 @@
-"""Cuts the bytes of an open WebSocket into frames, and writes the plain ones.
+"""Cuts the bytes of an open WebSocket into frames (RFC 6455, section 5.2), and writes plain ones. No I/O.
 
-Nearly every frame of a bot is a whole, unfragmented message. Such a frame is handed over at once; every
-other one (control frames, fragments, anything that breaks the protocol) goes on, whole, to the full
-parser of the `websockets` library, which therefore always stands between two frames. Pure: no I/O.
-
-Source: RFC 6455, section 5.2.
+Nearly every frame is a whole message. All others (control frames, fragments, violations of the protocol) are passed
+on, whole, to the full parser of the library `websockets`, which therefore always stands between two frames.
 """
 
 import os
 
 try:
     from websockets.speedups import apply_mask as mask
-except ImportError:  # no compiler where it was installed
+except ImportError:  # installed without a compiler
     from websockets.utils import apply_mask as mask
 
 _TEXT, _BINARY = 0x81, 0x82  # FIN, no reserved bit
@@ -21,11 +18,11 @@ _CONTROL = 0x08
 
 
 class FrameCutter:
-    """Cuts the stream that comes from one peer; whoever derives from it says what becomes of the frames.
+    """Cuts the stream of one peer; subclasses take the frames.
 
     Args:
         masked: Whether the peer must mask, as clients do.
-        max_size: Longest frame, in bytes, that is gathered here; the full parser refuses longer ones.
+        max_size: Longest frame, in bytes, that is gathered here; the full parser refuses longer frames.
     """
 
     __slots__ = ("_fragmented", "_mask", "_max_size", "_needed", "_passing", "_rest")
@@ -43,20 +40,17 @@ class FrameCutter:
         raise NotImplementedError
 
     def pass_on(self, frame: bytes) -> bool:
-        """Take any other frame; return `False` for the rest of the stream to come here, as it comes."""
+        """Take any other frame; if it returns False, it gets the rest of the stream, uncut."""
         raise NotImplementedError
 
     def only_message(self, data: bytes) -> str | bytes | None:
-        """Return the message if the bytes are one plain frame, from its beginning to its end; else take nothing in.
-
-        This is what nearly always comes. For anything less plain there is `feed`.
-        """
+        """Return the message if the bytes are exactly one plain frame; otherwise take in nothing."""
         size = len(data)
         if size < 4 or self._rest is not None or self._fragmented or self._passing:
             return None
         first, length, start = data[0], data[1] ^ self._mask, 2
         if length >= 126:
-            if length > 126:  # very long, or not masked as it must be
+            if length > 126:  # very long, or masked wrongly
                 return None
             length, start = data[2] << 8 | data[3], 4
         if self._mask:
@@ -72,7 +66,7 @@ class FrameCutter:
             return None
 
     def feed(self, data: bytes) -> None:
-        """Take in bytes, and hand over each frame that they complete."""
+        """Take in bytes, and call `take` or `pass_on` for each frame that they complete."""
         if self._passing:
             self.pass_on(data)
             return
@@ -91,7 +85,8 @@ class FrameCutter:
                     break
                 length = data[at + 2] << 8 | data[at + 3] if length == 126 else int.from_bytes(data[at + 2 : start])
             if length > self._max_size:
-                self._pass(data[at:])
+                self._passing = True
+                self.pass_on(data[at:])
                 return
             key = start
             start += 4 if second & _MASKED else 0
@@ -114,19 +109,9 @@ class FrameCutter:
         if at < end:
             self._rest, self._needed = bytearray(data[at:]), 0
 
-    def _pass(self, data: bytes) -> None:
-        self._passing = True
-        self.pass_on(data)
-
 
 def write_frame(is_text: bool, payload: bytes, key: bytes = b"") -> bytes:
-    """Return a whole message as one frame.
-
-    Args:
-        is_text: Whether the payload is text.
-        payload: The message.
-        key: Four unpredictable bytes to mask it with, as clients must; none for a server.
-    """
+    """Return a whole message as one frame; `key`, for clients, is four unpredictable bytes to mask it with."""
     first, size = _TEXT if is_text else _BINARY, len(payload)
     second = _MASKED if key else 0
     if size < 126:
@@ -143,7 +128,7 @@ os.register_at_fork(after_in_child=_keys.clear)
 
 
 def mask_key() -> bytes:
-    """Return four bytes that nobody can predict."""
+    """Return four unpredictable bytes."""
     try:
         return _keys.pop()
     except IndexError:

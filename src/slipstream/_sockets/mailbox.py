@@ -1,4 +1,4 @@
-"""Where messages wait for whoever fetches them, and how a task that waits gets one."""
+"""A queue of messages that can run a waiting task at once."""
 
 import asyncio
 import contextvars
@@ -13,21 +13,17 @@ from slipstream._foreign.asyncio import WaitedFuture, callbacks_of
 class Mailbox:
     """A queue without a bound; any number of tasks may fetch from it.
 
-    A task that waits is given its item and runs on in the same instant, so no item is ever on its way to a task that
-    may be cancelled meanwhile.
-
-    Args:
-        loop: The loop of the tasks.
+    A waiting task gets its item and runs on at once. So no item is lost because its task is cancelled in between.
     """
 
     __slots__ = ("_first", "_loop", "_others", "items", "outlet")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.items: deque[Any] = deque()
-        """What waits, the oldest first. Who adds to it must call `wake` before it returns to the loop."""
+        """The waiting items, the oldest first. Code that adds to it must call `wake` before it returns to the loop."""
         self.outlet: Callable[[], None] | None = None
-        """Called when something has come, in place of those who wait."""
-        self._first: asyncio.Future[Any] | None = None  # who waits; nearly always there is one at most
+        """Called when an item has come; waiting tasks then get nothing."""
+        self._first: asyncio.Future[Any] | None = None  # what the first task waits for; mostly the only one
         self._others: list[asyncio.Future[Any]] = []
         self._loop = loop
 
@@ -35,25 +31,24 @@ class Mailbox:
         return len(self.items)
 
     def empty(self) -> bool:
-        """Whether nothing waits."""
         return not self.items
 
     def put_nowait(self, item: Any) -> None:
-        """Put in an item; one who waits gets it in the next turn of the loop."""
+        """Add an item; a waiting task gets it in the next turn of the loop."""
         self.items.append(item)
         self._loop.call_soon(self._serve)
 
     def put_back(self, item: Any) -> None:
-        """Put in an item before all others: the end of a connection, which everyone is to see."""
+        """Add an item before all others, such as the end of a connection, which every task is to see."""
         self.items.appendleft(item)
         self._loop.call_soon(self._serve)
 
     async def get(self) -> Any:
-        """Take out the oldest item; wait for one if there is none."""
+        """Remove and return the oldest item; wait for an item if there is none."""
         return self.items.popleft() if self.items else await self.turn()
 
     def turn(self) -> asyncio.Future[Any]:
-        """Stand in line for an item; for a task to await at once, and only if there is none."""
+        """Return a future of the next item, which the task must await at once; only for an empty queue."""
         turn: asyncio.Future[Any] = WaitedFuture(loop=self._loop)
         if self._first is None or (self._first.done() and not self._others):
             self._first = turn
@@ -63,22 +58,18 @@ class Mailbox:
         return turn
 
     def give(self, item: Any) -> bool:
-        """Give an item that comes alone to the first who waits, and run its task until it waits again.
+        """Run the first waiting task with an item until it waits again; if this returns False, add the item to `items`.
 
-        The task may write to its connection and close it; a protocol therefore calls this as the last thing that it
-        does with bytes.
-
-        Returns:
-            Whether that could be done. If not, the item is to be added to `items`.
+        The task may write to its connection and close it, so a protocol must do nothing with its bytes after this call.
         """
         turn = self._first
         return turn is not None and not self.items and self._give(turn, item)
 
     def wake(self) -> None:
-        """Give what has come to those who wait.
+        """Give the items to the waiting tasks.
 
-        An item that has come alone is given at once, as `give` does it. Several items, and one that comes while a task
-        runs, wait for the next turn of the loop, one task a turn: a flood must not keep other links from theirs.
+        A single item is given at once, as by `give`. Several items, and an item that comes while a task runs, wait for
+        the next turn of the loop, and one task runs a turn: a flood must not hold up other connections.
         """
         if self.outlet is not None:
             self.outlet()
@@ -90,7 +81,7 @@ class Mailbox:
             self._serve()
 
     def _serve(self) -> None:
-        """Give the oldest item to the first who waits; go on in the next turn of the loop."""
+        """Give the oldest item to the first waiting task; go on in the next turn of the loop."""
         if self.outlet is not None:
             self.outlet()
             return
@@ -106,7 +97,7 @@ class Mailbox:
             self._loop.call_soon(self._serve)
 
     def _give(self, turn: asyncio.Future[Any], item: Any) -> bool:
-        """Run the task that is the first, with an item; return `False` if that cannot be done."""
+        """Run the first task with an item; return False if that is not possible."""
         self._advance()
         if run_on(turn, item):
             return True
@@ -120,15 +111,14 @@ class Mailbox:
 
 
 def run_on(turn: asyncio.Future[Any], item: Any) -> bool:
-    """Let the task that awaits a future run on now, and not in the next turn of the loop, until it waits again.
+    """Set a future's result and let the task that awaits it run on now, not in the next turn of the loop.
 
     Args:
-        turn: What the task awaits, and nobody else.
-        item: What it gets.
+        turn: A future that only this task awaits.
 
     Returns:
-        Whether that could be done. If not, nothing has happened: a task runs now, or the one that waits is being
-        cancelled, or somebody runs a callback of the loop within its context.
+        Whether that was possible. It is not while a task runs, if the waiting task is being cancelled, or if its
+        context has been entered already; then nothing has been changed.
     """
     loop = turn.get_loop()
     if turn.done() or current_task(loop) is not None:
@@ -137,7 +127,7 @@ def run_on(turn: asyncio.Future[Any], item: Any) -> bool:
     try:
         context.run(_resume, turn, resume, item)
     except (SystemExit, KeyboardInterrupt) as error:
-        loop.call_soon(_raise, error)  # a transport would take it for an error of the protocol
+        loop.call_soon(_raise, error)  # a transport would treat it as an error of the protocol
     except RuntimeError:
         if turn.done():
             raise
@@ -146,13 +136,7 @@ def run_on(turn: asyncio.Future[Any], item: Any) -> bool:
 
 
 def _resume(turn: asyncio.Future[Any], resume: Callable[[asyncio.Future[Any]], object], item: Any) -> None:
-    """Let a task run on, not in the next turn of the loop but now; its context is entered.
-
-    Args:
-        turn: What it awaits.
-        resume: What the task has left with it, for the loop to call.
-        item: What it gets.
-    """
+    """Call `resume`, by which the task waits for `turn`, in the task's context."""
     turn.remove_done_callback(resume)
     turn.set_result(item)
     resume(turn)
