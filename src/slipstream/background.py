@@ -11,7 +11,7 @@ from slipstream.logger import logger
 P = ParamSpec("P")
 
 run_task: ContextVar[Callable[[BackgroundTask], Awaitable[None]] | None] = ContextVar("run_task", default=None)
-"""Runs each task of the present request; None, where nobody observes it: tasks are called."""
+"""Runs each task of the current request; None where nobody observes it, and tasks are called."""
 
 
 class BackgroundTasks(StarletteBackgroundTasks):

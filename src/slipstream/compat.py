@@ -73,9 +73,8 @@ def install(*, force: bool = False) -> None:
     if real and not force:
         raise AlreadyImported(tuple(sorted(real)), getattr(real.get(_ALIAS), "__file__", None))
     for name in real:
-        del sys.modules[name]
-    _state.displaced = real
-    sys.meta_path.insert(0, _state.finder)
+        _displaced[name] = sys.modules.pop(name)
+    sys.meta_path.insert(0, _finder)
     importlib.invalidate_caches()
 
 
@@ -83,16 +82,16 @@ def uninstall() -> None:
     """Let `import fastapi` mean again what it did before `install`. Does nothing when it is not installed."""
     if not is_installed():
         return
-    sys.meta_path.remove(_state.finder)
+    sys.meta_path.remove(_finder)
     for name in [name for name in sys.modules if _is_alias(name)]:
         del sys.modules[name]
-    sys.modules.update(_state.displaced)
-    _state.displaced = {}
+    sys.modules.update(_displaced)
+    _displaced.clear()
 
 
 def is_installed() -> bool:
     """Whether the alias holds in this process."""
-    return _state.finder in sys.meta_path
+    return _finder in sys.meta_path
 
 
 @contextlib.contextmanager
@@ -140,10 +139,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _is_alias(name: str) -> bool:
     return name == _ALIAS or name.startswith(_ALIAS + ".")
-
-
-def _own(name: str) -> str:
-    return _OWN + name.removeprefix(_ALIAS)
 
 
 class _Loader(importlib.abc.InspectLoader):
@@ -195,7 +190,7 @@ class _Finder(importlib.metadata.DistributionFinder):
         """Return the spec of an alias; None for other names. A module that slipstream lacks raises an error."""
         if not _is_alias(fullname):
             return None
-        own_name = _own(fullname)
+        own_name = _OWN + fullname.removeprefix(_ALIAS)
         try:
             own = importlib.util.find_spec(own_name)
         except ValueError:  # a module that someone put into sys.modules by hand, without a spec
@@ -227,13 +222,10 @@ class _Distribution(importlib.metadata.Distribution):
         raise FileNotFoundError(path)
 
 
-class _State:
-    def __init__(self) -> None:
-        self.finder = _Finder()
-        self.displaced: dict[str, ModuleType] = {}
+_finder = _Finder()
 
-
-_state = _State()
+_displaced: dict[str, ModuleType] = {}
+"""The modules of the real fastapi that `install` took out, for `uninstall` to put back."""
 
 if __name__ == "__main__":
     # `-m` has made this module a second time, under the name __main__; state lives in the first.

@@ -97,9 +97,7 @@ def jsonable_encoder(
     """Turn an object into one that `json.dumps` takes.
 
     Args:
-        obj: The object.
-        include: Fields or keys to keep, as Pydantic understands them.
-        exclude: Fields or keys to drop.
+        include, exclude: Fields or keys to keep or to drop, as Pydantic understands them.
         by_alias: Name fields by their serialization alias.
         exclude_unset: Drop fields that were not set explicitly.
         exclude_defaults: Drop fields that hold their default.

@@ -100,13 +100,7 @@ class ValidationException(Exception):
 
 
 class _BodyValidationException(ValidationException):
-    """A body did not fit.
-
-    Args:
-        errors: What is wrong.
-        body: The body as it was read, or what the endpoint returned.
-        endpoint_ctx: The path operation concerned.
-    """
+    """A body did not fit; `body` is the body as it was read, or what the endpoint returned."""
 
     def __init__(self, errors: Sequence[Any], *, body: Any = None, endpoint_ctx: EndpointContext | None = None) -> None:
         super().__init__(errors, endpoint_ctx=endpoint_ctx)

@@ -2,7 +2,7 @@
 
 from typing import Any, get_args
 
-from pydantic.version import VERSION
+from pydantic.version import VERSION as PYDANTIC_VERSION
 from starlette.datastructures import UploadFile
 
 from slipstream._engine.signature import annotations
@@ -16,7 +16,7 @@ is_bytes_sequence_annotation = annotations.is_bytes_sequence
 lenient_issubclass = annotations.is_subclass
 sequence_types = annotations.SEQUENCE_TYPES
 
-PYDANTIC_VERSION_MINOR_TUPLE = tuple(int(part) for part in VERSION.split(".")[:2])
+PYDANTIC_VERSION_MINOR_TUPLE = tuple(int(part) for part in PYDANTIC_VERSION.split(".")[:2])
 
 
 def is_uploadfile_sequence_annotation(annotation: Any) -> bool:

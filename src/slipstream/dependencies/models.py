@@ -10,7 +10,7 @@ from slipstream._engine.plan.model import Call
 from slipstream._engine.signature.kinds import call_kind
 from slipstream._engine.signature.model import Origin, Signature
 from slipstream._engine.signature.origin import origin_of
-from slipstream._engine.types import ContextKind, DependencyScope
+from slipstream._engine.types import CallKind, ContextKind, DependencyScope
 from slipstream.types import DependencyCacheKey
 
 
@@ -114,40 +114,31 @@ def dependant_of(call: Call) -> Dependant:
 
 
 def _unread(call: Callable[..., Any] | None) -> Signature:
-    """Make a signature without parameters: whoever makes a Dependant gives them."""
+    """Make a signature without parameters; a Dependant is given its parameters in other arguments."""
     if call is None:
         nothing: Any = None
         return Signature(nothing, Origin("nothing", None, None), (), inspect.Signature.empty, "sync")
     return Signature(call, origin_of(call), (), inspect.Signature.empty, call_kind(call))
 
 
-def _is_gen_callable(call: Callable[..., Any] | None) -> bool:
-    """Whether a callable is a generator function, or a wrapper of one."""
-    return call is not None and call_kind(call) == "gen"
+def _is_of(kind: CallKind) -> Callable[[Callable[..., Any] | None], bool]:
+    return lambda call: call is not None and call_kind(call) == kind
 
 
-def _is_async_gen_callable(call: Callable[..., Any] | None) -> bool:
-    """Whether a callable is an async generator function, or a wrapper of one."""
-    return call is not None and call_kind(call) == "async_gen"
-
-
-def _is_coroutine_callable(call: Callable[..., Any] | None) -> bool:
-    """Whether a callable is to be awaited."""
-    return call is not None and call_kind(call) == "async"
+_is_gen_callable = _is_of("gen")
+_is_async_gen_callable = _is_of("async_gen")
+_is_coroutine_callable = _is_of("async")
 
 
 def _get_oauth_scopes(*, dependant: Call) -> list[str]:
-    """Scopes asked for on the way here and here, each once."""
     return list(dependant.oauth_scopes)
 
 
 def _get_computed_scope(*, dependant: Call) -> str | None:
-    """When it is closed: "function" for before the response, "request" for after; None where nothing is."""
     return dependant.lifetime
 
 
 def _get_cache_key(*, dependant: Call, uses_scopes_cache: dict[Any, Any] | None = None) -> DependencyCacheKey:
-    """What calls must have in common to be one call."""
     return call_key(dependant)
 
 
@@ -162,10 +153,8 @@ def _uses_scopes(*, dependant: Call, cache: dict[Any, Any] | None = None) -> boo
 
 
 def _is_security_scheme(*, dependant: Call) -> bool:
-    """Whether it is a security scheme."""
     return security_scheme(dependant.call) is not None
 
 
 def _get_security_scheme(*, dependant: Call) -> Any:
-    """Return the security scheme, without partials and decorators around it."""
     return security_scheme(dependant.call)

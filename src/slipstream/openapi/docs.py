@@ -41,10 +41,6 @@ def get_swagger_ui_html(
 
     Args:
         openapi_url: Where the document is.
-        title: Title of the page.
-        swagger_js_url: Swagger UI's script.
-        swagger_css_url: Its styles.
-        swagger_favicon_url: Icon of the page.
         oauth2_redirect_url: Where an OAuth2 server sends the user back to, relative to the origin.
         init_oauth: Arguments of Swagger UI's `initOAuth`.
         swagger_ui_parameters: Settings of Swagger UI, put on top of `swagger_ui_default_parameters`.
@@ -106,9 +102,6 @@ def get_redoc_html(
 
     Args:
         openapi_url: Where the document is.
-        title: Title of the page.
-        redoc_js_url: ReDoc's script.
-        redoc_favicon_url: Icon of the page.
         with_google_fonts: Load ReDoc's fonts from Google; False keeps to the fonts at hand.
     """
     return HTMLResponse(

@@ -1,6 +1,7 @@
 """The OpenAPI document of an app, at FastAPI's address for it.
 
 An app calls `get_openapi`. The other functions are FastAPI's single steps, for packages that call them.
+The `model_name_map` that they take is not used.
 """
 
 import warnings
@@ -14,7 +15,7 @@ from slipstream._engine.plan.fields import ModelField
 from slipstream._engine.plan.flatten import FlatCall, SecurityUse, flatten
 from slipstream._engine.plan.model import Call
 from slipstream.openapi._build import operations, shapes
-from slipstream.openapi._build.document import document
+from slipstream.openapi._build.document import get_openapi as get_openapi
 from slipstream.openapi._build.parameters import every_parameter
 from slipstream.openapi._build.responses import HTTP_VALIDATION_ERROR, STATUS_RANGES, VALIDATION_ERROR
 from slipstream.openapi._build.routes import PathOperation, documented_fields
@@ -24,61 +25,6 @@ from slipstream.openapi._build.security import definitions, requirements, scheme
 validation_error_definition = VALIDATION_ERROR
 validation_error_response_definition = HTTP_VALIDATION_ERROR
 status_code_ranges = STATUS_RANGES
-
-
-def get_openapi(
-    *,
-    title: str,
-    version: str,
-    openapi_version: str = "3.1.0",
-    summary: str | None = None,
-    description: str | None = None,
-    routes: Sequence[Any],
-    webhooks: Sequence[Any] | None = None,
-    tags: list[dict[str, Any]] | None = None,
-    servers: list[dict[str, str | Any]] | None = None,
-    terms_of_service: str | None = None,
-    contact: dict[str, str | Any] | None = None,
-    license_info: dict[str, str | Any] | None = None,
-    separate_input_output_schemas: bool = True,
-    external_docs: dict[str, Any] | None = None,
-) -> dict[str, Any]:
-    """Make the OpenAPI document of routes, as JSON-compatible dictionaries that are the caller's to change.
-
-    Args:
-        title: Name of the API.
-        version: Version of the API, not of OpenAPI.
-        openapi_version: What the document says it follows; its content is that of 3.1.
-        summary: One line about the API.
-        description: More about the API, in Markdown.
-        routes: Routes of an app or a router; what is no path operation is passed over.
-        webhooks: Routes that describe what the API will call.
-        tags: Descriptions of tags, in the order in which they are to be shown.
-        servers: Where the API is served.
-        terms_of_service: URL of the terms.
-        contact: `name`, `url`, `email`.
-        license_info: `name`, and `identifier` or `url`.
-        separate_input_output_schemas: Whether a model may have two schemas, one as it is read (`Item-Input`)
-            and one as it is written (`Item-Output`), where they differ.
-        external_docs: `description` and `url`.
-    """
-    optional = {
-        "summary": summary,
-        "description": description,
-        "termsOfService": terms_of_service,
-        "contact": contact,
-        "license": license_info,
-    }
-    return document(
-        openapi_version=openapi_version,
-        info={"title": title, "version": version, **{key: value for key, value in optional.items() if value}},
-        servers=servers,
-        routes=routes,
-        webhooks=webhooks or (),
-        tags=tags,
-        external_docs=external_docs,
-        separate_schemas=separate_input_output_schemas,
-    )
 
 
 def get_fields_from_routes(routes: Sequence[BaseRoute | Any]) -> list[ModelField]:

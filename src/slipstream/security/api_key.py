@@ -18,9 +18,8 @@ class APIKeyBase(SecurityBase):
     def __init__(
         self, location: APIKeyIn, name: str, description: str | None, scheme_name: str | None, auto_error: bool
     ) -> None:
-        self.model = APIKey.model_validate({"in": location, "name": name, "description": description})
-        self.scheme_name = scheme_name or type(self).__name__
-        self.auto_error = auto_error
+        model = APIKey.model_validate({"in": location, "name": name, "description": description})
+        self._set(model, scheme_name, auto_error)
 
     def make_not_authenticated_error(self) -> HTTPException:
         """Make the error for a missing key: 401. Override it to answer otherwise.
@@ -39,44 +38,39 @@ class _PlacedKey(APIKeyBase):
 
     Args:
         name: Name of the parameter, header or cookie.
-        scheme_name: Name in the documentation; the class's name if None.
-        description: Description in the documentation.
-        auto_error: Answer 401 where there is no key; False gives None to the endpoint instead.
+        scheme_name, auto_error: The attributes of `SecurityBase`.
     """
 
     location: ClassVar[APIKeyIn]
+    _shelf: ClassVar[str]
+    """The attribute of a connection that holds what came in that place."""
 
     def __init__(
         self, *, name: str, scheme_name: str | None = None, description: str | None = None, auto_error: bool = True
     ) -> None:
         super().__init__(self.location, name, description, scheme_name, auto_error)
 
+    async def __call__(self, request: HTTPConnection) -> str | None:
+        """Read the key."""
+        return self.check_api_key(getattr(request, self._shelf).get(self.model.name))
+
 
 class APIKeyQuery(_PlacedKey):
     """An API key in the query string; logs and browser histories will show it."""
 
     location = APIKeyIn.query
-
-    async def __call__(self, request: HTTPConnection) -> str | None:
-        """Read the key."""
-        return self.check_api_key(request.query_params.get(self.model.name))
+    _shelf = "query_params"
 
 
 class APIKeyHeader(_PlacedKey):
     """An API key in a header."""
 
     location = APIKeyIn.header
-
-    async def __call__(self, request: HTTPConnection) -> str | None:
-        """Read the key."""
-        return self.check_api_key(request.headers.get(self.model.name))
+    _shelf = "headers"
 
 
 class APIKeyCookie(_PlacedKey):
     """An API key in a cookie."""
 
     location = APIKeyIn.cookie
-
-    async def __call__(self, request: HTTPConnection) -> str | None:
-        """Read the key."""
-        return self.check_api_key(request.cookies.get(self.model.name))
+    _shelf = "cookies"

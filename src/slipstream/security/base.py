@@ -1,4 +1,4 @@
-"""What the engine and the OpenAPI document know a security scheme by."""
+"""The base class of security schemes, by which the engine and the OpenAPI document recognize them."""
 
 from typing import TypeVar
 
@@ -16,10 +16,15 @@ class SecurityBase:
     """The scheme as OpenAPI describes it."""
 
     scheme_name: str
-    """Its name in the document."""
+    """Its name in the document; by default the name of its class."""
 
     auto_error: bool
-    """Whether missing credentials are an error; if not, the endpoint gets None."""
+    """Whether missing credentials are answered with 401; if not, the endpoint gets None."""
+
+    def _set(self, model: SecurityBaseModel, scheme_name: str | None, auto_error: bool) -> None:
+        self.model = model
+        self.scheme_name = scheme_name or type(self).__name__
+        self.auto_error = auto_error
 
     def make_not_authenticated_error(self) -> HTTPException:
         """Make the error for missing credentials."""

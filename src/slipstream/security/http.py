@@ -4,6 +4,7 @@ Compare secrets with `hmac.compare_digest`.
 """
 
 from base64 import b64decode
+from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict
 from starlette.requests import HTTPConnection
@@ -46,19 +47,18 @@ class HTTPBase(SecurityBase):
 
     Args:
         scheme: Name of the scheme, from IANA's registry.
-        scheme_name: Name in the documentation; the class's name if None.
-        description: Description in the documentation.
-        auto_error: Answer 401 where credentials are missing; False gives None to the endpoint instead.
+        scheme_name, auto_error: The attributes of `SecurityBase`.
     """
 
     model: HTTPBaseModel
 
+    _expected: ClassVar[str | None] = None
+    """Scheme, in lower case, that credentials must have; None takes those of any."""
+
     def __init__(
         self, *, scheme: str, scheme_name: str | None = None, description: str | None = None, auto_error: bool = True
     ) -> None:
-        self.model = HTTPBaseModel(scheme=scheme, description=description)
-        self.scheme_name = scheme_name or type(self).__name__
-        self.auto_error = auto_error
+        self._set(HTTPBaseModel(scheme=scheme, description=description), scheme_name, auto_error)
 
     def make_authenticate_headers(self) -> dict[str, str]:
         """Make the challenge that goes with a 401."""
@@ -69,12 +69,9 @@ class HTTPBase(SecurityBase):
         return HTTPException(HTTP_401_UNAUTHORIZED, "Not authenticated", self.make_authenticate_headers())
 
     async def __call__(self, request: HTTPConnection) -> HTTPAuthorizationCredentials | None:
-        """Read the credentials, of whichever scheme."""
-        return self._read(request, None)
-
-    def _read(self, request: HTTPConnection, expected: str | None) -> HTTPAuthorizationCredentials | None:
+        """Read the credentials."""
         scheme, credentials = get_authorization_scheme_param(request.headers.get("Authorization"))
-        if scheme and credentials and (expected is None or scheme.lower() == expected):
+        if scheme and credentials and self._expected in (None, scheme.lower()):
             return HTTPAuthorizationCredentials(scheme=scheme, credentials=credentials)
         return self._required(None)
 
@@ -83,11 +80,8 @@ class HTTPBasic(HTTPBase):
     """Name and password in the `Authorization` header (RFC 7617); gives `HTTPBasicCredentials`.
 
     Args:
-        scheme_name: Name in the documentation; the class's name if None.
+        scheme_name, auto_error: The attributes of `SecurityBase`. A broken header is answered with 401 always.
         realm: What the browser's dialogue names.
-        description: Description in the documentation.
-        auto_error: Answer 401 where the header is missing or of another scheme; False gives None to
-            the endpoint instead. A broken header is answered with 401 always.
     """
 
     def __init__(
@@ -125,8 +119,10 @@ class HTTPBearer(HTTPBase):
 
     Args:
         bearerFormat: What the token is, in the documentation; `JWT`, say.
-        scheme_name, description, auto_error: As for `HTTPBase`.
+        scheme_name, auto_error: The attributes of `SecurityBase`.
     """
+
+    _expected = "bearer"
 
     def __init__(
         self,
@@ -136,27 +132,15 @@ class HTTPBearer(HTTPBase):
         description: str | None = None,
         auto_error: bool = True,
     ) -> None:
-        self.model = HTTPBearerModel(bearerFormat=bearerFormat, description=description)
-        self.scheme_name = scheme_name or type(self).__name__
-        self.auto_error = auto_error
-
-    async def __call__(self, request: HTTPConnection) -> HTTPAuthorizationCredentials | None:
-        """Read the token."""
-        return self._read(request, "bearer")
+        self._set(HTTPBearerModel(bearerFormat=bearerFormat, description=description), scheme_name, auto_error)
 
 
 class HTTPDigest(HTTPBase):
-    """Digest credentials in the `Authorization` header (RFC 7616); gives `HTTPAuthorizationCredentials`, unchecked.
+    """Digest credentials in the `Authorization` header (RFC 7616); gives `HTTPAuthorizationCredentials`, unchecked."""
 
-    Args:
-        scheme_name, description, auto_error: As for `HTTPBase`.
-    """
+    _expected = "digest"
 
     def __init__(
         self, *, scheme_name: str | None = None, description: str | None = None, auto_error: bool = True
     ) -> None:
         super().__init__(scheme="digest", scheme_name=scheme_name, description=description, auto_error=auto_error)
-
-    async def __call__(self, request: HTTPConnection) -> HTTPAuthorizationCredentials | None:
-        """Read the credentials."""
-        return self._read(request, "digest")

@@ -72,9 +72,7 @@ class OAuth2(SecurityBase):
 
     Args:
         flows: The flows, as a model or as OpenAPI writes them.
-        scheme_name: Name in the documentation; the class's name if None.
-        description: Description in the documentation.
-        auto_error: Answer 401 where the header is missing; False gives None to the endpoint instead.
+        scheme_name, auto_error: The attributes of `SecurityBase`.
     """
 
     model: OAuth2Model
@@ -88,9 +86,7 @@ class OAuth2(SecurityBase):
         description: str | None = None,
         auto_error: bool = True,
     ) -> None:
-        self.model = OAuth2Model(flows=cast(OAuthFlowsModel, flows), description=description)
-        self.scheme_name = scheme_name or type(self).__name__
-        self.auto_error = auto_error
+        self._set(OAuth2Model(flows=cast(OAuthFlowsModel, flows), description=description), scheme_name, auto_error)
 
     def make_not_authenticated_error(self) -> HTTPException:
         """Make the error for a missing token: 401 with the challenge `Bearer`. Override it for other tokens."""
@@ -119,7 +115,6 @@ class OAuth2PasswordBearer(_Bearer):
         tokenUrl: The path operation that takes `OAuth2PasswordRequestForm`, relative to the document.
         scopes: Scope → what it allows, for the documentation.
         refreshUrl: The path operation that renews a token.
-        scheme_name, description, auto_error: As for `OAuth2`.
     """
 
     def __init__(
@@ -148,7 +143,6 @@ class OAuth2AuthorizationCodeBearer(_Bearer):
         tokenUrl: Where the code is exchanged for a token.
         refreshUrl: Where a token is renewed.
         scopes: Scope → what it allows, for the documentation.
-        scheme_name, description, auto_error: As for `OAuth2`.
     """
 
     def __init__(

@@ -15,9 +15,7 @@ class OpenIdConnect(SecurityBase):
 
     Args:
         openIdConnectUrl: The provider's discovery document.
-        scheme_name: Name in the documentation; the class's name if None.
-        description: Description in the documentation.
-        auto_error: Answer 401 where the header is missing; False gives None to the endpoint instead.
+        scheme_name, auto_error: The attributes of `SecurityBase`.
     """
 
     model: OpenIdConnectModel
@@ -30,9 +28,8 @@ class OpenIdConnect(SecurityBase):
         description: str | None = None,
         auto_error: bool = True,
     ) -> None:
-        self.model = OpenIdConnectModel(openIdConnectUrl=openIdConnectUrl, description=description)
-        self.scheme_name = scheme_name or type(self).__name__
-        self.auto_error = auto_error
+        model = OpenIdConnectModel(openIdConnectUrl=openIdConnectUrl, description=description)
+        self._set(model, scheme_name, auto_error)
 
     def make_not_authenticated_error(self) -> HTTPException:
         """Make the error for a missing header: 401 with the challenge `Bearer`."""

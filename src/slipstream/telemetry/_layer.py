@@ -104,10 +104,9 @@ class TelemetryLayer:
         except BaseException as exc:
             if not is_farewell(exc):
                 error_type = type_of(exc)
-            if isinstance(exc, Exception) and not is_farewell(exc):
-                observation.failed(
-                    exc, "fastapi.websocket.exception", "Unhandled exception in FastAPI WebSocket connection"
-                )
+                if isinstance(exc, Exception):
+                    body = "Unhandled exception in FastAPI WebSocket connection"
+                    observation.failed(exc, "fastapi.websocket.exception", body)
             raise
         finally:
             _end(observation.span, observation.route, None, error_type)
@@ -127,16 +126,7 @@ class TelemetryLayer:
 class _Request:
     """Measures an HTTP request; it is recorded once, when its response is complete."""
 
-    __slots__ = (
-        "_begun",
-        "_instruments",
-        "_is_done",
-        "_known",
-        "_observation",
-        "_scope",
-        "_send",
-        "_status",
-    )
+    __slots__ = ("_begun", "_instruments", "_is_done", "_known", "_observation", "_scope", "_send", "_status")
 
     def __init__(self, observation: Observation, instruments: Instruments | None, scope: Scope, send: Send) -> None:
         self._observation = observation

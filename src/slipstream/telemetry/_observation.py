@@ -85,13 +85,11 @@ class Observation:
     def enter(self, connection: Request[Any] | WebSocket, function: str) -> None:
         """Note the Request or WebSocket, and the module and qualified name of the endpoint."""
         self.function = function
-        data = self.data
-        if data is None:
-            return
-        if isinstance(connection, WebSocket):
-            data.websocket = connection
-        else:
-            data.request = connection
+        if self.data is not None:
+            if isinstance(connection, WebSocket):
+                self.data.websocket = connection
+            else:
+                self.data.request = connection
 
     def read(self, body: Any) -> None:
         """Note the body, as it was read."""
@@ -110,13 +108,8 @@ class Observation:
             self.data.errors = errors
             if values is not None:
                 self.data.values = values
-        self._emit(
-            _Severity.WARN,
-            "WARN",
-            "fastapi.validation.failed",
-            "Request validation failed",
-            {"fastapi.validation.error_count": len(errors)},
-        )
+        found = {"fastapi.validation.error_count": len(errors)}
+        self._emit(_Severity.WARN, "fastapi.validation.failed", "Request validation failed", found)
 
     def operation(self, name: str) -> AbstractContextManager[None]:
         """Record a `with` block as a span of this name."""
@@ -141,16 +134,10 @@ class Observation:
 
     def failed(self, exc: BaseException, event: str, body: str) -> None:
         """Log an exception that nobody handled."""
-        self._emit(_Severity.ERROR, "ERROR", event, body, {}, exc)
+        self._emit(_Severity.ERROR, event, body, {}, exc)
 
     def _emit(
-        self,
-        number: Any,
-        text: str,
-        event: str,
-        body: str,
-        attributes: dict[str, Any],
-        exc: BaseException | None = None,
+        self, severity: Any, event: str, body: str, attributes: dict[str, Any], exc: BaseException | None = None
     ) -> None:
         if self.logger is None:
             return
@@ -162,8 +149,8 @@ class Observation:
             self.logger.emit(
                 timestamp=time.time_ns(),
                 context=self.context,
-                severity_number=number,
-                severity_text=text,
+                severity_number=severity,
+                severity_text=severity.name,
                 body=body,
                 attributes=attributes,
                 event_name=event,
@@ -198,7 +185,6 @@ class Operation:
 
     Args:
         observation: Of the operation's request.
-        name: Name of the span.
         function: Module and qualified name of the function that runs.
         is_failure: Whether an exception that ends the operation is a failure.
     """

@@ -59,10 +59,8 @@ def _configure(config: Settings) -> None:
             "install them: pip install 'slipstream[telemetry]', or give telemetry={'auto_configure': False}",
             exc_info=True,
         )
-    except FastAPIError as exc:
-        logger.warning("telemetry: no exporter was added: %s", exc)
     except Exception as exc:
-        logger.warning("telemetry: no exporter was added: %s", exc, exc_info=True)
+        logger.warning("telemetry: no exporter was added: %s", exc, exc_info=not isinstance(exc, FastAPIError))
 
 
 def _configure_from_environment(config: Settings) -> None:
@@ -163,12 +161,7 @@ _PARTS = {
         f"{_OTLP}.metric_exporter:OTLPMetricExporter",
         "add_metric_reader",
     ),
-    "LOGS": _Parts(
-        "logger_provider",
-        LOGS_API,
-        *LOG_EXPORT,
-        "add_log_record_processor",
-    ),
+    "LOGS": _Parts("logger_provider", LOGS_API, *LOG_EXPORT, "add_log_record_processor"),
 }
 
 

@@ -1,6 +1,6 @@
-"""Who listens at this moment: a tracer, instruments and a logger, looked up anew when a provider has changed.
+"""Who listens at this moment: a tracer, instruments and a logger, looked up again when a provider has changed.
 
-A provider or exporter that raises is logged, once for each kind of failure, and otherwise as good as absent.
+A provider or exporter that raises is logged, once for each kind of failure, and otherwise treated as absent.
 """
 
 import sys
@@ -33,11 +33,7 @@ def is_deaf(provider: Any) -> bool:
 
 
 class Instruments:
-    """What requests are measured with.
-
-    Args:
-        meter: Makes the instruments.
-    """
+    """What requests are measured with."""
 
     def __init__(self, meter: Any) -> None:
         self.duration = meter.create_histogram(
@@ -52,11 +48,7 @@ class Instruments:
 
 
 class Signals:
-    """The listeners of one application.
-
-    Args:
-        settings: Which signals are wanted, and from which providers.
-    """
+    """The listeners of one application."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -118,4 +110,6 @@ def complain(what: str) -> None:
     """Log, once for each `what`, that something of OpenTelemetry has just raised; requests go on without it."""
     if what not in _complained:
         _complained.add(what)
-        logger.exception("telemetry: %s failed; requests are served all the same, further failures are not told", what)
+        logger.exception(
+            "telemetry: %s failed; requests are served all the same, further failures are not logged", what
+        )

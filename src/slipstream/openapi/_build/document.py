@@ -39,30 +39,58 @@ class _Gathered:
         return paths
 
 
-def document(
+def get_openapi(
     *,
-    openapi_version: str,
-    info: dict[str, Any],
-    servers: Sequence[Any] | None,
+    title: str,
+    version: str,
+    openapi_version: str = "3.1.0",
+    summary: str | None = None,
+    description: str | None = None,
     routes: Sequence[Any],
-    webhooks: Sequence[Any],
-    tags: Sequence[Any] | None,
-    external_docs: Any,
-    separate_schemas: bool,
+    webhooks: Sequence[Any] | None = None,
+    tags: list[dict[str, Any]] | None = None,
+    servers: list[dict[str, str | Any]] | None = None,
+    terms_of_service: str | None = None,
+    contact: dict[str, str | Any] | None = None,
+    license_info: dict[str, str | Any] | None = None,
+    separate_input_output_schemas: bool = True,
+    external_docs: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Make the document; the arguments are those of `get_openapi`, with all that is said of the API as `info`.
+    """Make the OpenAPI document of routes, as JSON-compatible dictionaries that the caller may change.
+
+    Args:
+        version: Version of the API, not of OpenAPI.
+        openapi_version: What the document says it follows; its content is that of 3.1.
+        description: Markdown.
+        routes: Routes of an app or a router; mounts and the like are left out.
+        webhooks: Routes that describe what the API will call.
+        tags: Descriptions of tags, in the order in which they are to be shown.
+        terms_of_service: URL of the terms.
+        contact: `name`, `url`, `email`.
+        license_info: `name`, and `identifier` or `url`.
+        separate_input_output_schemas: Whether a model may have two schemas, one as it is read (`Item-Input`)
+            and one as it is written (`Item-Output`), where they differ.
+        external_docs: `description` and `url`.
 
     Raises:
-        ValidationError: Contact, license, servers, tags or external documentation are not what OpenAPI knows.
+        ValidationError: Contact, license, servers, tags or external documentation are not as OpenAPI defines them.
     """
     # Listed once: what an included router yields may change while the document is made.
-    listed, listed_webhooks = list(path_operations(routes)), list(path_operations(webhooks))
+    listed, listed_webhooks = list(path_operations(routes)), list(path_operations(webhooks or ()))
     fields = documented_fields([*listed, *listed_webhooks])
-    mapping, definitions = define(fields, separate=separate_schemas)
-    schemas = FieldSchemas(mapping, separate=separate_schemas)
+    mapping, definitions = define(fields, separate=separate_input_output_schemas)
+    schemas = FieldSchemas(mapping, separate=separate_input_output_schemas)
     gathered = _Gathered(definitions)
     paths = gathered.items(listed, schemas)
     hooks = gathered.items(listed_webhooks, schemas)
+    optional = {
+        "summary": summary,
+        "description": description,
+        "termsOfService": terms_of_service,
+        "contact": contact,
+        "license": license_info,
+    }
+    info = {"title": title, "version": version} | {key: value for key, value in optional.items() if value}
     result: dict[str, Any] = {"openapi": openapi_version, "info": _checked(Info, info)}
     if servers:
         result["servers"] = [_checked(Server, server) for server in servers]
@@ -90,7 +118,7 @@ def _components(gathered: _Gathered) -> dict[str, Any]:
 
 
 def _checked(model: type[BaseModel], value: Any) -> Any:
-    """Check what the user said about the API against OpenAPI's own models; they know its URLs and its order."""
+    """Check a part that the user wrote against OpenAPI's models, and write it in their order."""
     checked = model.model_validate(value)
     return shapes.free(checked.model_dump(mode="json", by_alias=True, exclude_none=True))
 
