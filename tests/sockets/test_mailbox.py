@@ -22,7 +22,7 @@ def private_names(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatc
     """Take away the private name of asyncio's futures, for every other run."""
     if not request.param:
         monkeypatch.setattr(mailbox, "WaitedFuture", RecordingFuture)
-        monkeypatch.setattr(mailbox, "callbacks_of", lambda future: future.recorded)
+        monkeypatch.setattr("slipstream._foreign.asyncio.KNOWS_CALLBACKS", False)
 
 
 @pytest.fixture(params=LOOPS, ids=["asyncio", "uvloop"])

@@ -1,21 +1,21 @@
-"""Private names of asyncio: how a task announces itself, and what a task leaves with the future that it waits for."""
+"""Private names of asyncio: how a task announces itself and waits, and what it leaves with what it waits for."""
 
 import asyncio
 import contextvars
 import inspect
+from asyncio import current_task
 from collections.abc import Callable
-from operator import attrgetter
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NoReturn
 
-enter_task: Callable[[Any, Any], None] | None = getattr(asyncio.tasks, "_enter_task", None)
+enter_task: Any = getattr(asyncio.tasks, "_enter_task", None)
 """Makes something the current task of a loop, `enter_task(loop, task)`; None where that can't be done."""
-leave_task: Callable[[Any, Any], None] | None = getattr(asyncio.tasks, "_leave_task", None)
+leave_task: Any = getattr(asyncio.tasks, "_leave_task", None)
 """Takes back `enter_task`, with the same arguments."""
 
 try:
     for each in (enter_task, leave_task):
-        inspect.signature(each).bind("loop", "task")  # type: ignore[arg-type]  # None is a TypeError
+        inspect.signature(each).bind("loop", "task")  # None is a TypeError
 except (TypeError, ValueError):
     enter_task = leave_task = None
 
@@ -48,13 +48,58 @@ def _keeps_callbacks() -> bool:
     return bool(getattr(future, "_callbacks", None) == [(print, context)])
 
 
-_is_known = _keeps_callbacks()
-WaitedFuture: type[Any] = asyncio.Future if _is_known else RecordingFuture
-"""A future, made with `loop=`, of which `callbacks_of` can tell who waits."""
-callbacks_of: Callable[[Any], list[tuple[Any, Any]]] = attrgetter("_callbacks" if _is_known else "recorded")
-"""Returns the callbacks of a `WaitedFuture`, each with the context to call it in."""
+KNOWS_CALLBACKS = _keeps_callbacks()
+"""Whether a future of asyncio's own can tell who waits."""
+WaitedFuture: type[Any] = asyncio.Future if KNOWS_CALLBACKS else RecordingFuture
+"""A future, made with `loop=`, for `run_on`."""
 
 
-def unblock(future: Any) -> None:
-    """Tell a future that a coroutine has yielded that its wait has begun; asyncio's tasks do the same."""
-    future._asyncio_future_blocking = False
+def run_on(turn: Any, item: Any) -> bool:
+    """Set a future's result and let the task that awaits it run on now, not in the next turn of the loop.
+
+    Args:
+        turn: A `WaitedFuture` that only this task awaits.
+
+    Returns:
+        Whether that was possible. It is not while a task runs, if the waiting task is being cancelled, or if its
+        context has been entered already; then nothing has been changed.
+    """
+    loop = turn.get_loop()
+    if turn.done() or current_task(loop) is not None:
+        return False
+    ((resume, context),) = turn._callbacks if KNOWS_CALLBACKS else turn.recorded
+    try:
+        context.run(_resume, turn, resume, item)
+    except (SystemExit, KeyboardInterrupt) as error:
+        loop.call_soon(_raise, error)  # a transport would treat it as an error of the protocol
+    except RuntimeError:
+        if turn.done():
+            raise
+        return False
+    return True
+
+
+def _resume(turn: Any, resume: Callable[[Any], object], item: Any) -> None:
+    """Call `resume`, by which the task waits for `turn`, in the task's context."""
+    turn.remove_done_callback(resume)
+    turn.set_result(item)
+    resume(turn)
+
+
+def _raise(error: BaseException) -> NoReturn:
+    raise error
+
+
+class Waiting(asyncio.Future[None]):
+    """What a task keeps while it waits, under the names of asyncio's own tasks: anyio's cancel scopes read them."""
+
+    _fut_waiter: Any = None
+    _must_cancel = False
+    _message: Any = None
+
+    def _wait(self, waiter: Any) -> None:
+        """Keep the future that the coroutine has yielded, for the caller to wait for."""
+        waiter._asyncio_future_blocking = False  # tells it that the wait has begun, as asyncio's tasks do
+        self._fut_waiter = waiter
+        if self._must_cancel and waiter.cancel(msg=self._message):
+            self._must_cancel = False

@@ -5,9 +5,9 @@ import contextvars
 from asyncio import current_task
 from collections import deque
 from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import Any
 
-from slipstream._foreign.asyncio import WaitedFuture, callbacks_of
+from slipstream._foreign.asyncio import WaitedFuture, run_on
 
 
 class Mailbox:
@@ -108,39 +108,3 @@ class Mailbox:
 
     def _advance(self) -> None:
         self._first = self._others.pop(0) if self._others else None
-
-
-def run_on(turn: asyncio.Future[Any], item: Any) -> bool:
-    """Set a future's result and let the task that awaits it run on now, not in the next turn of the loop.
-
-    Args:
-        turn: A future that only this task awaits.
-
-    Returns:
-        Whether that was possible. It is not while a task runs, if the waiting task is being cancelled, or if its
-        context has been entered already; then nothing has been changed.
-    """
-    loop = turn.get_loop()
-    if turn.done() or current_task(loop) is not None:
-        return False
-    ((resume, context),) = callbacks_of(turn)
-    try:
-        context.run(_resume, turn, resume, item)
-    except (SystemExit, KeyboardInterrupt) as error:
-        loop.call_soon(_raise, error)  # a transport would treat it as an error of the protocol
-    except RuntimeError:
-        if turn.done():
-            raise
-        return False
-    return True
-
-
-def _resume(turn: asyncio.Future[Any], resume: Callable[[asyncio.Future[Any]], object], item: Any) -> None:
-    """Call `resume`, by which the task waits for `turn`, in the task's context."""
-    turn.remove_done_callback(resume)
-    turn.set_result(item)
-    resume(turn)
-
-
-def _raise(error: BaseException) -> NoReturn:
-    raise error

@@ -8,8 +8,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from contextvars import copy_context
 from typing import Any, Literal, Protocol, TypeAlias, TypeVar
 
-from slipstream._foreign.asyncio import WaitedFuture
-from slipstream._sockets.mailbox import run_on
+from slipstream._foreign.asyncio import WaitedFuture, run_on
 from slipstream.links.errors import ends_task
 from slipstream.links.queue import Inbox, QueuePolicy, Reader
 

@@ -16,7 +16,7 @@ from collections.abc import Callable, Coroutine, Generator
 from types import coroutine
 from typing import Any
 
-from slipstream._foreign.asyncio import enter_task, leave_task, unblock
+from slipstream._foreign.asyncio import Waiting, enter_task, leave_task
 
 PARKED = object()
 """What a coroutine yields to pause; `Fiber.step` takes it, the event loop never sees it."""
@@ -28,17 +28,13 @@ def park() -> Generator[Any, Any, None]:
     yield PARKED
 
 
-class Fiber(asyncio.Future[None]):
+class Fiber(Waiting):
     """A coroutine, the future that it waits for, and the interface of a task.
 
     When the coroutine has ended, the fiber is done with the result None; `step` raises what the coroutine raises.
     """
 
-    # The first two have the names of asyncio's own tasks, since anyio's cancel scopes read them.
-    _fut_waiter: Any = None
-    _must_cancel = False
     _cancels = 0
-    _message: Any = None
     context: contextvars.Context | None = None
     """Context to run in; None for the caller's."""
 
@@ -67,8 +63,6 @@ class Fiber(asyncio.Future[None]):
             BaseException: Whatever the coroutine raises.
         """
         error = self._arrived() if self._must_cancel or self._fut_waiter is not None else None
-        assert enter_task is not None
-        assert leave_task is not None
         leave_task(loop, stepper)
         enter_task(loop, self)
         try:
@@ -105,13 +99,6 @@ class Fiber(asyncio.Future[None]):
             except BaseException as exc:
                 return exc
         return None
-
-    def _wait(self, waiter: Any) -> None:
-        """Keep the future that the coroutine has yielded, for the caller to wait for."""
-        unblock(waiter)
-        self._fut_waiter = waiter
-        if self._must_cancel and waiter.cancel(msg=self._message):
-            self._must_cancel = False
 
     def _end(self) -> None:
         self._fut_waiter = None
