@@ -3,11 +3,11 @@
 async def handle(scope, receive, send):
     request = Request(scope, receive, send)
     try:
-        # dependency oauth2_password_bearer (oauth2.py:115)
-        token = await oauth2_password_bearer(request=request)
-        # dependency current_user (security_scopes.py:12)
+        # dependency bearer (security_scopes.py:9)
+        token = await bearer(request=request)
+        # dependency current_user (security_scopes.py:18)
         user = await current_user(SecurityScopes(scopes=["me", "items"]), token)
-        # endpoint read_own_items (security_scopes.py:16)
+        # endpoint read_own_items (security_scopes.py:22)
         result = await read_own_items(user)
         payload = None if isinstance(result, Response) else encode(result)
     except Exception as exc:

@@ -9,6 +9,7 @@ import ast
 import builtins
 import dis
 import importlib.util
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -93,6 +94,14 @@ def test_what_a_worker_assigns_is_its_own_or_shared_by_name(case: str) -> None:
 def test_generated_lines_fit_a_screen(case: str) -> None:
     """The project's own limit: tracebacks and dumps are read beside it."""
     assert [line for line in compiled(case).source.text.splitlines() if len(line) > 120] == []
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_places_in_generated_source_are_the_case_s_own(case: str) -> None:
+    """The line of a function of ours would change the file whenever somebody edits above it."""
+    places = re.findall(r"# .* \((\w+)\.py:\d+\)", compiled(case).source.text)
+
+    assert set(places) <= {case}
 
 
 def test_no_golden_file_is_left_over() -> None:

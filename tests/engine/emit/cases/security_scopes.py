@@ -2,11 +2,17 @@
 
 from typing import Annotated
 
-from slipstream import FastAPI, Security
+from slipstream import FastAPI, Request, Security
 from slipstream.security import OAuth2PasswordBearer, SecurityScopes
 
+
+class Bearer(OAuth2PasswordBearer):
+    async def __call__(self, request: Request) -> str | None:
+        return await super().__call__(request)
+
+
 app = FastAPI(openapi_url=None)
-bearer = OAuth2PasswordBearer(tokenUrl="token", scopes={"me": "Read", "items": "Write"})
+bearer = Bearer(tokenUrl="token", scopes={"me": "Read", "items": "Write"})
 
 
 async def current_user(scopes: SecurityScopes, token: Annotated[str, Security(bearer)]) -> str:
