@@ -405,7 +405,7 @@ class APIRouter(TableRouter):
         """
         given = completed(InclusionOptions, options, "include_router")
         check_inclusion(self, router, given["prefix"])
-        self.routes.append(IncludedRouter(router, Inclusion.of(self, router, given)))
+        self.routes.append(IncludedRouter(Inclusion.of(self, router, given)))
         self.lifespan_context = cast(
             Lifespan[Any], merge(cast(Context, self.lifespan_context), cast(Context, router.lifespan_context))
         )

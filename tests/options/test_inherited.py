@@ -129,9 +129,14 @@ def made(framework: Any, options: dict[str, Any]) -> dict[str, Any]:
 
 
 def grow(framework: Any, router: Any, routes: Any, inclusions: Any) -> None:
-    """Add routes to a router, and the routers that it includes."""
+    """Add routes to a router, every second one as plug-ins do that make it themselves, and the included routers."""
+    own = endpoint if framework is fastapi else own_endpoint
     for number, options in enumerate(routes):
-        router.post(f"/r{number}", **made(framework, options))(endpoint if framework is fastapi else own_endpoint)
+        if number % 2 == 0:
+            router.post(f"/r{number}", **made(framework, options))(own)
+        else:
+            route = framework.routing.APIRoute(f"/own/r{number}", own, methods=["POST"], **made(framework, options))
+            router.routes.append(route)
     for number, (of_inclusion, (of_router, inner_routes, inner_inclusions)) in enumerate(inclusions):
         inner = framework.APIRouter(prefix="/own", **made(framework, of_router))
         grow(framework, inner, inner_routes, inner_inclusions)
@@ -151,6 +156,24 @@ def seen(framework: Any, of_app: Any, routes: Any, inclusions: Any) -> list[Any]
             found[-1]["deprecated"] = bool(context.deprecated)  # False and None mark nothing, whoever said which
             found.append((response.status_code, response.headers.get("content-type"), response.text[:60]))
     return [*found, app.openapi()]
+
+
+@pytest.mark.parametrize(
+    "of_router",
+    [
+        {"default_response_class": "HTMLResponse"},
+        {"generate_unique_id_function": by_path},
+        {"strict_content_type": False},
+        {"max_body_size": 5},
+        {"form_limits": {"max_fields": 1}},
+    ],
+    ids=lambda of_router: next(iter(of_router)),
+)
+def test_a_route_that_was_put_into_a_router_takes_its_options_when_it_is_included(of_router: dict[str, Any]) -> None:
+    """Plug-ins make routes themselves; the router's options come to them by the inclusion alone."""
+    theirs, ours = (seen(framework, {}, [], [({}, (of_router, [{}, {}], []))]) for framework in FRAMEWORKS)
+
+    assert ours == theirs
 
 
 @pytest.mark.filterwarnings("ignore:Duplicate Operation ID")  # drawn operations may share one

@@ -131,7 +131,7 @@ MERGING: Final[Mapping[str, Merging]] = {
     "deprecated": Merging(lambda outer, inner: inner or outer),
     "include_in_schema": Merging(lambda outer, inner: outer and inner),
     "default_response_class": Merging(_inner_if_set, is_repeated=True),
-    "response_class": Merging(_inner_if_set, is_repeated=True, outside="default_response_class"),
+    "response_class": Merging(_inner_if_set, outside="default_response_class"),
     "generate_unique_id_function": Merging(_inner_if_set, is_repeated=True),
     "strict_content_type": Merging(_inner_if_set, is_repeated=True),
     "max_body_size": Merging(lambda outer, inner: outer if inner is None else inner, is_repeated=True),

@@ -89,20 +89,22 @@ def check_inclusion(parent: IncludableRouter, router: IncludableRouter, prefix: 
 class Twins:
     """The twins of a router's routes; made again, with new handlers, only when the list of routes or `mark` changes."""
 
-    def __init__(self, inclusion: Inclusion) -> None:
-        self._inclusion = inclusion
+    def __init__(self, inclusion: Inclusion, attribute: str) -> None:
+        self._inclusion, self._attribute = inclusion, attribute
+        self._lock = Lock()
         self._mark = -1
         self._originals: list[BaseRoute] = []
         self._made: list[BaseRoute] = []
 
-    def of(self, router: IncludableRouter, routes: Sequence[BaseRoute]) -> list[BaseRoute]:
-        """Return the twins of routes, and nodes for the routers that the router includes."""
-        mark, known = router.mark, self._originals
-        if mark != self._mark or len(routes) != len(known) or any(map(is_not, routes, known)):
-            originals = list(routes)
-            self._made = list(self._make(originals))
-            self._originals, self._mark = originals, mark
-        return self._made
+    def get(self) -> Sequence[BaseRoute]:
+        """Return the twins of the routes in the router's attribute, nodes of included routers among them."""
+        router = self._inclusion.router
+        with self._lock:
+            mark, routes, known = router.mark, list(getattr(router, self._attribute)), self._originals
+            if mark != self._mark or len(routes) != len(known) or any(map(is_not, routes, known)):
+                self._made = list(self._make(routes))
+                self._originals, self._mark = routes, mark
+            return self._made
 
     def _make(self, routes: Sequence[BaseRoute]) -> Iterator[BaseRoute]:
         for route in routes:
@@ -115,33 +117,21 @@ class Twins:
 class IncludedRouter(BaseRoute):
     """The node for an included router among the routes of its parent."""
 
-    def __init__(self, original_router: IncludableRouter, inclusion: Inclusion) -> None:
-        self.original_router = original_router
-        self.inclusion = inclusion
-        self._twins = Twins(inclusion)
-        self._low_priority_twins = Twins(inclusion)
-        self._routes = Latest(self._list)
-        self._lock = Lock()
+    def __init__(self, inclusion: Inclusion) -> None:
+        self.inclusion, self.original_router = inclusion, inclusion.router
+        self.twins, self.low_priority_twins = Twins(inclusion, "routes"), Twins(inclusion, "_low_priority_routes")
+        self._effective = Latest(self._list)
 
     def included(self, inclusion: Inclusion) -> "IncludedRouter":
         """Return the node's twin, under an inclusion of its parent."""
-        return IncludedRouter(self.original_router, inclusion.around(self.inclusion))
+        return IncludedRouter(inclusion.around(self.inclusion))
 
     def effective_routes(self) -> Sequence[BaseRoute]:
         """Return the twins of all routes of the router, and of those that it includes."""
-        return self._routes.get()
+        return self._effective.get()
 
     def _list(self) -> Sequence[BaseRoute]:
-        with self._lock:
-            return tuple(effective(self._twins.of(self.original_router, self.original_router.routes)))
-
-    def effective_low_priority_routes(self) -> Sequence[BaseRoute]:
-        """Return the twins of the router's low-priority routes, and of those of the routers that it includes."""
-        router = self.original_router
-        with self._lock:
-            own = self._low_priority_twins.of(router, router._low_priority_routes)
-            nodes = [node for node in self._twins.of(router, router.routes) if isinstance(node, IncludedRouter)]
-        return [*own, *(route for node in nodes for route in node.effective_low_priority_routes())]
+        return tuple(effective(self.twins.get()))
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """Match the twins in order; the first full match counts, else the first partial one."""
@@ -204,9 +194,9 @@ def effective(routes: Sequence[BaseRoute]) -> Iterator[BaseRoute]:
             yield route
 
 
-def low_priority(router: IncludableRouter) -> Iterator[BaseRoute]:
-    """Yield the low-priority routes of a router, then those of the routers that it includes."""
-    yield from router._low_priority_routes
-    for route in router.routes:
+def low_priority(own: Sequence[BaseRoute], routes: Sequence[BaseRoute]) -> Iterator[BaseRoute]:
+    """Yield a router's own low-priority routes, then those of the routers that are included among its routes."""
+    yield from own
+    for route in routes:
         if isinstance(route, IncludedRouter):
-            yield from route.effective_low_priority_routes()
+            yield from low_priority(route.low_priority_twins.get(), route.twins.get())

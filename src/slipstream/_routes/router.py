@@ -72,7 +72,7 @@ class TableRouter(routing.Router):
     @property
     def default(self) -> ASGIApp:
         """The ASGI app for requests that no route serves: the frontends, then the app that was given."""
-        routes = list(low_priority(self))
+        routes = list(low_priority(self._low_priority_routes, self.routes))
         return LowPriority(routes, self._default) if routes else self._default
 
     @default.setter
