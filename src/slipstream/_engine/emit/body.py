@@ -26,15 +26,15 @@ def emit_read_body(pen: Pen, step: ReadBody) -> None:
     if step.body.kind == "form":
         _emit_read_form(pen, step.body)
         return
-    text, fast = pen.text, step.fast
+    fast = step.fast
     if fast is not None and step.is_first:
         pen.note(f"body {described(fast)}", pen.plan.steps[0].call.origin)
     else:
         pen.note("body, as JSON", pen.plan.root.origin)
     pen.dialect.read_raw(pen)
-    text.line(f"content_type = {_content_type(pen)}")
+    pen.line(f"content_type = {_content_type(pen)}")
     if fast is None:
-        text.line(f"body = {decoded(pen)}")
+        pen.line(f"body = {decoded(pen)}")
         pen.layer.read(pen, "body")
         return
     # The local of the parameter is assigned before its step comes.
@@ -43,13 +43,13 @@ def emit_read_body(pen: Pen, step: ReadBody) -> None:
     unset = pen.constant("UNSET", UNSET)
     parse = pen.constant(f"parse_{fast.name}", fast.checker.validator.validate_json)
     is_json_type = f"{pen.constant('is_json', is_json)}(content_type, {step.body.strict})"
-    with text.block("try:"):
+    with pen.block("try:"):
         is_json_body = f'content_type == b"application/json" or {is_json_type}'
-        text.line(f"{variable} = {parse}(raw) if {is_json_body} else {unset}")
-    with text.block(f"except {pen.constant('ValidationError', ValidationError)}:"):
-        text.line(f"{variable} = {unset}  # told in full below")
-    with text.block(f"if {variable} is {unset}:"):
-        text.line(f"body = {decoded(pen)}")
+        pen.line(f"{variable} = {parse}(raw) if {is_json_body} else {unset}")
+    with pen.block(f"except {pen.constant('ValidationError', ValidationError)}:"):
+        pen.line(f"{variable} = {unset}  # told in full below")
+    with pen.block(f"if {variable} is {unset}:"):
+        pen.line(f"body = {decoded(pen)}")
         if step.is_first:
             _emit_taken(pen, fast, variable, whole_taker)
 
@@ -81,7 +81,7 @@ def emit_take_json(pen: Pen, step: TakeJson) -> None:
     pen.note(f"body {described(item)}", step.call.origin)
     if step.is_retry:
         known = pen.variables[id(step.call), item.name]
-        with pen.text.block(f"if {known} is {pen.constant('UNSET', UNSET)}:"):
+        with pen.block(f"if {known} is {pen.constant('UNSET', UNSET)}:"):
             _emit_taken(pen, item, known, make)
     else:
         _emit_taken(pen, item, pen.variable(step.call, item.name), make)
@@ -104,8 +104,8 @@ def emit_take_absent(pen: Pen, step: TakeAbsent) -> None:
 def _emit_read_form(pen: Pen, body: BodyPlan) -> None:
     read = pen.constant("read_form", form_reader(pen.services.body_error, body.form_limits))
     pen.note("body, as a form", pen.plan.root.origin)
-    pen.text.line(f"form = await {read}(request)")
-    pen.text.line(f"exits.append({pen.constant('FormExit', FormExit)}(form))")
+    pen.line(f"form = await {read}(request)")
+    pen.line(f"exits.append({pen.constant('FormExit', FormExit)}(form))")
     pen.layer.read(pen, "form")
 
 

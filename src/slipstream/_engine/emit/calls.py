@@ -16,8 +16,8 @@ from slipstream._engine.types import ContextKind
 
 def emit_mark(pen: Pen, step: Mark) -> None:
     """Write the count of errors with which a call's condition compares."""
-    mark = pen.marks[id(step.call)] = pen.text.local("mark")
-    pen.text.line(f"{mark} = len(errors)")
+    mark = pen.marks[id(step.call)] = pen.local("mark")
+    pen.line(f"{mark} = len(errors)")
 
 
 def emit_solve(pen: Pen, step: Solve) -> None:
@@ -26,17 +26,17 @@ def emit_solve(pen: Pen, step: Solve) -> None:
     name = name_of(call)
     result = None
     if call.name is not None or step.shared:
-        result = pen.results[id(call)] = pen.text.local(call.name or name)
+        result = pen.results[id(call)] = pen.local(call.name or name)
     pen.note(f"dependency {name}", call.origin)
     if step.condition == "always":
         _emit_call(pen, step, result)
         return
     mark = pen.marks.get(id(call), "")
-    with pen.text.block(f"if len(errors) == {mark}:" if mark else "if not errors:"):
+    with pen.block(f"if len(errors) == {mark}:" if mark else "if not errors:"):
         _emit_call(pen, step, result)
     if step.shared:
-        failures = pen.failures[id(call)] = pen.text.local(f"{result}_errors")
-        pen.text.line(f"{failures} = errors[{mark}:] if errors else ()")
+        failures = pen.failures[id(call)] = pen.local(f"{result}_errors")
+        pen.line(f"{failures} = errors[{mark}:] if errors else ()")
 
 
 def emit_again(pen: Pen, step: Again) -> None:
@@ -44,7 +44,7 @@ def emit_again(pen: Pen, step: Again) -> None:
     pen.results[id(step.call)] = pen.results[id(step.first)]
     failures = pen.failures.get(id(step.first))
     if failures is not None:
-        pen.text.line(f"errors += {failures}")
+        pen.line(f"errors += {failures}")
 
 
 def arguments(pen: Pen, call: Call) -> str:
@@ -93,16 +93,16 @@ def _context(pen: Pen, call: Call, slot: Slot) -> str | None:
 
 def _emit_call(pen: Pen, step: Solve, result: str | None) -> None:
     call = step.call
-    function = pen.function(call)
+    function = pen.callee(call)
     given = arguments(pen, call)
     if isinstance(step, Open):
         _emit_open(pen, step, result, f"{function}({given})")
         return
     limited: AbstractContextManager[None] = nullcontext()
     if call.limit is not None:
-        limited = pen.text.block(f"async with {_limit(pen, call)}.get_semaphore():")
+        limited = pen.block(f"async with {_limit(pen, call)}.get_semaphore():")
     with limited:
-        pen.text.line(_assigned(result, invocation(pen, call, function, given)))
+        pen.line(_assigned(result, invocation(pen, call, function, given)))
 
 
 def invocation(pen: Pen, call: Call, function: str, given: str) -> str:
@@ -119,31 +119,31 @@ def _emit_open(pen: Pen, step: Open, result: str | None, made: str) -> None:
     """Write the opening of a `yield` dependency, and that it is put on the list from which it is closed."""
     call, exits = step.call, step.exits
     if call.limit is not None:
-        pen.text.line(f"place = {_limit(pen, call)}.get_semaphore()")
-        pen.text.line("await place.acquire()")
-        pen.text.line(f"{exits}.append({pen.constant('SlotExit', SlotExit)}(place))")
+        pen.line(f"place = {_limit(pen, call)}.get_semaphore()")
+        pen.line("await place.acquire()")
+        pen.line(f"{exits}.append({pen.constant('SlotExit', SlotExit)}(place))")
     if call.kind == "gen":
         made = f"{pen.constant('ThreadGenerator', ThreadGenerator)}({made})"
     elif step.is_shielded:
         made = f"{pen.constant('ShieldedGenerator', ShieldedGenerator)}({made}, shield)"
-    pen.text.line(f"opened = {made}")
-    with nullcontext() if step.raises_not_yielded else pen.text.block("try:"):
-        pen.text.line(_assigned(result, "each(opened.enter)" if pen.is_in_hop else "await opened.__anext__()"))
+    pen.line(f"opened = {made}")
+    with nullcontext() if step.raises_not_yielded else pen.block("try:"):
+        pen.line(_assigned(result, "each(opened.enter)" if pen.is_in_hop else "await opened.__anext__()"))
     if not step.raises_not_yielded:
-        with pen.text.block("except StopAsyncIteration:"):
-            pen.text.line(f"raise {pen.constant('not_yielded', not_yielded)}(opened) from None")
-    pen.text.line(f"{exits}.append(opened)")
+        with pen.block("except StopAsyncIteration:"):
+            pen.line(f"raise {pen.constant('not_yielded', not_yielded)}(opened) from None")
+    pen.line(f"{exits}.append(opened)")
 
 
 def emit_leave(pen: Pen, step: Leave) -> None:
     """Write the closing of a list after success."""
     if not step.is_simple:
-        pen.text.line(f"await {pen.constant('leave', leave)}({step.exits})")
+        pen.line(f"await {pen.constant('leave', leave)}({step.exits})")
         return
     for call in step.calls:
-        pen.text.comment(f"close {name_of(call)}")
-        with pen.text.block(f"async for _ in {step.exits}.pop():"):
-            pen.text.line(f"raise {pen.constant('not_stopped', not_stopped)}()")
+        pen.comment(f"close {name_of(call)}")
+        with pen.block(f"async for _ in {step.exits}.pop():"):
+            pen.line(f"raise {pen.constant('not_stopped', not_stopped)}()")
 
 
 def _assigned(result: str | None, expression: str) -> str:

@@ -23,28 +23,28 @@ DEPENDENCIES = "fastapi.dependencies"
 def emit_handler(program: Program, services: Services, dialect: Dialect, layer: Layer) -> Source:
     """Write the function that carries out a program, in the phrases of a dialect and of a layer over it."""
     pen = Pen(program, services, dialect, layer)
-    with pen.text.block(f"async def {FUNCTION}({dialect.parameters}):"):
+    with pen.block(f"async def {FUNCTION}({dialect.parameters}):"):
         dialect.write(pen)
-    return Source(FUNCTION, pen.text.text, pen.text.shape, pen.text.constants)
+    return Source(FUNCTION, pen.text, pen.shape, pen.constants)
 
 
 def emit_lists(pen: Pen) -> None:
     if pen.program.is_gathering:
-        pen.text.line("errors = []")
+        pen.line("errors = []")
     if pen.program.exits is not None:
-        pen.text.line("exits = []")
+        pen.line("exits = []")
     if pen.program.closing is not None:
-        pen.text.line("closing = []")
+        pen.line("closing = []")
 
 
 def emit_objects(pen: Pen) -> None:
     """Write the creation of the shield and of context objects."""
     if pen.program.is_shielded:
-        pen.text.line(f"shield = {pen.constant('open_shield', open_shield)}(exits)")
+        pen.line(f"shield = {pen.constant('open_shield', open_shield)}(exits)")
     if "response" in pen.plan.objects:
-        pen.text.line(f"response = {pen.constant('blank_response', blank_response)}()")
+        pen.line(f"response = {pen.constant('blank_response', blank_response)}()")
     if "background" in pen.plan.objects:
-        pen.text.line(f"background = {pen.constant('background_tasks', pen.services.background_tasks)}()")
+        pen.line(f"background = {pen.constant('background_tasks', pen.services.background_tasks)}()")
 
 
 def emit_core(pen: Pen) -> None:
@@ -64,12 +64,12 @@ def closed(pen: Pen, leave: Leave | None) -> Iterator[None]:
     if leave is None:
         yield
         return
-    with pen.text.block("try:"):
+    with pen.block("try:"):
         yield
         emit_leave(pen, leave)
-    with pen.text.block("except BaseException as exc:"):
+    with pen.block("except BaseException as exc:"):
         fail = pen.made("fail_closing", lambda: inner_failure(pen.services.swallowed_error))
-        pen.text.line(f"raise await {fail}({leave.exits}, exc)")
+        pen.line(f"raise await {fail}({leave.exits}, exc)")
 
 
 def emit_failure(pen: Pen, *, sent: str, known: str) -> None:
@@ -80,12 +80,12 @@ def emit_failure(pen: Pen, *, sent: str, known: str) -> None:
         known: Further arguments for the function that answers, each after a comma.
     """
     if pen.program.exits is not None:
-        with pen.text.block("except BaseException as exc:"):
+        with pen.block("except BaseException as exc:"):
             pen.dialect.show_scope(pen)
             fail = pen.constant("fail_open", open_failure(pen.services.fail, pen.services.swallowed_error))
-            pen.text.line(f"return await {fail}(exits, exc, {sent}, scope, receive, send{known})")
+            pen.line(f"return await {fail}(exits, exc, {sent}, scope, receive, send{known})")
     else:
-        with pen.text.block("except Exception as exc:"):
+        with pen.block("except Exception as exc:"):
             pen.dialect.show_scope(pen)
             fail = pen.constant("fail", pen.services.fail)
-            pen.text.line(f"return await {fail}(exc, scope, receive, send, started=False{known})")
+            pen.line(f"return await {fail}(exc, scope, receive, send, started=False{known})")

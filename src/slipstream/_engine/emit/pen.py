@@ -1,8 +1,7 @@
-"""What the writers of the steps share: the text, its names, and the phrases of the dialect and the layer."""
+"""What the writers of the steps share: a pen (text and names), and the phrases of dialects and layers."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from starlette.responses import Response
@@ -90,45 +89,42 @@ class Layer:
     def encode(self, pen: "Pen", target: str, given: str, made: str) -> None:
         """Write the encoding of a result: `target = given` if it is a Response already, else `target = made`."""
         if given == made:
-            pen.text.line(f"{target} = {made}")
+            pen.line(f"{target} = {made}")
             return
         is_response = f"isinstance(result, {pen.constant('Response', Response)})"
         if len(made) <= SHORT:
-            pen.text.line(f"{target} = {given} if {is_response} else {made}")
+            pen.line(f"{target} = {given} if {is_response} else {made}")
             return
-        with pen.text.block(f"if {is_response}:"):
-            pen.text.line(f"{target} = {given}")
-        with pen.text.block("else:"):
-            pen.text.line(f"{target} = {made}")
+        with pen.block(f"if {is_response}:"):
+            pen.line(f"{target} = {given}")
+        with pen.block("else:"):
+            pen.line(f"{target} = {made}")
 
     def body_reporter(self, pen: "Pen") -> Callable[[Scope, ErrorDetail, str], None] | None:
         """Return the function that reports a body that is not JSON; None if there is none."""
         return None
 
 
-@dataclass(eq=False)
-class Pen:
-    """The text and the names of one handler."""
+class Pen(Writer):
+    """The text and the names of one handler.
 
-    program: Program
-    services: Services
-    dialect: Dialect
-    layer: Layer
-    text: Writer = field(init=False)
-    variables: dict[tuple[int, str], str] = field(default_factory=dict)
-    """The local of each parameter, by id of the call and name."""
-    results: dict[int, str] = field(default_factory=dict)
-    """The local of each call's result, by id of the call; `marks` and `failures` likewise."""
-    marks: dict[int, str] = field(default_factory=dict)
-    failures: dict[int, str] = field(default_factory=dict)
-    prepared: set[str] = field(default_factory=set)
-    """The locals with parsed parts of the request."""
-    is_in_hop: bool = False
-    """Whether the present line is inside of a worker's function."""
-    _made: dict[str, Any] = field(default_factory=dict)
+    Attributes:
+        variables: The local of each parameter, by id of the call and name.
+        results: The local of each call's result, by id of the call; `marks` and `failures` likewise.
+        prepared: The locals with parsed parts of the request.
+        is_in_hop: Whether the current line is inside of a worker's function.
+    """
 
-    def __post_init__(self) -> None:
-        self.text = Writer(RESERVED | self.layer.names | set(self.dialect.parameters.split(", ")))
+    def __init__(self, program: Program, services: Services, dialect: Dialect, layer: Layer) -> None:
+        super().__init__(RESERVED | layer.names | set(dialect.parameters.split(", ")))
+        self.program, self.services, self.dialect, self.layer = program, services, dialect, layer
+        self.variables: dict[tuple[int, str], str] = {}
+        self.results: dict[int, str] = {}
+        self.marks: dict[int, str] = {}
+        self.failures: dict[int, str] = {}
+        self.prepared: set[str] = set()
+        self.is_in_hop = False
+        self._made: dict[str, Any] = {}
 
     @property
     def plan(self) -> Plan:
@@ -139,41 +135,38 @@ class Pen:
         """The local with the parsed body; "None" if there is no body."""
         return "None" if self.plan.body is None else "form" if self.plan.is_form else "body"
 
-    def constant(self, wish: str, value: Any) -> str:
-        return self.text.constant(wish, value)
-
     def made(self, wish: str, make: Callable[[], Any]) -> str:
         """Name an object that is made once, when it is first needed."""
         if wish not in self._made:
             self._made[wish] = make()
-        return self.text.constant(wish, self._made[wish])
+        return self.constant(wish, self._made[wish])
 
-    def function(self, call: Call) -> str:
+    def callee(self, call: Call) -> str:
         """Name a user's callable: by its own name, unless a parameter has that name."""
         name = name_of(call)
-        return self.constant(name if self.text.is_free(name) else f"call_{name}", call.call)
+        return self.constant(name if self.is_free(name) else f"call_{name}", call.call)
 
     def variable(self, call: Call, name: str) -> str:
         """Reserve the local of a parameter."""
-        local = self.variables[id(call), name] = self.text.local(name)
+        local = self.variables[id(call), name] = self.local(name)
         return local
 
     def note(self, what: str, origin: Origin) -> None:
         place = "" if origin.file is None else f" ({origin.file.rpartition('/')[2]}:{origin.line})"
-        self.text.comment(f"{what}{place}")
+        self.comment(f"{what}{place}")
 
     def wrong(self, errors: str) -> None:
         """Write what is done about a list of errors that is not empty: it is added to `errors`, or raised."""
         if self.program.is_gathering:
-            self.text.line(f"errors += {errors}")
+            self.line(f"errors += {errors}")
         else:
-            self.text.line(f"raise {self.dialect.refusal(self, errors, self.body)}")
+            self.line(f"raise {self.dialect.refusal(self, errors, self.body)}")
 
     def take(self, target: str, take: str, given: str) -> None:
         """Write the call of a taker, which returns a value and a list of errors, and what is done about the errors."""
-        self.text.line(f"{target}, wrong = {take}({given})")
+        self.line(f"{target}, wrong = {take}({given})")
         if self.program.is_gathering:
-            self.text.line("errors += wrong")
+            self.line("errors += wrong")
         else:
-            with self.text.block("if wrong:"):
+            with self.block("if wrong:"):
                 self.wrong("wrong")

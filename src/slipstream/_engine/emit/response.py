@@ -35,22 +35,22 @@ def emit_invoke(pen: Pen, step: Invoke) -> None:
     """Write the call of the endpoint."""
     root = pen.plan.root
     pen.note(f"endpoint {name_of(root)}", root.origin)
-    call = invocation(pen, root, pen.function(root), arguments(pen, root))
+    call = invocation(pen, root, pen.callee(root), arguments(pen, root))
     with pen.layer.operation(pen, ENDPOINT):
-        pen.text.line(f"result = {call}" if step.is_kept else call)
+        pen.line(f"result = {call}" if step.is_kept else call)
 
 
 def emit_await(pen: Pen, step: Await) -> None:
     """Write the wait for an awaitable that a sync function returned, as a wrapper around an async one does."""
-    with pen.text.block(f"if {pen.constant('isawaitable', isawaitable)}(result):"):
-        pen.text.line("result = await result")
+    with pen.block(f"if {pen.constant('isawaitable', isawaitable)}(result):"):
+        pen.line("result = await result")
 
 
 def emit_check(pen: Pen, step: Check) -> None:
     """Write the validation of the result in the endpoint's worker."""
     check = pen.made("check_result", partial(_checker, pen, step.field))
-    with pen.text.block(f"if not isinstance(result, {pen.constant('Response', Response)}):"):
-        pen.text.line(f"result = each({check}, result)")
+    with pen.block(f"if not isinstance(result, {pen.constant('Response', Response)}):"):
+        pen.line(f"result = each({check}, result)")
 
 
 def emit_encode(pen: Pen, step: Encode) -> None:
@@ -71,20 +71,19 @@ def _emit_stream(pen: Pen) -> None:
     """Write the call of an endpoint that yields what is sent."""
     root = pen.plan.root
     pen.note(f"endpoint {name_of(root)}", root.origin)
-    function, given = pen.function(root), arguments(pen, root)
-    pen.text.line(f"result = {pen.made('stream', partial(_stream, pen))}({function}({given}){_injected(pen)})")
+    function, given = pen.callee(root), arguments(pen, root)
+    pen.line(f"result = {pen.made('stream', partial(_stream, pen))}({function}({given}){_injected(pen)})")
 
 
 def _emit_trusting(pen: Pen, step: Encode, model: type[Any]) -> None:
     """Write the encoding of a result that is mostly an instance of the response model, and then is not validated."""
-    text = pen.text
     dump, options = _dump(pen, step)
-    with text.block(f"if type(result) is {pen.constant(model.__name__, model)}:"):
-        text.line(f"payload = {dump}(result{options})")
-    with text.block(f"elif isinstance(result, {pen.constant('Response', Response)}):"):
-        text.line("payload = None")
-    with text.block("else:"):
-        text.line(f"payload = {_dumped(pen, step)}")
+    with pen.block(f"if type(result) is {pen.constant(model.__name__, model)}:"):
+        pen.line(f"payload = {dump}(result{options})")
+    with pen.block(f"elif isinstance(result, {pen.constant('Response', Response)}):"):
+        pen.line("payload = None")
+    with pen.block("else:"):
+        pen.line(f"payload = {_dumped(pen, step)}")
 
 
 def _injected(pen: Pen) -> str:
@@ -149,16 +148,16 @@ def _stream(pen: Pen) -> Callable[..., Any]:
 
 def emit_send(pen: Pen, *, is_open: bool) -> None:
     """Write the sending of the response; `is_open` says whether an exception goes to open dependencies first."""
-    text, encode = pen.text, pen.program.response
-    text.comment("reply")
+    encode = pen.program.response
+    pen.comment("reply")
     if encode is None or encode.into != "bytes":
         _emit_respond(pen, is_open)
         return
-    with text.block("if payload is None:"):
+    with pen.block("if payload is None:"):
         _emit_respond(pen, is_open)
-    with text.block("else:"):
+    with pen.block("else:"):
         if is_open:
-            text.line("sent = True")
+            pen.line("sent = True")
         _emit_messages(pen)
 
 
@@ -167,19 +166,19 @@ def _emit_respond(pen: Pen, is_open: bool) -> None:
     call = pen.constant("respond_open", respond_open) if is_open else pen.constant("respond", respond)
     fail = "" if is_open else f", {pen.constant('fail', pen.services.fail)}"
     pen.dialect.show_scope(pen)
-    pen.text.line(f"await {call}(result, scope, receive, send{fail}{background})")
+    pen.line(f"await {call}(result, scope, receive, send{fail}{background})")
     if is_open:
-        pen.text.line("sent = True")
+        pen.line("sent = True")
 
 
 def _emit_messages(pen: Pen) -> None:
     status = pen.plan.response.status_code or 200
     if "response" in pen.plan.objects:
         make = pen.constant("json_messages", json_messages)
-        pen.text.line(f"start, end = {make}(payload, response.status_code or {status}, response.headers.raw)")
-        pen.text.line("await send(start)")
-        pen.text.line("await send(end)")
+        pen.line(f"start, end = {make}(payload, response.status_code or {status}, response.headers.raw)")
+        pen.line("await send(start)")
+        pen.line("await send(end)")
     else:
         pen.dialect.send_json(pen, status)
     if "background" in pen.plan.objects:
-        pen.text.line("await background()")
+        pen.line("await background()")

@@ -20,28 +20,27 @@ def emit_steps(pen: Pen, steps: Sequence[model.Act]) -> None:
 def emit_refuse(pen: Pen, step: model.Refuse) -> None:
     """Write the raising of gathered errors; a body that was validated from its bytes is parsed now, for the error."""
     body = pen.body if pen.program.fast_body is None else decoded(pen)
-    with pen.text.block("if errors:"):
+    with pen.block("if errors:"):
         pen.layer.refused(pen)
-        pen.text.line(f"raise {pen.dialect.refusal(pen, 'errors', body)}")
+        pen.line(f"raise {pen.dialect.refusal(pen, 'errors', body)}")
 
 
 def emit_hop(pen: Pen, step: model.Hop) -> None:
     """Write a function for a worker thread, and the wait for it."""
-    text = pen.text
     for take in step.shares:
         prepare(pen, take)
     prepared = set(pen.prepared)
     shared = ["errors", *([] if pen.program.fast_body is None else pen.variables.values())]
-    with text.function("def work(each):", shared):
+    with pen.function("def work(each):", shared):
         pen.is_in_hop = True
         emit_steps(pen, step.steps)
         given_back = ", ".join(_local(pen, act) for act in step.gives)
         if given_back:
-            text.line(f"return {given_back}")
+            pen.line(f"return {given_back}")
         pen.is_in_hop = False
     pen.prepared = prepared  # locals of the worker's function are not seen outside
     target = f"{given_back} = " if given_back else ""
-    text.line(f"{target}await {pen.constant('in_one_thread', in_one_thread)}(work)")
+    pen.line(f"{target}await {pen.constant('in_one_thread', in_one_thread)}(work)")
 
 
 def _local(pen: Pen, act: model.Act) -> str:

@@ -61,13 +61,13 @@ def described(item: ModelField) -> str:
 
 
 def _emit_simple(pen: Pen, step: Take, variable: str) -> None:
-    text, item = pen.text, step.field
+    item = step.field
     _, key = request_names(item)[0]
     is_str = is_plain_str(item)
     if step.source == "path" and key in path_names_of(pen.plan.root.path):
         found = f"{place_of(pen, 'path')}[{literal(key)}]"
         if is_str and key in pen.plan.path_strings:
-            text.line(f"{variable} = {found}")
+            pen.line(f"{variable} = {found}")
         else:
             _emit_check(pen, step, variable, found, key)
         return
@@ -81,29 +81,29 @@ def _emit_simple(pen: Pen, step: Take, variable: str) -> None:
     default = _default(pen, item)
     if is_str and step.source != "header" and default is not None and not default.endswith("()"):
         tail = "" if default == "None" else f", {default}"
-        text.line(f"{variable} = {place}.get({_key(step.source, key)}{tail})")
+        pen.line(f"{variable} = {place}.get({_key(step.source, key)}{tail})")
         return
-    text.line(f"{target} = {found}")
-    with text.block(f"if {target} is None:"):
+    pen.line(f"{target} = {found}")
+    with pen.block(f"if {target} is None:"):
         if default is None:
             pen.wrong(f"[{pen.constant('missing', missing)}({literal((step.source, key))})]")
         elif default != "None" or not is_str:
-            text.line(f"{variable} = {default}")
+            pen.line(f"{variable} = {default}")
     decoded = f'{target}.decode("latin-1")' if step.source == "header" else target
     if is_str and decoded != variable:
-        with text.block("else:"):
-            text.line(f"{variable} = {decoded}")
+        with pen.block("else:"):
+            pen.line(f"{variable} = {decoded}")
     elif not is_str:
-        with text.block("else:"):
+        with pen.block("else:"):
             _emit_check(pen, step, variable, decoded, key)
 
 
 def _emit_check(pen: Pen, step: Take, variable: str, found: str, key: str) -> None:
-    text, item = pen.text, step.field
+    item = step.field
     check = pen.constant(f"check_{item.name}", item.checker.validator.validate_python)
-    with text.block("try:"):
-        text.line(f"{variable} = {check}({found})")
-    with text.block(f"except {pen.constant('ValidationError', ValidationError)} as wrong:"):
+    with pen.block("try:"):
+        pen.line(f"{variable} = {check}({found})")
+    with pen.block(f"except {pen.constant('ValidationError', ValidationError)} as wrong:"):
         pen.wrong(f"{pen.constant('located', located)}(wrong, {literal((step.source, key))})")
 
 
@@ -116,7 +116,7 @@ def place_of(pen: Pen, source: str, rich: bool = False) -> str:
     name, parse, given = _PLACES[source, rich and source in ("query", "header")]
     if name not in pen.prepared:
         pen.prepared.add(name)
-        pen.text.line(f"{name} = {'' if parse is None else pen.constant(parse.__name__, parse)}{given}")
+        pen.line(f"{name} = {'' if parse is None else pen.constant(parse.__name__, parse)}{given}")
     return name
 
 

@@ -24,16 +24,16 @@ class AsgiDialect(Dialect):
 
     def write(self, pen: Pen) -> None:
         # The response is sent inside of the `try` only if dependencies are still open then.
-        program, text = pen.program, pen.text
+        program = pen.program
         emit_lists(pen)
         if program.keeps_raw:
             self.announce_raw(pen)
         if program.makes_request:
-            text.line(f"request = {pen.constant('Request', Request)}(scope, receive, send)")
+            pen.line(f"request = {pen.constant('Request', Request)}(scope, receive, send)")
             pen.layer.enter(pen)
         if program.exits is not None:
-            text.line("sent = False")
-        with text.block("try:"):
+            pen.line("sent = False")
+        with pen.block("try:"):
             emit_objects(pen)
             with closed(pen, pen.program.closing):
                 emit_core(pen)
@@ -46,15 +46,15 @@ class AsgiDialect(Dialect):
             emit_send(pen, is_open=False)
 
     def announce_raw(self, pen: Pen) -> None:
-        pen.text.line("raw = None")
+        pen.line("raw = None")
 
     def read_raw(self, pen: Pen) -> None:
         if pen.program.reads_request:
             read = pen.constant("read_request_body", body_reader(pen.services.body_error, from_request=True))
-            pen.text.line(f"raw = await {read}(request)")
+            pen.line(f"raw = await {read}(request)")
         else:
             read = pen.constant("read_body", body_reader(pen.services.body_error))
-            pen.text.line(f"raw = await {read}(receive)")
+            pen.line(f"raw = await {read}(receive)")
 
     def refusal(self, pen: Pen, errors: str, body: str) -> str:
 
@@ -64,14 +64,13 @@ class AsgiDialect(Dialect):
         return f"{pen.made('request_error', lambda: refuse)}({errors}, {body}, {self.where})"
 
     def send_json(self, pen: Pen, status: int) -> None:
-        text = pen.text
         json_type = headers = pen.constant("JSON_TYPE", JSON_TYPE)
         content = 'b""'
         if has_body(status):
-            text.line('length = (b"content-length", b"%d" % len(payload))')
+            pen.line('length = (b"content-length", b"%d" % len(payload))')
             headers, content = f"length, {json_type}", "payload"
-        text.line(f'await send({{"type": "http.response.start", "status": {status}, "headers": [{headers}]}})')
-        text.line(f'await send({{"type": "http.response.body", "body": {content}}})')
+        pen.line(f'await send({{"type": "http.response.start", "status": {status}, "headers": [{headers}]}})')
+        pen.line(f'await send({{"type": "http.response.body", "body": {content}}})')
 
 
 ASGI = AsgiDialect()

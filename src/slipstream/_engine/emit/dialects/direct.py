@@ -25,11 +25,11 @@ class DirectDialect(AsgiDialect):
     def show_scope(self, pen: Pen) -> None:
         # If the plan shows the scope, it has been completed before.
         if not pen.plan.shows_scope:
-            pen.text.line(f"{pen.made('complete_scope', lambda: pen.services.complete_scope)}(scope)")
+            pen.line(f"{pen.made('complete_scope', lambda: pen.services.complete_scope)}(scope)")
 
     def send_json(self, pen: Pen, status: int) -> None:
         if has_body(status):
-            pen.text.line(f"reply({status}, {pen.constant('JSON_HEADERS', JSON_HEADERS)}, payload)")
+            pen.line(f"reply({status}, {pen.constant('JSON_HEADERS', JSON_HEADERS)}, payload)")
         else:
             super().send_json(pen, status)
 

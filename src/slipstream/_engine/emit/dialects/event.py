@@ -22,19 +22,19 @@ class EventDialect(AsgiDialect):
     where = "None"
 
     def write(self, pen: Pen) -> None:
-        program, text = pen.program, pen.text
+        program = pen.program
         emit_lists(pen)
         if program.reads_scope:
-            text.line("scope = scope_of(connection)")
+            pen.line("scope = scope_of(connection)")
         if program.makes_request:
-            text.line(f"request = {pen.constant('Request', Request)}(scope, {pen.constant('no_body', no_body)})")
+            pen.line(f"request = {pen.constant('Request', Request)}(scope, {pen.constant('no_body', no_body)})")
         with closed(pen, program.exits):
             emit_objects(pen)
             with closed(pen, program.closing):
                 emit_core(pen)
             if "background" in pen.plan.objects:
-                text.line("await background()")
-        text.line("return result")
+                pen.line("await background()")
+        pen.line("return result")
 
 
 EVENT = EventDialect()

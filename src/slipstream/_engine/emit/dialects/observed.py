@@ -28,29 +28,29 @@ class Observed(Layer):
     shows_steps = True
 
     def enter(self, pen: Pen) -> None:
-        pen.text.line(f"observed = scope[{literal(pen.services.observation_key)}]")
-        pen.text.line(f"observed.enter({pen.dialect.connection}, {literal(function_name(pen.plan.root.call))})")
+        pen.line(f"observed = scope[{literal(pen.services.observation_key)}]")
+        pen.line(f"observed.enter({pen.dialect.connection}, {literal(function_name(pen.plan.root.call))})")
 
     def read(self, pen: Pen, body: str) -> None:
         absent = "" if body == "form" else f" if {body} is not {pen.constant('UNSET', UNSET)} else None"
-        pen.text.line(f"observed.read({body}{absent})")
+        pen.line(f"observed.read({body}{absent})")
 
     def solved(self, pen: Pen) -> None:
-        pen.text.line(f"observed.solved(dict({by_keyword(named_arguments(pen, pen.plan.root))}))")
+        pen.line(f"observed.solved(dict({by_keyword(named_arguments(pen, pen.plan.root))}))")
 
     def refused(self, pen: Pen) -> None:
         known = pen.constant("known_values", known_values(_arguments(pen)))
-        pen.text.line(f"observed.invalid(errors, {known}(locals(), errors))")
+        pen.line(f"observed.invalid(errors, {known}(locals(), errors))")
 
     def operation(self, pen: Pen, name: str) -> AbstractContextManager[None]:
-        return pen.text.block(f"with observed.operation({literal(name)}):")
+        return pen.block(f"with observed.operation({literal(name)}):")
 
     def encode(self, pen: Pen, target: str, given: str, made: str) -> None:
         # A Response needs no encoding, which would be measured.
-        with pen.text.block(f"if isinstance(result, {pen.constant('Response', Response)}):"):
-            pen.text.line(f"{target} = {given}")
-        with pen.text.block("else:"), self.operation(pen, SERIALIZATION):
-            pen.text.line(f"{target} = {made}")
+        with pen.block(f"if isinstance(result, {pen.constant('Response', Response)}):"):
+            pen.line(f"{target} = {given}")
+        with pen.block("else:"), self.operation(pen, SERIALIZATION):
+            pen.line(f"{target} = {made}")
 
     def body_reporter(self, pen: Pen) -> Callable[[Scope, ErrorDetail, str], None]:
         key = pen.services.observation_key

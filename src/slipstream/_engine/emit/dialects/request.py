@@ -18,18 +18,17 @@ class RequestDialect(AsgiDialect):
     manner = Manner(gives="response", has_request=True)
 
     def write(self, pen: Pen) -> None:
-        text = pen.text
-        text.line("scope = request.scope")
+        pen.line("scope = request.scope")
         if pen.program.is_gathering:
-            text.line("errors = []")
+            pen.line("errors = []")
         if pen.program.exits is not None:
-            text.line(f"exits = scope[{literal(EXITS)}]")
+            pen.line(f"exits = scope[{literal(EXITS)}]")
         if pen.program.closing is not None:
-            text.line(f"closing = scope[{literal(CLOSING)}]")
+            pen.line(f"closing = scope[{literal(CLOSING)}]")
         pen.layer.enter(pen)
         emit_objects(pen)
         emit_core(pen)
-        text.line("return result")
+        pen.line("return result")
 
 
 REQUEST = RequestDialect()

@@ -19,9 +19,9 @@ class WebSocketDialect(Dialect):
 
     def write(self, pen: Pen) -> None:
         emit_lists(pen)
-        pen.text.line(f"websocket = {pen.constant('WebSocket', WebSocket)}(scope, receive, send)")
+        pen.line(f"websocket = {pen.constant('WebSocket', WebSocket)}(scope, receive, send)")
         pen.layer.enter(pen)
-        with pen.text.block("try:"):
+        with pen.block("try:"):
             emit_objects(pen)
             with closed(pen, pen.program.closing):
                 emit_core(pen)
