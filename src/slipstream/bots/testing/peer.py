@@ -3,21 +3,21 @@
 import asyncio
 import json
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, Literal
 
+from websockets.asyncio.connection import Connection
 from websockets.client import ClientProtocol
-from websockets.frames import Close, Frame, Opcode
-from websockets.http11 import Request, Response
-from websockets.protocol import Protocol
+from websockets.exceptions import ConnectionClosed
+from websockets.frames import Frame, Opcode
 
 from slipstream.bots.testing.session import Line, Session
 
 Data = str | bytes
 
-READ = 65536
-"""Most bytes to read from a socket at once."""
+OPTIONS: dict[str, Any] = {"ping_interval": None, "close_timeout": None, "max_queue": None}
+"""How the platform holds a connection of the library: no pings, no limit for a close, and reading never pauses."""
 
 
 class Refused(Exception):
@@ -39,40 +39,35 @@ class Ended(Exception):
 class Peer:
     """One WebSocket between platform and bot, as the platform holds it.
 
+    Args:
+        connection: The connection of the library `websockets`, with the handshake done.
+        stream: Held while the connection is open, for it would close the connection when it is collected.
+
     Attributes:
         request: The request of the handshake, with `path` and `headers`.
         response: The response of the bot; None if the bot dialled.
         session: The messages so far.
     """
 
-    def __init__(
-        self,
-        reader: asyncio.StreamReader,
-        writer: asyncio.StreamWriter,
-        protocol: Protocol,
-        request: Request,
-        response: Response | None = None,
-        early: Iterable[Any] = (),
-    ) -> None:
-        self._reader, self._writer, self._protocol = reader, writer, protocol
-        self.request, self.response, self.session = request, response, Session()
+    def __init__(self, connection: Connection, stream: Any = None) -> None:
+        self._connection, self._stream = connection, stream
+        self.request, self.response, self.session = connection.request, connection.response, Session()
         self._inbox: asyncio.Queue[Data | None] = asyncio.Queue()
-        self._parts: list[Frame] = []
-        self._is_deaf = False
-        self._ended = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
-        self._take_events(early)
+        self._task = asyncio.get_running_loop().create_task(self._read(), name="fake platform: peer")
 
     # What a test does
 
     async def send(self, data: Data) -> None:
-        """Send a message, text or binary."""
-        if isinstance(data, str):
-            self._protocol.send_text(data.encode())
-        else:
-            self._protocol.send_binary(data)
+        """Send a message, text or binary; it is lost if the connection ends meanwhile.
+
+        Raises:
+            Ended: The connection has ended before.
+        """
+        if not self.is_open:
+            raise Ended(*self.close_frame)
         self._note("platform", data)
-        await self._flush()
+        with suppress(ConnectionClosed):
+            await self._connection.send(data)
 
     async def send_json(self, value: Any) -> None:
         """Send a value as JSON text."""
@@ -101,19 +96,17 @@ class Peer:
         if code in (1005, 1006, 1015) or not 1000 <= code < 5000:
             self.garbage(self._frame(Opcode.CLOSE, payload))
         else:
-            self._protocol.send_close(code, reason)
-            await self._flush()
+            await self._connection.close(code, reason)
         await self.ended()
 
     def drop(self) -> None:
         """Reset the connection without a close frame."""
-        self._writer.transport.abort()
+        self._connection.transport.abort()
 
     def half_open(self) -> None:
         """Read and answer nothing from now on, not even pings; the connection stays."""
-        self._is_deaf = True
-        if not self._writer.transport.is_closing():
-            self._writer.transport.pause_reading()  # type: ignore[attr-defined]  # every socket's transport has it
+        if not self._connection.transport.is_closing():
+            self._connection.transport.pause_reading()
 
     def linger(self, code: int = 1000) -> None:
         """Send a close frame, then neither read nor close the connection."""
@@ -122,7 +115,7 @@ class Peer:
 
     def garbage(self, data: bytes) -> None:
         """Write bytes to the socket as they are."""
-        self._writer.write(data)
+        self._connection.transport.write(data)
 
     def bad_text(self) -> None:
         """Send a text frame that is not UTF-8."""
@@ -134,7 +127,7 @@ class Peer:
 
     async def ended(self) -> Ended:
         """Wait for the end of the connection, and return how it ended."""
-        await self._ended.wait()
+        await asyncio.wait({self._task})
         return Ended(*self.close_frame)
 
     async def replay(self, session: Session) -> None:
@@ -153,75 +146,37 @@ class Peer:
     @property
     def is_open(self) -> bool:
         """Whether the connection has not ended."""
-        return not self._ended.is_set()
+        return not self._task.done()
 
     @property
     def close_frame(self) -> tuple[int, str]:
         """Code and reason of the bot's close frame; 1006 if none came."""
-        received: Close | None = self._protocol.close_rcvd
+        received = self._connection.protocol.close_rcvd
         return (received.code, received.reason) if received is not None else (1006, "")
 
     # Beneath
 
-    def start(self) -> None:
-        """Begin to read."""
-        self._task = asyncio.get_running_loop().create_task(self._read(), name="fake platform: peer")
-
     async def finish(self) -> None:
         """Drop the connection, and end its task."""
         self.drop()
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait({self._task})
+        self._task.cancel()
+        await self.ended()
 
     def _frame(self, opcode: Opcode, payload: bytes) -> bytes:
-        is_client = isinstance(self._protocol, ClientProtocol)
-        return Frame(opcode, payload).serialize(mask=is_client)
+        return Frame(opcode, payload).serialize(mask=isinstance(self._connection.protocol, ClientProtocol))
 
     def _note(self, who: Literal["platform", "bot"], data: Data) -> None:
         self.session.lines.append(Line(who, "text" if isinstance(data, str) else "binary", data))
 
     async def _read(self) -> None:
         try:
-            while True:
-                self._take_events(self._protocol.events_received())
-                await self._flush()
-                data = await self._reader.read(READ)
-                if self._is_deaf:
-                    await asyncio.Event().wait() if data else None
-                if not data:
-                    break
-                self._protocol.receive_data(data)
-            self._protocol.receive_eof()
-            self._take_events(self._protocol.events_received())
-        except (OSError, EOFError):
-            pass
+            with suppress(ConnectionClosed):
+                async for data in self._connection:
+                    self._note("bot", data)
+                    self._inbox.put_nowait(data)
+            await self._connection.wait_closed()
         finally:
-            if self._protocol.close_rcvd is not None:
+            if self._connection.protocol.close_rcvd is not None:
                 code, reason = self.close_frame
                 self.session.lines.append(Line("bot", "close", f"{code} {reason}".rstrip()))
-            self._ended.set()
             self._inbox.put_nowait(None)
-            self._writer.transport.abort()
-
-    def _take_events(self, events: Iterable[Any]) -> None:
-        for event in events:
-            if not isinstance(event, Frame) or event.opcode not in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT):
-                continue
-            self._parts.append(event)
-            if event.fin:
-                whole = b"".join(part.data for part in self._parts)
-                data: Data = whole.decode() if self._parts[0].opcode is Opcode.TEXT else whole
-                self._parts = []
-                self._note("bot", data)
-                self._inbox.put_nowait(data)
-
-    async def _flush(self) -> None:
-        for data in self._protocol.data_to_send():
-            if data:
-                self._writer.write(data)
-            elif not self._writer.transport.is_closing():
-                with suppress(OSError):
-                    self._writer.write_eof()
-        with suppress(OSError):
-            await self._writer.drain()

@@ -11,14 +11,14 @@ from http.client import parse_headers, responses
 from typing import Any, Self, TypeAlias
 
 import httpx2
-from websockets.client import ClientProtocol
-from websockets.exceptions import InvalidHandshake
+from websockets.asyncio.client import connect
+from websockets.asyncio.connection import Connection
+from websockets.exceptions import InvalidHandshake, InvalidStatus
 from websockets.http11 import Request
-from websockets.protocol import Protocol
+from websockets.protocol import State
 from websockets.server import ServerProtocol
-from websockets.uri import parse_uri
 
-from slipstream.bots.testing.peer import READ, Peer, Refused
+from slipstream.bots.testing.peer import OPTIONS, Peer, Refused
 
 Sleep: TypeAlias = Callable[[float], Awaitable[None]]
 
@@ -158,23 +158,17 @@ class FakePlatform:
             Refused: The bot answered with another status than 101.
             OSError: It does not listen, or cut the connection.
         """
-        uri = parse_uri(url)
-        protocol = ClientProtocol(uri, max_size=_LIMIT)
-        reader, writer = await asyncio.open_connection(uri.host, uri.port)
-        request = protocol.connect()
-        for name, value in (headers or {}).items():
-            request.headers[name] = value
-        protocol.send_request(request)
-        writer.writelines(protocol.data_to_send())
+        plain: dict[str, Any] = {"compression": None, "user_agent_header": None, "proxy": None, "open_timeout": None}
         try:
-            response, *early = await _first_events(reader, protocol)
-            if response.status_code != 101:
-                body = bytes(response.body or b"")
-                raise Refused(response.status_code, dict(response.headers.raw_items()), body)
-        except BaseException:
-            writer.transport.abort()
-            raise
-        return self._hold(Peer(reader, writer, protocol, request, response, early))
+            connection = await connect(url, additional_headers=headers, max_size=_LIMIT, **plain, **OPTIONS)
+        except InvalidStatus as refused:
+            answer = refused.response
+            body = bytes(answer.body or b"")
+            raise Refused(answer.status_code, dict(answer.headers.raw_items()), body) from None
+        except InvalidHandshake as failed:
+            raise ConnectionResetError("the bot cut the connection during the handshake") from failed
+        self._peers.append(Peer(connection))
+        return self._peers[-1]
 
     async def post(self, url: str, body: Any = b"", headers: Mapping[str, str] | None = None) -> Answer:
         """POST an event to a bot, and return the response.
@@ -190,11 +184,6 @@ class FakePlatform:
         return Answer(answer.status_code, answer.content, dict(answer.headers))
 
     # Beneath
-
-    def _hold(self, peer: Peer) -> Peer:
-        self._peers.append(peer)
-        peer.start()
-        return peer
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -214,7 +203,7 @@ class FakePlatform:
                 line, _, rest = head.partition(b"\r\n")
                 headers = {name.lower(): value for name, value in parse_headers(io.BytesIO(rest)).items()}
                 if headers.get("upgrade", "").lower() == "websocket":
-                    goes_on = is_handed_over = await self._open(head, reader, writer)
+                    goes_on = is_handed_over = await self._open(head, writer)
                 else:
                     goes_on = await self._answer(line.decode("latin-1"), headers, reader, writer)
         except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, OSError, asyncio.CancelledError):
@@ -226,7 +215,7 @@ class FakePlatform:
                     writer.close()
                     await writer.wait_closed()
 
-    async def _open(self, head: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+    async def _open(self, head: bytes, writer: asyncio.StreamWriter) -> bool:
         """Answer a handshake, and return whether a WebSocket is open."""
         self.handshakes += 1
         if self._refusals:
@@ -235,12 +224,16 @@ class FakePlatform:
         protocol = ServerProtocol(max_size=_LIMIT)
         protocol.receive_data(head)
         request = next(event for event in protocol.events_received() if isinstance(event, Request))
-        try:
-            protocol.send_response(protocol.accept(request))
-        except InvalidHandshake:
-            return False
+        protocol.send_response(protocol.accept(request))
         writer.writelines(protocol.data_to_send())
-        self._arrived.put_nowait(self._hold(Peer(reader, writer, protocol, request)))
+        if protocol.state is not State.OPEN:
+            return False
+        connection = Connection(protocol, **OPTIONS)
+        connection.request = request
+        connection.connection_made(writer.transport)
+        writer.transport.set_protocol(connection)  # before the bot can send: it waits for our answer
+        self._peers.append(Peer(connection, writer))
+        self._arrived.put_nowait(self._peers[-1])
         return True
 
     async def _answer(
@@ -257,21 +250,6 @@ class FakePlatform:
         goes_on = version == "HTTP/1.1" and headers.get("connection", "").lower() != "close"
         await _respond(writer, answer(asked) if callable(answer) else answer, goes_on=goes_on)
         return goes_on
-
-
-async def _first_events(reader: asyncio.StreamReader, protocol: Protocol) -> list[Any]:
-    """Return the response to a handshake, and the frames that came with it."""
-    while True:
-        data = await reader.read(READ)
-        if data:
-            protocol.receive_data(data)
-        else:
-            protocol.receive_eof()
-        events = protocol.events_received()
-        if events:
-            return events
-        if not data:
-            raise ConnectionResetError("the bot cut the connection during the handshake")
 
 
 async def _respond(writer: asyncio.StreamWriter, answer: Answer, *, goes_on: bool) -> None:
