@@ -210,11 +210,8 @@ def parse_env(text: str) -> dict[str, str | None]:
 
 
 def _as_paths(files: EnvFiles | None) -> list[Path]:
-    if files is None:
-        return []
-    if isinstance(files, str | os.PathLike):
-        return [Path(files)]
-    return [Path(each) for each in files]
+    several = [files] if isinstance(files, str | os.PathLike) else files or ()
+    return [Path(each) for each in several]
 
 
 def _read_environment(names: set[str]) -> dict[str, _Found]:

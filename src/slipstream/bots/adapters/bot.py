@@ -3,9 +3,9 @@
 import asyncio
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar
 
 from anyio import CancelScope
 
@@ -85,7 +85,7 @@ class Bot(ABC):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        # Each class has hooks of its own: `_hooks` collects those of its bases.
+        # Each class has hooks of its own: `_run_hooks` finds those of its bases.
         cls._calling_api_hook, cls._called_api_hook = [], []
 
     def __repr__(self) -> str:
@@ -168,15 +168,14 @@ class Bot(ABC):
         result: Any = None
         exception: Exception | None = None
         try:
-            await self._run_hooks("calling", [hook(self, api, data) for hook in self._hooks("_calling_api_hook")])
+            await self._run_hooks("calling", api, data)
             result = await self._call_while_connected(api, data)
         except MockApiException as mock:
             result = mock.result
         except Exception as error:
             exception = error
         try:
-            hooks = self._hooks("_called_api_hook")
-            await self._run_hooks("called", [hook(self, exception, api, data, result) for hook in hooks])
+            await self._run_hooks("called", exception, api, data, result)
         except MockApiException as mock:
             return mock.result
         if exception is not None:
@@ -212,15 +211,13 @@ class Bot(ABC):
             raise CallInterrupted(self.self_id, api)
         return result
 
-    @classmethod
-    def _hooks(cls, name: str) -> Iterable[Any]:
-        return [hook for base in reversed(cls.__mro__) for hook in base.__dict__.get(name, ())]
-
-    async def _run_hooks(self, when: str, hooks: list[Awaitable[None]]) -> None:
+    async def _run_hooks(self, when: Literal["calling", "called"], *arguments: Any) -> None:
+        name = f"_{when}_api_hook"
+        hooks = [hook for base in reversed(type(self).__mro__) for hook in base.__dict__.get(name, ())]
         if not hooks:
             return
         mocks: list[MockApiException] = []
-        for result in await asyncio.gather(*hooks, return_exceptions=True):
+        for result in await asyncio.gather(*(hook(self, *arguments) for hook in hooks), return_exceptions=True):
             if isinstance(result, MockApiException):
                 mocks.append(result)
             elif isinstance(result, Exception):

@@ -27,7 +27,7 @@ from slipstream.applications import FastAPI
 from slipstream.bots.nonebot.config import Config
 from slipstream.bots.nonebot.giving_up import give_up
 from slipstream.bots.nonebot.http_client import Client, Session
-from slipstream.bots.nonebot.http_server import http_endpoint, is_documentable
+from slipstream.bots.nonebot.http_server import DOCUMENTABLE, http_endpoint
 from slipstream.bots.nonebot.websocket_client import open_websocket
 from slipstream.bots.nonebot.websocket_server import WebSocketEndpoint
 from slipstream.logger import logger
@@ -38,9 +38,7 @@ _LOG_CONFIG: dict[str, Any] = {
     "disable_existing_loggers": False,
     "handlers": {"nonebot": {"class": "nonebot.log.LoguruHandler"}},
     "loggers": {
-        "slipstream": {"handlers": ["nonebot"], "level": "INFO"},
-        "uvicorn.error": {"handlers": ["nonebot"], "level": "INFO"},
-        "uvicorn.access": {"handlers": ["nonebot"], "level": "INFO"},
+        name: {"handlers": ["nonebot"], "level": "INFO"} for name in ("slipstream", "uvicorn.error", "uvicorn.access")
     },
 }
 
@@ -140,7 +138,8 @@ class Driver(Mixin, BaseDriver, ASGIMixin):
             http_endpoint(setup.handle_func),
             name=setup.name,
             methods=[setup.method],
-            include_in_schema=self.fastapi_config.fastapi_include_adapter_schema and is_documentable(setup.method),
+            include_in_schema=self.fastapi_config.fastapi_include_adapter_schema
+            and setup.method.upper() in DOCUMENTABLE,
         )
 
     def setup_websocket_server(self, setup: WebSocketServerSetup) -> None:

@@ -13,15 +13,12 @@ from starlette.types import Scope
 from slipstream.requests import Request
 from slipstream.responses import Response
 
-_DOCUMENTABLE = frozenset({"GET", "PUT", "POST", "DELETE", "OPTIONS", "HEAD", "PATCH", "TRACE"})
+DOCUMENTABLE = frozenset({"GET", "PUT", "POST", "DELETE", "OPTIONS", "HEAD", "PATCH", "TRACE"})
+"""The methods that OpenAPI can describe."""
+
 _VERSIONS = {version.value: version for version in HTTPVersion} | {"2.0": HTTPVersion.H2}
 _FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
 _UNREAD: Any = object()
-
-
-def is_documentable(method: str) -> bool:
-    """Whether OpenAPI can describe a method."""
-    return method.upper() in _DOCUMENTABLE
 
 
 def version_of(scope: Scope) -> HTTPVersion:
