@@ -69,7 +69,7 @@ def make_chooser(table: Table, router: Any, handlers: HandlerPair | None = None)
         handlers: Exception handlers to put into the scope, where routes of Starlette look for them; None leaves
             those that are there.
     """
-    finders, find_any, find_websocket = table.finders, table.find_any, table.match_websocket
+    finders, find_any, find_websocket = table.finders, table.find_any, table.find_websocket
     lifespans = Target(router, None, router)
     miss = Target(None, None, make_miss(table, router.default))
 

@@ -1,9 +1,9 @@
-"""Reading a path by a pattern that could divide it in many ways, in time that grows with the path and no faster.
+"""Divides a path among the parameters of an ambiguous pattern, in linear time.
 
-With `/{a:path}/x/{b:path}/x/{c:path}/y` a regular expression tries one way after the other: a path of 2 kB that does
-not fit takes it seconds. Here each piece is passed over the path once, the last piece first, noting where it may
-start; then, going forward, each parameter takes the longest text that leaves the rest a way, which is what a greedy
-regular expression decides too. Knows Starlette's own converters only, by their regular expressions.
+With `/{a:path}/x/{b:path}/x/{c:path}/y` a regular expression tries every division: seconds for a path of 2 kB that does
+not fit. Here each piece, from the last to the first, is searched once for the places where it may start. Then, from the
+first to the last, each parameter takes the longest text after which the rest fits, as a greedy regular expression does.
+Only Starlette's own converters are known, by their regular expressions.
 """
 
 import re
@@ -13,7 +13,7 @@ from typing import TypeAlias
 from starlette.convertors import FloatConvertor, IntegerConvertor, PathConvertor, StringConvertor, UUIDConvertor
 
 Places: TypeAlias = bytearray
-"""For each place in a path, before, between and after its characters: 1 if something may start there, else 0."""
+"""For each place before, between and after the characters of a path: 1 if a piece may start there, else 0."""
 
 DIGITS = re.compile(r"[0-9]+")
 LINE = re.compile(r".+")
@@ -22,11 +22,11 @@ UUID_AHEAD = re.compile(f"(?=({UUIDConvertor.regex}))")
 
 
 def divide(pieces: Sequence[tuple[str | None, str]], path: str) -> list[str] | None:
-    """Return the texts that the parameters take, in order, or None if the path does not fit.
+    """Return the texts of the parameters, in order, or None if the path does not fit.
 
     Args:
-        pieces: Texts, as (None, text), and parameters, as (name, regular expression), one of `STARTS`.
-        path: May end in one newline more than the pieces describe, as it may before `$`.
+        pieces: Texts as (None, text), parameters as (name, regular expression in `STARTS`).
+        path: One newline may follow after the pieces, as before `$`.
     """
     ends = Places(len(path) + 1)
     ends[-1] = 1
@@ -49,7 +49,7 @@ def divide(pieces: Sequence[tuple[str | None, str]], path: str) -> list[str] | N
 
 
 def longest(regex: re.Pattern[str], path: str, start: int, ends: Places) -> int:
-    """Return the last of `ends` that a parameter can reach from `start`, where it is known to reach one."""
+    """Return the last of `ends` that a parameter can reach from `start`; it can reach at least one."""
     found = regex.match(path, start)
     assert found is not None  # `start` was found by going back from an end
     end = ends.rfind(1, start, found.end() + 1)
@@ -59,7 +59,7 @@ def longest(regex: re.Pattern[str], path: str, start: int, ends: Places) -> int:
 
 
 def starts_of_text(text: str, path: str, ends: Places) -> Places:
-    """Return where `text` stands in the path with one of `ends` behind it."""
+    """Return where `text` is in the path with one of `ends` after it."""
     starts = Places(len(ends))
     place = path.find(text)
     while place >= 0:
@@ -69,7 +69,7 @@ def starts_of_text(text: str, path: str, ends: Places) -> Places:
 
 
 def starts_of_runs(runs: re.Pattern[str], path: str, ends: Places) -> Places:
-    """Return from where one of `ends` is reached by one or more characters within a run (as long as can be)."""
+    """Return the places from which one or more characters within a (longest) run lead to one of `ends`."""
     starts = Places(len(ends))
     for run in runs.finditer(path):
         first, last = run.start(), ends.rfind(1, run.start() + 1, run.end() + 1)
@@ -79,13 +79,13 @@ def starts_of_runs(runs: re.Pattern[str], path: str, ends: Places) -> Places:
 
 
 def starts_of_float(path: str, ends: Places) -> Places:
-    """Return from where one of `ends` is reached by digits, or by digits, a point and digits."""
+    """Return the places from which digits, or digits, a point and digits, lead to one of `ends`."""
     fractions = starts_of_text(".", path, starts_of_runs(DIGITS, path, ends))
     return starts_of_runs(DIGITS, path, either(ends, fractions))
 
 
 def starts_of_uuid(path: str, ends: Places) -> Places:
-    """Return where a UUID stands in the path with one of `ends` behind it."""
+    """Return where a UUID is in the path with one of `ends` after it."""
     starts = Places(len(ends))
     for found in UUID_AHEAD.finditer(path):
         starts[found.start()] = ends[found.end(1)]

@@ -1,7 +1,4 @@
-"""From the text of a path, such as `/items/{item_id:int}`, to a `Pattern`.
-
-The syntax and the language matched are Starlette's. Knows nothing of other patterns, methods or host names.
-"""
+"""Reads a path such as `/items/{item_id:int}` into a `Pattern`, with Starlette's syntax and meaning."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -17,9 +14,8 @@ from slipstream._engine.router.ambiguous import STARTS, divide
 PARAMETER = re.compile(r"\{([a-zA-Z_][a-zA-Z0-9_]*)(?::([a-zA-Z_][a-zA-Z0-9_]*))?\}")
 """`{name}` or `{name:converter}`; braces around anything else are ordinary text, as in Starlette."""
 
-
 Convert: TypeAlias = Callable[[str], Any]
-"""What makes a value of a parameter's text."""
+"""Makes a value of a parameter's text."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +27,7 @@ class Parameter:
 
 
 Segment: TypeAlias = tuple[str | Parameter, ...]
-"""What stands between two slashes: texts and parameters in turn; `()` where nothing does."""
+"""The texts and parameters between two slashes; `()` if there are none."""
 
 
 @dataclass(frozen=True)
@@ -39,8 +35,8 @@ class Pattern:
     """A path that has been read.
 
     `path` is the text as written, `path_format` the same without converters (`/items/{item_id}`). `names` and
-    `convertors` are in the order of the path. `segments` are what follows each slash: the pattern `/` has one
-    empty segment; a pattern without a leading slash counts its start as the first segment.
+    `convertors` are in the order of the path. A segment follows each slash (`/` has one, empty); without a leading
+    slash the start is the first segment.
     """
 
     path: str
@@ -51,15 +47,14 @@ class Pattern:
 
     @property
     def is_static(self) -> bool:
-        """Whether there is no parameter, so that the only path matched is `path` itself."""
+        """Whether there is no parameter."""
         return not self.names
 
     @cached_property
     def is_ambiguous(self) -> bool:
-        """Whether a path can be divided among the parameters in more than a few ways.
+        """Whether two parameters are in one segment or hold slashes, so that a path can be divided in many ways.
 
-        So it is with two parameters in one segment, or two that hold slashes. False if a converter is not one of
-        Starlette's own, whose ways are not known.
+        False if a converter is not one of Starlette's own.
         """
         counts = [sum(isinstance(piece, Parameter) for piece in segment) for segment in self.segments]
         regexes = [convertor.regex for convertor in self.convertors.values()]
@@ -68,19 +63,18 @@ class Pattern:
 
     @cached_property
     def regex(self) -> re.Pattern[str]:
-        """The whole path as a regular expression, made when first asked for; use it with `.match`.
+        """The whole path as a regular expression for `.match`.
 
-        It ends in `$`, as Starlette's does, so one newline may follow what the pattern describes. On hostile paths it
-        is slow if the pattern `is_ambiguous`; `read` is not.
+        It ends in `$`, as Starlette's does, so one newline may follow. If the pattern `is_ambiguous`, hostile paths
+        make it slow; `read` is not.
         """
         text = "/".join(segment_regex(segment, named=True) for segment in self.segments)
         return re.compile(f"^{'/' if self.path.startswith('/') else ''}{text}$")
 
     def read(self, path: str) -> dict[str, Any] | None:
-        """Return the converted parameters of `path`, or None if it does not fit.
+        """Return the converted parameters of `path`, or None if it does not fit or a converter raises ValueError.
 
-        A converter that raises ValueError says that the text is none of its own: the path does not fit then.
-        (Starlette lets that error become a 500; `int` raises it beyond 4,300 digits.)
+        (Starlette answers 500 in the latter case; `int` raises beyond 4,300 digits.)
         """
         if not self.is_ambiguous:
             return self.read_by_regex(path)
@@ -88,12 +82,12 @@ class Pattern:
         return None if texts is None else self._convert(texts)
 
     def read_by_regex(self, path: str) -> dict[str, Any] | None:
-        """Do as `read`, sooner for a path that fits; for one that does not, beware if the pattern `is_ambiguous`."""
+        """Return what `read` returns; faster for a path that fits, unsafe for others if the pattern `is_ambiguous`."""
         found = self.regex.match(path)
         return None if found is None else self._convert([found[name] for name in self.names])
 
     def _convert(self, texts: Sequence[str]) -> dict[str, Any] | None:
-        """Convert the texts of the parameters, given in order; None if a converter refuses one."""
+        """Convert the texts of the parameters, given in order; None if a converter raises ValueError."""
         params: dict[str, Any] = {}
         try:
             for (name, convert), text in zip(self._conversions, texts, strict=True):
@@ -108,7 +102,7 @@ class Pattern:
 
     @cached_property
     def _pieces(self) -> list[tuple[str | None, str]]:
-        """The whole path as `divide` wants it, texts as long as can be."""
+        """The whole path as `divide` takes it, adjacent texts joined."""
         pieces: list[tuple[str | None, str]] = []
         text = "/" if self.path.startswith("/") else ""
         for segment in self.segments:
@@ -126,9 +120,8 @@ def read_pattern(path: str, *, is_relative: bool = False) -> Pattern:
     """Read a path in Starlette's syntax.
 
     Args:
-        path: Text with `{name}` or `{name:converter}` in it; converters are looked up now, in
-            `starlette.convertors.CONVERTOR_TYPES`, so register your own before.
-        is_relative: Whether the path awaits a prefix, and so may be empty or lack the leading slash.
+        path: Its converters are looked up now, in `starlette.convertors.CONVERTOR_TYPES`.
+        is_relative: Whether the path gets a prefix later, and so may be empty or lack the leading slash.
 
     Raises:
         InvalidPath: The path does not start with a slash, or a converter is unknown.
@@ -136,7 +129,7 @@ def read_pattern(path: str, *, is_relative: bool = False) -> Pattern:
     """
     if not path.startswith("/") and not is_relative:
         raise InvalidPath(path, "Routed paths must start with '/'", f"write {'/' + path!r}")
-    segments = read_segments(path)
+    segments = tuple(read_segment(part, path) for part in path.removeprefix("/").split("/"))
     parameters = [piece for segment in segments for piece in segment if isinstance(piece, Parameter)]
     names = tuple(parameter.name for parameter in parameters)
     repeated = sorted({name for name in names if names.count(name) > 1})
@@ -151,14 +144,8 @@ def read_pattern(path: str, *, is_relative: bool = False) -> Pattern:
     )
 
 
-def read_segments(path: str) -> tuple[Segment, ...]:
-    """Cut a path at its slashes, and each part into texts and parameters; a leading slash opens the first part."""
-    parts = path.removeprefix("/").split("/")
-    return tuple(read_segment(part, path) for part in parts)
-
-
 def read_segment(part: str, path: str) -> Segment:
-    """Cut what stands between two slashes of `path` into texts and parameters."""
+    """Cut the text between two slashes of `path` into texts and parameters."""
     pieces: list[str | Parameter] = []
     end = 0
     for found in PARAMETER.finditer(part):
@@ -172,11 +159,7 @@ def read_segment(part: str, path: str) -> Segment:
 
 
 def find_convertor(name: str, path: str) -> Convertor[Any]:
-    """Look up a converter by the name that `path` gives it.
-
-    Raises:
-        InvalidPath: Nobody registered that name.
-    """
+    """Look up a converter by its name in `path`; raise InvalidPath if no such converter is registered."""
     convertor = CONVERTOR_TYPES.get(name)
     if convertor is None:
         known = ", ".join(sorted(CONVERTOR_TYPES))
@@ -186,13 +169,13 @@ def find_convertor(name: str, path: str) -> Convertor[Any]:
 
 
 def conversion(convertor: Convertor[Any]) -> Convert | None:
-    """Return what converts a parameter's text, or None where the text itself is the value."""
+    """Return the function that converts a parameter's text; None if the text itself is the value."""
     is_text = type(convertor).convert in (StringConvertor.convert, PathConvertor.convert)
     return None if is_text else convertor.convert
 
 
 def segment_regex(segment: Segment, *, named: bool) -> str:
-    """Write one segment as a regular expression, its parameters as named groups or as nameless ones."""
+    """Write one segment as a regular expression, with named or with nameless groups for its parameters."""
     return "".join(
         re.escape(piece)
         if isinstance(piece, str)

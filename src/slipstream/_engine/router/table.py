@@ -1,8 +1,7 @@
-"""From the routes of an application to one table, and from a request to the route that serves it.
+"""The table of an application's routes: from a request to the route that serves it.
 
-Answers as a scan of Starlette's router would: the first route in order that fits path and method; else the first
-that fits the path alone (405); else a path with its last slash toggled that fits anything (redirect); else nothing.
-Sends no answer and changes no scope.
+It finds what Starlette's scan of the routes finds: the first route that fits path and method; else the first that fits
+the path alone (405); else a fitting path with its last slash added or removed (redirect); else nothing.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -17,7 +16,7 @@ from slipstream._engine.types import Scope
 Protocol = Literal["http", "websocket"]
 
 Find: TypeAlias = Callable[[str], tuple[Any, dict[str, Any]] | None]
-"""From a path to the value and the converted parameters of the route that serves it."""
+"""Takes the path below the root path, decoded; returns value and parameters (a new dict) of its route."""
 
 FULL = 2
 """The number of Starlette's `Match.FULL`."""
@@ -27,9 +26,8 @@ FULL = 2
 class Entry:
     """A route with a pattern.
 
-    `rank` tells its place in the order of registration; no two entries of a table may share one. `methods` are in
-    capitals; None or none at all means every method. They are taken as they are (HEAD does not follow from GET),
-    and mean nothing for a WebSocket. `value` is what a match returns.
+    `rank` is its place in the order of registration, unique in a table. `methods` are in capitals, HEAD only if it is
+    listed; None or empty means every method; not used for a WebSocket. `value` is what a match returns.
     """
 
     rank: int
@@ -41,11 +39,11 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpaqueEntry:
-    """A route that decides by itself: a mount, a host, any Starlette route that is none of ours.
+    """A route that decides by itself, such as a mount or a route class of Starlette's.
 
-    `matches` is Starlette's `BaseRoute.matches`: it returns a `Match` (or its number: 0 none, 1 partial, 2 full) and
-    the keys to add to the scope, and is asked for HTTP and WebSocket alike. `prefix` is static text without which,
-    at the start of the path, it never matches; "" asks it always. Give "/static/" for a mount at "/static".
+    `matches` is Starlette's `BaseRoute.matches`, for HTTP and WebSocket: it returns a `Match` (or its number: 0 none,
+    1 partial, 2 full) and the keys to add to the scope. `prefix` is static text with which every path that matches
+    begins: "/static/" for a mount at "/static".
     """
 
     rank: int
@@ -57,8 +55,8 @@ class OpaqueEntry:
 class Found(NamedTuple):
     """A route that fits.
 
-    `params` are the converted path parameters. `child_scope` is what an opaque entry wants added to the scope
-    (`path_params` among it, `params` being empty then); None for an entry with a pattern.
+    An entry with a pattern has `params`, the converted path parameters. An opaque entry has `child_scope`, the keys to
+    add to the scope, with `path_params` among them.
     """
 
     value: Any
@@ -68,11 +66,10 @@ class Found(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Miss:
-    """Why nothing serves a request, and what to say instead.
+    """Why no route serves a request.
 
-    `partial` is the first route that fits the path alone: answer 405 with it. `allowed` are that route's methods,
-    sorted (none if it is opaque: let it answer by itself). Without `partial`, `redirect_path` is the `scope["path"]`
-    to redirect to; None: answer 404.
+    `partial` is the first route that fits the path alone (405); `allowed` are that route's methods, sorted, empty if it
+    is opaque and answers by itself. Else `redirect_path` is the `scope["path"]` to redirect to; None means 404.
     """
 
     partial: Found | None = None
@@ -83,12 +80,12 @@ class Miss:
 class Table:
     """The routes of one application, frozen.
 
-    `match` and `match_websocket` look at patterns only: they are right unless the table `is_mixed`. `match_mixed` is
-    right for every table. When they return None, ask `miss` for the reason.
+    `finders`, `find_any` and `find_websocket` see patterns only: use them unless the table `is_mixed`. `match_mixed`
+    serves every table. Where they return None, `miss` has the reason.
     """
 
     def __init__(self, entries: Iterable[Entry | OpaqueEntry], *, redirect_slashes: bool = True) -> None:
-        """Build the table; `redirect_slashes` says whether `miss` looks for a path to redirect to."""
+        """Build the table; with `redirect_slashes`, `miss` looks for a path to redirect to."""
         listed = sorted(entries, key=attrgetter("rank"))
         patterned = [entry for entry in listed if isinstance(entry, Entry)]
         http = [entry for entry in patterned if entry.protocol == "http"]
@@ -106,34 +103,21 @@ class Table:
             method: Tree(leaves[entry.rank] for entry in http if not entry.methods or method in entry.methods)
             for method in methods
         }
+        self.is_mixed = bool(self._opaque)
+        """Whether an entry is opaque, so that only `match_mixed` sees all entries."""
         self.finders: dict[str, Find] = {method: tree.find for method, tree in self._by_method.items()}
-        """What `match` does, by method; for methods that are not there, `find_any`."""
+        """By HTTP method; other methods use `find_any`."""
         self.find_any: Find = self._any_method.find
+        self.find_websocket: Find = self._websocket.find
         self.static: dict[str, dict[str, Any]] = {method: tree.static for method, tree in self._by_method.items()}
-        """By method and path, the values of routes without parameters: what `match` finds for these."""
-
-    @property
-    def is_mixed(self) -> bool:
-        """Whether some entry is opaque, so that only `match_mixed` sees all of them."""
-        return bool(self._opaque)
-
-    def match(self, method: str, path: str) -> tuple[Any, dict[str, Any]] | None:
-        """Return value and converted parameters of the HTTP route that serves a request.
-
-        `path` is what follows the root path, decoded; `method` is in capitals. The parameters are a new dict.
-        """
-        return self.finders.get(method, self.find_any)(path)
-
-    def match_websocket(self, path: str) -> tuple[Any, dict[str, Any]] | None:
-        """Return value and converted parameters of the route that serves a WebSocket; as `match` does."""
-        return self._websocket.find(path)
+        """The values of routes without parameters, by method and path."""
 
     def match_mixed(self, scope: Scope, path: str) -> Found | None:
-        """Return the route that serves a request or a WebSocket, opaque ones included.
-
-        `path` is what follows the root path in `scope["path"]`. The scope is shown to opaque entries, not changed.
-        """
-        tree = self._tree(scope)
+        """Return the route that serves a request or a WebSocket; `path` is the path below the root path."""
+        if scope["type"] == "http":
+            tree = self._by_method.get(scope["method"], self._any_method)
+        else:
+            tree = self._websocket
         if any(path.startswith(entry.prefix) for entry in self._early):
             leaf, params = next(tree.candidates(path), (None, {}))
             found = None if leaf is None else Found(leaf.value, params)
@@ -149,29 +133,19 @@ class Table:
         return found
 
     def miss(self, scope: Scope, path: str) -> Miss:
-        """Say why nothing serves a request that a match method returned None for, and what to answer.
-
-        `path` is what follows the root path in `scope["path"]`. Only HTTP is ever redirected, and never from "/".
-        """
+        """Return why no route serves a request. Only HTTP is redirected, and never from "/"."""
         first = min(self._fits(scope, path), key=itemgetter(0), default=None)
         if first is not None:
             _, found, methods = first
             return Miss(partial=found, allowed=tuple(sorted(methods)))
         if self._redirect_slashes and path != "/" and scope["type"] == "http":
-            toggle = drop_slashes if path.endswith("/") else add_slash
-            redirect_scope = {**scope, "path": toggle(scope["path"])}
-            if any(self._fits(redirect_scope, toggle(path))):
-                return Miss(redirect_path=redirect_scope["path"])
+            below, whole = (text.rstrip("/") if path.endswith("/") else text + "/" for text in (path, scope["path"]))
+            if any(self._fits({**scope, "path": whole}, below)):
+                return Miss(redirect_path=whole)
         return Miss()
 
-    def _tree(self, scope: Scope) -> Tree:
-        """Return the tree with the routes for the scope's protocol and method."""
-        if scope["type"] == "http":
-            return self._by_method.get(scope["method"], self._any_method)
-        return self._websocket
-
     def _ask(self, scope: Scope, path: str, limit: float = NEVER) -> Iterator[tuple[OpaqueEntry, int, Scope]]:
-        """Ask the opaque entries before the rank `limit` in order; yield those that fit, partially or in full."""
+        """Yield the opaque entries up to the rank `limit` that fit, partially or in full."""
         for entry in self._opaque:
             if entry.rank > limit:
                 break
@@ -182,19 +156,9 @@ class Table:
                     yield entry, match, child_scope
 
     def _fits(self, scope: Scope, path: str) -> Iterator[tuple[int, Found, frozenset[str]]]:
-        """Yield rank, route and methods of whatever fits the path, whether or not it takes the method."""
+        """Yield rank, route and methods of all routes that fit the path, whatever their methods."""
         tree = self._http if scope["type"] == "http" else self._websocket
         for leaf, params in tree.candidates(path):
             yield leaf.rank, Found(leaf.value, params), self._methods[leaf.rank]
         for entry, _, child_scope in self._ask(scope, path):
             yield entry.rank, Found(entry.value, {}, child_scope), frozenset()
-
-
-def add_slash(path: str) -> str:
-    """Add a slash to the end of a path."""
-    return path + "/"
-
-
-def drop_slashes(path: str) -> str:
-    """Remove all slashes from the end of a path."""
-    return path.rstrip("/")

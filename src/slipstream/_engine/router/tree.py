@@ -1,9 +1,8 @@
-"""From many patterns to one tree, and from a path to the pattern that was registered first among those that fit.
+"""A tree of patterns: finds the pattern that was registered first among those that fit a path.
 
-A level of the tree is a segment of the path. Below a node a segment is found as a literal text, as something
-checked by a regular expression (`int`, `{name}.{ext}`), or as anything that is not empty (`str`). A pattern whose
-next segment may hold slashes (`path`, foreign converters) stays *open* at the node that its beginning leads to and
-is checked whole. Knows ranks, not methods: the table keeps one tree a method.
+A level of the tree is a segment of the path. A node has children for literal texts, for segments checked by a regular
+expression (`int`, `{name}.{ext}`), and one for any segment that is not empty (`str`). A pattern whose next segment may
+hold slashes (`path`, converters of others) stays *open* at the node that its beginning leads to, and is checked whole.
 """
 
 import re
@@ -17,7 +16,7 @@ from slipstream._engine.router.pattern import Convert, Parameter, Pattern, Segme
 
 ANYTHING = StringConvertor.regex
 WITHIN_SEGMENT = frozenset({ANYTHING, IntegerConvertor.regex, FloatConvertor.regex, UUIDConvertor.regex})
-"""Expressions of converters that are known never to match a slash or nothing at all."""
+"""Expressions of converters that never match a slash or an empty text."""
 
 NEVER = float("inf")
 """A rank later than any."""
@@ -28,7 +27,7 @@ Check = Callable[[str], object]
 
 
 class Leaf:
-    """A pattern in the tree, with its rank (lower was registered earlier) and what it leads to."""
+    """A pattern in the tree, with its rank (lower was registered earlier) and value."""
 
     __slots__ = ("pattern", "rank", "read_whole", "takes", "value")
 
@@ -41,7 +40,7 @@ class Leaf:
         self.read_whole = pattern.read_by_regex if is_checked or not pattern.is_ambiguous else pattern.read
 
     def read(self, path: str, parts: list[str]) -> dict[str, Any] | None:
-        """Return the converted parameters of a path that `Tree.possible` found this leaf for; None if it misfits."""
+        """Return the converted parameters of a path for which this leaf is possible; None if the path does not fit."""
         if self.takes is None:
             return self.read_whole(path)
         params = {}
@@ -56,8 +55,8 @@ class Leaf:
 class Node:
     """All patterns that begin with the same segments.
 
-    A segment leads to a node below as a literal, by a check (with the regular expression it was made from), or as
-    `anything` if it is not empty. `leaves` end here; `open` go on with what may hold slashes; both earliest first.
+    `literals`, `checked` (regular expression, check, child) and `anything` lead to children. Patterns in `leaves` end
+    here; those in `open` go on with segments that may hold slashes; both are sorted by rank.
     """
 
     __slots__ = ("anything", "checked", "leaves", "literals", "lowest", "open", "uncontested")
@@ -73,7 +72,7 @@ class Node:
 
 
 class Tree:
-    """Patterns to be searched by path; frozen once made."""
+    """Patterns to be searched by path."""
 
     def __init__(self, leaves: Iterable[Leaf]) -> None:
         """Build the tree; no two leaves may have the same rank."""
@@ -89,10 +88,7 @@ class Tree:
         self._trailing = {leaf.pattern.path.rpartition("/")[0]: leaf for leaf in uncontested if is_trailing(leaf)}
 
     def find(self, path: str) -> tuple[Any, dict[str, Any]] | None:
-        """Return value and converted parameters of the earliest pattern that fits `path`, or None.
-
-        `path` is decoded, as ASGI gives it, without the root path. The parameters are a new dict.
-        """
+        """Return value and converted parameters (a new dict) of the earliest pattern that fits `path`, or None."""
         leaf = self._static.get(path)
         if leaf is not None:
             return leaf.value, {}
@@ -119,7 +115,7 @@ class Tree:
 
     @property
     def static(self) -> dict[str, Any]:
-        """The values of the patterns without parameters that are the earliest for their path, by path."""
+        """By path, the values of patterns without parameters that are the earliest for their path."""
         return {path: leaf.value for path, leaf in self._static.items()}
 
     def candidates(self, path: str) -> Iterator[tuple[Leaf, dict[str, Any]]]:
@@ -134,14 +130,14 @@ class Tree:
                 yield leaf, params
 
     def _scan(self, path: str) -> Iterator[tuple[Leaf, dict[str, Any]]]:
-        """Do as `candidates`, without the tree: for paths that end in a newline, before which `$` matches too."""
+        """Yield `candidates` without the tree, for paths that end in a newline: `$` matches before it."""
         for leaf in self._leaves:
             params = leaf.pattern.read(path)
             if params is not None:
                 yield leaf, params
 
     def _walk(self, parts: list[str]) -> Leaf | None:
-        """Go down the most specific way; return the leaf it ends at if that is uncontested."""
+        """Return the leaf at the end of the most specific way if it is uncontested."""
         node = self._root
         for part in parts[1:]:
             child = node.literals.get(part)
@@ -158,11 +154,7 @@ class Tree:
         return None if parts[0] else node.uncontested
 
     def _possible(self, parts: list[str]) -> list[Leaf]:
-        """Gather, earliest first, the leaves that may fit a path cut at its slashes; those left out cannot.
-
-        Goes down one way while there is only one, and keeps the others for later. No node is visited twice, however
-        long the path.
-        """
+        """Return all leaves that may fit a path cut at its slashes, earliest first. No node is visited twice."""
         found = self._relative.copy()
         forks = [] if parts[0] else [(self._root, 1)]
         while forks:
@@ -207,7 +199,7 @@ class Tree:
         node.leaves.append(leaf)
 
     def _is_first_static(self, leaf: Leaf) -> bool:
-        """Tell whether a leaf is static and no other comes before it for its path."""
+        """Whether a leaf is static and the earliest for its path."""
         path = leaf.pattern.path
         if not leaf.pattern.is_static or path.endswith("\n"):
             return False
@@ -216,9 +208,9 @@ class Tree:
 
 
 def is_within_segment(segment: Segment) -> bool:
-    """Tell whether a segment matches only text without slashes, and a regular expression finds out in linear time.
+    """Whether a segment matches only text without slashes, and a regular expression does so in linear time.
 
-    With two parameters it does if the second ends the segment and cannot also begin before the text between them.
+    With two parameters, the second must end the segment and must not be able to begin before the text between them.
     """
     parameters = [piece for piece in segment if isinstance(piece, Parameter)]
     if any(parameter.convertor.regex not in WITHIN_SEGMENT for parameter in parameters):
@@ -230,7 +222,7 @@ def is_within_segment(segment: Segment) -> bool:
 
 
 def child_for(node: Node, segment: Segment) -> Node:
-    """Return the node that a segment leads to, made if there is none yet."""
+    """Return the child of a node for a segment, made if it is missing."""
     match segment:
         case ():
             return node.literals.setdefault("", Node())
@@ -249,11 +241,10 @@ def child_for(node: Node, segment: Segment) -> Node:
 
 
 def mark_uncontested(root: Node, rival: float) -> list[Leaf]:
-    """Mark and return the leaves to answer with as soon as the most specific way leads to them.
+    """Mark and return the leaves that need no comparison with others once the most specific way leads to them.
 
-    A leaf is uncontested if it was registered before everything that branches off its way where the same segment
-    could have gone on otherwise, before everything that stays open on its way, and before the rank `rival`. Of what
-    branches off, only literals are left out where the way does not take them: a look-up finds them first.
+    An uncontested leaf was registered before the rank `rival`, before all patterns that are open on its way, and before
+    all branches that its segments could also take. Literal branches do not count: a look-up takes them first.
     """
     marked = []
     pending = [(root, rival)]
@@ -275,10 +266,10 @@ def mark_uncontested(root: Node, rival: float) -> list[Leaf]:
 
 
 def takes_of(pattern: Pattern) -> tuple[tuple[str, int, Convert | None], ...] | None:
-    """Say which parameter is which part of a path cut at its slashes, and how it is converted (None: it stays text).
+    """Return each parameter with its index in a path cut at the slashes and its conversion (None: it stays text).
 
-    None where the whole pattern must read the path: if a parameter shares its segment with something else or may hold
-    slashes, or if the pattern lacks the leading slash.
+    None if the whole pattern must read the path: a parameter shares its segment or may hold slashes, or there is no
+    leading slash.
     """
     if not pattern.path.startswith("/"):
         return None
@@ -291,5 +282,5 @@ def takes_of(pattern: Pattern) -> tuple[tuple[str, int, Convert | None], ...] | 
 
 
 def is_trailing(leaf: Leaf) -> bool:
-    """Tell whether a pattern is literal text up to one parameter that is its whole last segment and stays text."""
+    """Whether the only parameter is the whole last segment and stays text."""
     return leaf.takes is not None and [take[1:] for take in leaf.takes] == [(len(leaf.pattern.segments), None)]
