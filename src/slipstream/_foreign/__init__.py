@@ -1,5 +1,5 @@
-"""What the package uses of other libraries that is private there: one module per library, and nowhere else.
+"""Private names of other libraries that the package uses: one module a library, and nowhere else.
 
-Each module looks at its names and their shapes when it is imported. Where a release has them otherwise, callers are
-given what works without them. `tests/foreign` takes the names away, and looks for private names in the rest of `src`.
+Each module checks at import that its names exist and have the expected shape, and else gives callers a way without
+them. `tests/foreign` removes the names, and looks for private names in the rest of `src`.
 """

@@ -9,9 +9,9 @@ from types import SimpleNamespace
 from typing import Any, NoReturn
 
 enter_task: Any = getattr(asyncio.tasks, "_enter_task", None)
-"""Makes something the current task of a loop, `enter_task(loop, task)`; None where that can't be done."""
+"""`enter_task(loop, task)` makes an object the current task of a loop; None where that is not possible."""
 leave_task: Any = getattr(asyncio.tasks, "_leave_task", None)
-"""Takes back `enter_task`, with the same arguments."""
+"""Reverses `enter_task`, with the same arguments."""
 
 try:
     for each in (enter_task, leave_task):
@@ -21,26 +21,24 @@ except (TypeError, ValueError):
 
 
 class RecordingFuture(asyncio.Future[Any]):
-    """A future that keeps what waits for it where everyone may look; it costs a call more than asyncio's own."""
+    """A future with a public list of its callbacks; slower than asyncio's own by a call."""
 
     def __init__(self, *, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(loop=loop)
         self.recorded: list[tuple[Any, Any]] = []
 
     def add_done_callback(self, fn: Any, /, *, context: contextvars.Context | None = None) -> None:
-        """Keep a callback, and have asyncio keep it too."""
         context = contextvars.copy_context() if context is None else context
         self.recorded.append((fn, context))
         super().add_done_callback(fn, context=context)
 
     def remove_done_callback(self, fn: Any, /) -> int:
-        """Forget a callback."""
         self.recorded = [pair for pair in self.recorded if pair[0] != fn]
         return super().remove_done_callback(fn)
 
 
 def _keeps_callbacks() -> bool:
-    """Whether a future of asyncio has a list of pairs: a callback and its context."""
+    """Whether a future of asyncio keeps its callbacks as a list of pairs: callback and context."""
     loop: Any = SimpleNamespace(get_debug=lambda: False)
     future: Any = asyncio.Future(loop=loop)
     context = contextvars.Context()

@@ -1,4 +1,4 @@
-"""Private names of NoneBot: the hooks of a driver with the task group they run beside, and types of arguments."""
+"""Private names of NoneBot: a driver's lifespan, which has its hooks and a task group, and types of arguments."""
 
 from typing import Any
 
@@ -11,10 +11,10 @@ except ImportError:  # for type checkers only
 
 
 def lifespan_of(driver: Driver) -> Any:
-    """Find what runs a driver's hooks, under whatever name this release keeps it: `startup`, `shutdown`, `task_group`.
+    """Return the object of a driver that has `startup`, `shutdown` and `task_group`, whatever its name.
 
     Raises:
-        RuntimeError: This release keeps them in no way that is known.
+        RuntimeError: The driver has no such object.
     """
     kept = vars(driver)
     for found in (kept.get("_lifespan"), *kept.values()):
@@ -25,7 +25,7 @@ def lifespan_of(driver: Driver) -> Any:
 
 
 def forget_group(lifespan: Any) -> None:
-    """Say that nothing is started any more; where that can't be said, the driver can't be started again."""
+    """Let a driver be started again; without the private name, it cannot be."""
     if hasattr(lifespan, "_task_group"):
         lifespan._task_group = None
 

@@ -1,7 +1,7 @@
-"""Private names of OpenTelemetry: its logs, which all of its packages still keep under names with an underscore.
+"""Private names of OpenTelemetry: its logs, which in all its packages still have names with an underscore.
 
-Without them no log record is made, and all else is recorded as ever. Nothing of OpenTelemetry is loaded from here
-until it is asked for, apart from what the importer has loaded.
+Without them no log record is made; traces and metrics are recorded. This module imports nothing of OpenTelemetry until
+a function is called.
 """
 
 import sys
@@ -13,10 +13,10 @@ _GLOBAL_SETTERS = (
     ("opentelemetry.metrics._internal", "_set_meter_provider"),
     ("opentelemetry._logs._internal", "_set_logger_provider"),
 )
-"""Where OpenTelemetry's API keeps a global provider that somebody sets."""
+"""The functions of OpenTelemetry's API that set global providers, by module and name."""
 
 _PROXIES = ("_ProxyMeterProvider", "ProxyLoggerProvider", "ProxyTracerProvider")
-"""What the API answers with while nobody has set a provider."""
+"""Classes of the providers that the API returns while none is set."""
 
 LOGS_API = "opentelemetry._logs"
 LOG_EXPORT = (
@@ -24,29 +24,25 @@ LOG_EXPORT = (
     "opentelemetry.sdk._logs.export:BatchLogRecordProcessor",
     "opentelemetry.exporter.otlp.proto.http._log_exporter:OTLPLogExporter",
 )
-"""Where the SDK's provider of loggers is, its processor in batches, and the exporter over HTTP. A place that is not
-there is a warning at start-up, and nothing is exported."""
+"""The SDK's logger provider, batch processor and HTTP exporter. If one is missing, a warning is logged at start-up."""
 
 API_MODULES = ("opentelemetry.trace", "opentelemetry.metrics", LOGS_API)
-"""Modules by which a program may have set a provider."""
+"""Modules with which a program may have set a provider."""
 
 
 def is_instrumented(app: Any) -> bool:
-    """Whether OpenTelemetry's own instrumentation says that it records an application."""
+    """Whether OpenTelemetry's own instrumentation records an application."""
     return bool(getattr(app, "_is_instrumented_by_opentelemetry", False))
 
 
 def is_unset(provider: Any) -> bool:
-    """Whether a global provider is what the API answers with while nobody has set one."""
+    """Whether a global provider is the API's stand-in for one that is not set."""
     cls = type(provider)
     return cls.__name__ in _PROXIES and cls.__module__.startswith("opentelemetry.")
 
 
 def watch_global_providers(notice: Callable[[], None]) -> None:
-    """Have a function called after a global provider is set.
-
-    The API tells nobody when one is set. Its setters are wrapped, where there are such functions.
-    """
+    """Call a function after a global provider is set: the API has no such hook, so its setters are wrapped."""
     for module, name in _GLOBAL_SETTERS:
         setter = getattr(sys.modules.get(module), name, None)
         if callable(setter) and not hasattr(setter, "slipstream_watches"):
@@ -63,21 +59,19 @@ def _noticed(setter: Callable[..., None], notice: Callable[[], None]) -> Callabl
 
 
 class _NoLogs:
-    """Stands for the API of logs where there is none."""
+    """The API of logs where it is missing."""
 
     class NoOpLoggerProvider:
-        """Provides nothing."""
+        pass
 
     class SeverityNumber:
-        """The numbers of the levels in use."""
-
         WARN, ERROR = 13, 17
 
     get_logger_provider = NoOpLoggerProvider
 
 
 def logs_api() -> Any:
-    """Return the module of the API of logs, or what says that nobody listens."""
+    """Return the module of the API of logs, or `_NoLogs`."""
     try:
         from opentelemetry import _logs  # noqa: PLC0415 - takes long
     except ImportError:

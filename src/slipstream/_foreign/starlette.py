@@ -1,4 +1,4 @@
-"""Private names of Starlette: what a request keeps, of its body and its channels, and what `call_next` returns."""
+"""Private names of Starlette: a request's body and channels, the body limit's exceptions, `call_next`'s response."""
 
 from typing import Any
 
@@ -10,18 +10,18 @@ from starlette.websockets import WebSocket
 
 
 def _class_of(module: Any, name: str, base: type) -> Any:
-    """Return a class derived from `base`; None where there is none of this name."""
+    """Return the class of this name if it is derived from `base`; else None."""
     found = getattr(module, name, None)
     return found if isinstance(found, type) and issubclass(found, base) else None
 
 
 LIMIT_ANSWERED: Any = _class_of(body_limit, "_RequestBodyLimitResponseSent", Exception) or ()
-"""Says that the limit of bodies has sent its 413; without it, the signal is an exception like any other."""
+"""Exception of the body limit after it has sent its 413; `()` if it is not known, which no exception matches."""
 LIMIT_SIGNALS: Any = (_class_of(body_limit, "_RequestBodyTooLarge", Exception) or (), LIMIT_ANSWERED)
-"""All exceptions by which the limit of bodies speaks; likewise."""
+"""All exceptions of the body limit."""
 
 ForwardedBase: Any = _class_of(base, "_StreamingResponse", Response) or Response
-"""What a response is an instance of that `call_next` returns, for programs that ask; else any response."""
+"""The class of `call_next`'s response, for programs that check it; else `Response`."""
 
 
 async def _receive_part() -> Message:
@@ -29,11 +29,11 @@ async def _receive_part() -> Message:
 
 
 async def _send_nothing(message: Message) -> None:
-    """Send nothing."""
+    pass
 
 
 def _knows_requests() -> bool:
-    """Whether a request keeps its body and its channels as we know it."""
+    """Whether a request keeps its body and its channels in the expected attributes."""
     request: Any = Request({"type": "http"}, _receive_part, _send_nothing)
     names = ("_receive", "_send", "_stream_consumed", "_is_disconnected", "_body")
     if [getattr(request, name, None) for name in names] != [_receive_part, _send_nothing, False, False, None]:
@@ -79,10 +79,10 @@ class BodySharingRequest(Request[Any]):
                 self._is_disconnected = True
                 return message
             if not self._is_delivered:
-                # The request's own view stays in step with what the application reads.
+                # Keep the request's own attributes in step with what the application reads.
                 self._stream_consumed = self._is_delivered = not message.get("more_body", False)
                 return message
-            # The rest of a body in whose place `dispatch` has put another one.
+            # Drop the rest of a body that `dispatch` has replaced.
 
     def _deliver(self, body: bytes) -> Message:
         self._is_delivered = True
@@ -104,5 +104,5 @@ def request_with_body(scope: Scope, receive: Receive, send: Send, body: bytes) -
 
 
 def channels_of(socket: WebSocket) -> tuple[Any, Any]:
-    """Return ASGI's `receive` and `send` of a WebSocket; None for each that is kept in a way that is not known."""
+    """Return ASGI's `receive` and `send` of a WebSocket; None for each that is not found."""
     return getattr(socket, "_receive", None), getattr(socket, "_send", None)

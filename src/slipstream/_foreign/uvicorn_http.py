@@ -1,4 +1,4 @@
-"""The inside of uvicorn's HTTP protocol, which ours derives from; an ImportError where it does not fit."""
+"""The inside of uvicorn's HTTP protocol, from which ours is derived; an ImportError where it does not fit."""
 
 import asyncio
 import logging
@@ -13,7 +13,7 @@ from slipstream._foreign.shapes import has_attributes, takes
 
 
 def _cycle_fits() -> bool:
-    """Whether a request and its response are kept as `slipstream.server.http` reads and sets them."""
+    """Whether uvicorn's object for a request has the attributes that `slipstream.server.http` reads and sets."""
     kept: dict[str, Any] = {
         "scope": {"type": "http", "method": "GET", "path": "/", "query_string": b"", "client": None},
         "transport": object(),

@@ -1,4 +1,4 @@
-"""The inside of uvicorn's WebSocket protocol, which ours derives from; an ImportError where it does not fit."""
+"""The inside of uvicorn's WebSocket protocol, from which ours is derived; an ImportError where it does not fit."""
 
 import inspect
 from typing import Any

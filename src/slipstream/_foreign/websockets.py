@@ -1,4 +1,4 @@
-"""The inside of a client connection of the library `websockets`, which a connection of ours derives from."""
+"""The inside of a client connection of the library `websockets`, from which ours is derived."""
 
 import inspect
 from typing import Any
@@ -22,7 +22,7 @@ _METHODS: dict[str, tuple[Any, ...]] = {
 
 
 def connection_fits() -> bool:
-    """Whether what ours derives from is there; so it is in websockets 17."""
+    """Whether the library has all that our connection uses, as websockets 17 does."""
     return (
         all(takes(ClientConnection, name, *given) for name, given in _METHODS.items())
         and takes(ClientConnection, "send", "message", text=None)
@@ -34,7 +34,7 @@ def connection_fits() -> bool:
 
 
 def end_of(connection: Any) -> Exception:
-    """Return the exception that says how a connection has ended, with what broke it as its cause."""
+    """Return the exception for the end of a connection, caused by the error that ended it."""
     end: Exception = connection.protocol.close_exc
     end.__cause__ = getattr(connection, "connection_exc", None) or getattr(connection, "recv_exc", None)
     return end

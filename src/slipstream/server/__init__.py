@@ -1,4 +1,4 @@
-"""Serving under uvicorn, with a short cut from the parsed request or message to the code that handles it.
+"""Protocols for uvicorn with a short way from a parsed request or message to its handler.
 
     uvicorn.run(app, http=slipstream.server.http_protocol(), ws=slipstream.server.ws_protocol())
 
@@ -9,22 +9,19 @@ from importlib import import_module
 
 
 def http_protocol() -> str:
-    """Name the protocol class to give to uvicorn as `http`.
+    """Return `slipstream.server.http:HTTPProtocol`, to give to uvicorn as `http`.
 
-    Returns:
-        `slipstream.server.http:HTTPProtocol`; or "auto", which has uvicorn choose, where that cannot be imported:
-        because httptools is missing (`pip install "slipstream[standard]"`), or because this uvicorn is another inside.
+    Returns "auto", with which uvicorn chooses, if that class cannot be imported: httptools is missing
+    (`pip install "slipstream[standard]"`), or this release of uvicorn has another inside.
     """
     return _found("slipstream.server.http", "HTTPProtocol")
 
 
 def ws_protocol() -> str:
-    """Name the protocol class to give to uvicorn as `ws`.
+    """Return `slipstream.server.websockets:WebSocketProtocol`, to give to uvicorn as `ws`.
 
-    Returns:
-        `slipstream.server.websockets:WebSocketProtocol`; or "auto", which has uvicorn choose, where that cannot be
-        imported: because websockets is missing (`pip install "slipstream[standard]"`), or because this uvicorn is
-        another inside.
+    Returns "auto", with which uvicorn chooses, if that class cannot be imported: websockets is missing
+    (`pip install "slipstream[standard]"`), or this release of uvicorn has another inside.
     """
     return _found("slipstream.server.websockets", "WebSocketProtocol")
 

@@ -1,9 +1,9 @@
-"""uvicorn's HTTP protocol, with requests and responses in one piece handed over as such.
+"""uvicorn's HTTP protocol, with a short way for requests and responses in one piece.
 
-Most requests have come as a whole by the time their task starts, and most responses are made as a whole. Such a pair
-goes through without ASGI's messages: the application gets the body, and what it replies is written at once, head and
-content together. Everything else (a body that is still coming, streams, middleware, applications of other kinds)
-takes uvicorn's own way. Parsing, time-outs, flow control, pipelining and shutdown are uvicorn's throughout.
+Most requests have arrived as a whole when their task starts, and most responses are made as a whole. For these there
+are no messages of ASGI: the application gets the body, and head and content of its response are written at once. All
+others (a body that is still coming, streams, middleware, applications of other kinds) take uvicorn's way. Parsing,
+time-outs, flow control, pipelining and shutdown are always uvicorn's.
 """
 
 from collections.abc import Sequence
@@ -26,10 +26,10 @@ from slipstream.applications import FastAPI
 Headers = Sequence[tuple[bytes, bytes]]
 
 _MOST_JOINED = 65536
-"""Longest content, in bytes, that is copied to stand behind its head."""
+"""Longest content, in bytes, that is copied to be written together with its head."""
 
 _FRAMING = frozenset({b"connection", b"content-length", b"transfer-encoding"})
-"""Headers that say where a response ends; who sets one for all responses has uvicorn read it."""
+"""Headers that say where a response ends; if the server adds one to all responses, uvicorn writes them."""
 
 
 class HTTPProtocol(HttpToolsProtocol):
@@ -42,8 +42,8 @@ class HTTPProtocol(HttpToolsProtocol):
 
 
 def shortened(app: Any) -> Any:
-    """Put the short cut into an application that has one; any other comes back as it is."""
-    if type(app) is ProxyHeadersMiddleware:  # it changes the scope and hands on the rest
+    """Put a `ShortCut` around a `FastAPI`; return any other application as it is."""
+    if type(app) is ProxyHeadersMiddleware:  # it only changes the scope
         inner = shortened(app.app)
         if inner is not app.app:
             app = copy(app)
@@ -54,17 +54,13 @@ def shortened(app: Any) -> Any:
 
 
 class ShortCut:
-    """An ASGI app that serves a request in one piece, where it has come in one piece.
-
-    Args:
-        app: The application.
-    """
+    """An ASGI app that serves requests in one piece by `FastAPI.serve_direct`."""
 
     def __init__(self, app: FastAPI) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request of uvicorn's."""
+        """Serve one request."""
         cycle: RequestResponseCycle = receive.__self__  # type: ignore[attr-defined]  # it is a method of the cycle
         if cycle.more_body or cycle.flow.write_paused:
             await self.app(scope, receive, send)
@@ -73,11 +69,11 @@ class ShortCut:
 
 
 _heads: dict[int, tuple[Headers, Headers, bytes]] = {}
-"""The latest head of each status, and what it was made of."""
+"""By status, the latest head and the headers that it was made of."""
 
 
 def _head(status: int, usual: Headers, headers: Headers) -> bytes:
-    """Write the status line and headers, or find them: uvicorn makes its usual headers once a second."""
+    """Return status line and headers; kept for a second, since uvicorn makes its `usual` headers once a second."""
     known = _heads.get(status)
     if known is not None and known[0] is usual and known[1] is headers:
         return known[2]
@@ -85,19 +81,17 @@ def _head(status: int, usual: Headers, headers: Headers) -> bytes:
     for name, value in (*usual, *headers):
         parts += (name, b": ", value, b"\r\n")
     head = b"".join(parts)
-    if type(headers) is tuple:  # nobody can change it
+    if type(headers) is tuple:  # it cannot change
         _heads[status] = (usual, headers, head)
     return head
 
 
 def reply(cycle: RequestResponseCycle, status: int, headers: Headers, content: bytes) -> None:
-    """Write a whole response, as `cycle.send` would with two messages.
+    """Write a whole response, as `cycle.send` does for two messages.
 
     Args:
-        cycle: The request that is answered.
-        status: One that has content: not 1xx, 204, 304.
-        headers: Trusted headers, none about framing.
-        content: The whole content.
+        status: Not 1xx, 204 or 304, which have no content.
+        headers: Not checked; none of `_FRAMING`.
     """
     if cycle.disconnected:
         return

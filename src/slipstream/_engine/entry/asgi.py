@@ -22,13 +22,9 @@ def route_path(scope: Scope) -> str:
 
 
 class Target:
-    """What serves a request: a route, its endpoint, and its handlers.
+    """What serves a request: a route, its endpoint, and its handlers (`direct` is in the direct dialect).
 
-    A route's first handlers compile those that take their place.
-
-    Args:
-        handler: The handler, as an ASGI app.
-        direct: The handler in the direct dialect; `handler` if None.
+    The first handlers of a route compile the handlers that replace them.
     """
 
     __slots__ = ("direct", "endpoint", "handler", "route", "shows_scope")
@@ -39,11 +35,11 @@ class Target:
         self.handler = handler
         self.direct = direct or as_direct(handler)
         self.shows_scope = True
-        """Whether user code may see the scope that `direct` gets; if not, path parameters in it are enough."""
+        """Whether user code may see the scope that `direct` gets; if not, it needs path parameters only."""
 
 
 def as_direct(app: ASGIApp) -> DirectApp:
-    """Give an ASGI app the signature of the direct dialect; it receives and sends as before."""
+    """Give an ASGI app the signature of the direct dialect."""
 
     async def serve(scope: Scope, receive: Receive, send: Send, raw: bytes, reply: Reply) -> None:
         await app(scope, receive, send)
@@ -61,13 +57,9 @@ Fail: TypeAlias = Callable[[Exception, Scope, Receive, Send], Awaitable[None]]
 def make_chooser(table: Table, router: Any, handlers: HandlerPair | None = None) -> Choose:
     """Make the function that looks up the target of a scope.
 
-    It is not a coroutine, so that one frame less lies between the application and the endpoint.
-
     Args:
-        table: The routes.
-        router: Serves lifespans; its `default` serves what no route fits.
-        handlers: Exception handlers to put into the scope, where routes of Starlette look for them; None leaves
-            those that are there.
+        router: Serves lifespans; its `default` serves requests that no route fits.
+        handlers: Exception handlers to put into the scope, for routes of Starlette; None leaves the scope's.
     """
     finders, find_any, find_websocket = table.finders, table.find_any, table.find_websocket
     lifespans = Target(router, None, router)
@@ -109,13 +101,12 @@ def make_chooser(table: Table, router: Any, handlers: HandlerPair | None = None)
 
 
 def make_direct_chooser(table: Table, router: Any, handlers: HandlerPair, choose: Choose) -> Choose:
-    """Make the function that looks up the target of a scope that the server made for the direct dialect.
+    """Make the function that looks up the target of a scope of the direct dialect.
 
-    If no user code sees the scope, only path parameters are written into it; before an exception handler gets the
-    scope, `choose` completes it.
+    If no user code sees the scope, only path parameters are written into it.
 
     Args:
-        choose: What `make_chooser` made of the same table, router and handlers; used where a look-up is not enough.
+        choose: The chooser of the same table, router and handlers; used where a look-up is not enough.
     """
     finders, find_any, static = table.finders, table.find_any, table.static
     none: dict[str, Target] = {}
@@ -142,7 +133,7 @@ def make_direct_chooser(table: Table, router: Any, handlers: HandlerPair, choose
 
 
 def enter(found: Found, scope: Scope) -> Target:
-    """Write path parameters, endpoint and route into the scope, or what a foreign route wants there."""
+    """Write path parameters, endpoint and route into the scope, or the keys that an opaque route returned."""
     target: Target = found.value
     if found.child_scope is not None:
         scope.update(found.child_scope)
@@ -154,7 +145,7 @@ def enter(found: Found, scope: Scope) -> Target:
 
 
 def make_miss(table: Table, default: ASGIApp) -> ASGIApp:
-    """Make the ASGI app for requests that no route takes: 405, a redirect, or `default` where no path fits."""
+    """Make the ASGI app for requests that no route serves: 405, a redirect, or `default` if no path fits."""
 
     async def serve(scope: Scope, receive: Receive, send: Send) -> None:
         miss = table.miss(scope, route_path(scope))
@@ -171,7 +162,7 @@ def make_miss(table: Table, default: ASGIApp) -> ASGIApp:
 
 async def refuse_method(miss: Miss, scope: Scope, receive: Receive, send: Send) -> None:
     """Answer 405 with the allowed methods."""
-    assert miss.partial is not None, "the caller looked"
+    assert miss.partial is not None
     if not miss.allowed:
         await enter(miss.partial, scope).handler(scope, receive, send)
         return

@@ -1,4 +1,4 @@
-"""Calling what a user registered, be it `async def` or `def`."""
+"""Calls users' functions, async or sync."""
 
 import functools
 import inspect
@@ -9,7 +9,7 @@ from starlette.concurrency import run_in_threadpool
 
 
 def is_async(function: Any) -> bool:
-    """Whether calling `function` gives a coroutine; partials and objects with an async `__call__` count."""
+    """Whether a call returns a coroutine; also for partials and for objects with an async `__call__`."""
     while isinstance(function, functools.partial):
         function = function.func
     if inspect.iscoroutinefunction(function):
@@ -18,7 +18,7 @@ def is_async(function: Any) -> bool:
 
 
 async def call_anywhere(function: Callable[..., Any], *args: Any) -> Any:
-    """Await an async function, or run a sync one in a worker thread, and return what it returns."""
+    """Await an async function, or run a sync function in a worker thread; return the result."""
     if is_async(function):
         return await function(*args)
     return await run_in_threadpool(function, *args)

@@ -1,8 +1,8 @@
 """Turns exceptions into responses.
 
 `answer` calls the exception handler that is registered for an exception; generated handlers call it as `fail`.
-`crash` takes all other exceptions: it answers 500 without the cause, and raises the exception again for the server
-to log. The layers that call both are in `_app/stack.py`.
+`crash` takes all other exceptions: it answers 500 and raises the exception again for the server to log. The layers that
+call both are in `_app/stack.py`.
 """
 
 from collections.abc import Callable, Mapping
@@ -25,28 +25,25 @@ ExceptionHandler: TypeAlias = Callable[[Any, Any], Any]
 """`handler(request, exc) -> Response` or `handler(websocket, exc) -> None`, async or sync."""
 
 HandlerPair: TypeAlias = tuple[Mapping[Any, ExceptionHandler], Mapping[int, ExceptionHandler]]
-"""Handlers by exception class, and handlers by HTTP status, in the order in which Starlette puts them into a scope."""
+"""Handlers by exception class, and handlers by HTTP status."""
 
 HANDLERS = "starlette.exception_handlers"
-"""Starlette's key of the `HandlerPair` in a scope, so that routes of Starlette find our handlers."""
+"""Starlette's key of the `HandlerPair` in a scope; routes of Starlette read it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """The exception handlers of an application, by what they are registered for."""
+    """The exception handlers of an application."""
 
     by_class: dict[Any, ExceptionHandler]
     by_status: dict[int, ExceptionHandler]
     server_error: ExceptionHandler | None = None
-    """Handler for 500 or `Exception`, called for what no other handler is registered for."""
+    """Handler for 500 or `Exception`, called for exceptions that have no other handler."""
 
     @classmethod
     def of(cls, handlers: Mapping[Any, ExceptionHandler]) -> "Guard":
-        """Read handlers keyed by exception class or status; of those for 500 and `Exception`, the last counts."""
-        by_class: dict[Any, ExceptionHandler] = {
-            HTTPException: plain_http_answer,
-            WebSocketException: close_websocket,
-        }
+        """Sort handlers by exception class and by status; of handlers for 500 and `Exception`, the last counts."""
+        by_class: dict[Any, ExceptionHandler] = {HTTPException: plain_http_answer, WebSocketException: close_websocket}
         by_status: dict[int, ExceptionHandler] = {}
         server_error: ExceptionHandler | None = None
         for key, handler in handlers.items():
@@ -61,7 +58,7 @@ class Guard:
 
     @property
     def pair(self) -> HandlerPair:
-        """What belongs into `scope["starlette.exception_handlers"]`."""
+        """The value of `scope["starlette.exception_handlers"]`."""
         return (self.by_class, self.by_status)
 
 
@@ -94,11 +91,11 @@ async def answer(
 
     Args:
         started: Whether the response has started, so that no handler can answer; None reads it from the scope.
-        connection: The Request or WebSocket that user code already has, if there is one.
+        connection: The Request or WebSocket that user code already has, if any.
         body: The request's body, if it was read; the handler's `await request.body()` returns it.
 
     Raises:
-        Exception: `exc`, if no handler is registered for it; whatever the handler or its response raises.
+        Exception: `exc`, if no handler is registered for it; an error of the handler or its response.
         RuntimeError: A handler is registered, but the response has started.
     """
     if isinstance(exc, ExceptionGroup):
@@ -120,12 +117,11 @@ async def answer(
         if watch.started:
             scope[RESPONSE_STARTED] = True
         raise
-    # A program may raise one exception object again and again; its traceback must not grow for ever.
+    # A program may raise the same exception object again and again: its traceback must not grow.
     exc.__traceback__ = None
 
 
 def connect(scope: Scope, receive: Receive, send: Send, body: bytes | None = None) -> HTTPConnection[Any]:
-    """Make the Request or WebSocket for an exception handler."""
     if scope["type"] == "websocket":
         return WebSocket(scope, receive, send)
     return Request(scope, receive, send) if body is None else request_with_body(scope, receive, send, body)
@@ -144,7 +140,7 @@ async def crash(
     """Answer an exception without a handler with 500, then raise it again for the server to log.
 
     A `handler` for 500 is called even if the response has started, since it may log; its response is then dropped.
-    For a WebSocket, the exception is only raised: the server closes the connection, with a code of its choice.
+    For a WebSocket, the exception is only raised: the server closes the connection.
 
     Args:
         debug: Show the traceback in the response.
@@ -158,18 +154,17 @@ async def crash(
 
 
 async def crash_response(exc: Exception, scope: Scope, debug: bool, handler: ExceptionHandler | None) -> ASGIApp:
-    """Make the response to an exception without a handler."""
     if debug:
         page = ServerErrorMiddleware(nothing, debug=True).debug_response
         return await call_anywhere(page, Request(scope), exc)  # type: ignore[no-any-return]  # a Response
     if handler is None:
         return PlainTextResponse("Internal Server Error", status_code=500)
-    # Without `receive`, as Starlette does: the body may have been read, and waiting for it would never end.
+    # Without `receive`, as in Starlette: if the body has been read, waiting for it would never end.
     return await call_anywhere(handler, Request(scope), exc)  # type: ignore[no-any-return]
 
 
 async def nothing(scope: Scope, receive: Receive, send: Send) -> None:
-    """Do nothing; stands in for an app where only the layer around it is wanted."""
+    """Do nothing: an app for a layer of which only the layer is used."""
 
 
 async def plain_http_answer(request: HTTPConnection[Any], exc: HTTPException) -> Response:

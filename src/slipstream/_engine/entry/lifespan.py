@@ -1,8 +1,8 @@
-"""Start-up and shut-down: the lifespan messages of a server, and contexts put together from parts."""
+"""Start-up and shut-down: the server's lifespan messages, and contexts made of others."""
 
 import inspect
 import traceback
-from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from typing import Any, TypeAlias
 
@@ -10,26 +10,27 @@ from slipstream._engine.entry.callables import is_async
 from slipstream._engine.types import Receive, Scope, Send
 
 State: TypeAlias = Mapping[str, Any] | None
-"""What start-up leaves for requests to find in `request.state`."""
+"""What start-up yields for `request.state`."""
 
 Context: TypeAlias = Callable[[Any], AbstractAsyncContextManager[State]]
-"""Takes the application; its entry is the start-up, its exit the shut-down."""
+"""Takes the application; entering the context is the start-up, leaving it the shut-down."""
 
 
 async def lifespan(scope: Scope, receive: Receive, send: Send, context: Context) -> None:
     """Serve one lifespan scope: enter `context`, report, wait for the end, leave it, report.
 
-    What the context yields is merged into `scope["state"]`.
-
     Raises:
-        BaseException: What start-up or shut-down raised, after the server got the traceback.
+        BaseException: Raised by start-up or shut-down; the server has got the traceback.
         RuntimeError: The context yields state, and the server's scope has no "state".
     """
     ended = "startup"
     await receive()
     try:
         async with context(scope.get("app")) as state:
-            keep(state, scope)
+            if state is not None:
+                if "state" not in scope:
+                    raise RuntimeError('The server does not support "state" in the lifespan scope.')
+                scope["state"].update(state)
             await send({"type": "lifespan.startup.complete"})
             ended = "shutdown"
             await receive()
@@ -39,23 +40,21 @@ async def lifespan(scope: Scope, receive: Receive, send: Send, context: Context)
     await send({"type": "lifespan.shutdown.complete"})
 
 
-def keep(state: State, scope: Scope) -> None:
-    """Merge what start-up yields into the server's state."""
-    if state is None:
-        return
-    if "state" not in scope:
-        raise RuntimeError('The server does not support "state" in the lifespan scope.')
-    scope["state"].update(state)
-
-
 def as_context(source: Callable[[Any], Any] | None) -> Context:
-    """Read what a user gave as `lifespan=`: a context manager factory or a generator function; None does nothing."""
+    """Make a context of a user's `lifespan=`: a context manager factory, a generator function, or None for nothing."""
     if source is None:
         return empty
     if inspect.isasyncgenfunction(source):
         return asynccontextmanager(source)
     if inspect.isgeneratorfunction(source):
-        return lift(source)
+        manager = contextmanager(source)
+
+        @asynccontextmanager
+        async def lifted(app: Any) -> AsyncGenerator[State]:
+            with manager(app) as state:
+                yield state
+
+        return lifted
     return source
 
 
@@ -65,20 +64,8 @@ async def empty(app: Any) -> AsyncGenerator[State]:
     yield None
 
 
-def lift(function: Callable[[Any], Generator[Any, Any, Any]]) -> Context:
-    """Make a context of a generator function that is not async."""
-    manager = contextmanager(function)
-
-    @asynccontextmanager
-    async def lifted(app: Any) -> AsyncGenerator[State]:
-        with manager(app) as state:
-            yield state
-
-    return lifted
-
-
 def merge(outer: Context, inner: Context) -> Context:
-    """Make one context of two: `inner` starts after `outer` and stops before it; of equal keys, `outer`'s count."""
+    """Make one context of two: `inner` starts last and stops first; of equal keys of state, `outer`'s count."""
 
     @asynccontextmanager
     async def merged(app: Any) -> AsyncGenerator[State]:
@@ -92,7 +79,7 @@ def merge(outer: Context, inner: Context) -> Context:
 
 
 def from_events(startup: Sequence[Callable[[], Any]], shutdown: Sequence[Callable[[], Any]]) -> Context:
-    """Make a context of `on_event` handlers, async or sync, called in order; the lists are read when they are called.
+    """Make a context of two lists of `on_event` handlers, which are read at start-up and at shut-down.
 
     Shut-down handlers run if start-up succeeded, even if the application then failed.
     """
@@ -109,7 +96,7 @@ def from_events(startup: Sequence[Callable[[], Any]], shutdown: Sequence[Callabl
 
 
 async def run(handlers: Sequence[Callable[[], Any]]) -> None:
-    """Call each handler, in the event loop's own thread."""
+    """Call each handler, async or sync, in the event loop's thread."""
     for handler in handlers:
         if is_async(handler):
             await handler()
