@@ -67,7 +67,7 @@ def shop(**options: Any) -> FastAPI:
 
 def handler_of(app: FastAPI) -> Any:
     """What the table calls for an item."""
-    found = app.router.dispatcher.table().match("GET", "/items/3")
+    found = app.router.dispatcher.table().finders["GET"]("/items/3")
     assert found is not None
     return found[0].handler
 
