@@ -178,7 +178,7 @@ def _quotes(key: Any) -> int:
     return 0 if isinstance(key, str) else 2
 
 
-_MOST_BITS = 14_000  # Python writes integers of up to 4,300 digits, unless told otherwise
+_MOST_BITS = 14_000  # Python writes integers of up to 4,300 digits by default
 
 
 def _size(text: str) -> int:

@@ -43,8 +43,6 @@ def create_model_field(
     """Make the field that validates or serializes values of a type.
 
     Args:
-        name: Name of the field.
-        type_: The type.
         default: Its default, unless `field_info` says it.
         field_info: Everything else about it.
         alias: Name on the wire, unless `field_info` says it.

@@ -9,8 +9,7 @@ from pydantic import BaseModel
 
 from slipstream._engine.plan.fields import ModelField as ModelField, model_fields
 from slipstream._engine.signature.annotations import is_union
-from slipstream.openapi._build.nested_models import nested_models
-from slipstream.openapi._build.schemas import FieldMapping, FieldSchemas, define
+from slipstream.openapi._build.schemas import FieldMapping, FieldSchemas, define, nested_models
 from slipstream.types import ModelNameMap
 
 Models = set[type[BaseModel] | type[Enum]]

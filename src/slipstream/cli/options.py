@@ -36,7 +36,7 @@ def find_application(
     """Import the application that the options of `takes_application` name, or end the command.
 
     Args:
-        exit_code: The process's exit code where there is none; None for one that tells by the kind of error.
+        exit_code: The process's exit code where there is no application; None for `FAILED_PROGRAM` or `WRONG_USE`.
     """
     try:
         if alias:

@@ -25,7 +25,7 @@ existing_file = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option(
     "--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="0 lets the system choose."
 )
-@click.option("--reload", is_flag=True, help="Start anew when a Python file below this folder changes.")
+@click.option("--reload", is_flag=True, help="Start again when a Python file below this folder changes.")
 @click.option("--workers", type=click.IntRange(1), help="Processes that serve. Default: 1, or $WEB_CONCURRENCY.")
 @click.option("--root-path", default="", metavar="PATH", help="Prefix that a proxy takes off before this program.")
 @click.option("--ssl-certfile", type=existing_file, help="TLS certificate, in PEM.")

@@ -5,7 +5,7 @@ What the framework itself serves is compiled; `solve_dependencies` here walks th
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, cast
@@ -79,7 +79,7 @@ def get_dependant(
 
 
 def get_parameterless_sub_dependant(*, depends: Depends, path: str) -> Dependant:
-    """Read a dependency whose result nobody receives."""
+    """Read a dependency whose result no parameter receives."""
     with public_errors():
         root = build_tree(_nothing, path=path, implied=IMPLIED, dependencies=[cast(Any, depends)])
     return dependant_of(root.dependencies[0])
@@ -320,11 +320,8 @@ class _Solver:
     async def _call(self, call: Call, values: dict[str, Any]) -> Any:
         if call.is_generator:
             return await self._open(call, values)
-        run = call.call if call.kind == "async" else None
-        if call.limit is None:
-            return await (run(**values) if run else in_thread(call.call, **values))
-        async with call.limit.get_semaphore():
-            return await (run(**values) if run else in_thread(call.call, **values))
+        async with nullcontext() if call.limit is None else call.limit.get_semaphore():
+            return await (call.call(**values) if call.kind == "async" else in_thread(call.call, **values))
 
     async def _open(self, call: Call, values: dict[str, Any]) -> Any:
         exits = self._exits(call)
@@ -356,11 +353,9 @@ class _Solver:
                 await leave(exits)
                 return False
             remaining = await unwind(exits, exc)
-            if remaining is None:
-                return True
-            if remaining is not exc:
+            if remaining is not None and remaining is not exc:
                 raise remaining
-            return False
+            return remaining is None
 
         self.stack.push_async_exit(close)
         return exits

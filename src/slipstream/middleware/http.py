@@ -4,7 +4,6 @@ It behaves as Starlette's `BaseHTTPMiddleware`, without its task group and its q
 in the task and the context of the middleware, pauses when it has sent something, and goes on when the middleware asks
 for more. So the middleware sees context variables that the endpoint sets, and costs microseconds, not hundreds of them.
 
-The order of events for one request:
 Under trio, and where asyncio's or Starlette's private names are others (`_foreign`), Starlette's class does the work.
 """
 

@@ -105,7 +105,7 @@ class Reference(_Object):
 
 
 class Discriminator(_Object):
-    """The property that tells which of several schemas an object follows."""
+    """The property by which one of several schemas is chosen."""
 
     propertyName: str
     mapping: dict[str, str] | None = None

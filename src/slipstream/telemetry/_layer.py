@@ -20,7 +20,7 @@ from slipstream.telemetry._attributes import (
     websocket_attributes,
 )
 from slipstream.telemetry._data import SCOPE_KEY
-from slipstream.telemetry._observation import Observation, is_farewell, mark_failed
+from slipstream.telemetry._observation import Observation, is_farewell
 from slipstream.telemetry._signals import Instruments, Signals, complain
 
 
@@ -109,17 +109,31 @@ class TelemetryLayer:
                     observation.failed(exc, "fastapi.websocket.exception", body)
             raise
         finally:
-            _end(observation.span, observation.route, None, error_type)
+            observation.end(_outcome(observation, None, error_type))
             observation.close()
             scope.pop(SCOPE_KEY, None)
 
     def _begun(
         self, scope: Scope, tracer: Any, logger: Any, kind: str, attributes_of: Callable[[Scope], Attributes]
     ) -> Observation:
+        """Begin an observation; its span is a child of the span that the request's headers name."""
         with_operations = self.signals.settings.operation_spans
         root = scope.get("root_path", "").rstrip("/")
         observation = Observation(kind, root, tracer, logger, with_operations=with_operations)
-        observation.begin(*_started(tracer, kind, scope, attributes_of))
+        if tracer is None:
+            observation.begin(None, contexts.get_current())
+            return observation
+        try:
+            parent = propagate.extract(scope["headers"], getter=_HEADERS)
+        except Exception:
+            complain("a propagator of OpenTelemetry")
+            parent = Context()
+        try:
+            span = tracer.start_span(kind, parent, kind=SpanKind.SERVER, attributes=attributes_of(scope))
+        except Exception:
+            complain("a tracer of OpenTelemetry")
+            span = None
+        observation.begin(span, parent)
         return observation
 
 
@@ -170,57 +184,22 @@ class _Request:
         observation, instruments, status = self._observation, self._instruments, self._status
         if error_type is None and status is not None and status >= 500:
             error_type = str(status)
+        outcome = _outcome(observation, status, error_type)
         if instruments is not None:
             found = dict(self._known)
             version = self._scope.get("http_version")
             if version:
                 found["network.protocol.version"] = version
-            if observation.route is not None:
-                found["http.route"] = observation.route
-            if status is not None:
-                found["http.response.status_code"] = status
-            if error_type is not None:
-                found["error.type"] = error_type
+            found |= outcome
             try:
                 instruments.duration.record(elapsed_s, found, observation.context)
                 instruments.active.add(-1, self._known, observation.context)
             except Exception:
                 complain("a metric of OpenTelemetry")
-        _end(observation.span, observation.route, status, error_type)
+        observation.end(outcome)
 
 
-def _started(tracer: Any, name: str, scope: Scope, attributes_of: Callable[[Scope], Attributes]) -> tuple[Any, Context]:
-    """Start the span of a request as a child of the span that its headers name.
-
-    Returns:
-        The span, None without a tracer, and the parent's context.
-    """
-    if tracer is None:
-        return None, contexts.get_current()
-    try:
-        parent = propagate.extract(scope["headers"], getter=_HEADERS)
-    except Exception:
-        complain("a propagator of OpenTelemetry")
-        parent = Context()
-    try:
-        span = tracer.start_span(name, parent, kind=SpanKind.SERVER, attributes=attributes_of(scope))
-    except Exception:
-        complain("a tracer of OpenTelemetry")
-        span = None
-    return span, parent
-
-
-def _end(span: Any, route: str | None, status: int | None, error_type: str | None) -> None:
-    """End the span of a request."""
-    if span is None:
-        return
-    try:
-        if route is not None:
-            span.set_attribute("http.route", route)
-        if status is not None:
-            span.set_attribute("http.response.status_code", status)
-        if error_type is not None:
-            mark_failed(span, error_type)
-        span.end()
-    except Exception:
-        complain("a span of OpenTelemetry")
+def _outcome(observation: Observation, status: int | None, error_type: str | None) -> Attributes:
+    """Return the attributes that are known when a request is over."""
+    found = {"http.route": observation.route, "http.response.status_code": status, "error.type": error_type}
+    return {name: value for name, value in found.items() if value is not None}

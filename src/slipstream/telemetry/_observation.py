@@ -171,6 +171,18 @@ class Observation:
             self.failed(exc, "http.server.request.exception", "Unhandled exception in a background task")
             raise
 
+    def end(self, outcome: dict[str, Any]) -> None:
+        """End the request's span with the attributes that are known at its end."""
+        if self.span is None:
+            return
+        try:
+            self.span.set_attributes(outcome)
+            if "error.type" in outcome:
+                self.span.set_status(Status(StatusCode.ERROR))
+            self.span.end()
+        except Exception:
+            complain("a span of OpenTelemetry")
+
     def close(self) -> None:
         """Undo `begin`, and drop the data, which contexts that outlive the request still refer to."""
         self.data = None
@@ -218,7 +230,8 @@ class Operation:
         contexts.detach(self._token)
         try:
             if exc is not None and self._is_failure(exc):
-                mark_failed(span, type_of(exc))
+                span.set_attribute("error.type", type_of(exc))
+                span.set_status(Status(StatusCode.ERROR))
             span.end()
         except Exception:
             complain("a span of OpenTelemetry")
@@ -240,9 +253,3 @@ def is_failure(exc: BaseException) -> bool:
 def is_farewell(exc: BaseException) -> bool:
     """Whether a client has closed its WebSocket regularly."""
     return isinstance(exc, WebSocketDisconnect) and exc.code in _FAREWELLS
-
-
-def mark_failed(span: Any, error_type: str) -> None:
-    """Mark a span as failed, with the kind of error."""
-    span.set_attribute("error.type", error_type)
-    span.set_status(Status(StatusCode.ERROR))

@@ -124,23 +124,17 @@ def _is_http_url(text: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Parts:
-    """How one signal is set up: names in OpenTelemetry's API, its SDK and its OTLP exporter, imported when needed.
-
-    Attributes:
-        name: What the API calls the provider: its functions are `get_<name>` and `set_<name>`.
-        api: Module of the API.
-        provider: The SDK's class of providers.
-        component: The SDK's class that stands between a provider and an exporter.
-        exporter: The exporter's class.
-        add: The provider's method that takes the component.
-    """
+    """How one signal is set up: names in OpenTelemetry's API, its SDK and its OTLP exporter, imported when needed."""
 
     name: str
+    """What the API calls the provider: its functions are `get_<name>` and `set_<name>`."""
     api: str
     provider: str
     component: str
+    """Class that stands between a provider and an exporter."""
     exporter: str
     add: str
+    """The provider's method that takes the component."""
 
 
 _OTLP = "opentelemetry.exporter.otlp.proto.http"

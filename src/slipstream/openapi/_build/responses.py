@@ -59,9 +59,10 @@ _COVER_INVALID_REQUEST = ("422", "4XX", "default")
 
 
 def responses(route: PathOperation, schemas: FieldSchemas) -> dict[str, Any]:
-    """Describe the responses that the route itself declares, by status."""
+    """Describe the responses that a route declares, by status."""
     response_class = response_class_of(route)
-    described = {_status(route, response_class): _own_response(route, response_class, schemas)}
+    own_status = route.status_code if route.status_code is not None else _default_status(response_class)
+    described = {str(own_status): _own_response(route, response_class, schemas)}
     for status, declared in (route.responses or {}).items():
         key = "default" if str(status).upper() == "DEFAULT" else str(status).upper()
         known = described.get(key, {})
@@ -73,7 +74,7 @@ def responses(route: PathOperation, schemas: FieldSchemas) -> dict[str, Any]:
 
 
 def add_invalid_request(described: dict[str, Any]) -> bool:
-    """Add the answer to an invalid request, unless the user described one; say whether it was added."""
+    """Add the answer to an invalid request, unless the user described one; return whether it was added."""
     if any(status in described for status in _COVER_INVALID_REQUEST):
         return False
     described["422"] = _INVALID_REQUEST
@@ -122,11 +123,7 @@ def _own_schema(route: PathOperation, response_class: Any, schemas: FieldSchemas
 
 
 def _with_schema(
-    declared: Mapping[str, Any],
-    status: int | str,
-    route: PathOperation,
-    response_class: Any,
-    schemas: FieldSchemas,
+    declared: Mapping[str, Any], status: int | str, route: PathOperation, response_class: Any, schemas: FieldSchemas
 ) -> dict[str, Any]:
     """Return a declared response with its model's schema in its content."""
     response = {key: value for key, value in declared.items() if key != "model"}
@@ -138,10 +135,6 @@ def _with_schema(
     media = content.get(media_type, {})
     media = {**media, "schema": merged(media.get("schema", {}), schemas.of(field))}
     return {**response, "content": {**content, media_type: media}}
-
-
-def _status(route: PathOperation, response_class: Any) -> str:
-    return str(route.status_code if route.status_code is not None else _default_status(response_class))
 
 
 @lru_cache(maxsize=256)

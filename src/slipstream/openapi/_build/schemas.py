@@ -1,16 +1,18 @@
 """JSON Schemas of fields, each made once for all fields that say the same."""
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from enum import Enum
 from types import NoneType
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args, get_origin
 
+from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticUndefined
 from pydantic_core.core_schema import BytesSchema, ModelSchema
 
 from slipstream._engine.plan.fields import ModelField
-from slipstream.openapi._build.nested_models import is_written_with_more, nested_models
+from slipstream._engine.schema.computed import has_computed_fields
 from slipstream.openapi.constants import REF_TEMPLATE
 
 Mode: TypeAlias = Literal["validation", "serialization"]
@@ -79,8 +81,7 @@ def schema_mode(field: ModelField, *, separate: bool) -> Mode:
     """Say which of its two schemas a field is documented with."""
     if separate or field.mode == "validation":
         return field.mode
-    has_more = is_written_with_more(field.field_info.annotation, _core_schema(field))
-    return field.mode if has_more else "validation"
+    return field.mode if _is_written_with_more(field) else "validation"
 
 
 def define(fields: Sequence[ModelField], *, separate: bool = True) -> tuple[FieldMapping, dict[str, Any]]:
@@ -149,9 +150,35 @@ def _core_schema(field: ModelField) -> CoreSchema:
     is_bare = (
         not info.metadata
         and info.default is PydanticUndefined
-        and info.title is None
-        and info.description is None
-        and info.deprecated is None
-        and all(getattr(info, name) is None for name in _RARE_ATTRIBUTES)
+        and all(getattr(info, name) is None for name in ("title", "description", "deprecated", *_RARE_ATTRIBUTES))
     )
     return (field.checker if is_bare else field.type_adapter).core_schema
+
+
+def nested_models(fields: Iterable[ModelField]) -> dict[type[Any], None]:
+    """Collect the models and enumerations that fields are made of, in the order they are met."""
+    found: dict[type[Any], None] = {}
+    for field in fields:
+        _collect(field.field_info.annotation, found)
+    return found
+
+
+def _is_written_with_more(field: ModelField) -> bool:
+    """Whether what is written has properties that what is read cannot have."""
+    if has_computed_fields(_core_schema(field)):
+        return True  # a dataclass; models are found below
+    models = nested_models([field])
+    return any(issubclass(model, BaseModel) and model.model_computed_fields for model in models)
+
+
+def _collect(annotation: Any, found: dict[type[Any], None]) -> None:
+    if get_origin(annotation) is not None:
+        for argument in get_args(annotation):
+            _collect(argument, found)
+        return
+    if not isinstance(annotation, type) or annotation in found or not issubclass(annotation, (BaseModel, Enum)):
+        return
+    found[annotation] = None
+    if issubclass(annotation, BaseModel):
+        for info in annotation.model_fields.values():
+            _collect(info.annotation, found)

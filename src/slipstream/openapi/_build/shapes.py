@@ -115,8 +115,8 @@ def shape_of(annotation: Any) -> Shape:
     if isinstance(annotation, str):
         annotation = getattr(models, annotation)
     if is_union(annotation):
-        told = [choice for choice in get_args(annotation) if choice not in _NO_SHAPE]
-        return shape_of(told[0]) if len(told) == 1 else free
+        kinds = [choice for choice in get_args(annotation) if choice not in _NO_SHAPE]
+        return shape_of(kinds[0]) if len(kinds) == 1 else free
     if annotation is models.Response:
         return response
     if is_typeddict(annotation) or is_subclass(annotation, BaseModel):
