@@ -32,7 +32,7 @@ from slipstream.exception_handlers import (
     websocket_request_validation_exception_handler,
 )
 from slipstream.exceptions import FastAPIDeprecationWarning, RequestValidationError, WebSocketRequestValidationError
-from slipstream.middleware.http import FunctionMiddleware
+from slipstream.middleware.http import HTTPMiddleware
 from slipstream.openapi.docs import get_redoc_html, get_swagger_ui_html, get_swagger_ui_oauth2_redirect_html
 from slipstream.routing import APIRoute, APIRouter
 from slipstream.telemetry._settings import Settings
@@ -284,7 +284,7 @@ class FastAPI(Starlette):
         Args:
             middleware_type: "http"; not checked.
         """
-        return decorator(lambda function: self.add_middleware(FunctionMiddleware, dispatch=function))
+        return decorator(lambda function: self.add_middleware(HTTPMiddleware, dispatch=function))
 
     def exception_handler(
         self, exc_class_or_status_code: int | type[Exception]

@@ -18,12 +18,12 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.testclient import TestClient
 
-from slipstream.middleware.http import FunctionMiddleware, HTTPMiddleware
+from slipstream.middleware.http import HTTPMiddleware
 from tests.loops import run_moved
 
 App = Callable[[Any, Any, Any], Awaitable[None]]
 Dispatch = Callable[[Request, Any], Awaitable[Response]]
-OURS, STARLETTES = FunctionMiddleware, BaseHTTPMiddleware
+OURS, STARLETTES = HTTPMiddleware, BaseHTTPMiddleware
 BOTH = pytest.mark.parametrize("layer", [OURS, STARLETTES])
 SPECS = pytest.mark.parametrize("spec", ["2.3", "2.4"])
 HEADERS = [(b"content-type", b"text/plain"), (b"x-kind", b"test")]
@@ -483,7 +483,7 @@ def test_other_scopes_pass_untouched(kind: str) -> None:
         seen.extend(args)
 
     scope, receive, send = {"type": kind}, object(), object()
-    anyio.run(FunctionMiddleware(app, failing_before), scope, receive, send)  # type: ignore[arg-type]
+    anyio.run(HTTPMiddleware(app, failing_before), scope, receive, send)  # type: ignore[arg-type]
 
     assert seen == [scope, receive, send]
 
@@ -509,7 +509,7 @@ def test_a_class_with_a_dispatch_method_is_middleware_too() -> None:
 def test_app_and_dispatch_can_be_seen() -> None:
     """Tools that print a middleware stack follow `.app`."""
     app = answering(b"x")
-    layer = FunctionMiddleware(app, passing)
+    layer = HTTPMiddleware(app, passing)
 
     assert layer.app is app
     assert layer.dispatch is passing
@@ -538,7 +538,7 @@ def test_context_variables_pass_both_ways() -> None:
         user.set("set afterwards")
         return response
 
-    Client(FunctionMiddleware(app, dispatch)).run()
+    Client(HTTPMiddleware(app, dispatch)).run()
 
     assert seen == ["set by the middleware", "set by the endpoint", "set afterwards"]
 
@@ -623,14 +623,14 @@ def test_a_header_list_used_for_all_responses_is_not_changed() -> None:
         {"type": "http.response.body", "body": b"x"},
     )
 
-    Client(FunctionMiddleware(app, adding_one)).run()
+    Client(HTTPMiddleware(app, adding_one)).run()
 
     assert constant == [(b"content-type", b"text/plain")]
 
 
 def test_a_whole_response_is_sent_in_one_piece() -> None:
     """Two messages in, two messages out."""
-    client = Client(FunctionMiddleware(answering(b"whole"), passing)).run()
+    client = Client(HTTPMiddleware(answering(b"whole"), passing)).run()
 
     assert [message["type"] for message in client.messages] == ["http.response.start", "http.response.body"]
 
@@ -648,7 +648,7 @@ def test_any_awaitable_will_do_as_an_application() -> None:
     def app(scope: Any, receive: Any, send: Any) -> Later:
         return Later(answering(b"x")(scope, receive, send))
 
-    assert Client(FunctionMiddleware(app, passing)).run().body == b"x"
+    assert Client(HTTPMiddleware(app, passing)).run().body == b"x"
 
 
 def test_the_application_runs_once() -> None:
@@ -658,7 +658,7 @@ def test_the_application_runs_once() -> None:
         await call_next(request)
         return await call_next(request)  # type: ignore[no-any-return]
 
-    client = Client(FunctionMiddleware(answering(b"x"), dispatch)).run()
+    client = Client(HTTPMiddleware(answering(b"x"), dispatch)).run()
 
     assert isinstance(client.error, RuntimeError)
     assert "runs once" in str(client.error)
@@ -678,7 +678,7 @@ def test_a_stream_that_breaks_off_is_not_completed(spec: str) -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await StreamingResponse(parts())(scope, receive, send)
 
-    client = Client(FunctionMiddleware(app, passing), spec=spec).run()
+    client = Client(HTTPMiddleware(app, passing), spec=spec).run()
 
     assert client.chunks == [b"half"]
     assert not client.is_complete
@@ -701,7 +701,7 @@ def test_a_failure_within_the_body_reaches_who_reads_it() -> None:
             return PlainTextResponse("sorry", status_code=500)
         return Response(body)
 
-    client = Client(FunctionMiddleware(app, dispatch)).run()
+    client = Client(HTTPMiddleware(app, dispatch)).run()
 
     assert (client.start["status"], client.body, client.error) == (500, b"sorry", None)
 
@@ -730,7 +730,7 @@ def test_a_response_given_instead_lets_the_application_end(chunks: tuple[bytes, 
     """Its transaction is committed, its background tasks run: it has done its work, whatever the client is told."""
     app = Cleaning(*chunks)
 
-    client = Client(FunctionMiddleware(app, answering_instead)).run()
+    client = Client(HTTPMiddleware(app, answering_instead)).run()
 
     assert client.body == b"instead"
     assert app.log == ["background", "clean"]
@@ -754,7 +754,7 @@ def test_an_endless_stream_ends_when_nobody_reads_it(spec: str) -> None:
         async with contextlib.aclosing(body):  # type: ignore[type-var]
             await StreamingResponse(body)(scope, receive, send)
 
-    client = Client(FunctionMiddleware(app, answering_instead), spec=spec).run()
+    client = Client(HTTPMiddleware(app, answering_instead), spec=spec).run()
 
     assert client.body == b"instead"
     assert client.error is None
@@ -766,7 +766,7 @@ def test_a_middleware_that_fails_cancels_the_application(chunks: tuple[bytes, ..
     """Nobody will get its response: its clean-up runs, to the end, as after a cancellation."""
     app = Cleaning(*chunks)
 
-    client = Client(FunctionMiddleware(app, failing_after)).run()
+    client = Client(HTTPMiddleware(app, failing_after)).run()
 
     assert repr(client.error) == "LookupError('after')"
     assert app.log == ["cancelled", "clean"]
@@ -781,7 +781,7 @@ def test_a_failing_clean_up_does_not_hide_the_failure_of_the_middleware() -> Non
         finally:
             raise ValueError("clean-up")
 
-    client = Client(FunctionMiddleware(app, failing_after)).run()
+    client = Client(HTTPMiddleware(app, failing_after)).run()
 
     assert repr(client.error) == "LookupError('after')"
 
@@ -811,7 +811,7 @@ def test_cancelling_the_request_cancels_the_application(where: str) -> None:
         return response
 
     async def main() -> None:
-        task = asyncio.create_task(Client(FunctionMiddleware(app, dispatch)).serve())  # type: ignore[arg-type]
+        task = asyncio.create_task(Client(HTTPMiddleware(app, dispatch)).serve())  # type: ignore[arg-type]
         await asyncio.sleep(0.01)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -833,7 +833,7 @@ def test_a_scope_cancelled_from_outside_leaves_the_clean_up_in_peace() -> None:
 
     async def main() -> None:
         with anyio.move_on_after(0.01):
-            await Client(FunctionMiddleware(app, dispatch)).serve()
+            await Client(HTTPMiddleware(app, dispatch)).serve()
 
     run_moved(main)
 
@@ -851,7 +851,7 @@ def test_a_coroutine_thrown_away_closes_the_application() -> None:
             log.append("closed")
 
     async def main() -> None:
-        coro = FunctionMiddleware(app, passing)(Client(app).scope, None, None)  # type: ignore[arg-type]
+        coro = HTTPMiddleware(app, passing)(Client(app).scope, None, None)  # type: ignore[arg-type]
         task = asyncio.current_task()
         assert task is not None
         coro.send(None)
@@ -866,7 +866,7 @@ def test_nothing_is_left_for_the_garbage_collector() -> None:
     """A request makes no cycle of references: its memory is free when it has been served."""
 
     async def main() -> None:
-        app = FunctionMiddleware(answering(b"x"), adding_a_header)
+        app = HTTPMiddleware(answering(b"x"), adding_a_header)
         for _ in range(3):
             await Client(app).serve()
         gc.collect()
@@ -1046,7 +1046,7 @@ def test_a_timeout_in_the_application_stays_there() -> None:
             await anyio.sleep(10)
         await answering(b"in time")(scope, receive, send)
 
-    client = Client(FunctionMiddleware(FunctionMiddleware(app, passing), passing)).run()
+    client = Client(HTTPMiddleware(HTTPMiddleware(app, passing), passing)).run()
 
     assert client.error is None
     assert client.body == b"in time"
@@ -1070,7 +1070,7 @@ def test_a_timeout_that_ends_while_the_application_is_paused_waits_for_it() -> N
         log.append("middleware goes on")
         return response
 
-    client = Client(FunctionMiddleware(app, dispatch)).run()
+    client = Client(HTTPMiddleware(app, dispatch)).run()
 
     assert log == ["middleware goes on", "timeout"]
     assert isinstance(client.error, TimeoutError)
@@ -1099,7 +1099,7 @@ def test_a_middleware_can_limit_the_time_of_the_application(way: str) -> None:
         except TimeoutError:
             return PlainTextResponse("too slow", status_code=504)
 
-    client = Client(FunctionMiddleware(app, dispatch)).run()
+    client = Client(HTTPMiddleware(app, dispatch)).run()
 
     assert (client.start["status"], client.body, client.error) == (504, b"too slow", None)
     assert app.log == ["background", "clean"]
@@ -1119,7 +1119,7 @@ def test_a_call_in_a_task_of_its_own_keeps_one_context() -> None:
     async def dispatch(request: Request, call_next: Any) -> Response:
         return await asyncio.create_task(call_next(request))
 
-    client = Client(FunctionMiddleware(app, dispatch)).run()
+    client = Client(HTTPMiddleware(app, dispatch)).run()
 
     assert client.error is None
     assert client.body == b"ab"
@@ -1128,9 +1128,9 @@ def test_a_call_in_a_task_of_its_own_keeps_one_context() -> None:
 
 def test_the_body_can_be_read_by_another_task() -> None:
     """As where it is wrapped in Starlette's StreamingResponse under a server before ASGI 2.4."""
-    app = FunctionMiddleware(BaseHTTPMiddleware(answering(b"a", b"b"), dispatch=passing), wrapping_in_a_stream)
+    app = HTTPMiddleware(BaseHTTPMiddleware(answering(b"a", b"b"), dispatch=passing), wrapping_in_a_stream)
 
-    client = Client(FunctionMiddleware(app, wrapping_in_a_stream), spec="2.3").run()
+    client = Client(HTTPMiddleware(app, wrapping_in_a_stream), spec="2.3").run()
 
     assert client.error is None
     assert client.body == b"ab"
@@ -1157,7 +1157,7 @@ def test_a_paused_body_can_be_left_and_taken_up() -> None:
         assert waited
         return Response(part)
 
-    client = Client(FunctionMiddleware(app, dispatch)).run()
+    client = Client(HTTPMiddleware(app, dispatch)).run()
 
     assert client.error is None
     assert client.body == b"late"
@@ -1182,7 +1182,7 @@ def test_the_application_is_a_task_to_itself() -> None:
         await anyio.to_thread.run_sync(lambda: None)
         await answering(b"x")(scope, receive, send)
 
-    client = Client(FunctionMiddleware(app, passing)).run()
+    client = Client(HTTPMiddleware(app, passing)).run()
 
     assert client.error is None
     assert seen[2:] == [False, seen[0], ("enough",), "done"]
@@ -1193,7 +1193,7 @@ def test_the_application_is_a_task_to_itself() -> None:
 @pytest.mark.filterwarnings("ignore:Async generator 'starlette.requests:ResourceWarning")  # Starlette before 1.8
 def test_trio_is_served_too(app: App) -> None:
     """By Starlette's own class, for a fiber is a thing of asyncio's."""
-    client = Client(FunctionMiddleware(app, adding_a_header))
+    client = Client(HTTPMiddleware(app, adding_a_header))
 
     anyio.run(client.serve, backend="trio")
 

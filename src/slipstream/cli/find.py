@@ -52,7 +52,7 @@ class ImportFailed(SlipstreamError):
         return f"{self.module} raised the error above while it was imported"
 
     def excerpt(self) -> str:
-        """The traceback, from the first line of the user's own."""
+        """Return the traceback, from the first frame that is the user's own."""
         error = self.__cause__
         assert error is not None
         frame = error.__traceback__
@@ -118,7 +118,7 @@ def load(target: Target) -> tuple[Callable[..., Any], str]:
 
 
 def _split(text: str) -> tuple[str, str | None]:
-    """Take the name after the last colon off; a colon of `C:\\main.py` stays."""
+    """Split off the name after the last colon; a colon of `C:\\main.py` stays."""
     place, colon, name = text.rpartition(":")
     if not colon or "/" in name or "\\" in name:
         return text, None
@@ -148,7 +148,7 @@ def _read_module(name: str, attribute: str | None) -> Target:
 
 
 def _importable(file: Path) -> tuple[str, Path]:
-    """The dotted name of a file, and the folder from which that name can be imported."""
+    """Return the dotted name of a file, and the folder from which that name can be imported."""
     inner = file.parent if file.stem == "__init__" else file.with_suffix("")
     parts, root = [inner.name], inner.parent
     while (root / "__init__.py").is_file():
@@ -184,7 +184,7 @@ def _imported(target: Target) -> ModuleType:
 
 
 def _only_application(module: ModuleType) -> str:
-    """The name to take when the user gave none."""
+    """Return the name to use when the user gave none."""
     names = list(_applications(module))
     for name in PREFERRED_NAMES:
         if name in names:
@@ -213,7 +213,7 @@ def _advice(module: ModuleType) -> str:
 
 
 def _application(found: Any, where: str) -> Callable[..., Any]:
-    """The application itself: called first if it is a factory."""
+    """Return the application; a factory is called first."""
     if inspect.isclass(found) or not callable(found):
         kind = "a class" if inspect.isclass(found) else f"of type {type(found).__name__}"
         raise TargetError(f"{where} is no application: it is {kind}", "name an instance of FastAPI")

@@ -29,16 +29,16 @@ Dispatch: TypeAlias = Callable[[Request[Any], CallNext], Awaitable[Response]]
 
 
 class HTTPMiddleware:
-    """Base class for middleware with a `dispatch` method; takes the place of Starlette's `BaseHTTPMiddleware`.
+    """Middleware with a `dispatch` method; takes the place of Starlette's `BaseHTTPMiddleware`.
 
     Args:
-        app: The ASGI application to call.
         dispatch: Function to use instead of the method.
     """
 
     def __init__(self, app: ASGIApp, dispatch: Dispatch | None = None) -> None:
         self.app = app
-        self.dispatch_func: Dispatch = self.dispatch if dispatch is None else dispatch
+        if dispatch is not None:
+            self.dispatch = dispatch  # type: ignore[method-assign,assignment]  # the function stands for the method
 
     async def dispatch(self, request: Request[Any], call_next: CallNext) -> Response:
         """Return the response to send, mostly that of `await call_next(request)`."""
@@ -51,12 +51,12 @@ class HTTPMiddleware:
             return
         task = current_task()
         if task is None:
-            await BaseHTTPMiddleware(self.app, dispatch=self.dispatch_func)(scope, receive, send)
+            await BaseHTTPMiddleware(self.app, dispatch=self.dispatch)(scope, receive, send)
             return
         request = BodySharingRequest(scope, receive, send)
         exchange = Exchange(self.app, request, send, task)
         try:
-            response = await self.dispatch_func(request, exchange.call_next)
+            response = await self.dispatch(request, exchange.call_next)
             await response(scope, request.receive_once, send)
             if exchange.is_running:
                 exchange.ignore()
@@ -66,14 +66,6 @@ class HTTPMiddleware:
                 await exchange.cancel(task, exc)
             if not is_hung_up(exc):
                 raise
-
-
-class FunctionMiddleware(HTTPMiddleware):
-    """Middleware that is one function: `FunctionMiddleware(app, dispatch)`."""
-
-    def __init__(self, app: ASGIApp, dispatch: Dispatch) -> None:
-        super().__init__(app, dispatch)
-        self.dispatch = dispatch  # type: ignore[method-assign,assignment]  # the function stands for the method
 
 
 _CAN_STEP = enter_task is not None and KNOWS_REQUESTS

@@ -73,7 +73,8 @@ def get_openapi_operation_request_body(
     separate_input_output_schemas: bool = True,
 ) -> dict[str, Any] | None:
     """Describe the body that a field stands for; None for no field."""
-    return operations.request_body(body_field, FieldSchemas(field_mapping, separate=separate_input_output_schemas))
+    schemas = FieldSchemas(field_mapping, separate=separate_input_output_schemas)
+    return None if body_field is None else operations.request_body(body_field, schemas)
 
 
 def generate_operation_summary(*, route: PathOperation, method: str) -> str:

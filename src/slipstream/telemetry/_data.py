@@ -9,8 +9,8 @@ from starlette.requests import Request
 from starlette.websockets import WebSocket
 
 SCOPE_KEY = "fastapi.telemetry"
-"""Key of the observation in a scope, None for a request that is left out. It is FastAPI's: layers of others that
-record requests themselves put None there, and so do we for what is mounted below an excluded path."""
+"""Key of the observation in a scope; None for a request that is not recorded. The name is FastAPI's: middleware of
+other packages that records requests itself sets None, and ours does for an excluded path and what is mounted there."""
 
 CONTEXT_KEY = "slipstream.observation"
 """Key under which an OpenTelemetry context holds the observation of its request."""

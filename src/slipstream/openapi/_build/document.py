@@ -138,11 +138,10 @@ def _keeps_order(operation: dict[str, Any]) -> bool:
         any("in" in parameter for parameter in operation.get("parameters", ()))
         or "externalDocs" in operation
         or any(isinstance(tag, Enum) for tag in operation.get("tags", ()))
-        or any(_keeps_order(inner) for inner in _inner_operations(operation))
+        or any(
+            _keeps_order(inner)
+            for by_path in operation.get("callbacks", {}).values()
+            for item in by_path.values()
+            for inner in item.values()
+        )
     )
-
-
-def _inner_operations(operation: dict[str, Any]) -> Iterable[dict[str, Any]]:
-    for by_path in operation.get("callbacks", {}).values():
-        for item in by_path.values():
-            yield from item.values()

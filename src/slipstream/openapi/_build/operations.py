@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from slipstream._engine.plan.flatten import FlatCall, flatten
+from slipstream._engine.plan.flatten import flatten
 from slipstream._engine.plan.fields import ModelField
 from slipstream.openapi._build.merge import merged
 from slipstream.openapi._build.parameters import examples, parameters
@@ -37,8 +37,6 @@ def path_part(route: PathOperation, schemas: FieldSchemas, operation_ids: set[st
     """Describe a path operation.
 
     Args:
-        route: What to describe.
-        schemas: Where the schemas of its fields are found.
         operation_ids: Ids so far; this operation's are added, with a warning for one that is there already.
     """
     part = PathPart()
@@ -53,7 +51,10 @@ def path_part(route: PathOperation, schemas: FieldSchemas, operation_ids: set[st
         operation = metadata(route, operation_ids)
         if required := requirements(flat.security):
             operation["security"] = required
-        _add_request(operation, route, flat, schemas, method)
+        if described := parameters(flat, schemas):
+            operation["parameters"] = described
+        if method in METHODS_WITH_BODY and route.body_field is not None:
+            operation["requestBody"] = request_body(route.body_field, schemas)
         if route.callbacks:
             operation["callbacks"] = _callbacks(route.callbacks, schemas, operation_ids)
         operation["responses"] = responses(route, schemas)
@@ -95,20 +96,8 @@ def _operation_id(route: PathOperation, taken: set[str]) -> str:
     return operation_id
 
 
-def _add_request(
-    operation: dict[str, Any], route: PathOperation, flat: FlatCall, schemas: FieldSchemas, method: str
-) -> None:
-    if described := parameters(flat, schemas):
-        operation["parameters"] = described
-    body = request_body(route.body_field, schemas) if method in METHODS_WITH_BODY else None
-    if body is not None:
-        operation["requestBody"] = body
-
-
-def request_body(field: ModelField | None, schemas: FieldSchemas) -> dict[str, Any] | None:
-    """Describe the body that a field stands for; None where nothing is read from the body."""
-    if field is None:
-        return None
+def request_body(field: ModelField, schemas: FieldSchemas) -> dict[str, Any]:
+    """Describe the body that a field stands for."""
     media_type = getattr(field.field_info, "media_type", "application/json")
     body: dict[str, Any] = {"required": True} if field.required else {}
     body["content"] = {media_type: {"schema": schemas.of(field), **examples(field)}}

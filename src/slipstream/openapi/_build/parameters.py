@@ -1,6 +1,6 @@
 """The parameters of an operation: path, query, header, cookie, over endpoint and dependencies."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 from slipstream._engine.plan.fields import ModelField
@@ -26,15 +26,9 @@ def parameters(flat: FlatCall, schemas: FieldSchemas) -> list[dict[str, Any]]:
 
 
 def every_parameter(flat: FlatCall, schemas: FieldSchemas) -> Iterator[dict[str, Any]]:
-    """Describe the parameters of a tree of calls, also those that share a name."""
+    """Describe the parameters of a tree of calls, those of a parameter model one by one, also where names repeat."""
     places = (("path", flat.path), ("query", flat.query), ("header", flat.header), ("cookie", flat.cookie))
-    for place, declared in places:
-        yield from _described(place, declared, schemas)
-
-
-def _described(place: str, declared: Sequence[ModelField], schemas: FieldSchemas) -> Iterator[dict[str, Any]]:
-    """Describe the parameters of one place, in order, those of a parameter model one by one."""
-    for outer in declared:
+    for place, outer in ((place, outer) for place, declared in places for outer in declared):
         if not getattr(outer.field_info, "include_in_schema", True):
             continue
         may_be_absent = _is_optional_model(outer)
@@ -63,13 +57,13 @@ def _parameter(place: str, field: ModelField, schemas: FieldSchemas, *, convert_
 
 
 def _is_optional_model(outer: ModelField) -> bool:
-    """Whether a parameter is a model that a request may do without, `Model | None = None`."""
+    """Whether a parameter is a model that a request may lack, `Model | None = None`."""
     model = param_model(outer)
     return model is not None and outer.field_info.annotation is not model and not outer.field_info.is_required()
 
 
 def _converts(place: str, field: ModelField, outer: ModelField) -> bool:
-    """Whether a name's underscores become hyphens; a field of a header model does as the model does."""
+    """Whether a name's underscores become hyphens; by default a field of a header model follows the model."""
     if place != "header":
         return False
     whole = getattr(outer.field_info, "convert_underscores", True)

@@ -39,7 +39,7 @@ class PathOperation(Protocol):
 
 
 def path_operations(routes: Iterable[Any]) -> Iterator[PathOperation]:
-    """Yield the HTTP path operations, those of included routers in their places; mounts and the like are not."""
+    """Yield the HTTP path operations, those of included routers in their places; mounts and the like are left out."""
     for route in routes:
         effective_routes = getattr(route, "effective_routes", None)
         if effective_routes is not None:
@@ -65,13 +65,9 @@ def documented_fields(routes: Iterable[Any]) -> list[ModelField]:
             continue
         if route.body_field is not None:
             bodies.append(route.body_field)
-        responses += _response_fields(route)
+        returned = (route.response_field, *route.response_fields.values(), route.stream_item_field)
+        responses += [field for field in returned if field is not None]
         if route.callbacks:
             callbacks += documented_fields(route.callbacks)
         params += flatten(route.plan.root).params
     return [*callbacks, *bodies, *responses, *params]
-
-
-def _response_fields(route: PathOperation) -> list[ModelField]:
-    fields = (route.response_field, *route.response_fields.values(), route.stream_item_field)
-    return [field for field in fields if field is not None]

@@ -109,7 +109,7 @@ def response(value: Any) -> Any:
 
 
 def shape_of(annotation: Any) -> Shape:
-    """Make the shape of what a field of OpenAPI's models holds; a union of one kind besides `_NO_SHAPE` has its shape."""
+    """Make the shape of what a field of OpenAPI's models holds; of a union, that of its one kind outside of `_NO_SHAPE`."""
     if isinstance(annotation, ForwardRef):
         annotation = annotation.__forward_arg__
     if isinstance(annotation, str):
