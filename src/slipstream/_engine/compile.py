@@ -18,8 +18,9 @@ from slipstream._engine.emit.dialects.request import REQUEST
 from slipstream._engine.emit.dialects.websocket import WEBSOCKET
 from slipstream._engine.emit.handler import emit_handler
 from slipstream._engine.emit.pen import Layer
-from slipstream._engine.plan.arrange import Program, arrange
+from slipstream._engine.plan.arrange import arrange
 from slipstream._engine.plan.model import Plan
+from slipstream._engine.plan.program import Program
 from slipstream._engine.runtime.observe import function_name
 from slipstream._engine.signature.kinds import unpartial
 

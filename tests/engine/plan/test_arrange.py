@@ -8,9 +8,22 @@ import pytest
 from pydantic import BaseModel, ConfigDict, Field, field_serializer
 
 from slipstream import Body, Cookie, Depends, FastAPI, Form, Header, Query, Request, Response, WebSocket
-from slipstream._engine.plan.arrange import Manner, Program, arrange
+from slipstream._engine.plan.arrange import arrange
 from slipstream._engine.plan.describe import name_of
-from slipstream._engine.plan.model import Act, Check, Encode, Hop, Mark, Open, ReadBody, Refuse, Solve, Take, TakeJson
+from slipstream._engine.plan.model import Solve, Take
+from slipstream._engine.plan.program import (
+    Act,
+    Check,
+    Encode,
+    Hop,
+    Manner,
+    Mark,
+    Open,
+    Program,
+    ReadBody,
+    Refuse,
+    TakeJson,
+)
 from slipstream.responses import HTMLResponse
 
 

@@ -12,7 +12,8 @@ from slipstream._engine.plan.body import form_models, should_embed
 from slipstream._engine.plan.fields import ModelField
 from slipstream._engine.plan.flatten import flat_body_params
 from slipstream._engine.plan.items import form_item, item_of
-from slipstream._engine.plan.model import BodyPlan, ReadBody, Take, TakeAbsent, TakeForm, TakeJson
+from slipstream._engine.plan.model import BodyPlan, Take
+from slipstream._engine.plan.program import ReadBody, TakeAbsent, TakeForm, TakeJson
 from slipstream._engine.runtime.body import body_decoder, is_json, key_taker, whole_taker
 from slipstream._engine.runtime.cleanup import FormExit
 from slipstream._engine.runtime.form import form_reader, form_taker

@@ -7,7 +7,8 @@ from typing import Any, cast
 from slipstream._engine.codegen.writer import literal
 from slipstream._engine.emit.pen import Pen
 from slipstream._engine.plan.describe import name_of
-from slipstream._engine.plan.model import Again, Call, Leave, Mark, Open, Solve
+from slipstream._engine.plan.model import Again, Call, Solve
+from slipstream._engine.plan.program import Leave, Mark, Open
 from slipstream._engine.runtime.cleanup import ShieldedGenerator, SlotExit, leave, not_stopped, not_yielded
 from slipstream._engine.runtime.threads import ThreadGenerator, in_thread
 from slipstream._engine.signature.model import Slot

@@ -8,8 +8,7 @@ from slipstream._engine.codegen.load import Source
 from slipstream._engine.emit.calls import emit_leave
 from slipstream._engine.emit.pen import Dialect, Layer, Pen
 from slipstream._engine.emit.steps import emit_steps
-from slipstream._engine.plan.arrange import Program
-from slipstream._engine.plan.model import Leave
+from slipstream._engine.plan.program import Leave, Program
 from slipstream._engine.runtime.cleanup import inner_failure, open_failure, open_shield
 from slipstream._engine.runtime.response import blank_response
 

@@ -8,9 +8,9 @@ from starlette.responses import Response
 
 from slipstream._engine.abc import Services
 from slipstream._engine.codegen.writer import Writer
-from slipstream._engine.plan.arrange import Manner, Program
 from slipstream._engine.plan.describe import name_of
 from slipstream._engine.plan.model import Call, Plan
+from slipstream._engine.plan.program import Manner, Program
 from slipstream._engine.signature.model import Origin
 from slipstream._engine.types import ContextKind, ErrorDetail, Scope
 

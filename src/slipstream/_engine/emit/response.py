@@ -15,7 +15,7 @@ from slipstream._engine.emit.calls import arguments, invocation
 from slipstream._engine.emit.pen import Pen
 from slipstream._engine.plan.describe import name_of
 from slipstream._engine.plan.fields import ModelField
-from slipstream._engine.plan.model import Await, Check, Encode, Invoke
+from slipstream._engine.plan.program import Await, Check, Encode, Invoke
 from slipstream._engine.runtime.response import (
     json_messages,
     json_response,

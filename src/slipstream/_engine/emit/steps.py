@@ -8,16 +8,16 @@ from slipstream._engine.emit.calls import emit_again, emit_mark, emit_solve
 from slipstream._engine.emit.pen import Pen
 from slipstream._engine.emit.response import emit_await, emit_check, emit_encode, emit_invoke
 from slipstream._engine.emit.values import emit_take, prepare
-from slipstream._engine.plan import model
+from slipstream._engine.plan import model, program
 from slipstream._engine.runtime.threads import in_one_thread
 
 
-def emit_steps(pen: Pen, steps: Sequence[model.Act]) -> None:
+def emit_steps(pen: Pen, steps: Sequence[program.Act]) -> None:
     for step in steps:
         _WRITERS[type(step)](pen, step)
 
 
-def emit_refuse(pen: Pen, step: model.Refuse) -> None:
+def emit_refuse(pen: Pen, step: program.Refuse) -> None:
     """Write the raising of gathered errors; a body that was validated from its bytes is parsed now, for the error."""
     body = pen.body if pen.program.fast_body is None else decoded(pen)
     with pen.block("if errors:"):
@@ -25,7 +25,7 @@ def emit_refuse(pen: Pen, step: model.Refuse) -> None:
         pen.line(f"raise {pen.dialect.refusal(pen, 'errors', body)}")
 
 
-def emit_hop(pen: Pen, step: model.Hop) -> None:
+def emit_hop(pen: Pen, step: program.Hop) -> None:
     """Write a function for a worker thread, and the wait for it."""
     for take in step.shares:
         prepare(pen, take)
@@ -43,29 +43,29 @@ def emit_hop(pen: Pen, step: model.Hop) -> None:
     pen.line(f"{target}await {pen.constant('in_one_thread', in_one_thread)}(work)")
 
 
-def _local(pen: Pen, act: model.Act) -> str:
+def _local(pen: Pen, act: program.Act) -> str:
     """Return the local with the value of a step."""
     if isinstance(act, model.Take):
         return pen.variables[id(act.call), act.field.name]
     if isinstance(act, model.Solve):
         return pen.results[id(act.call)]
-    return "payload" if isinstance(act, model.Encode) else "result"
+    return "payload" if isinstance(act, program.Encode) else "result"
 
 
-_WRITERS: dict[type[model.Act], Callable[[Pen, Any], None]] = {
-    model.ReadBody: emit_read_body,
+_WRITERS: dict[type[program.Act], Callable[[Pen, Any], None]] = {
+    program.ReadBody: emit_read_body,
     model.Take: emit_take,
-    model.TakeJson: emit_take_json,
-    model.TakeForm: emit_take_form,
-    model.TakeAbsent: emit_take_absent,
-    model.Mark: emit_mark,
+    program.TakeJson: emit_take_json,
+    program.TakeForm: emit_take_form,
+    program.TakeAbsent: emit_take_absent,
+    program.Mark: emit_mark,
     model.Solve: emit_solve,
-    model.Open: emit_solve,
+    program.Open: emit_solve,
     model.Again: emit_again,
-    model.Refuse: emit_refuse,
-    model.Invoke: emit_invoke,
-    model.Await: emit_await,
-    model.Check: emit_check,
-    model.Encode: emit_encode,
-    model.Hop: emit_hop,
+    program.Refuse: emit_refuse,
+    program.Invoke: emit_invoke,
+    program.Await: emit_await,
+    program.Check: emit_check,
+    program.Encode: emit_encode,
+    program.Hop: emit_hop,
 }

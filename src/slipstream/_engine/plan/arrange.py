@@ -1,33 +1,32 @@
 """From a plan to a program: all decisions about one handler, before its text is written."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from dataclasses import replace
+from typing import Any
 
-from slipstream._engine.plan.failing import Errors, Failing
+from slipstream._engine.plan.failing import Failing
 from slipstream._engine.plan.fields import ModelField
 from slipstream._engine.plan.hops import endpoint_hop, given_back, rows
-from slipstream._engine.plan.model import (
+from slipstream._engine.plan.model import Condition, Plan, Solve, Step, Take
+from slipstream._engine.plan.program import (
     Act,
     Await,
     Check,
-    Condition,
     Encode,
     Exits,
     Hop,
     Invoke,
     Leave,
+    Manner,
     Mark,
     Open,
-    Plan,
+    Program,
     ReadBody,
     Refuse,
-    Solve,
-    Step,
-    Take,
     TakeAbsent,
     TakeForm,
     TakeJson,
+    flat,
 )
 from slipstream._engine.schema.aliases import has_aliases
 from slipstream._engine.schema.json_mode import is_json_safe
@@ -36,66 +35,6 @@ from slipstream._engine.schema.user_code import may_run_user_code
 
 FEW_HEADERS = 2
 """Up to this number, headers are looked up one by one; for more, a dictionary of all headers is cheaper."""
-
-
-@dataclass(frozen=True, slots=True)
-class Manner:
-    """What decisions depend on beside the plan."""
-
-    gives: Literal["messages", "response", "value", "nothing"] = "messages"
-    """What becomes of the endpoint's result: ASGI messages, a Response, the value itself, or nothing."""
-    has_request: bool = False
-    """Whether the handler is called with a Request."""
-    shows_steps: bool = False
-    """Whether an observer sees each step: no fast body, no shared hops, all errors and arguments together."""
-
-
-@dataclass(frozen=True, slots=True)
-class Program:
-    """What one handler does; nothing is left to decide."""
-
-    plan: Plan
-    read: ReadBody | None
-    feeding: tuple[Act, ...]
-    """The steps before the endpoint's call."""
-    ending: tuple[Act, ...]
-    """The endpoint's call and the encoding of its result; its first step may be a hop that begins before the call."""
-    errors: Errors
-    makes_request: bool
-    """Whether a Request is made, because a call asks for it or the body is read from it."""
-    reads_request: bool
-    """Whether the body is read from a Request, which keeps it for the user's code."""
-    reads_scope: bool
-    """Whether the scope is read, or shown in a Request."""
-    keeps_raw: bool
-    """Whether the body is read as bytes without a Request, so that exception handlers need the bytes."""
-    searches_headers: bool
-    """Whether headers are looked up one by one."""
-    is_shielded: bool
-    """Whether a dependency may yield inside a cancel scope of its own and needs a shield."""
-    closing: Leave | None
-    """How the list `closing` is closed; None if nothing can be on it."""
-    exits: Leave | None
-    """How the list `exits` is closed; None if nothing can be on it."""
-
-    @property
-    def is_gathering(self) -> bool:
-        return self.errors == "gathered"
-
-    @property
-    def fast_body(self) -> ModelField | None:
-        return None if self.read is None else self.read.fast
-
-    @property
-    def response(self) -> Encode | None:
-        """The step that encodes the result; None if there is none."""
-        return next((act for act in flat(self.ending) if isinstance(act, Encode)), None)
-
-
-def flat(acts: Sequence[Act]) -> Iterator[Act]:
-    """Yield steps, with the steps of a hop in the hop's place."""
-    for act in acts:
-        yield from act.steps if isinstance(act, Hop) else (act,)
 
 
 def arrange(plan: Plan, manner: Manner) -> Program:

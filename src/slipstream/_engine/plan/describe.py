@@ -8,22 +8,10 @@ from pathlib import Path
 
 from slipstream._engine.codegen.writer import literal
 from slipstream._engine.errors import shown
-from slipstream._engine.plan.arrange import Program
 from slipstream._engine.plan.fields import ModelField
 from slipstream._engine.plan.flatten import request_names
-from slipstream._engine.plan.model import (
-    Act,
-    Again,
-    Call,
-    Check,
-    Encode,
-    Hop,
-    Invoke,
-    Plan,
-    ReadBody,
-    ResponseSpec,
-    Solve,
-)
+from slipstream._engine.plan.model import Again, Call, Plan, ResponseSpec, Solve
+from slipstream._engine.plan.program import Act, Check, Encode, Hop, Invoke, Program, ReadBody
 from slipstream._engine.signature.kinds import unpartial
 from slipstream._engine.signature.model import Origin, Slot
 

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 
 from slipstream._engine.plan.failing import Failing
-from slipstream._engine.plan.model import Act, Again, Plan, Solve, Step, Take
+from slipstream._engine.plan.model import Again, Plan, Solve, Step, Take
+from slipstream._engine.plan.program import Act
 from slipstream._engine.schema.user_code import may_run_user_code
 
 

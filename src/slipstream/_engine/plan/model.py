@@ -1,4 +1,4 @@
-"""What is done for a request, as data: a tree of calls (what the user wrote), and steps (what the handler does)."""
+"""What a path operation asks for, as data: a tree of calls, the steps to the endpoint, its body and its response."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -7,7 +7,6 @@ from typing import Any, Literal, TypeAlias
 from slipstream._engine.abc import Limit
 from slipstream._engine.plan.fields import ModelField
 from slipstream._engine.runtime.stream import usual_interval
-from slipstream._engine.signature.kinds import may_hold_scopes
 from slipstream._engine.signature.model import Origin, Signature
 from slipstream._engine.types import CallKind, ContextKind, DependencyScope, Scope, SlotSource
 
@@ -136,17 +135,6 @@ class BodyPlan:
 
 
 @dataclass(frozen=True, slots=True)
-class ReadBody:
-    """Read the body, before all other steps."""
-
-    body: BodyPlan
-    fast: ModelField | None
-    """The parameter that is the whole JSON body and is validated from its bytes."""
-    is_first: bool
-    """Whether `fast` is the first value of the plan: then this step adds its errors, else a later `TakeJson` does."""
-
-
-@dataclass(frozen=True, slots=True)
 class Take:
     """Read one value from the request and validate it, for a parameter of `call`."""
 
@@ -155,33 +143,8 @@ class Take:
     source: SlotSource
 
 
-@dataclass(frozen=True, slots=True)
-class TakeJson(Take):
-    """Validate a parameter's part of a JSON body."""
-
-    is_retry: bool
-    """Whether `ReadBody` has validated the bytes: then only its errors are found here."""
-
-
-@dataclass(frozen=True, slots=True)
-class TakeForm(Take):
-    """Validate all form parameters of a call; `field` is the first of them."""
-
-
-@dataclass(frozen=True, slots=True)
-class TakeAbsent(Take):
-    """Set a body parameter to its default, or add the error "missing", where a protocol has no body."""
-
-
 Condition: TypeAlias = Literal["always", "unless wrong", "unless wrong since mark"]
 """When a dependency is called: only if there are no errors, or none since its `Mark`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """Count the errors before anything is read for a call."""
-
-    call: Call
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,31 +158,6 @@ class Solve:
 
 
 @dataclass(frozen=True, slots=True)
-class Open(Solve):
-    """Run a `yield` dependency up to its `yield`."""
-
-    @property
-    def exits(self) -> "Exits":
-        """The list from which it is closed."""
-        return "closing" if self.call.scope == "function" else "exits"
-
-    @property
-    def is_shielded(self) -> bool:
-        """Whether it may yield inside a cancel scope of its own; a thread cannot have one."""
-        return self.call.kind == "async_gen" and may_hold_scopes(self.call.call)
-
-    @property
-    def raises_not_yielded(self) -> bool:
-        """Whether the runtime function that opens it raises `DidNotYield`."""
-        return self.call.kind == "gen" or self.is_shielded
-
-    @property
-    def is_simple(self) -> bool:
-        """Whether it is an async generator without shield and limit, which needs no runtime function."""
-        return self.call.kind == "async_gen" and self.call.limit is None and not self.is_shielded
-
-
-@dataclass(frozen=True, slots=True)
 class Again:
     """Use a shared result again: `call` is this place, `first` the call that was made."""
 
@@ -229,71 +167,6 @@ class Again:
 
 Step: TypeAlias = Take | Solve | Again
 """A step of a plan."""
-
-
-@dataclass(frozen=True, slots=True)
-class Refuse:
-    """Raise the gathered errors, if there are any."""
-
-
-@dataclass(frozen=True, slots=True)
-class Invoke:
-    """Call the endpoint; `is_kept` says whether its result is used."""
-
-    is_kept: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Await:
-    """Await the result of a sync endpoint if it is awaitable."""
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """Validate the endpoint's result, unless it is a Response."""
-
-    field: ModelField
-
-
-@dataclass(frozen=True, slots=True)
-class Encode:
-    """Encode the endpoint's result as JSON bytes, as a Response, or as a Response that streams what it yields."""
-
-    into: Literal["bytes", "response", "stream"]
-    is_checked: bool = False
-    """Whether a `Check` has validated it."""
-    trusts: type[Any] | None = None
-    """The model whose instances are not validated."""
-    options: dict[str, Any] = field(default_factory=dict)
-    """Arguments of Pydantic's serializer that differ from its defaults."""
-
-
-@dataclass(frozen=True, slots=True)
-class Hop:
-    """Do several steps in one worker thread."""
-
-    steps: "tuple[Act, ...]"
-    gives: "tuple[Act, ...]"
-    """The steps whose values are used after the hop."""
-    shares: tuple[Take, ...] = ()
-    """The steps that read a part of the request which later steps read too: it is parsed before the hop."""
-
-
-Act: TypeAlias = ReadBody | Step | Mark | Refuse | Invoke | Await | Check | Encode | Hop
-"""A step of a program."""
-
-Exits: TypeAlias = Literal["closing", "exits"]
-"""Lists of open things: `closing` is closed when the endpoint has returned, `exits` after the response."""
-
-
-@dataclass(frozen=True, slots=True)
-class Leave:
-    """Close what a list holds: `calls` are its dependencies, in the order in which they are closed."""
-
-    exits: Exits
-    calls: tuple[Call, ...]
-    is_simple: bool
-    """Whether there is nothing on the list but dependencies that are `Open.is_simple`."""
 
 
 @dataclass(eq=False, slots=True)

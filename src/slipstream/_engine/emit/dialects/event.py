@@ -8,7 +8,7 @@ from starlette.requests import Request
 from slipstream._engine.emit.dialects.asgi import AsgiDialect
 from slipstream._engine.emit.handler import closed, emit_core, emit_lists, emit_objects
 from slipstream._engine.emit.pen import Pen
-from slipstream._engine.plan.arrange import Manner
+from slipstream._engine.plan.program import Manner
 from slipstream._engine.runtime.body import no_body
 
 

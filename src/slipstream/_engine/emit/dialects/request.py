@@ -7,7 +7,7 @@ from slipstream._engine.codegen.writer import literal
 from slipstream._engine.emit.dialects.asgi import AsgiDialect
 from slipstream._engine.emit.handler import CLOSING, EXITS, emit_core, emit_objects
 from slipstream._engine.emit.pen import Pen
-from slipstream._engine.plan.arrange import Manner
+from slipstream._engine.plan.program import Manner
 
 
 class RequestDialect(AsgiDialect):

@@ -5,7 +5,7 @@ from starlette.websockets import WebSocket
 from slipstream._engine.emit.calls import emit_leave
 from slipstream._engine.emit.handler import closed, emit_core, emit_failure, emit_lists, emit_objects
 from slipstream._engine.emit.pen import Dialect, Pen
-from slipstream._engine.plan.arrange import Manner
+from slipstream._engine.plan.program import Manner
 from slipstream._engine.types import ErrorDetail, Scope
 
 
