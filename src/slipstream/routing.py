@@ -15,7 +15,7 @@ from typing import Any, Literal, Unpack, cast
 from starlette import routing
 from starlette.datastructures import URLPath as URLPath
 from starlette.requests import Request
-from starlette.routing import BaseRoute, Match as Match, Mount as Mount, NoMatchFound as NoMatchFound, get_name
+from starlette.routing import BaseRoute, Match as Match, Mount as Mount, NoMatchFound as NoMatchFound
 from starlette.types import ASGIApp, Lifespan, Receive as Receive, Scope as Scope, Send as Send
 from typing_extensions import deprecated
 
@@ -26,7 +26,6 @@ from slipstream._engine.entry.callables import is_async
 from slipstream._engine.entry.lifespan import Context, merge
 from slipstream._engine.errors import InvalidPath
 from slipstream._engine.plan.fields import ModelField
-from slipstream._engine.router.pattern import Pattern, read_pattern
 from slipstream._engine.types import DirectApp
 from slipstream._options.inherited import merged
 from slipstream._options.route import RouteOptions, VerbOptions, WebSocketOptions
@@ -84,11 +83,7 @@ class APIRoute(PlannedRoute, routing.Route):  # type: ignore[override]  # path_r
     def _populate(
         self, path: str, endpoint: Callable[..., Any], given: RouteOptions, stream_item_type: Any = None
     ) -> None:
-        self.path, self.endpoint = path, endpoint
-        self.pattern: Pattern = read_pattern(path, is_relative=True)
-        self.path_format = self.pattern.path_format
-        self.param_convertors = dict(self.pattern.convertors)
-        self.name = get_name(endpoint) if given["name"] is None else given["name"]
+        self._serve_at(path, endpoint, given["name"])
         self.methods = {method.upper() for method in given["methods"] or ["GET"]}
         self.tags: list[str | Enum] = given["tags"] or []
         self.dependencies: list[Depends] = list(given["dependencies"] or [])
@@ -219,13 +214,9 @@ class APIWebSocketRoute(PlannedRoute, routing.WebSocketRoute):  # type: ignore[o
     @unpacks(WebSocketOptions)
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Unpack[WebSocketOptions]) -> None:
         given = completed(WebSocketOptions, options, type(self).__name__)
-        self.path, self.endpoint = path, endpoint
-        self.name = get_name(endpoint) if given["name"] is None else given["name"]
+        self._serve_at(path, endpoint, given["name"])
         self.dependencies: list[Depends] = list(given["dependencies"] or [])
         self.dependency_overrides_provider = given["dependency_overrides_provider"]
-        self.pattern: Pattern = read_pattern(path, is_relative=True)
-        self.path_format = self.pattern.path_format
-        self.param_convertors = dict(self.pattern.convertors)
         self._compiler = Compiler(*read_websocket(endpoint, self.pattern, self.dependencies))
 
     def included(self, inclusion: Inclusion) -> "APIWebSocketRoute":

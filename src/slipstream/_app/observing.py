@@ -7,10 +7,10 @@ looks for an observation in the scope, since a mounted application does not know
 from collections.abc import Callable
 from functools import partial
 from operator import methodcaller
-from typing import Any, Protocol
+from typing import Any
 from weakref import WeakSet
 
-from starlette.middleware import Middleware
+from starlette.applications import Starlette
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -31,16 +31,10 @@ def is_observing() -> bool:
     return bool(_observed)
 
 
-class Observable(Protocol):
-    """The application as its observer uses it."""
-
-    user_middleware: list[Middleware]
-
-
 class Observer:
     """The telemetry of one application."""
 
-    def __init__(self, app: Observable, settings: Settings) -> None:
+    def __init__(self, app: Starlette, settings: Settings) -> None:
         self._app = app
         self.settings = settings
         self._signals: Any = None  # a Signals, whose module imports OpenTelemetry

@@ -77,7 +77,7 @@ class ValueOptions(TypedDict, total=False):
     """Old name of `pattern`; warns."""
 
     discriminator: str | Discriminator | None
-    """Field that tells which member of a union a value is."""
+    """Field whose value chooses the member of a union."""
 
     strict: bool | None
     """Refuse values of another type instead of converting them."""

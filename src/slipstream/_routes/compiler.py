@@ -84,7 +84,7 @@ class Compiler:
         if overrides:
             with public_errors():
                 tree = override_tree(tree, overrides, IMPLIED)
-        # The calls in their order tell overrides apart; a kept handler keeps its callables alive, and so their ids.
+        # The calls in their order identify the overrides; a kept handler keeps its callables alive, and so their ids.
         kind = (dialect, is_observed)
         key: Hashable = kind if tree is plan.root else (kind, *(id(call.call) for call in tree.walk()))
         with self._lock:

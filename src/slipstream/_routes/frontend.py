@@ -192,26 +192,26 @@ class Frontend(BaseRoute):
         return Frontend(joined(inclusion.options["prefix"], self.path), self.app, self.operation.included(inclusion))
 
 
-class LowPriority:
-    """The ASGI app for requests that no other route serves: low-priority routes, then `default`."""
+def low_priority_app(routes: Sequence[BaseRoute], default: ASGIApp) -> ASGIApp:
+    """Make the app for requests that no other route serves.
 
-    def __init__(self, routes: Sequence[BaseRoute], default: ASGIApp) -> None:
-        self.routes = routes
-        self.default = default
+    The best of `routes` serves: full matches before partial ones, of frontends the longest prefix, else the first.
+    """
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve with the best match: full before partial, of frontends the longest prefix, else the first."""
+    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
         chosen: dict[Match, tuple[BaseRoute, Scope]] = {}
-        for route in self.routes:
+        for route in routes:
             match, child_scope = route.matches(scope)
             if match != Match.NONE and (match not in chosen or _is_closer(route, chosen[match][0])):
                 chosen[match] = route, child_scope
         best = chosen.get(Match.FULL) or chosen.get(Match.PARTIAL)
         if best is None:
-            await self.default(scope, receive, send)
+            await default(scope, receive, send)
             return
         scope.update(best[1])
         await best[0].handle(scope, receive, send)
+
+    return serve
 
 
 def _is_closer(route: BaseRoute, other: BaseRoute) -> bool:
@@ -220,11 +220,8 @@ def _is_closer(route: BaseRoute, other: BaseRoute) -> bool:
 
 def _below(prefix: str, path: str) -> str | None:
     """Return the rest of a path below a prefix; None if it is not below."""
-    if prefix == "/":
-        return path.lstrip("/")
-    if path == prefix:
-        return ""
-    return path.removeprefix(prefix + "/") if path.startswith(prefix + "/") else None
+    base = prefix.rstrip("/")
+    return path[len(base) + 1 :] if f"{path}/".startswith(f"{base}/") else None
 
 
 def normalized(path: str) -> str:

@@ -1,10 +1,11 @@
 """The base of path operations and WebSocket endpoints: how they match and which handler serves them."""
 
 import re
+from collections.abc import Callable
 from operator import methodcaller
 from typing import Any
 
-from starlette.routing import BaseRoute, Match
+from starlette.routing import BaseRoute, Match, get_name
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from slipstream._app.observing import is_observing, reporting
@@ -12,26 +13,25 @@ from slipstream._app.refresh import version
 from slipstream._engine.compile import Compiled, Dialect
 from slipstream._engine.entry.asgi import as_direct
 from slipstream._engine.plan.model import Call, Plan
-from slipstream._engine.router.pattern import Pattern
+from slipstream._engine.router.pattern import Pattern, read_pattern
 from slipstream._engine.types import DirectApp
 from slipstream._routes.compiler import Compiler, overrides_of
-from slipstream.types import DecoratedCallable
-
-
-def by_pattern(matches: DecoratedCallable) -> DecoratedCallable:
-    """Mark a `matches` method that agrees with the route's pattern, so that the table need not call it."""
-    matches.is_by_pattern = True  # type: ignore[attr-defined]  # functions take any attribute
-    return matches
 
 
 class PlannedRoute(BaseRoute):
     """A route with a pattern, a plan, and handlers compiled from the plan."""
 
-    pattern: Pattern
-    path_format: str
     dependency_overrides_provider: Any | None
     _compiler: Compiler
     _app: ASGIApp | None = None
+
+    def _serve_at(self, path: str, endpoint: Callable[..., Any], name: str | None) -> None:
+        """Set the attributes that follow from path, endpoint and name."""
+        self.path, self.endpoint = path, endpoint
+        self.name = get_name(endpoint) if name is None else name
+        self.pattern: Pattern = read_pattern(path, is_relative=True)
+        self.path_format = self.pattern.path_format
+        self.param_convertors = dict(self.pattern.convertors)
 
     @property
     def plan(self) -> Plan:
@@ -93,10 +93,12 @@ class PlannedRoute(BaseRoute):
         """Return what serves the route in the direct dialect, and whether user code may see the scope."""
         return as_direct(self.handler()), True
 
-    @by_pattern
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """Match a scope as Starlette's routes do."""
         match, child_scope = super().matches(scope)
         if match != Match.NONE:
             child_scope["route"] = self
         return match, child_scope
+
+    # The table looks the pattern up, and does not call `matches` of a class that does not override it.
+    matches.is_by_pattern = True  # type: ignore[attr-defined]  # functions take any attribute

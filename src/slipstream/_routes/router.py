@@ -12,7 +12,7 @@ from slipstream._app.limits import limited
 from slipstream._app.refresh import WatchedList, version
 from slipstream._engine.entry.lifespan import Context, as_context, from_events, lifespan
 from slipstream._options.router import RouterOptions
-from slipstream._routes.frontend import LowPriority
+from slipstream._routes.frontend import low_priority_app
 from slipstream._routes.inclusion import IncludableRouter, IncludedRouter, effective, low_priority
 
 
@@ -30,11 +30,11 @@ class TableRouter(routing.Router):
         self._low_priority_routes: list[BaseRoute] = WatchedList()
         self.on_startup: list[Callable[[], Any]] = list(given["on_startup"] or [])
         self.on_shutdown: list[Callable[[], Any]] = list(given["on_shutdown"] or [])
-        own: Context = from_events(self.on_startup, self.on_shutdown)
-        if given["lifespan"]:
-            own = as_context(given["lifespan"])
+        events: Context = from_events(self.on_startup, self.on_shutdown)
         super().__init__(
-            redirect_slashes=given["redirect_slashes"], default=given["default"], lifespan=cast(Lifespan[Any], own)
+            redirect_slashes=given["redirect_slashes"],
+            default=given["default"],
+            lifespan=cast(Lifespan[Any], as_context(given["lifespan"]) if given["lifespan"] else events),
         )
         self.routes = list(given["routes"] or [])
         self.max_body_size = given["max_body_size"]
@@ -73,7 +73,7 @@ class TableRouter(routing.Router):
     def default(self) -> ASGIApp:
         """The ASGI app for requests that no route serves: the frontends, then the app that was given."""
         routes = list(low_priority(self._low_priority_routes, self.routes))
-        return LowPriority(routes, self._default) if routes else self._default
+        return low_priority_app(routes, self._default) if routes else self._default
 
     @default.setter
     def default(self, app: ASGIApp) -> None:
