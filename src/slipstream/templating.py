@@ -33,12 +33,11 @@ class Jinja2Templates(StarletteTemplates):
     ) -> None:
         if env is None:
             assert directory, "either 'directory' or 'env' arguments must be passed"
-            options = {
+            defaults: dict[str, Any] = {
                 "loader": jinja2.FileSystemLoader(directory),
                 "autoescape": jinja2.select_autoescape(),
-                **env_options,
             }
-            env, directory = jinja2.Environment(**options), None
+            env = jinja2.Environment(**defaults | env_options)
         else:
             assert not directory, "either 'directory' or 'env' arguments must be passed"
             assert not env_options, "env_options belong to 'directory'; give them to the 'env' itself"

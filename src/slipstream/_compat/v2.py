@@ -9,7 +9,8 @@ from pydantic import BaseModel
 
 from slipstream._engine.plan.fields import ModelField as ModelField, model_fields
 from slipstream._engine.signature.annotations import is_union
-from slipstream.openapi._build.schemas import FieldMapping, FieldSchemas, define, nested_models
+from slipstream.openapi._build.schemas import FieldSchemas, nested_models
+from slipstream.openapi.utils import get_definitions as get_definitions
 from slipstream.types import ModelNameMap
 
 Models = set[type[BaseModel] | type[Enum]]
@@ -30,13 +31,6 @@ def get_model_name_map(unique_models: Models) -> ModelNameMap:
     """Name each model by its class; of several with one name, the last is kept."""
     by_name = {re.sub(r"[^a-zA-Z0-9.\-_]", "_", model.__name__): model for model in unique_models}
     return {model: name for name, model in by_name.items()}
-
-
-def get_definitions(
-    *, fields: Sequence[ModelField], model_name_map: ModelNameMap, separate_input_output_schemas: bool = True
-) -> tuple[FieldMapping, dict[str, dict[str, Any]]]:
-    """Make the JSON Schemas of fields, and the definitions that they point to; `model_name_map` is not used."""
-    return define(fields, separate=separate_input_output_schemas)
 
 
 def get_schema_from_model_field(

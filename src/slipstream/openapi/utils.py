@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic.json_schema import JsonSchemaValue
-from starlette.routing import BaseRoute
 
 from slipstream._engine.plan.fields import ModelField
 from slipstream._engine.plan.flatten import FlatCall, SecurityUse, flatten
@@ -25,11 +24,7 @@ from slipstream.openapi._build.security import definitions, requirements, scheme
 validation_error_definition = VALIDATION_ERROR
 validation_error_response_definition = HTTP_VALIDATION_ERROR
 status_code_ranges = STATUS_RANGES
-
-
-def get_fields_from_routes(routes: Sequence[BaseRoute | Any]) -> list[ModelField]:
-    """List every field whose schema the document of these routes needs."""
-    return documented_fields(routes)
+get_fields_from_routes = documented_fields
 
 
 def get_definitions(
