@@ -78,9 +78,7 @@ def form_models(item: ModelField) -> list[type[BaseModel]]:
 def _name_means_two_form_models(fields: Sequence[ModelField]) -> bool:
     """Whether dependencies use one parameter name for different form models."""
     first = fields[0]
-    if not form_models(first):
-        return False
-    return any(
+    return bool(form_models(first)) and any(
         not form_models(item) or item.field_info.annotation is not first.field_info.annotation for item in fields[1:]
     )
 

@@ -71,10 +71,7 @@ def flat_fields(fields: Sequence[ModelField]) -> list[ModelField]:
     flat: list[ModelField] = []
     for item in fields:
         model = param_model(item)
-        if model is None:
-            flat.append(item)
-        else:
-            flat += model_fields(model)
+        flat += [item] if model is None else model_fields(model)
     return flat
 
 
@@ -139,15 +136,11 @@ def security_scheme(call: Callable[..., Any]) -> Any | None:
 
 def _distinct_calls(root: Call) -> Iterator[tuple[Call, tuple[str, ...]]]:
     """Yield each distinct call once, parents first, with the scopes on the way to it."""
-    if not root.dependencies:
-        yield root, root.oauth_scopes
-        return
-    sees_scopes: dict[int, bool] = {}
     seen: list[CallKey] = []  # some callables have no hash
     stack: list[tuple[Call, tuple[str, ...]]] = [(root, ())]
     while stack:
         call, inherited = stack.pop()
-        key = call_key(call, sees_scopes)
+        key = call_key(call)
         if key in seen:
             continue
         seen.append(key)
@@ -156,25 +149,12 @@ def _distinct_calls(root: Call) -> Iterator[tuple[Call, tuple[str, ...]]]:
         stack.extend((dependency, scopes) for dependency in reversed(call.dependencies))
 
 
-def call_key(call: Call, sees_scopes: dict[int, bool] | None = None) -> CallKey:
-    """Return the key of a call, with its scopes only if they can make a difference to it.
-
-    Args:
-        sees_scopes: A cache of `_sees_scopes` for one tree.
-    """
-    memo = {} if sees_scopes is None else sees_scopes
-    scopes = tuple(sorted(set(call.oauth_scopes))) if _sees_scopes(call, memo) else ()
-    return call.call, scopes, call.lifetime or ""
+def call_key(call: Call) -> CallKey:
+    """Return the key of a call, with its scopes only if they can make a difference to it or to a dependency of it."""
+    scopes = tuple(sorted(set(call.oauth_scopes)))
+    return call.call, scopes if scopes and any(map(_sees_scopes, call.walk())) else (), call.lifetime or ""
 
 
-def _sees_scopes(call: Call, memo: dict[int, bool]) -> bool:
-    """Whether scopes can make a difference to a call or to a dependency of it."""
-    known = memo.get(id(call))
-    if known is None:
-        known = memo[id(call)] = (
-            bool(call.own_scopes)
-            or any(kind == "scopes" for _, kind in call.contexts)
-            or security_scheme(call.call) is not None
-            or any(_sees_scopes(dependency, memo) for dependency in call.dependencies)
-        )
-    return known
+def _sees_scopes(call: Call) -> bool:
+    asks = bool(call.own_scopes) or any(kind == "scopes" for _, kind in call.contexts)
+    return asks or security_scheme(call.call) is not None

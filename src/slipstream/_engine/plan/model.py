@@ -96,7 +96,7 @@ class ResponseSpec:
 
     status_code: int | None = None
     response_class: type[Any] | None = None
-    """None if nobody chose one; then Pydantic writes the JSON bytes."""
+    """If it is None, Pydantic writes the JSON bytes."""
     field: ModelField | None = None
     """The response model; None if the result is encoded without validation."""
     stream: StreamKind | None = None

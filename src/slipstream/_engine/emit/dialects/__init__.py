@@ -1,1 +1,1 @@
-"""How handlers are called, one module for each way, and the layer that tells an observer of any of them."""
+"""The dialects, one module for each way to call a handler, and the layer that observes over any of them."""

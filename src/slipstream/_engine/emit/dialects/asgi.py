@@ -49,15 +49,12 @@ class AsgiDialect(Dialect):
         pen.line("raw = None")
 
     def read_raw(self, pen: Pen) -> None:
-        if pen.program.reads_request:
-            read = pen.constant("read_request_body", body_reader(pen.services.body_error, from_request=True))
-            pen.line(f"raw = await {read}(request)")
-        else:
-            read = pen.constant("read_body", body_reader(pen.services.body_error))
-            pen.line(f"raw = await {read}(receive)")
+        from_request = pen.program.reads_request
+        read = body_reader(pen.services.body_error, from_request=from_request)
+        name = pen.constant("read_request_body" if from_request else "read_body", read)
+        pen.line(f"raw = await {name}({'request' if from_request else 'receive'})")
 
     def refusal(self, pen: Pen, errors: str, body: str) -> str:
-
         def refuse(errors: list[ErrorDetail], body: Any, scope: Scope | None) -> Exception:
             return pen.services.request_error(errors, None if body is UNSET else body, pen.plan.where(scope))
 

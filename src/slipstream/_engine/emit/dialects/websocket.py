@@ -30,7 +30,6 @@ class WebSocketDialect(Dialect):
         emit_failure(pen, sent="False", known=", connection=websocket")
 
     def refusal(self, pen: Pen, errors: str, body: str) -> str:
-
         def refuse(errors: list[ErrorDetail], scope: Scope) -> Exception:
             return pen.services.websocket_error(errors, pen.plan.where(scope))
 
