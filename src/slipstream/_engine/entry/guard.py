@@ -35,8 +35,7 @@ HANDLERS = "starlette.exception_handlers"
 class Guard:
     """The exception handlers of an application."""
 
-    by_class: dict[Any, ExceptionHandler]
-    by_status: dict[int, ExceptionHandler]
+    pair: HandlerPair
     server_error: ExceptionHandler | None = None
     """Handler for 500 or `Exception`, called for exceptions that have no other handler."""
 
@@ -54,12 +53,7 @@ class Guard:
             else:
                 assert issubclass(key, Exception), f"cannot handle {key!r}: give an exception class or a status code"
                 by_class[key] = handler
-        return cls(by_class, by_status, server_error)
-
-    @property
-    def pair(self) -> HandlerPair:
-        """The value of `scope["starlette.exception_handlers"]`."""
-        return (self.by_class, self.by_status)
+        return cls((by_class, by_status), server_error)
 
 
 def find(
@@ -147,24 +141,20 @@ async def crash(
         started: Whether the response has started; None reads it from the scope.
     """
     if scope["type"] == "http" and not is_answered(exc):
-        response = await crash_response(exc, scope, debug, handler)
+        response: ASGIApp
+        if debug:
+            response = await call_anywhere(_DEBUG_PAGE.debug_response, Request(scope), exc)
+        elif handler is None:
+            response = PlainTextResponse("Internal Server Error", status_code=500)
+        else:
+            # Without `receive`, as in Starlette: if the body has been read, waiting for it would never end.
+            response = await call_anywhere(handler, Request(scope), exc)
         if not (RESPONSE_STARTED in scope if started is None else started):
             await response(scope, receive, send)
     raise exc
 
 
-async def crash_response(exc: Exception, scope: Scope, debug: bool, handler: ExceptionHandler | None) -> ASGIApp:
-    if debug:
-        page = ServerErrorMiddleware(nothing, debug=True).debug_response
-        return await call_anywhere(page, Request(scope), exc)  # type: ignore[no-any-return]  # a Response
-    if handler is None:
-        return PlainTextResponse("Internal Server Error", status_code=500)
-    # Without `receive`, as in Starlette: if the body has been read, waiting for it would never end.
-    return await call_anywhere(handler, Request(scope), exc)  # type: ignore[no-any-return]
-
-
-async def nothing(scope: Scope, receive: Receive, send: Send) -> None:
-    """Do nothing: an app for a layer of which only the layer is used."""
+_DEBUG_PAGE = ServerErrorMiddleware(PlainTextResponse(), debug=True)
 
 
 async def plain_http_answer(request: HTTPConnection[Any], exc: HTTPException) -> Response:

@@ -292,10 +292,6 @@ def current_pool() -> Pool | None:
     pool = _pools.get(loop)
     if pool is not None or not Pool.is_possible or asyncio.current_task() is None:  # trio as a guest of asyncio
         return pool
-    return _open_pool(loop)
-
-
-def _open_pool(loop: asyncio.AbstractEventLoop) -> Pool | None:
     pool = Pool(loop)
     try:
         probe()
