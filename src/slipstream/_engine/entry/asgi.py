@@ -57,9 +57,7 @@ Fail: TypeAlias = Callable[[Exception, Scope, Receive, Send], Awaitable[None]]
 def make_chooser(table: Table, router: Any, handlers: HandlerPair | None = None) -> Choose:
     """Make the function that looks up the target of a scope.
 
-    Args:
-        router: Serves lifespans; its `default` serves requests that no route fits.
-        handlers: Exception handlers to put into the scope, for routes of Starlette; None leaves the scope's.
+    `router` serves lifespans, its `default` requests that no route fits; `handlers`, if any, are put into the scope.
     """
     finders, find_any, find_websocket = table.finders, table.find_any, table.find_websocket
     lifespans = Target(router, None, router)
@@ -101,12 +99,9 @@ def make_chooser(table: Table, router: Any, handlers: HandlerPair | None = None)
 
 
 def make_direct_chooser(table: Table, router: Any, handlers: HandlerPair, choose: Choose) -> Choose:
-    """Make the function that looks up the target of a scope of the direct dialect.
+    """Make the function that looks up the target of a scope of the direct dialect; `choose` is used where that fails.
 
     If no user code sees the scope, only path parameters are written into it.
-
-    Args:
-        choose: The chooser of the same table, router and handlers; used where a look-up is not enough.
     """
     finders, find_any, static = table.finders, table.find_any, table.static
     none: dict[str, Target] = {}

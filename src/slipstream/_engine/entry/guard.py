@@ -134,11 +134,8 @@ async def crash(
     """Answer an exception without a handler with 500, then raise it again for the server to log.
 
     A `handler` for 500 is called even if the response has started, since it may log; its response is then dropped.
-    For a WebSocket, the exception is only raised: the server closes the connection.
-
-    Args:
-        debug: Show the traceback in the response.
-        started: Whether the response has started; None reads it from the scope.
+    For a WebSocket, the exception is only raised: the server closes the connection. With `debug`, the response shows
+    the traceback. `started` is as for `answer`.
     """
     if scope["type"] == "http" and not is_answered(exc):
         response: ASGIApp

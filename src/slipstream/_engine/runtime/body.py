@@ -82,12 +82,7 @@ async def _read_rest(receive: Receive, message: Message) -> bytes:
 
 @lru_cache(maxsize=256)
 def is_json(content_type: bytes | None, strict: bool) -> bool:
-    """Whether a Content-Type means JSON: `application/json` or `application/*+json`.
-
-    Args:
-        content_type: The header as received; None or empty where there is none.
-        strict: Whether a missing header means that the body is not JSON.
-    """
+    """Whether a Content-Type is `application/json` or `application/*+json`; a missing one is JSON unless `strict`."""
     if not content_type:
         return not strict
     header = MimeHeader()
@@ -128,11 +123,7 @@ def body_decoder(
     where: Callable[[Scope], dict[str, Any]],
     tell: Callable[[Scope, ErrorDetail, str], None] | None = None,
 ) -> Callable[..., Any]:
-    """Make a `decode_body` that raises the public exceptions.
-
-    Args:
-        tell: Called with scope, error and text before a body that is not JSON raises.
-    """
+    """Make a `decode_body` that raises public exceptions; `tell` gets scope, error and text of wrong JSON."""
 
     def decode(raw: bytes, content_type: bytes | None, scope: Scope) -> Any:
         try:

@@ -135,11 +135,9 @@ def not_yielded(generator: Any) -> DidNotYield:
 
 
 async def unwind(exits: list[Any], exc: BaseException) -> BaseException | None:
-    """Throw an exception into everything that is open.
+    """Throw an exception into everything that is open; return it, what a dependency raised instead, or None.
 
-    Returns:
-        The exception to go on with: the same, the exception that a dependency raised in its place, or None if a
-        dependency swallowed it.
+    It is None if a dependency swallowed the exception.
     """
     is_cancelled = not isinstance(exc, Exception)
     remaining: BaseException | None = exc
@@ -156,11 +154,9 @@ async def unwind(exits: list[Any], exc: BaseException) -> BaseException | None:
 def open_failure(
     fail: Callable[..., Awaitable[None]], swallowed: Callable[[], Exception]
 ) -> Callable[..., Awaitable[None]]:
-    """Make the function that handles an exception while dependencies are open: it closes them, then answers.
+    """Make the function that handles an exception while dependencies are open: it closes them, then answers by `fail`.
 
-    Args:
-        fail: Answers with a registered exception handler, or raises again.
-        swallowed: Makes the exception to raise if a dependency swallowed the endpoint's.
+    `swallowed` makes the exception to answer if a dependency swallowed the endpoint's.
     """
 
     async def fail_open(

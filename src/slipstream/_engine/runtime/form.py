@@ -17,12 +17,7 @@ from slipstream._engine.types import ErrorDetail
 def form_reader(
     refuse: Callable[[Exception], Exception], limits: dict[str, int]
 ) -> Callable[[Request[Any]], Awaitable[FormData]]:
-    """Make the function that reads the form of a request.
-
-    Args:
-        refuse: Makes the exception for a body that is not a form.
-        limits: `max_fields`, `max_files`, `max_part_size`, as Starlette's `Request.form` takes them.
-    """
+    """Make the function that reads a form; `refuse` makes its exception, `limits` are options of `Request.form`."""
     return request_reader(refuse, methodcaller("form", **limits))
 
 
@@ -54,8 +49,7 @@ def form_taker(
 ) -> Callable[[FormData], Awaitable[tuple[list[Any], list[ErrorDetail]]]]:
     """Make the function that reads all form parameters of one call: it returns their values, in order, and errors.
 
-    Args:
-        whole: Whether the only parameter is the whole form, as a mapping.
+    If `whole`, the only parameter is the whole form, as a mapping.
     """
     plain = [param for param in params if not param.models]
 
@@ -121,7 +115,7 @@ async def read_again(file: UploadFile) -> bytes:
 
 
 async def _model_content(param: FormItem, form: FormData) -> Any:
-    """Gather the input of a form model; `UNSET` if it is optional and the form has none of its fields."""
+    """Return the input of a form model; `UNSET` if it is optional and the form has none of its fields."""
     if param.is_optional and not any(_is_sent(model, form) for model in param.models):
         return UNSET
     # The models of a union differ in their fields, so each gets the whole form.

@@ -112,13 +112,7 @@ JSON_HEADERS = (JSON_TYPE,)
 def result_wrapper(
     make: Callable[..., Any], content_of: Callable[[Any], Any], status: int | None
 ) -> Callable[..., Any]:
-    """Make the function that puts a result into a Response object.
-
-    Args:
-        make: The response class.
-        content_of: Converts the result to the content that the class takes.
-        status: Status of the path operation; None for the default of the class.
-    """
+    """Make the function that puts a result into a Response object by the class `make`; `content_of` converts it."""
 
     def wrap(result: Any, response: Any = None, background: Any = None) -> Any:
         if isinstance(result, Response):

@@ -87,8 +87,8 @@ def stream_wrapper(
         kind: "jsonl", "sse" or "raw".
         make: The response class for raw chunks.
         frame: Encodes an item; not used for raw chunks.
-        status: Status of the path operation; None for the default of the class.
-        ping_interval: Returns after how many seconds of silence an event stream pings; called before each wait.
+        status: None for the default of the class.
+        ping_interval: Returns the seconds of silence before a ping; called before each wait.
     """
 
     def wrap(generator: Any, response: Any = None, background: Any = None) -> Any:

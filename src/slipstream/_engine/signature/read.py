@@ -13,7 +13,7 @@ from copy import copy
 from functools import partial
 from itertools import chain
 from operator import is_not
-from typing import Annotated, Any, ForwardRef, cast, get_args, get_origin
+from typing import Annotated, Any, ForwardRef, TypeAlias, cast, get_args, get_origin
 
 from pydantic import AliasChoices
 from pydantic.fields import FieldInfo
@@ -44,15 +44,12 @@ _CONTEXTS: tuple[tuple[type[Any], ContextKind], ...] = (
 )
 
 
-def read_signature(
-    call: Callable[..., Any], path_names: frozenset[str], implied: Mapping[SlotSource, type[FieldInfo]]
-) -> Signature:
-    """Read what a callable asks for.
+Implied: TypeAlias = Mapping[SlotSource, type[FieldInfo]]
+"""Marker classes for parameters without a marker."""
 
-    Args:
-        call: Function, class, partial or callable object.
-        path_names: Names of the parameters in the path.
-        implied: Marker classes for "path", "query", "body" and "file" where a parameter has no marker.
+
+def read_signature(call: Callable[..., Any], path_names: frozenset[str], implied: Implied) -> Signature:
+    """Read what a function, class, partial or callable object asks for; `path_names` are parameters of the path.
 
     Raises:
         DefinitionError: No request can give a parameter's value, or two markers contradict each other.
@@ -67,7 +64,7 @@ def read_signature(
     return signature
 
 
-def read_handler(call: Callable[..., Any], implied: Mapping[SlotSource, type[FieldInfo]]) -> Signature:
+def read_handler(call: Callable[..., Any], implied: Implied) -> Signature:
     """Read what a handler of events asks for: dependencies, objects such as the connection, and the event.
 
     The event goes to the first parameter that asks for neither of the others; further ones must have a default.
@@ -97,30 +94,19 @@ def read_handler(call: Callable[..., Any], implied: Mapping[SlotSource, type[Fie
 
 
 def _read(
-    call: Callable[..., Any],
-    path_names: frozenset[str],
-    implied: Mapping[SlotSource, type[FieldInfo]],
-    *,
-    takes_event: bool = False,
+    call: Callable[..., Any], path_names: frozenset[str], implied: Implied, *, takes_event: bool = False
 ) -> Signature:
     written = written_signature(call)
-    namespace = getattr(inspect.unwrap(call), "__globals__", {})
+    names = getattr(inspect.unwrap(call), "__globals__", {})
     origin = origin_of(call)
     slots = []
     for parameter in written.parameters.values():
+        annotation = resolved(parameter.annotation, names)
         reader = _ParameterReader(
-            name=parameter.name,
-            annotation=resolved(parameter.annotation, namespace),
-            default=parameter.default,
-            path_names=path_names,
-            implied=implied,
-            origin=origin,
-            takes_event=takes_event,
+            parameter.name, annotation, parameter.default, path_names, implied, origin, takes_event
         )
         slots.append(reader.read())
-    returns = written.return_annotation
-    if returns is not EMPTY:
-        returns = resolved(returns, namespace)
+    returns = resolved(written.return_annotation, names)
     return Signature(call=call, origin=origin, slots=tuple(slots), returns=returns, kind=call_kind(call))
 
 
@@ -196,7 +182,7 @@ class _ParameterReader:
     annotation: Any
     default: Any
     path_names: frozenset[str]
-    implied: Mapping[SlotSource, type[FieldInfo]]
+    implied: Implied
     origin: Origin
     takes_event: bool
     """Whether every value is the event that is handled, however it is marked."""
