@@ -1,4 +1,4 @@
-"""Functions that handle events and may depend on what endpoints may: for integrations such as `slipstream.links`."""
+"""Functions that handle events, with dependencies like those of endpoints; for integrations like `slipstream.links`."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -17,21 +17,21 @@ Handle = Callable[[Any, Any, Callable[[Any], Scope]], Awaitable[Any]]
 
 
 class EventHandler:
-    """A function that is called with a connection and an event, after everything that it depends on.
+    """Calls a function with a connection and an event, after its dependencies.
 
-    A parameter whose class has `slot_context = "link"`, or that is called `connection` and has no annotation, gets the
-    connection; one other gets the event. Parameters with `Depends()` are solved as for an endpoint, and `yield`
-    dependencies are closed when the function has returned. A dependency that reads a header or a parameter of the path,
-    or asks for a Request, reads the scope that `scope_of(connection)` makes.
+    A parameter gets the connection if its class has `slot_context = "link"`, or if its name is `connection` and it has
+    no annotation; one other gets the event. `Depends()` works as in an endpoint, and `yield` dependencies are closed
+    when the function has returned. Dependencies read headers, path parameters and a Request from the scope that
+    `scope_of(connection)` returns.
 
     Args:
-        function: Async, or not and then called in a worker thread.
-        label: Names it in tracebacks and profiles: "EVENT prices".
+        function: Async, or sync and then called in a worker thread.
+        label: Name in tracebacks and profiles, such as "EVENT prices".
         provider: Returns the object whose `dependency_overrides` hold, such as an application.
 
     Raises:
-        UnfitHandler: A parameter that nothing can be given for.
-        DefinitionError: A dependency that is wrong, as for an endpoint.
+        UnfitHandler: A parameter can get neither connection nor event.
+        DefinitionError: A dependency is wrong, as for an endpoint.
     """
 
     def __init__(self, function: Callable[..., Any], label: str, provider: Callable[[], Any]) -> None:
@@ -49,12 +49,12 @@ class EventHandler:
 
     @property
     def compiled(self) -> Compiled:
-        """What serves under the overrides that hold now: plan, source and handler."""
+        """Plan, source and handler under the current overrides."""
         return self._compiler.compiled(overrides_of(self._provider()))
 
     @property
     def handle(self) -> Handle:
-        """What handles an event under the overrides that hold now; compiled again when they have changed."""
+        """The function that handles an event under the current overrides; compiled again when they have changed."""
         provider = self._provider()
         known, latest = self._latest
         if provider is not known:

@@ -1,7 +1,7 @@
-"""The classes of a parameter's default or metadata: where its value comes from, and what is valid.
+"""The classes of a parameter's default or metadata.
 
-`Query` and its like are Pydantic field descriptions; the engine reads from `slot_source` where in the request the
-value is. `Depends` and `Security` name a callable instead.
+`Query` and its like are Pydantic's field descriptions, with the place of the value in a request as `slot_source`;
+`Depends` and `Security` name a callable.
 """
 
 import warnings
@@ -22,7 +22,7 @@ from slipstream.exceptions import FastAPIDeprecationWarning
 
 
 class ParamTypes(Enum):
-    """Where a parameter of a path operation stands, in OpenAPI's words."""
+    """The places of parameters outside of the body, in OpenAPI's words."""
 
     query = "query"
     header = "header"
@@ -30,8 +30,7 @@ class ParamTypes(Enum):
     cookie = "cookie"
 
 
-# Pydantic declares FieldInfo final, and keeps subclasses such as these working ("HACK 2" in its source);
-# hence the ignores on each class here.
+# Pydantic declares FieldInfo final but supports subclasses ("HACK 2" in its source), hence the ignores on each class.
 class _Value(FieldInfo):  # type: ignore[misc]
     """The base of all classes of values."""
 
@@ -63,7 +62,7 @@ class _Value(FieldInfo):  # type: ignore[misc]
 
 
 def _warn(message: str) -> None:
-    # Above here: _Value, the class, the function of `param_functions`, and then the user's line.
+    # Frames above: _Value, the class, the function of `param_functions`, the user's line.
     warnings.warn(message, category=FastAPIDeprecationWarning, stacklevel=5)
 
 

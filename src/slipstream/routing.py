@@ -181,7 +181,7 @@ class APIRoute(PlannedRoute, routing.Route):  # type: ignore[override]  # path_r
         return limited(super()._own_handler(), self.max_body_size)
 
     def direct_handler(self) -> tuple[DirectApp, bool]:
-        """Return what serves the route in the direct dialect, and whether user code may see the scope."""
+        """Return the handler in the direct dialect, and whether user code may see the scope."""
         if self._app is not None or self._dialect == "request" or self.max_body_size is not None:
             return super().direct_handler()
         compiled = self._compiler.compiled(overrides_of(self.dependency_overrides_provider), "direct")
@@ -276,7 +276,7 @@ class APIRouter(TableRouter):
         route_class = route_class_override or self.route_class
         every = merged(RouteOptions, self, given)
         if not every["form_limits"]:
-            del every["form_limits"]  # younger than many route classes that list what they take
+            del every["form_limits"]  # not an option of many subclasses, which list theirs
         self.routes.append(route_class(self.prefix + path, endpoint=endpoint, **every))
 
     def _check_path(self, path: str) -> None:

@@ -80,7 +80,7 @@ _HANDLING = tuple(cls.handle for cls in _PLAIN)
 
 
 def _foreign(route: BaseRoute, handle: ASGIApp | None = None) -> ASGIApp:
-    """Wrap a foreign app in what compiled handlers do themselves."""
+    """Have a foreign app note a started response and report to the observation, as compiled handlers do."""
     app = partial(call_watched, handle or route.handle)
     return reporting_route(route, app) if is_observing() else app
 

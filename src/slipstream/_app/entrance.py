@@ -1,4 +1,4 @@
-"""What an application calls for a request: found again after a change, else one comparison a request."""
+"""The functions that an application calls for a request, looked up again after a change."""
 
 from dataclasses import dataclass, replace
 from functools import partial

@@ -6,7 +6,7 @@ An option that is added here, with its row in `MERGING`, can be set at every lev
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from functools import cache, reduce
+from functools import cache
 from typing import Annotated, Any, Final, TypeVar, cast
 
 from starlette.responses import Response
@@ -158,8 +158,12 @@ def merged(options: type[D], *levels: object) -> D:
     plain, rows = _rows(cast(Any, options))
     values = {name: _own(innermost, name) for name in plain}
     for name, outside, merge in rows:
-        given = [*(_own(level, outside) for level in outer), _own(innermost, name)]
-        values[name] = reduce(merge, (value for value in given if value is not _SILENT))
+        value = _own(innermost, name)
+        for level in reversed(outer):
+            found = _own(level, outside)
+            if found is not _SILENT:
+                value = found if value is _SILENT else merge(found, value)
+        values[name] = value
     return cast(D, values)
 
 

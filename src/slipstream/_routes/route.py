@@ -90,7 +90,7 @@ class PlannedRoute(BaseRoute):
         return reporting(report, handler, lambda: self._compiler.compiled(overrides, is_observed=True).handler)
 
     def direct_handler(self) -> tuple[DirectApp, bool]:
-        """Return what serves the route in the direct dialect, and whether user code may see the scope."""
+        """Return the handler in the direct dialect, and whether user code may see the scope."""
         return as_direct(self.handler()), True
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
