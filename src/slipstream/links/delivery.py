@@ -1,7 +1,4 @@
-"""The workers that handle what a peer sends: in order, so many at once, and some more while a call needs them.
-
-One piece for the events of links and the frames of bots. Knows no socket and no connection.
-"""
+"""The workers that handle what a peer sends, for links and bots: in order, a number at once, more while calls wait."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
@@ -19,7 +16,7 @@ Spawn: TypeAlias = Callable[[Coroutine[Any, Any, Any], str], "asyncio.Task[Any]"
 """Starts a task of a name, and keeps it."""
 
 End: TypeAlias = Literal["handled", "failed", "dropped", "lost"]
-"""What became of an item: its handler came to its end, or raised; a full queue let it go; there was no time for it."""
+"""How an item ended: its handler returned, or raised; a full queue dropped it; there was no time for it."""
 
 _TURN = 64
 """Items that a worker handles before it lets others run, where its handler never waits."""
@@ -29,7 +26,7 @@ _TAKE: Any = object()
 
 
 class Counts(Protocol):
-    """How many items met which end."""
+    """Counts items by their ends."""
 
     handled: int
     failed: int
@@ -38,13 +35,13 @@ class Counts(Protocol):
 
 
 class Handling(Protocol[T_contra]):
-    """What a delivery asks of whoever it delivers for."""
+    """Handles the items of a delivery."""
 
     def handle(self, item: T_contra) -> Awaitable[Any]:
         """Handle an item."""
 
     def ended(self, item: T_contra, end: End, result: Any) -> None:
-        """Learn what became of an item, and what the handler returned or raised."""
+        """Note the end of an item, and what the handler returned or raised."""
 
 
 class Delivery(Inbox[T]):
@@ -83,21 +80,12 @@ class Delivery(Inbox[T]):
         """What handlers find in context variables."""
 
     def employ(self, spawn: Spawn) -> None:
-        """Let items be handled.
-
-        Args:
-            spawn: Starts the workers.
-        """
+        """Let workers handle items; `spawn` starts them."""
         self.is_stopping, self._spawn = False, spawn
         self._wake()
 
     def allow(self, more: int, *, is_held: bool = False) -> None:
-        """Say how many handlers may run.
-
-        Args:
-            more: How many beside the usual ones.
-            is_held: Whether none of the usual ones may start.
-        """
+        """Set how many handlers may run: `more` beside the usual ones, or, if these are held, `more` only."""
         self._allowed = more + (0 if is_held else self._concurrency)
         self._wake()
 
@@ -117,16 +105,13 @@ class Delivery(Inbox[T]):
         return super().offer(item, reader)
 
     def let_go(self) -> None:
-        """Keep no worker for items that may come: whoever brought them has left."""
+        """Keep no worker for later items: the peer has left."""
         self._kept = 0
         while self._parked:
             self._rouse(self._parked.pop(), None)
 
     def cancel(self) -> set["asyncio.Task[Any]"]:
-        """Cancel the handlers that run, and start no others until `employ`; return the tasks that end by it.
-
-        What waits in the queue stays there.
-        """
+        """Cancel the handlers, start no others until `employ`, and return their tasks; the queue stays as it is."""
         workers, self._workers, self._spawn = self._workers, set(), None
         self._parked.clear()
         self.busy = self._coming = 0
@@ -135,7 +120,7 @@ class Delivery(Inbox[T]):
         return workers
 
     def drop(self, item: T) -> None:
-        """Count an item that nobody will handle, and say so."""
+        """Count and report an item that will not be handled."""
         self._end(item, "lost" if self.is_stopping else "dropped", None)
 
     def _idled(self) -> None:
@@ -149,7 +134,7 @@ class Delivery(Inbox[T]):
         self._handling.ended(item, end, result)
 
     def _wake(self) -> None:
-        """Let as many workers run as there are items, and as may."""
+        """Start or wake workers for the items, as many as may run."""
         while self.busy < self._allowed and len(self._items) > self._coming and self._spawn is not None:
             if self._parked:
                 self._coming += self._rouse(self._parked.pop(), _TAKE)
@@ -159,7 +144,7 @@ class Delivery(Inbox[T]):
             self._workers.add(self.context.copy().run(self._spawn, self._work(), self._name))
 
     def _rouse(self, turn: "asyncio.Future[Any]", item: Any) -> bool:
-        """Let a worker run in the next turn of the loop, unless it is being cancelled; return whether it will."""
+        """Wake a worker in the next turn of the loop, unless it is being cancelled; return whether it will run."""
         if turn.done():
             return False
         self.busy += 1
@@ -167,7 +152,7 @@ class Delivery(Inbox[T]):
         return True
 
     async def _work(self) -> None:
-        """Handle items until there is nothing to do, and as many workers wait for more as may run at once."""
+        """Handle items until there are none, and enough workers wait for more."""
         task = asyncio.current_task()
         assert task is not None
         before, handled = copy_context(), 0
@@ -210,12 +195,7 @@ class Delivery(Inbox[T]):
             self._leave(task, turn)
 
     def _leave(self, task: "asyncio.Task[Any]", turn: "asyncio.Future[Any] | None") -> None:
-        """Count a worker no more, and let another do what it leaves.
-
-        Args:
-            task: The worker.
-            turn: What it waited for when it was cancelled.
-        """
+        """Remove a worker, and wake another for its work; `turn` is what it waited for when it was cancelled."""
         if task not in self._workers:
             return
         self._workers.discard(task)

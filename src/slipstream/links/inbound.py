@@ -3,7 +3,7 @@
 import asyncio
 import inspect
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from functools import partial
+from dataclasses import dataclass
 from http.client import responses
 from typing import Any, Literal, TypeAlias
 
@@ -21,9 +21,8 @@ from slipstream.links.errors import CannotSend, LinkDown
 from slipstream.links.intake import Intake, TooLong
 from slipstream.links.link import Link, logger
 from slipstream.links.queue import QueueFull
-from slipstream.links.redact import printable
-from slipstream.links.rules import Failure
-from slipstream.links.serving import QUEUE_FULL, close, finish, last_words, serve
+from slipstream.links.rules import Failure, closed
+from slipstream.links.serving import QUEUE_FULL, close, finish, hold, last_words, serve
 from slipstream.links.session import Session, Skipped
 from slipstream.links.setup import LinkKind
 from slipstream.links.supervise import first_of
@@ -91,7 +90,7 @@ class AcceptedTransport:
 
 
 class Refusal(HTTPException):
-    """A handshake is refused with an answer that is ready to be sent."""
+    """Refuses a handshake with a ready answer."""
 
     def __init__(self, answer: Response) -> None:
         super().__init__(answer.status_code)
@@ -155,43 +154,36 @@ def raw_headers(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
     return [(name.lower().encode(), text.encode("latin-1")) for name, text in headers.items()]
 
 
+@dataclass(eq=False)
 class _Inbound:
-    """A link that waits for others: it is up while the application is."""
+    """A link that others dial: it is up while the application is."""
 
+    target: str
     knows_peers = False
 
-    def __init__(self, path: str) -> None:
-        self.target = path
-
     async def run(self, link: Link) -> None:
-        """Say that the path is served."""
+        """Note that the path is served."""
         link.come_up(f"serving {self.target}")
 
     def drain(self, link: Link) -> None:
-        """Nothing more comes in: sessions refuse."""
+        """Do nothing: sessions refuse events."""
 
 
+@dataclass(eq=False)
 class AcceptRunner(_Inbound):
     """WebSockets that we accept; see `Links.accept`."""
 
+    key: str | Callable[[Any], Any] | None
+    permission: Permission | None
+    duplicates: Duplicates
+    subprotocols: Sequence[str]
+    max_message: int
+    silence: float | None
+    remember: int
     kind: LinkKind = "accepted"
 
-    def __init__(
-        self,
-        path: str,
-        key: str | Callable[[Any], Any] | None,
-        permission: Permission | None,
-        duplicates: Duplicates,
-        subprotocols: tuple[str, ...],
-        max_message: int,
-        silence: float | None,
-        remember: int,
-    ) -> None:
-        super().__init__(path)
-        self._key, self._permission = key, permission
-        self._duplicates, self._subprotocols = duplicates, subprotocols
-        self.knows_peers = key is not None
-        self._max_message, self._silence, self._remember = max_message, silence, remember
+    def __post_init__(self) -> None:
+        self.knows_peers = self.key is not None
 
     def mount(self, app: FastAPI, link: Link, dependencies: Sequence[Depends]) -> None:
         """Serve the path."""
@@ -221,11 +213,11 @@ class AcceptRunner(_Inbound):
             return
         known = link.sessions.get(key)
         old = known.connection if known is not None else None
-        if link.is_stopping or (old is not None and self._duplicates == "refuse"):
+        if link.is_stopping or (old is not None and self.duplicates == "refuse"):
             await websocket.close(1008)
             return
         offered = websocket.scope.get("subprotocols", ())
-        subprotocol = next((each for each in offered if each in self._subprotocols), None)
+        subprotocol = next((each for each in offered if each in self.subprotocols), None)
         session = link.session(key)
         transport = AcceptedTransport(websocket, link.name)
         connection = Connection(
@@ -238,66 +230,63 @@ class AcceptRunner(_Inbound):
             subprotocol=subprotocol,
         )
         # From here to `begin` nothing waits: of two that come at once, the later one finds the earlier one here.
-        if old is not None and self._duplicates == "replace":
+        if old is not None and self.duplicates == "replace":
             session.replace(old, REPLACED)
         else:
             old = None
         link.connections.add(connection)
         session.begin(connection)
-        await self._hold(link, session, connection, transport, websocket, old, headers)
-
-    async def _hold(
-        self,
-        link: Link,
-        session: Session,
-        connection: Connection,
-        transport: AcceptedTransport,
-        websocket: WebSocket,
-        replaced: Connection | None,
-        headers: Mapping[str, str],
-    ) -> None:
-        failure = Failure("error", "cancelled", side="us")
         link.begin_task()
         try:
+            cancelled = Failure("error", "cancelled", side="us")
+            talk = self._talk(websocket, link, session, connection, transport, old, headers)
             try:
-                if replaced is not None:
-                    await _dismiss(replaced)
-                await websocket.accept(connection.subprotocol, raw_headers(headers))
-                connection.wire = wire_of(websocket)
-                if connection in session.replaced:  # by one that came before this one was accepted
-                    await _dismiss(connection)
-                failure = await first_of(
-                    self._read(websocket, transport, session, connection),
-                    serve(link, session, connection, f"serving {self.target}"),
-                    self._stalled(transport),
-                )
+                failure = await hold(link, session, connection, cancelled, talk)
             finally:
-                failure = transport.ended_by or failure
-                link.connections.discard(connection)
-                session.end(connection, failure)
                 if link.home.is_running:
                     self._retire(link, session)
             await transport.close(failure)
         finally:
             await finish(link, connection)
 
+    async def _talk(
+        self,
+        websocket: WebSocket,
+        link: Link,
+        session: Session,
+        connection: Connection,
+        transport: AcceptedTransport,
+        replaced: Connection | None,
+        headers: Mapping[str, str],
+    ) -> Failure:
+        if replaced is not None:
+            await _dismiss(replaced)
+        await websocket.accept(connection.subprotocol, raw_headers(headers))
+        connection.wire = wire_of(websocket)
+        if connection in session.replaced:  # by one that came before this one was accepted
+            await _dismiss(connection)
+        return await first_of(
+            self._read(websocket, transport, session, connection),
+            serve(link, session, connection, f"serving {self.target}"),
+            self._stalled(transport),
+        )
+
     async def _read(
         self, websocket: WebSocket, transport: AcceptedTransport, session: Session, connection: Connection
     ) -> Failure:
-        intake = Intake(session, connection, self._max_message)
+        intake = Intake(session, connection, self.max_message)
         try:
-            code, reason = await take_in(websocket, intake, self._silence)
+            code, reason = await take_in(websocket, intake, self.silence)
         except TooLong:
-            text = f"a message of more than {self._max_message} bytes"
+            text = f"a message of more than {self.max_message} bytes"
             return await close(connection, Failure("protocol", text, code=1009, reason="message too big"))
         except QueueFull:
             return await close(connection, QUEUE_FULL)
         except TimeoutError:
-            text = f"no message for {self._silence} seconds"
+            text = f"no message for {self.silence} seconds"
             return await close(connection, Failure("silent", text, code=1001, reason="silence"))
         transport.is_closed = True
-        text = printable(f"the peer closed with {code} {reason}".rstrip())
-        return await last_words(session, connection, Failure("closed", text, code=code, reason=reason))
+        return await last_words(session, connection, closed("peer", code, reason))
 
     async def _stalled(self, transport: AcceptedTransport) -> Failure:
         await transport.is_stalled.wait()
@@ -310,28 +299,30 @@ class AcceptRunner(_Inbound):
             HTTPException: It may not. Only True and a mapping admit: a function that returns nothing on one of its
                 ways, or a header that the peer did not send, lets nobody in.
         """
-        answer = True if self._permission is None else await _asked(self._permission, websocket, link, "permission")
+        answer = True if self.permission is None else await _asked(self.permission, websocket, link, "permission")
         if answer is not True and not isinstance(answer, Mapping):
             raise HTTPException(403)
         return {} if answer is True else answer
 
     async def _key_of(self, websocket: WebSocket, otherwise: str, link: Link) -> Hashable:
-        if self._key is None:
+        if self.key is None:
             return otherwise
-        read = self._key if callable(self._key) else partial(_path_parameter, self._key)
-        key: Hashable = await _asked(partial(_hashable, read), websocket, link, "key")
-        return key
+        key = self.key
+        found: Hashable = await _asked(
+            key if callable(key) else lambda websocket: websocket.path_params[key], websocket, link, "key"
+        )
+        return found
 
     def _retire(self, link: Link, session: Session) -> None:
         """Forget a peer without a key when its events have been handled; of those with one, the longest away."""
         if session.connection is not None:
             return
-        if self._key is None:
+        if self.key is None:
             link.home.spawn(_forget(link, session), f"links: {link.name} end of {session.key}")
             return
         link.sessions[session.key] = link.sessions.pop(session.key)  # to the end: the latest to leave
         away = [each for each in link.sessions.values() if each.connection is None and not each.waiting]
-        for each in away[: max(0, len(away) - self._remember)]:
+        for each in away[: max(0, len(away) - self.remember)]:
             link.home.spawn(_forget(link, each), f"links: {link.name} end of {each.key}")
 
 
@@ -344,6 +335,8 @@ async def _asked(function: Callable[[Any], Any], websocket: WebSocket, link: Lin
     try:
         answer = function(websocket)
         answer = await answer if inspect.isawaitable(answer) else answer
+        if what == "key":
+            hash(answer)
     except (HTTPException, TimeoutError):
         raise
     except Exception as error:
@@ -352,17 +345,6 @@ async def _asked(function: Callable[[Any], Any], websocket: WebSocket, link: Lin
     if isinstance(answer, Response):
         raise Refusal(answer)
     return answer
-
-
-async def _hashable(read: Callable[[Any], Any], websocket: WebSocket) -> Any:
-    key = read(websocket)
-    key = await key if inspect.isawaitable(key) else key
-    hash(key)
-    return key
-
-
-def _path_parameter(name: str, websocket: WebSocket) -> Any:
-    return websocket.path_params[name]
 
 
 async def _dismiss(connection: Connection) -> None:
@@ -403,14 +385,13 @@ class WebhookTransport:
     end = close
 
 
+@dataclass(eq=False)
 class WebhookRunner(_Inbound):
     """A path to which others POST; see `Links.webhook`."""
 
+    wait: bool
+    max_message: int
     kind: LinkKind = "webhook"
-
-    def __init__(self, path: str, wait: bool, max_message: int) -> None:
-        super().__init__(path)
-        self._wait, self._max_message = wait, max_message
 
     def mount(self, app: FastAPI, link: Link, dependencies: Sequence[Depends]) -> None:
         """Serve the path."""
@@ -425,7 +406,7 @@ class WebhookRunner(_Inbound):
             name=link.name,
             dependencies=list(dependencies),
             include_in_schema=False,
-            max_body_size=self._max_message,
+            max_body_size=self.max_message,
             response_model=None,
         )
 
@@ -445,7 +426,7 @@ class WebhookRunner(_Inbound):
             headers=request.headers,
             path_params=request.path_params,
         )
-        transport.is_open = self._wait
+        transport.is_open = self.wait
         outcome: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         try:
             is_queued = await session.deliver(connection, body, outcome, is_strict=True)
@@ -460,7 +441,7 @@ class WebhookRunner(_Inbound):
         if not is_queued:
             # Refused while stopping, or handled already; a repeat of what is in handling waits with it.
             return _busy() if link.is_stopping else Response(status_code=204)
-        if not self._wait:
+        if not self.wait:
             return Response(status_code=202)
         try:
             result = await asyncio.shield(outcome)
@@ -472,25 +453,13 @@ class WebhookRunner(_Inbound):
             return JSONResponse({"detail": "Internal Server Error"}, status_code=500)
         finally:
             transport.is_open = False
-        if transport.answer is not None:
-            return Response(
-                transport.answer, media_type="application/json" if isinstance(transport.answer, str) else None
-            )
-        return Response(status_code=204) if result is None else Response(as_json(result), media_type="application/json")
+        answer = transport.answer
+        if answer is None and result is not None:
+            answer = as_json(result)
+        if answer is None:
+            return Response(status_code=204)
+        return Response(answer, media_type="application/json" if isinstance(answer, str) else None)
 
 
 def _busy() -> Response:
     return JSONResponse({"detail": "Service Unavailable"}, status_code=503, headers={"Retry-After": "1"})
-
-
-__all__ = [
-    "REPLACED",
-    "AcceptRunner",
-    "Duplicates",
-    "Permission",
-    "WebhookRunner",
-    "raw_headers",
-    "refuse",
-    "take_in",
-    "wire_of",
-]

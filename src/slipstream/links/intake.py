@@ -1,4 +1,4 @@
-"""Takes in what one connection brings, for whoever receives it: from a wire as it comes, elsewhere by fetching."""
+"""Takes the messages of one connection: from a wire as they come, from other sources by fetching."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -10,17 +10,17 @@ from slipstream.links.queue import Reader
 
 
 class Receiver(Protocol):
-    """What takes the messages of connections: the session of a link, or what the program puts in its place."""
+    """Takes the messages of connections: the session of a link, or an object of the program in its place."""
 
     def take(self, connection: Any, message: Data, reader: Reader, is_alone: bool) -> bool:
         """Take a message; see `Session.take`."""
 
 
 class Source(Protocol):
-    """What gives messages as they come; see `slipstream._sockets.wire.Wire`, which nobody need load for this."""
+    """Gives messages as they come; see `slipstream._sockets.wire.Wire`, which is not loaded for this."""
 
     def give_to(self, taker: Any) -> None:
-        """Give every message to a taker; None: to it no more."""
+        """Give every message to a taker; None: to none."""
 
     def go_on(self) -> None:
         """Give again."""
@@ -35,8 +35,8 @@ class Intake:
 
     Args:
         receiver: Takes them.
-        connection: What the receiver is to know them by.
-        limit: Most bytes of one; None: whatever the library lets through.
+        connection: Goes to the receiver with each.
+        limit: Most bytes of one; None: the library's own limit.
     """
 
     __slots__ = ("_connection", "_end", "_error", "_limit", "_receiver", "_room", "_sure", "_wire")
@@ -54,10 +54,10 @@ class Intake:
         """Take messages from a wire, as they come.
 
         Returns:
-            What the wire's protocol put after the last message.
+            The end that the wire's protocol reported.
 
         Raises:
-            QueueFull: The receiver has no room, and is not to be waited for.
+            QueueFull: The receiver has no room, and its policy is "close".
             TooLong: A message is longer than allowed.
         """
         self._wire = wire
@@ -101,7 +101,7 @@ class Intake:
         return end
 
     def finish(self, end: Any) -> None:
-        """Learn that no message comes any more."""
+        """Note that no message comes any more."""
         if not self._end.done():
             self._end.set_result(end)
 

@@ -25,10 +25,10 @@ class QueueClosed(Exception):
 
 
 class Reader(Protocol):
-    """What brings items without waiting, such as a connection whose bytes have come."""
+    """Brings items without waiting, such as a connection."""
 
     def go_on(self) -> None:
-        """Bring more: the item that had to wait for room is in the queue, or dropped."""
+        """Bring more: the item that waited for room is in the queue, or dropped."""
 
 
 class Inbox(Generic[T]):
@@ -50,7 +50,7 @@ class Inbox(Generic[T]):
         self._on_drop = on_drop
         self._items: deque[T] = deque()
         self._getters: list[asyncio.Future[None]] = []
-        self._line: list[asyncio.Future[None] | tuple[T, Reader]] = []  # who waits for room, the first first
+        self._line: list[asyncio.Future[None] | tuple[T, Reader]] = []  # what waits for room, in order
         self._joining: list[asyncio.Future[None]] = []
 
     def __len__(self) -> int:
@@ -58,20 +58,19 @@ class Inbox(Generic[T]):
 
     @property
     def is_blocked(self) -> bool:
-        """Whether somebody waits for room: the handlers are slower than the peer."""
+        """Whether an item waits for room: the handlers are slower than the peer."""
         return bool(self._line)
 
     def offer(self, item: T, reader: Reader | None = None, *, is_alone: bool = False) -> bool:
         """Add an item without waiting, by the policy.
 
         While `can_overflow` holds, "wait" means up to twice the size: a handler that waits for a reply must not keep
-        its reader from bringing it.
+        the reader from it.
 
         Args:
             item: The item.
-            reader: Who brings it. If there is no room, the item stands in line, and the reader is called when it has
-                got in.
-            is_alone: Whether nothing else is ready to be brought; a `Delivery` may then handle it at once.
+            reader: If there is no room, the item waits in line, and the reader is called when it is in the queue.
+            is_alone: Whether no other item has come with it; a `Delivery` may then handle it at once.
 
         Returns:
             Whether there was room. If not, and without a reader, nothing has happened.
@@ -124,7 +123,7 @@ class Inbox(Generic[T]):
         return len(self._items) >= (self.size * 2 if self.can_overflow and self.policy == "wait" else self.size)
 
     def _let_in(self) -> None:
-        """Let in whoever waits for room, as long as there is any; nobody overtakes the first."""
+        """Let items in from the line, in order, while there is room."""
         while self._line and (self.is_closed or not self._is_full()):
             first = self._line[0]
             if isinstance(first, asyncio.Future):
@@ -139,7 +138,7 @@ class Inbox(Generic[T]):
             reader.go_on()
 
     def allow_overflow(self, allowed: bool) -> None:
-        """Say whether a handler waits for something that comes through the reader."""
+        """Set whether a handler waits for something that the reader has to bring."""
         self.can_overflow = allowed
         self._let_in()
 
@@ -165,13 +164,13 @@ class Inbox(Generic[T]):
         return item
 
     def done(self) -> None:
-        """Say that an item which was taken has been handled."""
+        """Note that an item which was taken has been handled."""
         self.unfinished -= 1
         if not self.unfinished:
             self._idled()
 
     def _idled(self) -> None:
-        """Tell those who wait until everything has been handled."""
+        """Wake the tasks that wait until everything has been handled."""
         _release_all(self._joining)
 
     async def join(self) -> None:
@@ -182,13 +181,13 @@ class Inbox(Generic[T]):
             await turn
 
     def close(self) -> None:
-        """Take no more items; those that wait in the queue can still be taken, those in line for it are dropped."""
+        """Accept no more items; those in the queue can still be taken, those in line for it are dropped."""
         self.is_closed = True
         self._wake()
         self._let_in()
 
     def clear(self) -> int:
-        """Drop every item that waits, in the queue or in line for it; return how many."""
+        """Drop all items in the queue and in line for it; return how many."""
         waiting = [each for each in self._line if isinstance(each, tuple)]
         self._line = [each for each in self._line if not isinstance(each, tuple)]
         count = len(self._items) + len(waiting)
@@ -211,7 +210,7 @@ class Inbox(Generic[T]):
             self._on_drop(item)
 
     def _wake(self) -> None:
-        """Tell those who wait for items that some have come, or that none will."""
+        """Wake the tasks that wait for items."""
         _release_all(self._getters)
 
 

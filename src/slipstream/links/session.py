@@ -1,4 +1,4 @@
-"""What outlives one connection with one peer: queue, dedupe window, outbox, calls, and the workers that handle."""
+"""What outlives one connection with one peer: queue, dedupe window, outbox, calls, and the workers."""
 
 import asyncio
 import logging
@@ -34,7 +34,7 @@ class Skipped(Exception):
 
 @dataclass(slots=True, eq=False)
 class Item:
-    """An event on its way to the handler, and who wants to know what became of it."""
+    """An event on its way to the handler, and the future that waits for its result."""
 
     connection: Connection
     event: Any
@@ -42,35 +42,30 @@ class Item:
     outcome: "asyncio.Future[Any] | None" = None
 
     def settle(self, result: Any = None, error: BaseException | None = None) -> None:
-        """Tell what became of it."""
-        if self.outcome is None or self.outcome.done():
-            return
-        if error is not None:
-            self.outcome.set_exception(error)
-            self.outcome.exception()  # nobody may be listening any more
-        else:
-            self.outcome.set_result(result)
+        """Set the result of the event."""
+        if self.outcome is not None:
+            _settle(self.outcome, result, error)
 
 
 @dataclass(slots=True, eq=False)
 class Conversation:
-    """What a handler that holds a whole connection has still to read, and whether it is through."""
+    """Messages for a handler that holds a whole connection, or for a login; `is_over` is set when it has returned."""
 
     inbox: Inbox[Item]
     is_over: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class Spawner(Protocol):
-    """What runs the tasks of a session."""
+    """Runs the tasks of a session."""
 
     def spawn(
         self, work: Any, name: str, on_error: Callable[[BaseException], Any] | None = None
     ) -> "asyncio.Task[Any]":
-        """Run a coroutine; what it raises goes to `on_error`."""
+        """Run a coroutine; `on_error` gets its error."""
 
 
 class SessionLink(LinkFacts, Protocol):
-    """What a session asks of its link."""
+    """The link of a session."""
 
     @property
     def home(self) -> Spawner:
@@ -82,19 +77,14 @@ class SessionLink(LinkFacts, Protocol):
     hooks: Mapping[str, list[Callable[..., Any]]]
 
     def tell_dropped(self, dropped: list[Dropped]) -> None:
-        """Say what an outbox let go."""
+        """Report messages that an outbox dropped."""
 
     def begin_task(self) -> None:
         """Note that the current task works for the link."""
 
 
 class Session:
-    """One peer of a link.
-
-    Args:
-        link: The link.
-        key: What tells the peer from the link's others.
-    """
+    """One peer of a link; its key tells it from the others."""
 
     def __init__(self, link: SessionLink, key: Hashable = None) -> None:
         self.link, self.key = link, key
@@ -117,7 +107,7 @@ class Session:
         self._sending = asyncio.Lock()
 
     def _forget(self, item: Item) -> None:
-        """Let an event in again that was not handled, if its peer sends it again."""
+        """Accept an event that was not handled if its peer sends it again."""
         if item.event_id is not None:
             self.window.discard(item.event_id)
 
@@ -125,7 +115,7 @@ class Session:
 
     @property
     def is_draining(self) -> bool:
-        """Whether no new events are let in, and what is dropped is lost."""
+        """Whether new events are refused, and dropped ones are lost."""
         return self.inbox.is_stopping
 
     def drain(self) -> None:
@@ -142,11 +132,11 @@ class Session:
         return self.link.home.spawn(work, name, self._worker_ended)
 
     def _worker_ended(self, error: BaseException) -> None:
-        """Say so; a `GeneratorExit` out of a future ends any task that awaits it, and the delivery starts another."""
+        """Log that a `GeneratorExit`, which ends any task, has ended a worker; the delivery starts another."""
         logger.error("link %s: a worker ended, and is replaced", self.link.name, exc_info=error)
 
     async def dismiss(self) -> None:
-        """End the workers, their handlers cancelled; what waits for them is lost, and counted so."""
+        """Cancel the workers and their handlers; events that wait are counted as lost."""
         self.drain()
         for inbox in self.inboxes:
             inbox.clear()
@@ -159,13 +149,13 @@ class Session:
         """Take one message of the peer without waiting; see `deliver`.
 
         Args:
-            connection: What brought it.
+            connection: The connection that brought it.
             message: The message.
-            reader: Who brings it.
+            reader: Called when there is room for the message, if there is none now.
             is_alone: Whether no other message has come with it.
 
         Returns:
-            Whether there was room for it; if not, the reader is called when there is.
+            Whether there was room for it.
 
         Raises:
             QueueFull: The queue is full, and its policy is "close".
@@ -195,16 +185,21 @@ class Session:
         is_strict: bool = False,
         is_new: bool = True,
     ) -> bool:
-        """Take one message of the peer: a reply to its call, an event to the queue, all else nowhere.
+        """Take one message of the peer: give a reply to its call, put an event into the queue, skip others.
 
-        One that is not new has waited while the connection logged in, and been counted.
+        Args:
+            connection: The connection that brought it.
+            raw: The message.
+            outcome: Gets the result of the event.
+            is_strict: Whether to raise for a message that is no event.
+            is_new: False for a message that has been counted, and has waited for the connection to log in.
 
         Returns:
             Whether it is an event that is now in the queue.
 
         Raises:
             QueueFull: The queue is full, and its policy is "close".
-            ValueError: It is no event, and `is_strict` holds: somebody waits to hear so.
+            ValueError: It is no event, and `is_strict` holds.
         """
         item = self._read(connection, raw, outcome, is_strict=is_strict, is_new=is_new)
         if isinstance(item, bool):
@@ -220,7 +215,7 @@ class Session:
         is_strict: bool = False,
         is_new: bool = True,
     ) -> "Item | bool":
-        """Make an event of a message; or tell whether it repeats an event that is still in handling."""
+        """Make an event of a message; or return whether it repeats an event that is still in handling."""
         handler, counters = self.link.handler, self.link.counters
         if is_new:
             if self.pending.expects_replies and self._is_reply(raw):
@@ -256,9 +251,9 @@ class Session:
         return item if isinstance(item, bool) else await self._enqueue(item, self.inbox)
 
     def _refuses(self, connection: Connection) -> bool:
-        """Whether to let an event go: while stopping, or from a connection whose peer has connected anew.
+        """Return whether to refuse an event: while stopping, or over a connection that its peer has replaced.
 
-        The new connection has been told the latest id by then; what the old one still brings would come between.
+        The new connection knows the latest id by then; later events of the old one would come twice.
         """
         if self.is_draining or connection in self.replaced:
             self.link.counters.refused += 1
@@ -271,7 +266,7 @@ class Session:
         try:
             event_id = id_of(event, self.link.options.event_id)
             hash(event_id)
-        except BaseException as error:  # of a function that the user wrote
+        except BaseException as error:  # of a function of the program
             if ends_task(error):
                 raise
             unreadable = ValueError(f"its id cannot be read: {type(error).__name__}")
@@ -287,7 +282,8 @@ class Session:
     async def _enqueue(self, item: Item, inbox: Inbox[Item]) -> bool:
         self._note(item)
         try:
-            await inbox.put(item)
+            if not inbox.offer(item):
+                await inbox.put(item)
         except BaseException as error:
             self._refused(item)
             if isinstance(error, QueueClosed):
@@ -298,7 +294,7 @@ class Session:
         return True
 
     def _note(self, item: Item) -> None:
-        """Remember an event's id before the wait for room, for another connection of the peer may bring it too."""
+        """Remember an event's id before the wait for room: another connection of the peer may bring it too."""
         if item.event_id is not None:
             self.window.add(item.event_id)
             if item.outcome is not None:
@@ -306,13 +302,13 @@ class Session:
                 item.outcome.add_done_callback(partial(self._let_go, item.event_id))
 
     def _refused(self, item: Item) -> None:
-        """Count an event that found no room; the peer has to send it again."""
+        """Count an event for which there was no room; the peer has to send it again."""
         self.link.counters.refused += 1
         self._forget(item)
         item.settle(error=Skipped("refused"))
 
     def _follow(self, event_id: Hashable, outcome: "asyncio.Future[Any]") -> bool:
-        """Let what becomes of a repeat be what becomes of the event; tell whether that is still open."""
+        """Give a repeat the result of its event; return whether that is still in handling."""
         first = self._in_hand.get(event_id)
         if first is None or first.done():
             outcome.set_result(None)
@@ -341,7 +337,7 @@ class Session:
         return _nothing() if handler is None else handler.run(item.connection, item.event)
 
     def ended(self, item: Item, end: End, result: Any) -> None:
-        """Tell what became of an event."""
+        """Forget, log and settle an event by its end."""
         if end == "handled":
             if item.event_id is not None:
                 self.handled_id = item.event_id
@@ -351,12 +347,12 @@ class Session:
             self._forget(item)
             item.settle(error=Skipped(end))
             return
-        if self.link.kind == "webhook":  # its sender is told of it, and asked in that way to send it again
+        if self.link.kind == "webhook":  # its sender gets 500, and may send it again
             self._forget(item)
         name = self.link.handler.name if self.link.handler else "a handler"
         logger.error("link %s: %s failed on an event", self.link.name, name, exc_info=result)
-        told = RuntimeError(f"the handler raised {type(result).__name__}")
-        item.settle(error=result if isinstance(result, Exception) else told)
+        other = RuntimeError(f"the handler raised {type(result).__name__}")
+        item.settle(error=result if isinstance(result, Exception) else other)
 
     async def next_message(self, connection: Connection) -> Data:
         """Wait for the next message of a conversation; see `Peer`."""
@@ -385,17 +381,17 @@ class Session:
         return self._open[-1] if self._open else None
 
     def conversation(self, connection: Connection) -> Conversation | None:
-        """What a handler that holds a connection, or a `login` function, has to read; None elsewhere."""
+        """Return the messages for a handler that holds the connection, or for a `login` function, if there is one."""
         return self._conversations.get(connection)
 
     def inbox_of(self, connection: Connection) -> Inbox[Item]:
-        """Where the messages of a connection wait."""
+        """Return the queue for the messages of a connection."""
         conversation = self._conversations.get(connection)
         return self.inbox if conversation is None else conversation.inbox
 
     @property
     def inboxes(self) -> list[Inbox[Item]]:
-        """Wherever messages of the peer wait."""
+        """All queues for messages of the peer."""
         return [self.inbox, *(each.inbox for each in self._conversations.values())]
 
     @property
@@ -405,7 +401,7 @@ class Session:
 
     @property
     def is_blocked(self) -> bool:
-        """Whether a message waits for room, so that what comes after it is not read."""
+        """Whether a message waits for room, so that later ones are not read."""
         return any(inbox.is_blocked for inbox in self.inboxes)
 
     async def join(self) -> None:
@@ -414,14 +410,14 @@ class Session:
             await inbox.join()
 
     def begin(self, connection: Connection) -> None:
-        """A connection has been made; its messages may come, and hooks may use it."""
+        """Note a new connection; from now on it may bring messages."""
         if self.is_conversation or self.link.hooks["login"]:
             options = self.link.options
             self._conversations[connection] = Conversation(Inbox(options.queue, options.policy, self.inbox.drop))
         self._open.append(connection)
 
     async def release(self, connection: Connection) -> None:
-        """The connection has logged in: what came meanwhile, and was not read, goes to the handler of events.
+        """Give the messages that came during the login, and were not received, to the handler of events.
 
         Raises:
             QueueFull: The queue is full, and its policy is "close".
@@ -430,7 +426,7 @@ class Session:
         if conversation is None or self.is_conversation:
             return
         inbox = conversation.inbox
-        # What the reader brings goes behind what waits, until nothing waits.
+        # New messages go behind those that wait, until none waits.
         while len(inbox) or inbox.is_blocked:
             item = await inbox.get()
             inbox.done()
@@ -439,7 +435,7 @@ class Session:
         conversation.is_over.set()
 
     async def ready(self, connection: Connection) -> None:
-        """The connection may take whatever the program sends; first what the outbox keeps."""
+        """Let a connection that has logged in take messages; first those of the outbox."""
         self._ready.append(connection)
         connection.is_ready = True
         while connection in self._ready and connection.is_open and len(self.outbox):
@@ -479,12 +475,12 @@ class Session:
         self.link.home.spawn(connection.transport.end(failure), f"links: end of {connection.id}")
 
     def replace(self, connection: Connection, code: int) -> None:
-        """The peer has connected anew: what this connection still brings is refused, its conversation ends."""
+        """Refuse events over a connection whose peer has connected again, and end its conversation."""
         self.replaced.add(connection)
         self._leave(connection, Failure("closed", "replaced by a newer connection", code=code, side="us"))
 
     def end(self, connection: Connection, failure: Failure) -> None:
-        """A connection has ended: its calls fail at once, and nobody will read what is left of its conversation."""
+        """Note the end of a connection: fail its calls, cancel its tasks, drop the messages of its conversation."""
         connection.failure = failure
         connection.is_ready = False
         for task in connection.tasks:
@@ -504,7 +500,7 @@ class Session:
             conversation.inbox.close()
 
     def fail_calls(self, connection: Connection, failure: Failure) -> None:
-        """Fail the calls that wait for a reply over a connection, at once."""
+        """Fail the calls that wait for a reply over a connection."""
         down = LinkDown(self.link.name, failure.text, failure.code)
         self.link.counters.calls_failed += self.pending.fail(down, connection)
         if not len(self.pending):
@@ -518,7 +514,7 @@ class Session:
         return next((each for each in reversed(self._ready) if each.is_open), None)
 
     async def pace(self) -> None:
-        """Wait until one more message may be sent; those who wait take their turns."""
+        """Wait until one more message may be sent, each caller in turn."""
         assert self.bucket is not None
         clock = self.link.clock
         async with self._pacing:
@@ -534,15 +530,7 @@ class Session:
         self.link.counters.sent += 1
 
     async def send(self, data: Any) -> bool:
-        """Send a message now, or keep it until the peer is back; after what is kept already.
-
-        Returns:
-            True if an open connection has taken it, False if it is kept.
-
-        Raises:
-            OutboxFull: The outbox is full, and its policy is "refuse".
-            LinkDown: The connection ended while the message was being sent; the peer may have it.
-        """
+        """Send a message now, or keep it until the peer is back, after those that are kept; see `Link.send`."""
         message = encoded(data)
         async with self._sending:
             if self.bucket is not None and self.sendable is not None and not len(self.outbox):
@@ -605,15 +593,19 @@ class Session:
         return True
 
 
-def _copy(outcome: "asyncio.Future[Any]", first: "asyncio.Future[Any]") -> None:
+def _settle(outcome: "asyncio.Future[Any]", result: Any, error: BaseException | None) -> None:
     if outcome.done():
         return
-    error = first.exception()
     if error is None:
-        outcome.set_result(first.result())
+        outcome.set_result(result)
     else:
         outcome.set_exception(error)
-        outcome.exception()  # nobody may be listening any more
+        outcome.exception()  # seen, for perhaps nothing waits for it any more
+
+
+def _copy(outcome: "asyncio.Future[Any]", first: "asyncio.Future[Any]") -> None:
+    error = first.exception()
+    _settle(outcome, None if error else first.result(), error)
 
 
 async def _nothing() -> None:
