@@ -45,11 +45,9 @@ async def open_websocket(setup: Request, config: Config) -> AsyncGenerator["Clie
         connection = await connected(home, arguments, _MOST_REDIRECTS)
     except DialFailed as failed:
         raise (failed.__cause__ or failed) from None
+    kind = LeanWebSocket if isinstance(connection, BotConnection) else ClientWebSocket
     try:
-        if isinstance(connection, BotConnection):
-            yield LeanWebSocket(request=setup, websocket=connection)
-        else:
-            yield ClientWebSocket(request=setup, websocket=connection)
+        yield kind(request=setup, websocket=connection)
     except asyncio.CancelledError:
         await _leave(connection)
         raise
@@ -84,7 +82,7 @@ def connect_options(setup: Request, config: Config) -> dict[str, Any]:
         **_timeouts(setup, config),
     }
     if "sec-websocket-protocol" in names:
-        offered = ",".join(value for name, value in headers if name.lower() == "sec-websocket-protocol")
+        offered = ",".join(setup.headers.getall("Sec-WebSocket-Protocol"))
         options["subprotocols"] = [each.strip() for each in offered.split(",") if each.strip()]
         headers = [pair for pair in headers if pair[0].lower() != "sec-websocket-protocol"]
     if "user-agent" in names:
@@ -188,7 +186,7 @@ class ClientWebSocket(TypedMessages):
 class LeanWebSocket(DirectMessages, ClientWebSocket):
     """A WebSocket that we opened, with a connection of ours."""
 
-    def __init__(self, *, request: Request, websocket: BotConnection) -> None:
+    def __init__(self, *, request: Request, websocket: Any) -> None:
         super().__init__(request=request, websocket=websocket)
         self._wire = websocket.wire
 

@@ -37,13 +37,16 @@ class WebSocketEndpoint:
             cookies=opening.cookies,
             version=version_of(scope),
         )
-        websocket = open_websocket(request, receive, send)
+        protocol = protocol_behind(receive, send)
+        if protocol is None:
+            websocket = ServerWebSocket(request=request, receive=receive, send=send)
+        else:  # no middleware wraps ASGI's two functions: messages may bypass them
+            websocket = DirectServerWebSocket(request=request, receive=receive, send=send, protocol=protocol)
         try:
-            if isinstance(websocket, DirectServerWebSocket):
-                # in a task of its own, a message wakes the handler without the calls between the server and us
-                await asyncio.ensure_future(self.handle(websocket))
-            else:  # the loop may be another than asyncio's
+            if protocol is None:  # the loop may be another than asyncio's
                 await self.handle(websocket)
+            else:  # in a task of its own, a message wakes the handler without the calls between the server and us
+                await asyncio.ensure_future(self.handle(websocket))
         except WebSocketClosed:
             if not websocket.closed:  # another connection of the handler has ended
                 await websocket.close(FAILED)
@@ -58,14 +61,6 @@ class WebSocketEndpoint:
     async def serve(self, websocket: WebSocket) -> None:
         """Serve one connection as an endpoint, behind the dependencies of the application."""
         await self(websocket.scope, websocket.receive, websocket.send)
-
-
-def open_websocket(request: BotRequest, receive: Receive, send: Send) -> "ServerWebSocket":
-    """Return the WebSocket of ASGI's two functions; if no middleware wraps them, it bypasses them for messages."""
-    protocol = protocol_behind(receive, send)
-    if protocol is not None:
-        return DirectServerWebSocket(request=request, receive=receive, send=send, protocol=protocol)
-    return ServerWebSocket(request=request, receive=receive, send=send)
 
 
 class ServerWebSocket(TypedMessages):
