@@ -1,1 +1,1 @@
-"""Writes, loads and dumps Python. Knows no HTTP."""
+"""Writes and loads Python source. Knows no HTTP."""

@@ -1,1 +1,1 @@
-"""`Program` in, `Source` out: one function per kind of step, worded for a dialect. Nothing is decided here."""
+"""From a program to a source: one function for each kind of step, in the phrases of a dialect. Decides nothing."""

@@ -1,1 +1,1 @@
-"""`Signature` and options in, `Plan` out: what will be done for a request, decided once."""
+"""From signatures and options to a plan, and from a plan to a program: all decisions about a handler."""

@@ -4,7 +4,8 @@ The calls of a hop share the thread alone: each has its own context, and none be
 cancelled. User code that FastAPI runs in the event loop (validators of parameters, serializers) stays there.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
 from itertools import groupby
 
 from slipstream._engine.plan.failing import Failing
@@ -29,7 +30,7 @@ def rows(steps: Sequence[Step], failing: Failing) -> Iterator[tuple[Sequence[Ste
 
     A row has two calls or more, and no step in it can fail, since a worker returns all values or none.
     """
-    for fits, group in groupby(steps, _fits_row(failing)):
+    for fits, group in groupby(steps, partial(_fits_row, failing)):
         part = list(group)
         calls = [place for place, step in enumerate(part) if isinstance(step, Solve)]
         if fits and len(calls) > 1:
@@ -64,14 +65,10 @@ def _fits(plan: Plan, step: Step) -> bool:
     return is_own and not (step.source == "body" and plan.is_form)
 
 
-def _fits_row(failing: Failing) -> Callable[[Step], bool]:
-    """Make the test whether a worker can do a step and the step cannot add an error."""
-
-    def fits(step: Step) -> bool:
-        if isinstance(step, Take):
-            is_sure = step.source != "body" and not failing.can_fail(step)
-        else:
-            is_sure = not failing.below(step.call if isinstance(step, Solve) else step.first)
-        return (is_sure or failing.errors != "gathered") and _fits(failing.plan, step)
-
-    return fits
+def _fits_row(failing: Failing, step: Step) -> bool:
+    """Whether a worker can do a step, and the step cannot add an error."""
+    if isinstance(step, Take):
+        is_sure = step.source != "body" and not failing.can_fail(step)
+    else:
+        is_sure = not failing.below(step.call if isinstance(step, Solve) else step.first)
+    return (is_sure or failing.errors != "gathered") and _fits(failing.plan, step)
