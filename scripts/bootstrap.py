@@ -57,7 +57,7 @@ def main(venv, lock, ready):
             file.write(os.path.realpath(venv))
 
     # -qq: pip's notices about its configuration are not about this project; errors are still shown.
-    install = [python, "-m", "pip", "--disable-pip-version-check", "-qq", "install", "--no-deps"]
+    install = [python, "-m", "pip", "--disable-pip-version-check", "-qq", "install", "--no-deps", "--no-compile"]
     print(f"installing the locked dependencies from {lock} (once; about half a minute)", flush=True)
     call("installing the locked dependencies", *install, "--require-hashes", "-r", lock)
     call("installing slipstream itself", *install, "--no-build-isolation", "--editable", ".")

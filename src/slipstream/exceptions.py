@@ -1,6 +1,7 @@
 """What an endpoint may raise, and what the framework raises on behalf of a request or a program."""
 
 from collections.abc import Mapping, Sequence
+from http.client import responses
 from typing import Any, TypedDict
 
 from pydantic import BaseModel, create_model
@@ -33,11 +34,14 @@ class HTTPException(StarletteHTTPException):
 
     Args:
         status_code: HTTP status.
-        detail: What the answer's `detail` key holds: anything that JSON can. Default: the status's phrase.
+        detail: What the answer's `detail` key holds: anything that JSON can. Default: the status's phrase, or "" if
+            it has none.
         headers: Headers to send along.
     """
 
     def __init__(self, status_code: int, detail: Any = None, headers: Mapping[str, str] | None = None) -> None:
+        if detail is None:
+            detail = responses.get(status_code, "")  # Starlette 1.6 raises a ValueError if there is no phrase
         super().__init__(status_code=status_code, detail=detail, headers=headers)
 
 

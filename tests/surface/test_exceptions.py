@@ -47,4 +47,5 @@ def test_http_exceptions_keep_what_they_are_given() -> None:
 
     assert (error.status_code, error.detail, error.headers) == (404, {"why": "gone"}, {"x-a": "b"})
     assert exceptions.HTTPException(404).detail == "Not Found"
+    assert exceptions.HTTPException(499).detail == ""
     assert exceptions.WebSocketException(1008, "no").reason == "no"
