@@ -16,6 +16,14 @@ Handle = Callable[[Any, Any, Callable[[Any], Scope]], Awaitable[Any]]
 """Handles an event: `await handle(connection, event, scope_of)`."""
 
 
+class _LatestHandle(Latest[Handle]):
+    """The handler under the overrides of one provider; in one object, so that no thread sees one without the other."""
+
+    def __init__(self, compiler: Compiler, provider: object) -> None:
+        super().__init__(lambda: compiler.compiled(overrides_of(provider)).handler)
+        self.provider = provider
+
+
 class EventHandler:
     """Calls a function with a connection and an event, after its dependencies.
 
@@ -39,7 +47,7 @@ class EventHandler:
             tree = build_handler_tree(function, implied=IMPLIED)
         self._compiler = Compiler(tree, lambda tree: build_event_plan(tree, label))
         self._provider = provider
-        self._latest = self._latest_for(None)
+        self._latest = _LatestHandle(self._compiler, None)
 
     @property
     def event(self) -> Any:
@@ -56,11 +64,7 @@ class EventHandler:
     def handle(self) -> Handle:
         """The function that handles an event under the current overrides; compiled again when they have changed."""
         provider = self._provider()
-        known, latest = self._latest
-        if provider is not known:
-            _, latest = self._latest = self._latest_for(provider)
+        latest = self._latest
+        if provider is not latest.provider:
+            latest = self._latest = _LatestHandle(self._compiler, provider)
         return latest.get()
-
-    def _latest_for(self, provider: object) -> tuple[object, Latest[Handle]]:
-        """Return a provider with its handler; in one tuple, so that no thread sees one without the other."""
-        return provider, Latest(lambda: self._compiler.compiled(overrides_of(provider)).handler)
