@@ -47,7 +47,7 @@ def _keeps_callbacks() -> bool:
 
 
 KNOWS_CALLBACKS = _keeps_callbacks()
-"""Whether a future of asyncio's own can tell who waits."""
+"""Whether a future of asyncio's own shows its callbacks."""
 WaitedFuture: type[Any] = asyncio.Future if KNOWS_CALLBACKS else RecordingFuture
 """A future, made with `loop=`, for `run_on`."""
 
@@ -97,7 +97,7 @@ class Waiting(asyncio.Future[None]):
 
     def _wait(self, waiter: Any) -> None:
         """Keep the future that the coroutine has yielded, for the caller to wait for."""
-        waiter._asyncio_future_blocking = False  # tells it that the wait has begun, as asyncio's tasks do
+        waiter._asyncio_future_blocking = False  # marks it as awaited, as asyncio's tasks do
         self._fut_waiter = waiter
         if self._must_cancel and waiter.cancel(msg=self._message):
             self._must_cancel = False

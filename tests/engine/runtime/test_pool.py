@@ -21,9 +21,10 @@ import pytest
 import sniffio
 import uvloop
 
-from slipstream._engine.runtime import anyio_private, pool as pool_module
+from slipstream._engine.runtime import pool as pool_module
 from slipstream._engine.runtime.pool import Pool, current_pool
 from slipstream._engine.runtime.threads import ThreadGenerator, in_one_thread, in_thread
+from slipstream._foreign import anyio as anyio_private
 
 pytestmark = pytest.mark.anyio
 

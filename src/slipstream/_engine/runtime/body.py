@@ -121,16 +121,16 @@ def body_decoder(
     services: Services,
     strict: bool,
     where: Callable[[Scope], dict[str, Any]],
-    tell: Callable[[Scope, ErrorDetail, str], None] | None = None,
+    report: Callable[[Scope, ErrorDetail, str], None] | None = None,
 ) -> Callable[..., Any]:
-    """Make a `decode_body` that raises public exceptions; `tell` gets scope, error and text of wrong JSON."""
+    """Make a `decode_body` that raises public exceptions; `report` gets scope, error and text of wrong JSON."""
 
     def decode(raw: bytes, content_type: bytes | None, scope: Scope) -> Any:
         try:
             return decode_body(raw, content_type, strict)
         except BodySyntaxError as exc:
-            if tell is not None:
-                tell(scope, exc.detail, exc.text)
+            if report is not None:
+                report(scope, exc.detail, exc.text)
             raise services.request_error([exc.detail], exc.text, where(scope)) from exc.__cause__
         except Exception as exc:
             raise services.body_error(exc) from exc

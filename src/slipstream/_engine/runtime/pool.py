@@ -20,7 +20,7 @@ import anyio
 from anyio.lowlevel import checkpoint
 from anyio.to_thread import current_default_thread_limiter
 
-from slipstream._engine.runtime.anyio_private import probe, root_task, scope_of, work_in, worker_of
+from slipstream._foreign.anyio import probe, root_task, scope_of, work_in, worker_of
 
 try:
     from sniffio import current_async_library_cvar as _library
@@ -98,8 +98,8 @@ class Pool:
     """The workers of one event loop, for as long as its root task runs.
 
     The loop and the workers use shared attributes by single operations on built-in types only, which are atomic.
-    `_is_waking` and `_is_telling` say that a thread is about to look into a queue; it clears the flag before it looks,
-    so whatever is added meanwhile is seen.
+    `_is_waking` and `_is_reporting` say that a thread is about to look into a queue; it clears the flag before it
+    looks, so that it sees what is added meanwhile.
     """
 
     is_possible = True
@@ -114,7 +114,7 @@ class Pool:
         self._idle: list[Lock] = []
         """Locks that wake the idle workers, the latest worker last."""
         self._is_waking = False
-        self._is_telling = False
+        self._is_reporting = False
 
     async def run(self, call: Callable[..., T], *, is_row: bool = False, is_cleanup: bool = False) -> T:
         """Call in a worker and wait for the result.
@@ -241,8 +241,8 @@ class Pool:
     def _report(self, job: Job) -> None:
         """Wake the loop for a finished job, from a worker, unless it is about to look."""
         self._over.append(job)
-        if not self._is_telling:
-            self._is_telling = True
+        if not self._is_reporting:
+            self._is_reporting = True
             self._call_in_loop(self._settle)
 
     def _call_in_loop(self, callback: Callable[[], None]) -> None:
@@ -251,7 +251,7 @@ class Pool:
 
     def _settle(self) -> None:
         """Wake the tasks, in the loop, whose calls are over."""
-        self._is_telling = False
+        self._is_reporting = False
         while self._over:
             job = self._over.popleft()
             job.is_over = True
