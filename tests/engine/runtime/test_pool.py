@@ -478,9 +478,11 @@ async def test_nothing_of_a_call_is_kept(run: Run) -> None:
     references = await use()
     await run(int)
     await run(int)
-    gc.collect()
 
-    assert [reference() for reference in references] == [None, None]
+    # A worker reports its call before it drops it, so on a busy machine it may hold the call a moment longer.
+    while [reference() for reference in references] != [None, None]:
+        gc.collect()
+        await asyncio.sleep(0)
 
 
 def threads_of(main: Callable[[], Awaitable[set[threading.Thread]]], factory: Any = None) -> set[threading.Thread]:
