@@ -1,4 +1,4 @@
-"""A connection as a handler sees it, whoever dialled."""
+"""A connection as a handler sees it: dialled, accepted, polled, or a webhook's request."""
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine, Hashable, Mapping
@@ -45,7 +45,7 @@ class Transport(Protocol):
 
 
 class Sends(Protocol):
-    """What sends plain messages at once; see `slipstream._sockets.wire.Wire`, which nobody need load for this."""
+    """Sends plain messages at once; see `slipstream._sockets.wire.Wire`, which is not loaded for this."""
 
     def send(self, data: Data) -> bool:
         """Send a message, if that can be done at once; return whether it was."""

@@ -49,7 +49,7 @@ class Dialler(Generic[S]):
         self.target = shown_url(source.url) if isinstance(source, kind) else "asked at each attempt"
 
     async def run(self, link: Link) -> None:
-        """Keep the link up until it is told to stop."""
+        """Keep the link up until it is stopped."""
         await keep_up(link, partial(self.attempt, link))
 
     def attempt(self, link: Link, schedule: Schedule) -> Coroutine[Any, Any, Failure]:

@@ -29,7 +29,7 @@ def field_of(value: Any, where: str) -> Any:
     return value
 
 
-def told_without_input(error: ValueError) -> str:
+def described_without_input(error: ValueError) -> str:
     """Describe what is wrong with a message without quoting it: it may hold secrets."""
     if isinstance(error, ValidationError):
         found = error.errors(include_input=False, include_url=False, include_context=False)

@@ -35,7 +35,7 @@ Permission: TypeAlias = Callable[[Any], Any]
 """Asked, with the WebSocket, whether a peer may come in; see `Links.accept`."""
 
 REPLACED = 4409
-"""Close code of a connection whose peer has connected anew."""
+"""Close code of a connection whose peer has connected again."""
 
 _WRITE_TIMEOUT = 10.0
 
@@ -297,7 +297,7 @@ class AcceptRunner(_Inbound):
 
         Raises:
             HTTPException: It may not. Only True and a mapping admit: a function that returns nothing on one of its
-                ways, or a header that the peer did not send, lets nobody in.
+                ways, or a header that the peer did not send, admits no peer.
         """
         answer = True if self.permission is None else await _asked(self.permission, websocket, link, "permission")
         if answer is not True and not isinstance(answer, Mapping):
@@ -355,7 +355,7 @@ async def _forget(link: Link, session: Session) -> None:
     await session.join()
     if session.connection is None and link.sessions.get(session.key) is session and not link.is_stopping:
         del link.sessions[session.key]
-        link.tell_dropped(session.outbox.clear(link.clock.now().monotonic, "forgotten"))
+        link.report_dropped(session.outbox.clear(link.clock.now().monotonic, "forgotten"))
         await session.dismiss()
 
 

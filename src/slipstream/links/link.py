@@ -16,7 +16,7 @@ from slipstream.links.errors import CannotSend, LinkDown, NotRunning, WrongHandl
 from slipstream.links.handlers import Handler
 from slipstream.links.intake import Receiver
 from slipstream.links.outbox import Dropped
-from slipstream.links.redact import told
+from slipstream.links.redact import described
 from slipstream.links.rules import Random, Turnstile
 from slipstream.links.session import Session, Spawner
 from slipstream.links.setup import LinkKind, Options, check_value
@@ -338,7 +338,7 @@ class Link:
         except Exception:  # the clock may be what failed
             now = self.status.since
         if self.status.state is not LinkState.FAILED:
-            self.move(state.failed(self.status, now, told(error)))
+            self.move(state.failed(self.status, now, described(error)))
 
     def begin_task(self) -> None:
         """Note that the current task, and those that it starts, work for this link."""
@@ -349,7 +349,7 @@ class Link:
         """Whether the current task works for this link: runs its handler, a hook, or a function asked for a setup."""
         return _working_for.get() is self
 
-    def tell_dropped(self, dropped: list[Dropped]) -> None:
+    def report_dropped(self, dropped: list[Dropped]) -> None:
         """Count and log messages that an outbox dropped, and call the hooks."""
         if not dropped:
             return

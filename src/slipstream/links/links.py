@@ -431,7 +431,7 @@ class Links:
         now = self.clock.now()
         for session in link.sessions.values():
             await session.dismiss()
-            link.tell_dropped(session.outbox.clear(now.monotonic))
+            link.report_dropped(session.outbox.clear(now.monotonic))
         if link.state is not LinkState.CLOSED:
             link.move(state.closed(link.status, now, "shutting down"))
         if link.hooks_under_way:

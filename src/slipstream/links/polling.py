@@ -58,7 +58,7 @@ class Answer:
         content: Body, decompressed.
         took: Seconds from request to answer.
         url: Where it came from, after redirects.
-        data: The body as JSON; None if it is none.
+        data: The parsed body; None if it is no JSON.
     """
 
     status: int
@@ -197,8 +197,8 @@ class Poller:
                 raise PollFailed(Failure("protocol", f"an answer of more than {setup.max_message} bytes", status))
         if status != 304:
             tags = (("if-none-match", "etag"), ("if-modified-since", "last-modified"))
-            told = ((ask, response.headers.get(tell, "")) for ask, tell in tags)
-            self._validators = {ask: value for ask, value in told if value and value.isascii()}
+            found = ((name, response.headers.get(tag, "")) for name, tag in tags)
+            self._validators = {name: value for name, value in found if value and value.isascii()}
             self._validated_url = first
         try:
             data = parsed(bytes(content)) if content else None
@@ -299,7 +299,7 @@ class PollingRunner(Dialler[PollingSetup]):
         self._batches: deque[_Batch] = deque()
 
     async def run(self, link: Link) -> None:
-        """Keep asking until the link is told to stop."""
+        """Keep asking until the link is stopped."""
         self._batches.clear()
         await super().run(link)
 

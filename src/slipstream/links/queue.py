@@ -10,8 +10,8 @@ T = TypeVar("T")
 QueuePolicy: TypeAlias = Literal["wait", "drop_oldest", "close"]
 """What to do when the queue is full.
 
-- "wait": read no more, so that the peer has to wait; nothing is lost.
-- "drop_oldest": the oldest event that nobody handles yet goes, and is counted.
+- "wait": stop reading, so that the peer has to wait; nothing is lost.
+- "drop_oldest": the oldest event in the queue is dropped, and counted.
 - "close": end the connection with 1013 (try again later); a peer that resumes sends the event again.
 """
 

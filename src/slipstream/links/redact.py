@@ -54,7 +54,7 @@ def printable(text: str, most: int = 200) -> str:
     return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
 
 
-def told(error: BaseException) -> str:
+def described(error: BaseException) -> str:
     """Write an error on one line; only its class if it has no text."""
     try:
         text = str(error)

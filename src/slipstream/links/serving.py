@@ -1,4 +1,4 @@
-"""From an open connection to its end, whoever dialled: hooks, the outbox, the conversation."""
+"""From an open connection to its end, dialled or accepted: hooks, the outbox, the conversation."""
 
 import asyncio
 import logging
@@ -143,4 +143,4 @@ async def last_words(session: Session, connection: Connection, failure: Failure)
 async def for_ever() -> NoReturn:
     """Wait until cancelled."""
     await asyncio.Event().wait()
-    raise AssertionError  # nobody sets it
+    raise AssertionError  # the event is never set

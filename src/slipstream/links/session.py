@@ -14,7 +14,7 @@ from slipstream.links.counters import Counters, is_power_of_two
 from slipstream.links.dedupe import DedupeWindow
 from slipstream.links.delivery import Delivery, End
 from slipstream.links.errors import CallTimeout, CannotReceive, LinkDown, OutboxFull, WrongSetup, ends_task
-from slipstream.links.events import id_of, told_without_input
+from slipstream.links.events import described_without_input, id_of
 from slipstream.links.handlers import Handler, parsed
 from slipstream.links.outbox import Dropped, Outbox
 from slipstream.links.pending import PendingCalls
@@ -76,7 +76,7 @@ class SessionLink(LinkFacts, Protocol):
     handler: Handler | None
     hooks: Mapping[str, list[Callable[..., Any]]]
 
-    def tell_dropped(self, dropped: list[Dropped]) -> None:
+    def report_dropped(self, dropped: list[Dropped]) -> None:
         """Report messages that an outbox dropped."""
 
     def begin_task(self) -> None:
@@ -328,7 +328,7 @@ class Session:
                 "link %s: skipped a message that is no event (%d so far): %s",
                 self.link.name,
                 counters.invalid,
-                told_without_input(error),
+                described_without_input(error),
             )
 
     def handle(self, item: Item) -> Awaitable[Any]:
@@ -443,7 +443,7 @@ class Session:
                 await self.pace()
             async with self._sending:
                 message, expired = self.outbox.take(self.link.clock.now().monotonic)
-                self.link.tell_dropped(expired)
+                self.link.report_dropped(expired)
                 if message is None:
                     return
                 try:
@@ -547,7 +547,7 @@ class Session:
         if gone is None:
             self.link.counters.outbox_dropped += 1
             raise OutboxFull(self.link.name, len(self.outbox), self.outbox.size)
-        self.link.tell_dropped(gone)
+        self.link.report_dropped(gone)
         return False
 
     async def call(self, connection: Connection, message: Mapping[str, Any], within: float | None) -> Any:

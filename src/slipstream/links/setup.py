@@ -316,7 +316,7 @@ class LinkOptions(TypedDict, total=False):
         setup_timeout: Seconds that a function in place of a setup has; then the attempt has failed. Default: 30.
         login_timeout: Seconds that all `login` functions have; then the connection ends with 1011. Default: 30.
         opened_timeout: Seconds that all `opened` hooks have; then the connection ends with 1011. Default: 30.
-        rate: Most messages a second to a peer, on average, whoever sends them. Default: None, as fast as it reads.
+        rate: Most messages a second to a peer, on average. Default: None, as fast as it reads.
         burst: Most messages to a peer at once, where `rate` holds. Default: 1.
         outbox: Most messages kept while the link is down; 0 keeps none. Default: 256.
         outbox_bytes: Most bytes kept while the link is down. Default: 4 MiB.
@@ -381,7 +381,7 @@ class Options:
         """
         for name in given:
             if name not in cls.__slots__:
-                raise WrongSetup(name, given[name], f"one of the options {', '.join(cls.__slots__)}")  # type: ignore[literal-required]  # it is none
+                raise WrongSetup(name, given[name], f"one of the options {', '.join(cls.__slots__)}")  # type: ignore[literal-required]  # it is no option
         return cls(**given)
 
 

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from slipstream.links import state
 from slipstream.links.errors import ends_task
 from slipstream.links.link import Link
-from slipstream.links.redact import told
+from slipstream.links.redact import described
 from slipstream.links.rules import Failure, Schedule, Stop
 from slipstream.links.state import LinkState
 
@@ -113,7 +113,7 @@ async def keep_up(link: Link, attempt: Callable[[Schedule], Coroutine[Any, Any, 
 
 def unforeseen(error: BaseException) -> Failure:
     """Describe an error that no attempt should raise."""
-    return Failure("error", told(error), side="us")
+    return Failure("error", described(error), side="us")
 
 
 async def _revived(link: Link) -> Failure | None:
