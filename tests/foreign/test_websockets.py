@@ -7,7 +7,7 @@ from websockets.asyncio.client import ClientConnection
 from websockets.client import ClientProtocol
 
 from slipstream._foreign.websockets import connection_fits
-from slipstream._sockets.client import LeanConnection, connection_type
+from slipstream._sockets.client import BoundedConnection, LeanConnection, connection_type
 
 
 def other() -> None:
@@ -39,4 +39,4 @@ def test_another_shape_is_used_as_it_is(owner: Any, name: str, instead: Any, mon
     if name == "__init__" and owner is ClientProtocol:
         monkeypatch.setattr(owner.__mro__[1], name, instead)
 
-    assert connection_type() is ClientConnection
+    assert connection_type() is BoundedConnection

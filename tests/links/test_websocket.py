@@ -35,7 +35,7 @@ from slipstream.links import (
 from slipstream.links.polling import Poller, PollFailed
 from slipstream.links.websocket import DialFailed, dial
 
-from .support import QUICK, Event, Peer, until
+from .support import PATIENCE, QUICK, Event, Peer, until
 
 pytestmark = pytest.mark.anyio
 Start = Callable[..., Awaitable[Peer]]
@@ -832,6 +832,60 @@ async def test_a_peer_that_takes_nothing_is_cut_off(peer: Start, links: Links) -
         with pytest.raises(LinkDown, match="takes nothing"):
             await link.send("x" * 100_000_000)
         assert link.counters.unsure == 1
+        for each in stalled:
+            each.transport.abort()
+
+
+async def test_a_peer_that_takes_nothing_does_not_hold_up_the_shutdown(peer: Start, links: Links) -> None:
+    """The close frame stands behind what the peer does not take, and whoever sent that has given up."""
+
+    async def talk(connection: ServerConnection) -> None:
+        connection.transport.pause_reading()
+        stalled.append(connection)
+        await connection.wait_closed()
+
+    stalled: list[ServerConnection] = []
+    server = await peer(talk)
+    timeouts = Timeouts(write=None, close=0.05)
+    link = links.websocket(WebSocketSetup(server.url, timeouts=timeouts, compression=False, ping_interval=None))
+
+    async with asyncio.timeout(PATIENCE):
+        async with links.running():
+            await link.wait_for(LinkState.UP)
+            sending = asyncio.ensure_future(link.send("x" * 20_000_000))
+            await until(lambda: link.session().connection.wire.is_full)  # type: ignore[union-attr]
+            sending.cancel()
+            await asyncio.wait({sending})
+    for each in stalled:
+        each.transport.abort()
+
+
+async def test_a_peer_that_takes_no_ping_is_cut_off(peer: Start, links: Links) -> None:
+    """The ping itself stands behind what the peer does not take, so no answer to it is ever due."""
+
+    async def talk(connection: ServerConnection) -> None:
+        connection.transport.pause_reading()
+        stalled.append(connection)
+        await connection.wait_closed()
+
+    stalled: list[ServerConnection] = []
+    server = await peer(talk)
+    setup = WebSocketSetup(
+        server.url, timeouts=Timeouts(write=None), compression=False, ping_interval=0.2, ping_timeout=0.05
+    )
+    link = links.websocket(setup, backoff=QUICK)
+
+    @link.opened
+    async def opened(connection: Connection) -> None:
+        if not sending:
+            sending.append(asyncio.ensure_future(connection.send("x" * 20_000_000)))
+
+    sending: list[asyncio.Future[None]] = []
+    async with links.running():
+        await until(lambda: link.status.failure is not None)
+        assert link.status.failure is not None
+        assert link.status.failure.kind == "silent"
+        await asyncio.wait(sending)
         for each in stalled:
             each.transport.abort()
 

@@ -14,7 +14,29 @@ _MOST_WAITING = 32
 _HEAD_END = b"\r\n\r\n"
 
 
-class LeanConnection(WiredProtocol, ClientConnection):
+class BoundedConnection(ClientConnection):
+    """A connection whose `close` keeps to `close_timeout` though the peer takes nothing.
+
+    The library waits for room to write before it looks at its deadline.
+    """
+
+    async def close(self, code: CloseCode | int = CloseCode.NORMAL_CLOSURE, reason: str = "") -> None:
+        """Close, and wait for the peer's answer, `close_timeout` seconds at most."""
+        if self.close_timeout is None:
+            await super().close(code, reason)
+            return
+        deadline = self.loop.call_later(self.close_timeout, self._abort_if_stalled)
+        try:
+            await super().close(code, reason)
+        finally:
+            deadline.cancel()
+
+    def _abort_if_stalled(self) -> None:
+        if self.transport.get_write_buffer_size():
+            self.transport.abort()
+
+
+class LeanConnection(WiredProtocol, BoundedConnection):
     """A connection whose plain messages do not pass through the library; give it as `create_connection`.
 
     If compression was negotiated, every frame passes through the library. `recv_streaming` gets nothing.
@@ -126,8 +148,8 @@ class LeanConnection(WiredProtocol, ClientConnection):
 
 
 def connection_type() -> type[ClientConnection]:
-    """Return `LeanConnection`, or the library's own class if its inside is not that of websockets 17."""
-    return LeanConnection if connection_fits() else ClientConnection
+    """Return `LeanConnection`, or `BoundedConnection` if the library's inside is not that of websockets 17."""
+    return LeanConnection if connection_fits() else BoundedConnection
 
 
-__all__ = ["LeanConnection", "connection_type"]
+__all__ = ["BoundedConnection", "LeanConnection", "connection_type"]

@@ -19,7 +19,6 @@ from websockets.exceptions import (
     InvalidStatus,
     InvalidURI,
     ProxyError,
-    WebSocketException,
 )
 from websockets.http11 import Request, Response
 from websockets.protocol import State
@@ -265,23 +264,23 @@ async def heartbeat(
         return await for_ever()
     while True:
         await asyncio.sleep(interval)
+        answer = asyncio.ensure_future(_ping(transport.socket))
         try:
-            answer = asyncio.ensure_future(await transport.socket.ping())
-        except WebSocketException:
-            return await for_ever()  # the reader knows why
-        while True:
-            was_blocked = session.is_blocked
-            done, _ = await asyncio.wait({answer}, timeout=patience)
-            if done:
-                break
-            if not (was_blocked or session.is_blocked):
-                failure = Failure("silent", f"no answer to a ping within {patience:g} seconds")
-                transport.cut(failure)
-                answer.cancel()
-                return failure
+            while not answer.done():
+                was_blocked = session.is_blocked
+                done, _ = await asyncio.wait({answer}, timeout=patience)
+                if not (done or was_blocked or session.is_blocked):
+                    transport.cut(Failure("silent", f"no answer to a ping within {patience:g} seconds"))
+                    await for_ever()  # the reader takes what came before, and says why
+        finally:
+            answer.cancel()
         if answer.cancelled() or answer.exception() is not None:
-            return await for_ever()
+            await for_ever()  # the reader knows why
         link.latency = answer.result()
+
+
+async def _ping(socket: ClientConnection) -> float:
+    return await (await socket.ping())
 
 
 class WebSocketRunner(Dialler[WebSocketSetup]):
