@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack
 
 import pytest
 from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.protocol import State
 
 from slipstream.links import Links
 
@@ -18,7 +19,10 @@ async def peer() -> AsyncIterator[Callable[..., Awaitable[Peer]]]:
     async with AsyncExitStack() as stack:
 
         async def start(talk: Callable[[ServerConnection], Awaitable[None]], **options: object) -> Peer:
+            made: list[ServerConnection] = []
+
             async def ending(connection: ServerConnection) -> None:
+                made.append(connection)
                 try:
                     await talk(connection)
                 except asyncio.CancelledError:
@@ -27,7 +31,15 @@ async def peer() -> AsyncIterator[Callable[..., Awaitable[Peer]]]:
             options = {"ping_interval": None, "close_timeout": 0.2, **options}
             server: Server = await serve(ending, "127.0.0.1", 0, **options)  # type: ignore[arg-type]  # by name
             stack.push_async_callback(server.wait_closed)
-            stack.callback(server.close)
+
+            def close() -> None:
+                # a peer that has answered a close frame, and leaves unread what came before it, never sees the end
+                for connection in made:
+                    if connection.state is State.CLOSING:
+                        connection.transport.abort()
+                server.close()
+
+            stack.callback(close)
             return Peer(server, server.sockets[0].getsockname()[1])
 
         yield start
