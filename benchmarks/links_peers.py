@@ -135,8 +135,10 @@ class WebSocketFeed:
         elif way == "close":
             await peer.close(1012, "restart")
         elif way == "FIN":
+            # It reads until we close too: a socket that is closed with our ping unread in it sends RST in place of what
+            # has not been acknowledged, and events that never left it cannot arrive.
             peer.transport.write_eof()
-            peer.transport.close()
+            await peer.wait_closed()
         elif way == "RST":
             reset(peer.transport)
         elif way == "half-open":
