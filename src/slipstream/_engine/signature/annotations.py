@@ -48,6 +48,11 @@ def is_union(annotation: Any) -> bool:
     return get_origin(annotation) in (Union, UnionType)
 
 
+def _choices(annotation: Any) -> tuple[Any, ...]:
+    """The members of a union; else the annotation alone."""
+    return get_args(annotation) if is_union(annotation) else (annotation,)
+
+
 def bare(annotation: Any) -> Any:
     """Take `Annotated[...]` off."""
     return get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
@@ -100,15 +105,14 @@ def is_scalar_sequence(annotation: Any) -> bool:
 
 
 def _is_or_holds(annotation: Any, wanted: type[Any]) -> bool:
-    if is_subclass(annotation, wanted):
-        return True
-    return is_union(annotation) and any(is_subclass(choice, wanted) for choice in get_args(annotation))
+    return any(is_subclass(choice, wanted) for choice in _choices(annotation))
 
 
 def _is_sequence_of(annotation: Any, wanted: type[Any]) -> bool:
-    if is_union(annotation):
-        return any(_is_sequence_of(choice, wanted) for choice in get_args(annotation))
-    return is_sequence(annotation) and all(_is_or_holds(bare(item), wanted) for item in get_args(annotation))
+    return any(
+        is_sequence(choice) and all(_is_or_holds(bare(item), wanted) for item in get_args(choice))
+        for choice in _choices(annotation)
+    )
 
 
 @remembered
@@ -134,21 +138,16 @@ def is_optional(annotation: Any) -> bool:
 
 def model_of(annotation: Any) -> type[BaseModel] | None:
     """The model of `Model` or `Model | None`; None for all else."""
-    if is_union(annotation):
-        choices = get_args(annotation)
-        if len(choices) == 2 and type(None) in choices:
-            annotation = next(choice for choice in choices if choice is not type(None))
+    choices = _choices(annotation)
+    if len(choices) == 2 and type(None) in choices:
+        annotation = next(choice for choice in choices if choice is not type(None))
     return annotation if is_subclass(annotation, BaseModel) else None
 
 
 def models_of_union(annotation: Any) -> tuple[type[BaseModel], ...]:
     """The models of a union of two or more models and perhaps None; empty for all else."""
-    if not is_union(annotation):
-        return ()
-    choices = [bare(choice) for choice in get_args(annotation) if choice is not type(None)]
-    if len(choices) < 2 or not all(is_subclass(choice, BaseModel) for choice in choices):
-        return ()
-    return tuple(choices)
+    choices = tuple(bare(choice) for choice in _choices(annotation) if choice is not type(None))
+    return choices if len(choices) > 1 and all(is_subclass(choice, BaseModel) for choice in choices) else ()
 
 
 def is_json(info: FieldInfo) -> bool:
