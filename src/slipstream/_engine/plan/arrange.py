@@ -30,7 +30,7 @@ from slipstream._engine.plan.program import (
 )
 from slipstream._engine.schema.aliases import has_aliases
 from slipstream._engine.schema.json_mode import is_json_safe
-from slipstream._engine.schema.trust import trusted_model
+from slipstream._engine.schema.models import trusted_model
 from slipstream._engine.schema.user_code import may_run_user_code
 
 FEW_HEADERS = 2

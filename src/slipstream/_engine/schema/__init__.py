@@ -1,1 +1,1 @@
-"""Answers questions about Pydantic's core schemas, one question a module. Knows no HTTP."""
+"""Answers questions about Pydantic's core schemas. Knows no HTTP."""

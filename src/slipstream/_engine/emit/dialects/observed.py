@@ -68,22 +68,10 @@ OBSERVED = Observed()
 
 def _arguments(pen: Pen) -> list[Argument]:
     """List the endpoint's parameters with their locals and the places of their errors."""
-    plan, found = pen.plan, []
-    root = plan.root
-    takes = {step.field.name: step for step in plan.steps if isinstance(step, Take) and step.call is root}
-    results = {call.name: pen.results[id(call)] for call in root.dependencies if call.name is not None}
-    contexts = {name for name, _ in root.contexts}
-    for slot in root.signature.slots:
-        if slot.name in takes:
-            step = takes[slot.name]
-            variable = pen.variables.get((id(root), slot.name))
-            if variable is not None:
-                found.append((slot.name, variable, _places(pen, step)))
-        elif slot.name in results:
-            found.append((slot.name, results[slot.name], _ALWAYS))
-        elif slot.name in contexts and slot.meta in pen.dialect.objects:
-            found.append((slot.name, pen.dialect.objects[slot.meta], _ALWAYS))
-    return found
+    root = pen.plan.root
+    takes = [step for step in pen.plan.steps if isinstance(step, Take) and step.call is root]
+    places = {step.field.name: _places(pen, step) for step in takes}
+    return [(name, local, places.get(name, _ALWAYS)) for name, local in named_arguments(pen, root).items()]
 
 
 _ALWAYS: frozenset[tuple[str, ...]] = frozenset()
@@ -96,4 +84,4 @@ def _places(pen: Pen, step: Take) -> frozenset[tuple[str, ...]]:
         return _ALWAYS if body.kind == "json" or form_models(step.field) else frozenset({("body", step.field.alias)})
     if step.source != "body" and param_model(step.field) is not None:
         return frozenset({(step.source,)})
-    return frozenset((step.source, wire) for _, wire in request_names(step.field))
+    return frozenset((step.source, sent) for _, sent in request_names(step.field))

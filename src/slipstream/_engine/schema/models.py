@@ -1,8 +1,14 @@
-"""Which instances does Pydantic accept without validating their fields?"""
+"""What is special about a whole model: computed fields, and instances that are not validated again."""
 
 from typing import Any
 
 from slipstream._engine.schema.walk import answers, walk
+
+
+@answers(if_unknown=False)
+def has_computed_fields(schema: Any) -> bool:
+    """Whether the model or dataclass of a core schema has computed fields; models inside it do not count."""
+    return any(part.get("computed_fields") for part in next(walk(schema)).parts)
 
 
 @answers(if_unknown=None)
