@@ -114,7 +114,7 @@ class APIRoute(PlannedRoute, routing.Route):  # type: ignore[override]  # path_r
             given,
             unique_id=self.unique_id,
             stream_item_type=stream_item_type,
-            ping_interval=lambda: _PING_INTERVAL,
+            ping_interval=self.ping_interval,
         )
         self.response_model, self.stream_item_type = read.response_model, read.stream_item_type
         self.response_fields = read.response_fields
@@ -149,6 +149,11 @@ class APIRoute(PlannedRoute, routing.Route):  # type: ignore[override]  # path_r
     def is_sse_stream(self) -> bool:
         """Whether the endpoint yields Server-Sent Events."""
         return self.stream_kind == "sse"
+
+    @staticmethod
+    def ping_interval() -> float:
+        """Return after how many seconds of silence a stream of events pings; called before each wait."""
+        return _PING_INTERVAL
 
     @property
     def is_json_stream(self) -> bool:
