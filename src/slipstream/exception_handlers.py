@@ -51,14 +51,14 @@ async def http_exception_handler(request: Request, exc: HTTPException) -> Respon
 
 
 async def request_validation_exception_handler(request: Request, exc: RequestValidationError) -> JSONResponse:
-    """Answer a request that does not fit with 422 and the list of errors."""
+    """Answer an invalid request with 422 and the list of errors."""
     return JSONResponse({"detail": bounded_errors(exc.errors())}, status_code=HTTP_422_UNPROCESSABLE_CONTENT)
 
 
 async def websocket_request_validation_exception_handler(
     websocket: WebSocket, exc: WebSocketRequestValidationError
 ) -> None:
-    """Close a WebSocket whose handshake does not fit with 1008; the reason is the list of errors."""
+    """Close a WebSocket whose handshake is invalid, with code 1008 and the list of errors as the reason."""
     await websocket.close(code=WS_1008_POLICY_VIOLATION, reason=bounded_errors(exc.errors()))  # type: ignore[arg-type]  # a list, as FastAPI gives it
 
 

@@ -1,4 +1,4 @@
-"""What an endpoint may raise, and what the framework raises on behalf of a request or a program."""
+"""Exceptions that an endpoint may raise, and those that the framework raises."""
 
 from collections.abc import Mapping, Sequence
 from http.client import responses
@@ -70,7 +70,7 @@ class DependencyScopeError(FastAPIError):
 
 
 class ValidationException(Exception):
-    """Data did not fit.
+    """Data is invalid.
 
     Args:
         errors: What is wrong, one dict (`type`, `loc`, `msg`, `input`, `ctx`) per error.
@@ -104,7 +104,7 @@ class ValidationException(Exception):
 
 
 class _BodyValidationException(ValidationException):
-    """A body did not fit; `body` is the body as it was read, or what the endpoint returned."""
+    """A body is invalid; `body` is the body as it was read, or what the endpoint returned."""
 
     def __init__(self, errors: Sequence[Any], *, body: Any = None, endpoint_ctx: EndpointContext | None = None) -> None:
         super().__init__(errors, endpoint_ctx=endpoint_ctx)

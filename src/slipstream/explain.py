@@ -21,7 +21,7 @@ INDEX = "INDEX.txt"
 
 
 def explain(app: Any, operation: str | None = None) -> str:
-    """Say what an application serves, or what one operation was compiled to.
+    """Describe what an application serves, or what one operation was compiled to.
 
     Args:
         app: An application or a router.
@@ -86,7 +86,7 @@ class Operation:
 
     @property
     def label(self) -> str:
-        """Its name for people: "GET /items/{item_id}"."""
+        """Name to be printed: "GET /items/{item_id}"."""
         return f"{','.join(self.verbs)} {self.path}"
 
 
@@ -196,7 +196,7 @@ def _plan_lines(item: Operation) -> list[str]:
 
 
 def _described(value: Any) -> str:
-    """Say what a name in generated source stands for."""
+    """Describe the object that a name in generated source stands for."""
     qualified = getattr(value, "__qualname__", None)
     owner = getattr(value, "__self__", None)
     if owner is not None and not isinstance(owner, type(re)):

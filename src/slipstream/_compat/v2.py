@@ -17,7 +17,7 @@ Models = set[type[BaseModel] | type[Enum]]
 
 
 def get_cached_model_fields(model: type[BaseModel]) -> list[ModelField]:
-    """Take a model apart into fields."""
+    """List the fields of a model."""
     return list(model_fields(model))
 
 

@@ -33,7 +33,7 @@ _ATTRIBUTE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*(\(\))?")
 
 @dataclass(eq=False)
 class TargetError(SlipstreamError):
-    """What was typed leads to no application."""
+    """No application is found by what was typed."""
 
     seen: str
     advice: str
@@ -63,7 +63,7 @@ class ImportFailed(SlipstreamError):
 
 @dataclass(frozen=True)
 class Target:
-    """Where an application is: a module to import and, if the user said so, a name in it."""
+    """Where an application is: a module to import and, if the user gave one, a name in it."""
 
     module: str
     root: Path

@@ -47,7 +47,7 @@ def find_application(
 
 
 def fail(error: Exception | str, exit_code: int | None = None) -> NoReturn:
-    """Say what is wrong and end the command."""
+    """Print an error and end the command."""
     if isinstance(error, ImportFailed):
         click.echo(error.excerpt(), err=True)
     click.echo(f"slipstream: {error}", err=True)

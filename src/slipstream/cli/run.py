@@ -102,9 +102,9 @@ def command(
 
 
 def address_complaint(host: str, port: int) -> str | None:
-    """Say why nothing can listen there; None when something can.
+    """Return why no server can listen at an address; None if one can.
 
-    Asked before the application is imported, since that may take long.
+    Called before the application is imported, since the import may take long.
     """
     try:
         places = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
@@ -133,7 +133,7 @@ def address_complaint(host: str, port: int) -> str | None:
 
 
 def _watched(target: str | None, name: str | None) -> list[str]:
-    """Folders whose Python files are watched: this one, and the program's own when it lies elsewhere."""
+    """List the folders to watch: the working directory, and the program's own folder if that is outside of it."""
     try:
         root = read_target(target, name).root
     except SlipstreamError as error:

@@ -207,7 +207,7 @@ async def request_body_to_args(body_fields: list[ModelField], received_body: Any
 
 @dataclass
 class SolvedDependency:
-    """The arguments of a callable, and the errors of those that the request lacks."""
+    """The valid arguments of a callable, and the errors of the others."""
 
     values: dict[str, Any]
     errors: list[Any]

@@ -261,7 +261,7 @@ class ResponseReplaced(OSError):
 
 
 def is_hung_up(exc: BaseException | None) -> bool:
-    """Whether an exception is or was caused by `ResponseReplaced`, as Starlette's ClientDisconnect may be."""
+    """Whether an exception is `ResponseReplaced` or was caused by it, as Starlette's ClientDisconnect may be."""
     while exc is not None:
         if isinstance(exc, ResponseReplaced):
             return True

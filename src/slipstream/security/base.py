@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 class SecurityBase:
-    """A dependency that also documents how a path operation is guarded."""
+    """A dependency that reads credentials and documents that a path operation needs them."""
 
     model: SecurityBaseModel
     """The scheme as OpenAPI describes it."""

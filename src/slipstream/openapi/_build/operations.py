@@ -67,7 +67,7 @@ def path_part(route: PathOperation, schemas: FieldSchemas, operation_ids: set[st
 
 
 def metadata(route: PathOperation, operation_ids: set[str]) -> dict[str, Any]:
-    """Start an operation with what is said about it: tags, texts, id, whether it is deprecated."""
+    """Begin the description of an operation: tags, texts, id, whether it is deprecated."""
     operation: dict[str, Any] = {}
     if route.tags:
         operation["tags"] = list(route.tags)

@@ -1,4 +1,4 @@
-"""JSON Schemas of fields, each made once for all fields that say the same."""
+"""JSON Schemas of fields, each made once for all fields of the same meaning, and the models inside of fields."""
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from enum import Enum
@@ -78,7 +78,7 @@ def _title(field: ModelField, alias: str | None) -> str:
 
 
 def schema_mode(field: ModelField, *, separate: bool) -> Mode:
-    """Say which of its two schemas a field is documented with."""
+    """Return the mode of the schema that a field is documented with."""
     if separate or field.mode == "validation":
         return field.mode
     return field.mode if _is_written_with_more(field) else "validation"
@@ -88,8 +88,8 @@ def define(fields: Sequence[ModelField], *, separate: bool = True) -> tuple[Fiel
     """Make the schemas of fields, and the definitions that they point to.
 
     Returns:
-        Schemas by field and mode, and definitions by name. Fields that say the same share one
-        schema; do not change it.
+        Schemas by field and mode, and definitions by name. Fields of the same meaning share
+        one schema; do not change it.
     """
     keys: dict[tuple[ModelField, Mode], Hashable] = {}
     inputs: dict[Hashable, tuple[Mode, CoreSchema]] = {}
