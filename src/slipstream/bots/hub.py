@@ -108,8 +108,9 @@ class Presence:
         socket = self.socket
         if socket is not None and socket.waiting and socket.take(message):
             return True
-        content = message.encode() if isinstance(message, str) else message
-        return self.channel.take(self.bot, content, reader, is_alone)
+        if isinstance(message, str):
+            message = message.encode()
+        return self.channel.take(self.bot, message, reader, is_alone)
 
 
 class Hub:

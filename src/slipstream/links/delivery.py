@@ -95,7 +95,8 @@ class Delivery(Inbox[T]):
             turn = self._parked.pop()
             self.busy += 1
             self.unfinished += 1
-            self.high_water = self.high_water or 1
+            if not self.high_water:
+                self.high_water = 1
             if run_on(turn, item):
                 return True
             self.busy -= 1
@@ -155,42 +156,46 @@ class Delivery(Inbox[T]):
         """Handle items until there are none, and enough workers wait for more."""
         task = asyncio.current_task()
         assert task is not None
-        before, handled = copy_context(), 0
+        loop, before, handled = asyncio.get_running_loop(), copy_context(), 0
+        handling, counts, parked = self._handling, self._counts, self._parked
         turn: asyncio.Future[Any] | None = None
-        item = _TAKE
         self._coming -= 1
         try:
-            while item is not None:
-                if item is _TAKE and self._items and self.busy <= self._allowed:
-                    item = self.take()
-                if item is _TAKE:
-                    if self.is_closed or len(self._parked) + self.busy > self._kept:
-                        return
-                    turn = WaitedFuture(loop=asyncio.get_running_loop())
-                    self._parked.append(turn)
+            while True:
+                if self._items and self.busy <= self._allowed:
+                    item: Any = self.take()
+                elif self.is_closed or len(parked) + self.busy > self._kept:
+                    return
+                else:
+                    turn = WaitedFuture(loop=loop)
+                    parked.append(turn)
                     self.busy -= 1
                     item = await turn
                     turn, handled = None, 0
-                    self._coming -= item is _TAKE
-                    continue
+                    if item is None:
+                        return
+                    if item is _TAKE:
+                        self._coming -= 1
+                        continue
                 try:
-                    result = await self._handling.handle(item)
+                    result = await handling.handle(item)
                 except BaseException as error:
                     is_over = ends_task(error)
                     self._end(item, "lost" if is_over else "failed", error)
                     if is_over or isinstance(error, GeneratorExit):  # which ends any task that awaits it
                         raise
                 else:
-                    self._counts.handled += 1
-                    self._handling.ended(item, "handled", result)
+                    counts.handled += 1
+                    handling.ended(item, "handled", result)
                 finally:
-                    self.done()
+                    self.unfinished -= 1
+                    if not self.unfinished and (self._joining or self.on_idle is not None):
+                        self._idled()
                 if task.cancelling() or copy_context() != before:  # what this handler left is not for the next
                     return
                 handled += 1
                 if handled % _TURN == 0:
                     await asyncio.sleep(0)
-                item = _TAKE
         finally:
             self._leave(task, turn)
 
