@@ -12,8 +12,8 @@ from slipstream.links.queue import QueueClosed, QueueFull as QueueFull, QueuePol
 
 logger = logging.getLogger("slipstream.bots")
 
-Frame: TypeAlias = "tuple[Bot, bytes, asyncio.Future[None] | None]"
-"""A message for a bot; and what is set when it is through, if anybody waits for that."""
+Item: TypeAlias = "tuple[Bot, bytes, asyncio.Future[None] | None]"
+"""A bot, a message for it, and a future that is set when the message has been handled; None if nobody waits."""
 
 
 _TAKE_REPLY = Bot.take_reply  # of bots that take no replies
@@ -27,7 +27,7 @@ class Waiting(Protocol):
 
 @dataclass(slots=True)
 class Counts:
-    """What became of the frames of one bot; each number only grows."""
+    """What became of the messages of one bot; each number only grows."""
 
     received: int = 0
     handled: int = 0
@@ -38,15 +38,15 @@ class Counts:
 
 
 class Channel:
-    """Delivers the frames of one bot, in the order in which they came.
+    """Delivers the messages of one bot, in the order in which they came.
 
     A handler starts when the one before it has ended. While an API call of the bot waits for its answer, one more
-    may start, because the next frame may be that answer.
+    may start, because the next message may be that answer.
 
     Args:
         name: Name for the log.
         spawn: Starts a task, and keeps it.
-        queue: Most frames that wait.
+        queue: Most messages that wait.
         policy: What to do with one more.
         concurrency: How many handlers may run at once; 1 keeps the order.
         on_idle: Called when nothing waits, runs or may come any more.
@@ -63,18 +63,18 @@ class Channel:
     ) -> None:
         self.name, self.counts = name, Counts()
         self._on_idle = on_idle
-        self._delivery: Delivery[Frame] = Delivery(
+        self._delivery: Delivery[Item] = Delivery(
             self, self.counts, f"bots: {name} handler", queue, policy, concurrency
         )
         self._delivery.on_idle = on_idle
         self._delivery.employ(spawn)
         self._calls: dict[int, tuple[Waiting, bool]] = {}
         self._holds = 0
-        self._extra = 0  # handlers to allow beside the others, one for each call whose answer has to come as a frame
+        self._extra = 0  # handlers to allow beside the others, one for each call whose answer has to come as a message
 
     @property
     def is_stopping(self) -> bool:
-        """Whether no frames are let in but for what API calls wait for, and what is dropped is lost."""
+        """Whether no messages are let in but for what API calls wait for, and what is dropped is lost."""
         return self._delivery.is_stopping
 
     @is_stopping.setter
@@ -83,12 +83,12 @@ class Channel:
 
     @property
     def waiting(self) -> int:
-        """Frames that wait or are being handled."""
+        """Messages that wait or are being handled."""
         return self._delivery.unfinished
 
     @property
     def high_water(self) -> int:
-        """Most frames that ever waited."""
+        """Most messages that ever waited."""
         return self._delivery.high_water
 
     def watch(self, traffic: Waiting, *, is_strict: bool) -> None:
@@ -133,16 +133,10 @@ class Channel:
             self._on_idle()
 
     def take(self, bot: Bot, message: bytes, reader: Reader, is_alone: bool) -> bool:
-        """Take a frame without waiting.
-
-        Args:
-            bot: Whom it is for.
-            message: The frame.
-            reader: Who brings it.
-            is_alone: Whether no other has come with it.
+        """Take a message without waiting.
 
         Returns:
-            Whether there was room; if not, the reader is called when there is.
+            Whether there was room; if not, `reader.go_on` is called when there is.
 
         Raises:
             QueueFull: There is no room, and the policy is "close".
@@ -161,7 +155,7 @@ class Channel:
             return True
 
     async def put(self, bot: Bot, message: bytes, outcome: "asyncio.Future[None] | None" = None) -> bool:
-        """Take a frame, waiting for room where the policy is "wait".
+        """Take a message, waiting for room where the policy is "wait".
 
         Returns:
             Whether it will be handled; False while the driver is stopping.
@@ -186,11 +180,11 @@ class Channel:
         await self._delivery.join()
 
     def let_go(self) -> None:
-        """Keep no task for frames that may come."""
+        """Keep no task for messages that may come."""
         self._delivery.let_go()
 
     def clear(self) -> int:
-        """Drop what waits, and cancel what runs; tell how many frames are lost by it."""
+        """Drop what waits, and cancel what runs; tell how many messages are lost by it."""
         self.is_stopping = True
         lost = self.waiting
         self._delivery.cancel()
@@ -199,7 +193,7 @@ class Channel:
         return lost
 
     def _lets_in(self, bot: Bot, message: bytes) -> bool:
-        """Count a frame; return whether it is one for the handler."""
+        """Count a message; return whether it is one for the handler."""
         self.counts.received += 1
         if type(bot).take_reply is not _TAKE_REPLY and self._is_reply(bot, message):
             self.counts.handled += 1
@@ -219,14 +213,14 @@ class Channel:
 
     # What the delivery asks
 
-    def handle(self, frame: Frame) -> Awaitable[Any]:
-        """Let the bot handle a frame."""
-        return frame[0].handle_message(frame[1])
+    def handle(self, item: Item) -> Awaitable[Any]:
+        """Let the bot handle a message."""
+        return item[0].handle_message(item[1])
 
-    def ended(self, frame: Frame, end: End, result: Any) -> None:
-        """Say what became of a frame."""
-        if frame[2] is not None and not frame[2].done():
-            frame[2].set_result(None)
+    def ended(self, item: Item, end: End, result: Any) -> None:
+        """Say what became of a message."""
+        if item[2] is not None and not item[2].done():
+            item[2].set_result(None)
         if end == "failed":
             logger.error("bot %s: handle_message failed", self.name, exc_info=result)
         elif end == "dropped" and self.counts.dropped & (self.counts.dropped - 1) == 0:  # the 1st, 2nd, 4th, 8th …

@@ -31,13 +31,13 @@ class Options(BaseModel):
     Between peers that call us; a link that we dial waits for its id, and is never replaced."""
 
     queue: int = Field(1000, ge=1)
-    """Most frames of one bot that wait for its handler."""
+    """Most messages of one bot that wait for its handler."""
 
     queue_policy: QueuePolicy = "wait"
     """What to do with one more: "wait", "drop_oldest" or "close" (1013; 503 to a POST)."""
 
     concurrency: int = Field(1, ge=1)
-    """How many handlers of one bot may run at once; 1 keeps the order of its frames."""
+    """How many handlers of one bot may run at once; 1 keeps the order of its messages."""
 
     hook_timeout: float | None = Field(10.0, gt=0)
     """Seconds that `check_permission` and each hook may take; None: for ever."""
@@ -171,12 +171,12 @@ class Hub:
             channel.let_go()
 
     def connect(self, adapter: str, bot: Bot, socket: Socket | None = None) -> Presence:
-        """Give a bot its id; its frames wait until it is announced.
+        """Give a bot its id; its messages wait until it is announced.
 
         Args:
             adapter: Name of the adapter.
             bot: The bot.
-            socket: The WebSocket that brings its frames, and also the answers to its API calls; None: there is none.
+            socket: The WebSocket that brings its messages, and also the answers to its API calls; None: there is none.
 
         Raises:
             BotExists: Another bot has the id.
@@ -193,7 +193,7 @@ class Hub:
         return presence
 
     def announce(self, presence: Presence) -> None:
-        """Call the hooks; frames wait until these are through."""
+        """Call the hooks; messages wait until these are through."""
         name = f"bots: {presence.channel.name} connect hooks"
         presence.announced = self.spawn(self._announce(presence), name)
 
@@ -248,12 +248,12 @@ class Hub:
     # Life
 
     def start(self) -> None:
-        """Take frames."""
+        """Take messages."""
         self.is_stopping = False
         self._channels.clear()
 
     async def drain(self) -> None:
-        """Take no more frames, but for answers to API calls; wait, not for ever, until the others are handled."""
+        """Take no more messages, but for answers to API calls; wait, not for ever, until the others are handled."""
         self.is_stopping = True
         channels = tuple(self._channels.values())
         refused = [channel.counts.refused for channel in channels]

@@ -138,7 +138,7 @@ class Driver(ABC):
     def on_bot_connect(self, func: Hook) -> Hook:
         """Call a function of the bot when one has connected by WebSocket, or been polled for the first time.
 
-        Its frames wait until the function is through, or has taken `slipstream_hook_timeout` seconds.
+        Its messages wait until the function is through, or has taken `slipstream_hook_timeout` seconds.
         """
         self.connect_hooks.add(func)
         return func

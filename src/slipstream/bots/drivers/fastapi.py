@@ -233,7 +233,7 @@ class Driver(ReverseDriver, ForwardDriver):
         await self._reverse.close_all(1012, "service restart")
 
     def peers(self) -> list[dict[str, Any]]:
-        """Tell, as JSON has it, which peers have called and are connected, and what became of their frames."""
+        """Tell, as JSON has it, which peers have called and are connected, and what became of their messages."""
         return self._reverse.facts()
 
     # Beneath

@@ -109,7 +109,7 @@ class PollOptions(DialOptions, total=False):
     """Called with each new cursor."""
 
 
-class Owner(Protocol):
+class ForwardDriver(Protocol):
     """What the forward side asks of its driver."""
 
     hub: Hub
@@ -127,7 +127,7 @@ class Forward:
         driver: The driver.
     """
 
-    def __init__(self, driver: Owner) -> None:
+    def __init__(self, driver: ForwardDriver) -> None:
         self._driver = driver
         self._fixed: list[WebSocketSetup | HTTPPollingSetup] = []
 
@@ -215,7 +215,7 @@ class _Source:
 
     kind: type[WebSocketSetup] | type[HTTPPollingSetup]
 
-    def __init__(self, driver: Owner, source: Any, convert: Callable[[Any], Any]) -> None:
+    def __init__(self, driver: ForwardDriver, source: Any, convert: Callable[[Any], Any]) -> None:
         self._driver, self._source, self.convert = driver, source, convert
         self._asked: Any = None
         self._presence: Presence | None = None
@@ -303,7 +303,7 @@ class _Polled(_Source):
 
     kind = HTTPPollingSetup
 
-    def __init__(self, driver: Owner, source: Any, convert: Callable[[Any], Any], is_awaited: bool) -> None:
+    def __init__(self, driver: ForwardDriver, source: Any, convert: Callable[[Any], Any], is_awaited: bool) -> None:
         super().__init__(driver, source, convert)
         self._is_awaited = is_awaited
 

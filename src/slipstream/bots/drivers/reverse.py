@@ -31,7 +31,7 @@ _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 _FRAMING = frozenset({"content-length", "transfer-encoding", "connection", "keep-alive", "upgrade", "trailer"})
 
 
-class Owner(Protocol):
+class ReverseDriver(Protocol):
     """What the reverse side asks of its driver."""
 
     hub: Hub
@@ -48,7 +48,7 @@ class Reverse:
         driver: The driver.
     """
 
-    def __init__(self, driver: Owner) -> None:
+    def __init__(self, driver: ReverseDriver) -> None:
         self._driver, self._hub = driver, driver.hub
         self._open: dict[WebSocket, None] = {}
         self._held: dict[str, tuple[WebSocket, Presence]] = {}
