@@ -242,6 +242,19 @@ def test_a_websocket_is_never_a_file(tmp_path: Path) -> None:
         pass
 
 
+@pytest.mark.parametrize("framework", [fastapi, slipstream])
+def test_an_included_router_lists_its_frontends_for_packages(framework: Any, sites: dict[str, Path]) -> None:
+    """Packages find what is served after all routes by FastAPI's half-public method of an included router."""
+    inner, outer, app = framework.APIRouter(), framework.APIRouter(), framework.FastAPI()
+    inner.frontend("/", directory=sites["app"])
+    outer.include_router(inner, prefix="/inner")
+    app.include_router(outer, prefix="/outer")
+
+    (node,) = (route for route in app.router.routes if hasattr(route, "effective_low_priority_routes"))
+
+    assert len(list(node.effective_low_priority_routes())) == 1
+
+
 @pytest.mark.parametrize("path", ["", "app"])
 def test_a_path_begins_with_a_slash(tmp_path: Path, path: str) -> None:
     """As every path does."""

@@ -130,6 +130,10 @@ class IncludedRouter(BaseRoute):
         """Return the twins of all routes of the router, and of those that it includes."""
         return self._effective.get()
 
+    def effective_low_priority_routes(self) -> Sequence[BaseRoute]:
+        """Return the twins of what the router, and those that it includes, serve after all other routes."""
+        return tuple(low_priority(self.low_priority_twins.get(), self.twins.get()))
+
     def _list(self) -> Sequence[BaseRoute]:
         return tuple(effective(self.twins.get()))
 
@@ -199,4 +203,4 @@ def low_priority(own: Sequence[BaseRoute], routes: Sequence[BaseRoute]) -> Itera
     yield from own
     for route in routes:
         if isinstance(route, IncludedRouter):
-            yield from low_priority(route.low_priority_twins.get(), route.twins.get())
+            yield from route.effective_low_priority_routes()
