@@ -184,7 +184,7 @@ class Channel:
         self._delivery.let_go()
 
     def clear(self) -> int:
-        """Drop what waits, and cancel what runs; tell how many messages are lost by it."""
+        """Drop what waits, and cancel what runs; return how many messages are lost by it."""
         self.is_stopping = True
         lost = self.waiting
         self._delivery.cancel()

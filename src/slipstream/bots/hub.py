@@ -88,7 +88,7 @@ class Socket(Protocol):
         """Who waits for a message."""
 
     def take(self, message: str | bytes) -> bool:
-        """Give a message to whoever waits for one; return whether somebody did."""
+        """Give a message to the longest waiting receiver; return whether there was one."""
 
 
 @dataclass(eq=False, slots=True)
@@ -104,7 +104,7 @@ class Presence:
     is_over: bool = False
 
     def take(self, connection: Any, message: str | bytes, reader: Reader, is_alone: bool) -> bool:
-        """Take a message: for whoever waits in `receive`, or else for the bot's handler; see `Channel.take`."""
+        """Take a message: for a task that waits in `receive`, or else for the bot's handler; see `Channel.take`."""
         socket = self.socket
         if socket is not None and socket.waiting and socket.take(message):
             return True

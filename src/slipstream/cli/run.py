@@ -40,7 +40,7 @@ existing_file = click.Path(exists=True, dir_okay=False, path_type=Path)
     default=10,
     show_default=True,
     type=click.IntRange(0),
-    help="Seconds that open requests and streams get to end when the server is told to stop.",
+    help="Seconds that open requests and streams get to end when the server gets a signal to stop.",
 )
 @click.option("--log-level", type=click.Choice(LOG_LEVELS), help="Default: info.")
 def command(

@@ -102,7 +102,7 @@ class Connection:
     Attributes:
         link: The link that it belongs to: `name`, `kind`, `options`, `status`.
         kind: The link's kind, which says who dialled: "websocket", "polling", "accepted" or "webhook".
-        key: What tells this peer from the others of the link; None where there is one.
+        key: What distinguishes this peer from the others of the link; None where there is one.
         id: Name of the connection in logs, such as "prices#3"; no two of a process share one.
         url: Address that was dialled, or the path that the peer asked for. It may hold secrets.
         headers: Headers of the peer: of its answer to our handshake, or of its request.

@@ -150,7 +150,7 @@ class Driver(ABC):
 
     @abstractmethod
     def run(self, *args: Any, **kwargs: Any) -> None:
-        """Run until told to stop."""
+        """Run until the process gets a signal to stop."""
 
     @abstractmethod
     def on_startup(self, func: Function) -> Function:

@@ -158,7 +158,7 @@ class Driver(ReverseDriver, ForwardDriver):
         """Dial a WebSocket server, and dial again whenever the connection ends.
 
         The wait before an attempt is drawn from [0, bound) (full jitter); the bound is `reconnect_interval` at
-        first, doubles up to a minute, and begins anew when a connection has lasted a minute.
+        first, doubles up to a minute, and begins again when a connection has lasted a minute.
 
         Args:
             setup: Whom, and how; a function, async or not, is asked for it at each connection.
@@ -174,7 +174,7 @@ class Driver(ReverseDriver, ForwardDriver):
         return self._forward.websocket(setup, options)
 
     def run(self, host: str | None = None, port: int | None = None, *, app: str | None = None, **kwargs: Any) -> None:
-        """Serve with uvicorn until told to stop.
+        """Serve with uvicorn until the process gets a signal to stop.
 
         Args:
             host: Address to listen on. Default: `config.host`.
@@ -233,7 +233,7 @@ class Driver(ReverseDriver, ForwardDriver):
         await self._reverse.close_all(1012, "service restart")
 
     def peers(self) -> list[dict[str, Any]]:
-        """Tell, as JSON has it, which peers have called and are connected, and what became of their messages."""
+        """Return the connected peers that have dialled, and the counts of their messages, as values of JSON."""
         return self._reverse.facts()
 
     # Beneath

@@ -89,7 +89,7 @@ class PollOptions(DialOptions, total=False):
     """How to poll."""
 
     long_poll: bool
-    """Whether the peer holds a request until it has something to tell. Default: no."""
+    """Whether the peer holds a request until it has something to send. Default: no."""
 
     conditional: bool
     """Whether to send `If-None-Match` and `If-Modified-Since`; what has not changed is then not handled again.
@@ -211,7 +211,7 @@ class Forward:
 
 
 class _Source:
-    """Whom a link calls, asked anew at each attempt, and the bot that it is then."""
+    """What a link dials, asked for at each attempt, and the bot of the connection."""
 
     kind: type[WebSocketSetup] | type[HTTPPollingSetup]
 

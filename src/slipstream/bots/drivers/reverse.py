@@ -98,7 +98,7 @@ class Reverse:
         except HTTPException as refusal:
             await refuse(websocket, refusal)
             return
-        # A scope and no task: whoever cancels the endpoint, a test client's scope say, gets its own exception back.
+        # A scope and no task: a scope that cancels the endpoint, as a test client has, gets its own exception back.
         reading = CancelScope()
 
         def closed() -> None:
@@ -190,11 +190,11 @@ class Reverse:
         return self._hub.options.ws_refusal_status or status or otherwise
 
     async def close_all(self, code: int, reason: str) -> None:
-        """Tell every peer that the connection ends."""
+        """Close the connections of all peers."""
         await asyncio.gather(*(socket.close(code, reason) for socket in tuple(self._open)))
 
     def facts(self) -> list[dict[str, Any]]:
-        """Tell, as JSON has it, which peers are connected."""
+        """Return the connected peers, as values of JSON."""
         return [
             {
                 "self_id": self_id,

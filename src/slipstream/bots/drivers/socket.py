@@ -19,7 +19,7 @@ class WebSocket(connections.WebSocket):
     """A WebSocket, dialled by either side.
 
     What arrives goes to the bot's `handle_message`, unless somebody waits in `receive` or `receive_bytes`: the next
-    message then goes to whoever has waited longest, and to nobody else.
+    message then goes to the task that has waited longest, and to nothing else.
     """
 
     websocket: ServerSocket | Connection | None = None
@@ -155,7 +155,7 @@ class WebSocket(connections.WebSocket):
         self._is_read, self._on_close, self._on_unread = True, on_close, on_unread
 
     def take(self, message: str | bytes) -> bool:
-        """Give a message to whoever waits for one; say whether somebody did."""
+        """Give a message to the longest waiting receiver; return whether there was one."""
         while self.waiting:
             waiter = self.waiting.pop(0)
             if not waiter.done():
@@ -191,7 +191,7 @@ class WebSocket(connections.WebSocket):
                     self._give_back(waiter.result())
                 raise
             finally:
-                if waiter in self.waiting:  # whoever asked has given up
+                if waiter in self.waiting:  # the receiver was cancelled
                     self.waiting.remove(waiter)
         try:
             if isinstance(socket, Connection):
