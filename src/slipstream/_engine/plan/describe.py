@@ -79,7 +79,7 @@ _RUNS = {
 _ERRORS = {
     "none": [],
     "at once": ["raised where it is found: there is one place for it"],
-    "gathered": ["told together, before the endpoint is called"],
+    "gathered": ["raised together, before the endpoint is called"],
 }
 _CONTEXTS = {
     "request": "the request",
