@@ -52,6 +52,8 @@ class Channel:
         on_idle: Called when nothing waits, runs or may come any more.
     """
 
+    __slots__ = ("_calls", "_delivery", "_extra", "_holds", "_on_idle", "counts", "name")
+
     def __init__(
         self,
         name: str,
@@ -141,13 +143,14 @@ class Channel:
         Raises:
             QueueFull: There is no room, and the policy is "close".
         """
-        if self._delivery.is_stopping or type(bot).take_reply is not _TAKE_REPLY:
+        delivery = self._delivery
+        if delivery.is_stopping or type(bot).take_reply is not _TAKE_REPLY:
             if not self._lets_in(bot, message):
                 return True
         else:
             self.counts.received += 1
         try:
-            return self._delivery.offer((bot, message, None), reader, is_alone=is_alone)
+            return delivery.offer((bot, message, None), reader, is_alone=is_alone)
         except (QueueClosed, QueueFull) as error:
             self.counts.refused += 1
             if isinstance(error, QueueFull):

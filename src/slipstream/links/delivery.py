@@ -60,6 +60,23 @@ class Delivery(Inbox[T]):
         concurrency: How many items may be handled at once; 1 keeps the order.
     """
 
+    __slots__ = (
+        "_allowed",
+        "_coming",
+        "_concurrency",
+        "_counts",
+        "_handling",
+        "_kept",
+        "_name",
+        "_parked",
+        "_spawn",
+        "_workers",
+        "busy",
+        "context",
+        "is_stopping",
+        "on_idle",
+    )
+
     def __init__(
         self, handling: Handling[T], counts: Counts, name: str, size: int, policy: QueuePolicy, concurrency: int = 1
     ) -> None:

@@ -40,6 +40,21 @@ class Inbox(Generic[T]):
         on_drop: Called with each item that is dropped.
     """
 
+    __slots__ = (
+        "_getters",
+        "_items",
+        "_joining",
+        "_line",
+        "_on_drop",
+        "can_overflow",
+        "dropped",
+        "high_water",
+        "is_closed",
+        "policy",
+        "size",
+        "unfinished",
+    )
+
     def __init__(self, size: int, policy: QueuePolicy, on_drop: Callable[[T], None] | None = None) -> None:
         self.size, self.policy = size, policy
         self.dropped = 0
