@@ -2,7 +2,6 @@
 
 import sys
 import time
-from collections.abc import Callable
 from typing import Any
 
 from opentelemetry import context as contexts, propagate
@@ -20,8 +19,8 @@ from slipstream.telemetry._attributes import (
     websocket_attributes,
 )
 from slipstream.telemetry._data import SCOPE_KEY
-from slipstream.telemetry._observation import Observation, is_farewell
-from slipstream.telemetry._signals import Instruments, Signals, complain
+from slipstream.telemetry._observation import TRACER, Observation, is_farewell
+from slipstream.telemetry._signals import Instruments, Signals, attempt
 
 
 class _Headers(Getter[list[tuple[bytes, bytes]]]):
@@ -36,6 +35,12 @@ class _Headers(Getter[list[tuple[bytes, bytes]]]):
 
 
 _HEADERS = _Headers()
+_METRIC = "a metric of OpenTelemetry"
+_CRASH = {
+    "http": ("http.server.request.exception", "Unhandled exception in FastAPI request"),
+    "websocket": ("fastapi.websocket.exception", "Unhandled exception in FastAPI WebSocket connection"),
+}
+"""Event and body of the log record of an exception that nobody handled."""
 
 
 class TelemetryLayer:
@@ -52,93 +57,59 @@ class TelemetryLayer:
             await self.app(scope, receive, send)
             return
         signals = self.signals
-        tracer, logger = signals.tracer, signals.logger
-        instruments = signals.instruments if kind == "http" else None
+        tracer, logger = signals.tracer(), signals.logger()
+        instruments = signals.instruments() if kind == "http" else None
         if tracer is None and logger is None and instruments is None:
             await self.app(scope, receive, send)
-        elif self._is_excluded(scope):
+            return
+        exclude = signals.settings.exclude
+        if exclude is not None and attempt("the application's `exclude`", exclude, scope):
             scope[SCOPE_KEY] = None
             try:
                 await self.app(scope, receive, send)
             finally:
                 scope.pop(SCOPE_KEY, None)
-        elif kind == "http":
-            await self._serve_http(scope, receive, send, tracer, logger, instruments)
         else:
-            await self._serve_websocket(scope, receive, send, tracer, logger)
+            await self._record(scope, receive, send, self._begun(scope, tracer, logger), instruments)
 
-    def _is_excluded(self, scope: Scope) -> bool:
-        exclude = self.signals.settings.exclude
-        if exclude is None:
-            return False
-        try:
-            return bool(exclude(scope))
-        except Exception:
-            complain("the application's `exclude`")
-            return False
-
-    async def _serve_http(
-        self, scope: Scope, receive: Receive, send: Send, tracer: Any, logger: Any, instruments: Instruments | None
+    async def _record(
+        self, scope: Scope, receive: Receive, send: Send, observation: Observation, instruments: Instruments | None
     ) -> None:
-        observation = self._begun(scope, tracer, logger, method_of(scope)[1], http_attributes)
+        kind = scope["type"]
         request = _Request(observation, instruments, scope, send)
         scope[SCOPE_KEY] = observation
         try:
-            await self.app(scope, receive, request.send)
+            await self.app(scope, receive, request.send if kind == "http" else send)
         except BaseException as exc:
-            if isinstance(exc, Exception):
-                observation.failed(exc, "http.server.request.exception", "Unhandled exception in FastAPI request")
-            request.finish(type_of(exc))
+            if not is_farewell(exc):
+                if isinstance(exc, Exception):
+                    observation.failed(exc, *_CRASH[kind])
+                request.finish(type_of(exc))
             raise
         finally:
             request.finish()
             observation.close()
             scope.pop(SCOPE_KEY, None)
 
-    async def _serve_websocket(self, scope: Scope, receive: Receive, send: Send, tracer: Any, logger: Any) -> None:
-        observation = self._begun(scope, tracer, logger, "WS", websocket_attributes)
-        error_type: str | None = None
-        scope[SCOPE_KEY] = observation
-        try:
-            await self.app(scope, receive, send)
-        except BaseException as exc:
-            if not is_farewell(exc):
-                error_type = type_of(exc)
-                if isinstance(exc, Exception):
-                    body = "Unhandled exception in FastAPI WebSocket connection"
-                    observation.failed(exc, "fastapi.websocket.exception", body)
-            raise
-        finally:
-            observation.end(_outcome(observation, None, error_type))
-            observation.close()
-            scope.pop(SCOPE_KEY, None)
-
-    def _begun(
-        self, scope: Scope, tracer: Any, logger: Any, kind: str, attributes_of: Callable[[Scope], Attributes]
-    ) -> Observation:
+    def _begun(self, scope: Scope, tracer: Any, logger: Any) -> Observation:
         """Begin an observation; its span is a child of the span that the request's headers name."""
-        with_operations = self.signals.settings.operation_spans
+        is_http = scope["type"] == "http"
+        kind = method_of(scope)[1] if is_http else "WS"
         root = scope.get("root_path", "").rstrip("/")
-        observation = Observation(kind, root, tracer, logger, with_operations=with_operations)
+        observation = Observation(kind, root, tracer, logger, with_operations=self.signals.settings.operation_spans)
         if tracer is None:
             observation.begin(None, contexts.get_current())
             return observation
-        try:
-            parent = propagate.extract(scope["headers"], getter=_HEADERS)
-        except Exception:
-            complain("a propagator of OpenTelemetry")
-            parent = Context()
-        try:
-            span = tracer.start_span(kind, parent, kind=SpanKind.SERVER, attributes=attributes_of(scope))
-        except Exception:
-            complain("a tracer of OpenTelemetry")
-            span = None
+        headers = scope.get("headers", [])
+        parent = attempt("a propagator of OpenTelemetry", propagate.extract, headers, getter=_HEADERS) or Context()
+        known = http_attributes(scope) if is_http else websocket_attributes(scope)
+        span = attempt(TRACER, tracer.start_span, kind, parent, kind=SpanKind.SERVER, attributes=known)
         observation.begin(span, parent)
         return observation
 
 
 class _Request:
-    """Measures an HTTP request; it is recorded once, when its response is complete."""
+    """Measures a request or connection; it is recorded once, a request when its response is complete."""
 
     __slots__ = ("_begun", "_instruments", "_is_done", "_known", "_observation", "_scope", "_send", "_status")
 
@@ -153,10 +124,7 @@ class _Request:
         self._known: Attributes = {}
         if instruments is not None:
             self._known = metric_attributes(scope)
-            try:
-                instruments.active.add(1, self._known, observation.context)
-            except Exception:
-                complain("a metric of OpenTelemetry")
+            attempt(_METRIC, instruments.active.add, 1, self._known, observation.context)
 
     async def send(self, message: Message) -> None:
         """Pass a message on; the last one of the response ends the measurement."""
@@ -184,22 +152,14 @@ class _Request:
         observation, instruments, status = self._observation, self._instruments, self._status
         if error_type is None and status is not None and status >= 500:
             error_type = str(status)
-        outcome = _outcome(observation, status, error_type)
+        known = {"http.route": observation.route, "http.response.status_code": status, "error.type": error_type}
+        outcome = {name: value for name, value in known.items() if value is not None}
         if instruments is not None:
             found = dict(self._known)
             version = self._scope.get("http_version")
             if version:
                 found["network.protocol.version"] = version
             found |= outcome
-            try:
-                instruments.duration.record(elapsed_s, found, observation.context)
-                instruments.active.add(-1, self._known, observation.context)
-            except Exception:
-                complain("a metric of OpenTelemetry")
+            attempt(_METRIC, instruments.duration.record, elapsed_s, found, observation.context)
+            attempt(_METRIC, instruments.active.add, -1, self._known, observation.context)
         observation.end(outcome)
-
-
-def _outcome(observation: Observation, status: int | None, error_type: str | None) -> Attributes:
-    """Return the attributes that are known when a request is over."""
-    found = {"http.route": observation.route, "http.response.status_code": status, "error.type": error_type}
-    return {name: value for name, value in found.items() if value is not None}

@@ -22,12 +22,15 @@ from slipstream.background import run_task
 from slipstream.exceptions import RequestValidationError, WebSocketRequestValidationError
 from slipstream.telemetry._attributes import type_of
 from slipstream.telemetry._data import CONTEXT_KEY, TelemetryData
-from slipstream.telemetry._signals import complain
+from slipstream.telemetry._signals import attempt
 
 _Severity = logs_api().SeverityNumber
 _NOTHING: Final[AbstractContextManager[None]] = nullcontext()
 _ANSWERS = (HTTPException, WebSocketException, RequestValidationError, WebSocketRequestValidationError)
 """Exceptions that answer a request; they are not failures."""
+
+TRACER = "a tracer of OpenTelemetry"
+_SPAN = "a span of OpenTelemetry"
 
 TASK = "fastapi.background_task"
 """FastAPI's name of the span of a background task."""
@@ -76,7 +79,7 @@ class Observation:
     def begin(self, span: Span | None, parent: Context) -> None:
         """Make the observation and the request's span current; operations are recorded only if the span is."""
         self.span = span
-        if span is None or not _is_recorded(span):
+        if span is None or not attempt(_SPAN, span.is_recording):
             self.tracer = None
         context = contexts.set_value(CONTEXT_KEY, self, parent)
         self.context = context if span is None else set_span_in_context(span, context)
@@ -127,10 +130,7 @@ class Observation:
     def _named(self, route: str) -> None:
         self.route = self.root + route
         if self.span is not None:
-            try:
-                self.span.update_name(f"{self.kind} {self.route}")
-            except Exception:
-                complain("a span of OpenTelemetry")
+            attempt(_SPAN, self.span.update_name, f"{self.kind} {self.route}")
 
     def failed(self, exc: BaseException, event: str, body: str) -> None:
         """Log an exception that nobody handled."""
@@ -145,19 +145,18 @@ class Observation:
             attributes["http.route"] = self.route
         if exc is not None:
             attributes["exception.type"] = type_of(exc)
-        try:
-            self.logger.emit(
-                timestamp=time.time_ns(),
-                context=self.context,
-                severity_number=severity,
-                severity_text=severity.name,
-                body=body,
-                attributes=attributes,
-                event_name=event,
-                exception=exc,
-            )
-        except Exception:
-            complain("a logger of OpenTelemetry")
+        attempt(
+            "a logger of OpenTelemetry",
+            self.logger.emit,
+            timestamp=time.time_ns(),
+            context=self.context,
+            severity_number=severity,
+            severity_text=severity.name,
+            body=body,
+            attributes=attributes,
+            event_name=event,
+            exception=exc,
+        )
 
     async def _run_task(self, task: BackgroundTask) -> None:
         """Run a background task; every exception is a failure, since the response has been sent."""
@@ -175,13 +174,10 @@ class Observation:
         """End the request's span with the attributes that are known at its end."""
         if self.span is None:
             return
-        try:
-            self.span.set_attributes(outcome)
-            if "error.type" in outcome:
-                self.span.set_status(Status(StatusCode.ERROR))
-            self.span.end()
-        except Exception:
-            complain("a span of OpenTelemetry")
+        attempt(_SPAN, self.span.set_attributes, outcome)
+        if "error.type" in outcome:
+            attempt(_SPAN, self.span.set_status, Status(StatusCode.ERROR))
+        attempt(_SPAN, self.span.end)
 
     def close(self) -> None:
         """Undo `begin`, and drop the data, which contexts that outlive the request still refer to."""
@@ -216,33 +212,20 @@ class Operation:
     def __enter__(self) -> None:
         # The parent is the request's span, also if an open dependency has made another span current.
         context = self._observation.context
-        try:
-            self._span = self._tracer.start_span(self._name, context, attributes={"code.function.name": self._function})
-        except Exception:
-            complain("a tracer of OpenTelemetry")
-            return
-        self._token = contexts.attach(set_span_in_context(self._span, context))
+        known = {"code.function.name": self._function}
+        self._span = attempt(TRACER, self._tracer.start_span, self._name, context, attributes=known)
+        if self._span is not None:
+            self._token = contexts.attach(set_span_in_context(self._span, context))
 
     def __exit__(self, kind: Any, exc: BaseException | None, traceback: Any) -> None:
         span = self._span
         if span is None:
             return
         contexts.detach(self._token)
-        try:
-            if exc is not None and self._is_failure(exc):
-                span.set_attribute("error.type", type_of(exc))
-                span.set_status(Status(StatusCode.ERROR))
-            span.end()
-        except Exception:
-            complain("a span of OpenTelemetry")
-
-
-def _is_recorded(span: Span) -> bool:
-    try:
-        return span.is_recording()
-    except Exception:
-        complain("a span of OpenTelemetry")
-        return False
+        if exc is not None and self._is_failure(exc):
+            attempt(_SPAN, span.set_attribute, "error.type", type_of(exc))
+            attempt(_SPAN, span.set_status, Status(StatusCode.ERROR))
+        attempt(_SPAN, span.end)
 
 
 def is_failure(exc: BaseException) -> bool:

@@ -9,13 +9,13 @@ Nothing here stops an application: what cannot be set up is logged as a warning.
 
 import atexit
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from pkgutil import resolve_name
 from threading import Lock
 from typing import Any
-from urllib.parse import urlsplit
 
 import anyio.to_thread
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -43,7 +43,7 @@ async def lifespan(*, config: Settings, app: ASGIApp, scope: Scope, receive: Rec
 
     async def flushing(message: Message) -> None:
         if message["type"] in _LAST_WORDS and _owned:
-            await anyio.to_thread.run_sync(_flush)
+            await anyio.to_thread.run_sync(_empty, list(_owned), "force_flush")
         await send(message)
 
     await app(scope, receive, flushing)
@@ -104,7 +104,7 @@ def _export_endpoint(signal: str) -> str | None:
     protocol = _read(f"OTEL_EXPORTER_OTLP_{signal}_PROTOCOL") or _read("OTEL_EXPORTER_OTLP_PROTOCOL")
     if protocol not in (None, "http/protobuf"):
         raise FastAPIError(f"the protocol for {signal.lower()} is {protocol!r}, where only http/protobuf is known")
-    if not _is_http_url(endpoint):
+    if not _HTTP_URL.match(endpoint):
         raise FastAPIError(f"the endpoint for {signal.lower()} must be an absolute HTTP URL, not {endpoint!r}")
     return endpoint
 
@@ -114,12 +114,7 @@ def _read(name: str) -> str | None:
     return os.environ.get(name, "").strip() or None
 
 
-def _is_http_url(text: str) -> bool:
-    try:
-        parts = urlsplit(text)
-    except ValueError:
-        return False
-    return parts.scheme in ("http", "https") and bool(parts.netloc)
+_HTTP_URL = re.compile(r"https?://(\[[^]/?#]+]|[^[/?#])", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +158,9 @@ def _export(parts: _Parts, endpoint: str, given: Any) -> None:
     """Add an exporter to the given provider, or to the global one, which is made if it is not set."""
     make_provider, make_component, make_exporter = map(resolve_name, (parts.provider, parts.component, parts.exporter))
     provider = given if given is not None else _global_provider(parts, make_provider)
-    target = _registration_provider(provider)
+    # A provider that takes no exporter of any signal may wrap one that does.
+    takes = any(hasattr(provider, each.add) for each in _PARTS.values())
+    target = provider if takes else getattr(provider, "provider", provider)
     if any(signal == parts.name and known is target for signal, known in _configured):
         return
     add = getattr(target, parts.add, None)
@@ -199,32 +196,19 @@ def _global_provider(parts: _Parts, make_provider: Callable[..., Any]) -> Any:
     return provider
 
 
-def _registration_provider(provider: Any) -> Any:
-    """Return what takes exporters: the provider, or the provider that it wraps."""
-    if any(hasattr(provider, parts.add) for parts in _PARTS.values()):
-        return provider
-    return getattr(provider, "provider", provider)
-
-
-def _flush() -> None:
-    """Send what the exporters hold."""
-    for component in list(_owned):
-        _quietly(component.force_flush)
-
-
 def _shutdown() -> None:
     """Send what the exporters hold, for the last time; registered for the end of the process."""
     with _lock:
         components, _owned[:], _configured[:] = list(_owned), [], []
+    _empty(components, "shutdown")
+
+
+def _empty(components: list[Any], method: str) -> None:
     for component in components:
-        _quietly(component.shutdown)
-
-
-def _quietly(act: Callable[[], object]) -> None:
-    try:
-        act()
-    except Exception:
-        logger.warning("telemetry: an exporter could not be emptied", exc_info=True)
+        try:
+            getattr(component, method)()
+        except Exception:
+            logger.warning("telemetry: an exporter could not be emptied", exc_info=True)
 
 
 atexit.register(_shutdown)

@@ -5,7 +5,7 @@ A provider or exporter that raises is logged, once for each kind of failure, and
 
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Generic, ParamSpec, TypeVar
 
 from opentelemetry import metrics, trace
 from opentelemetry.metrics import NoOpMeterProvider
@@ -15,6 +15,9 @@ from slipstream._foreign.opentelemetry import is_unset, logs_api
 from slipstream.logger import logger
 from slipstream.telemetry._attributes import SCHEMA_URL
 from slipstream.telemetry._settings import Settings
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 NAME = "slipstream"
 """Name of the instrumentation scope."""
@@ -52,53 +55,49 @@ class Signals:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        scope: dict[str, Any] = {"schema_url": SCHEMA_URL}
         version = getattr(sys.modules[NAME], "__version__", None)
-        self._tracer = _Cached(lambda provider: provider.get_tracer(NAME, version, schema_url=SCHEMA_URL))
-        self._meter = _Cached(lambda provider: Instruments(provider.get_meter(NAME, version, schema_url=SCHEMA_URL)))
-        self._logger = _Cached(lambda provider: provider.get_logger(NAME, version, schema_url=SCHEMA_URL))
-
-    @property
-    def tracer(self) -> Any:
-        """Makes spans; None if tracing is off or no provider records it."""
-        given = self.settings.tracer_provider
-        return self._tracer.of(given or trace.get_tracer_provider()) if self.settings.tracing else None
-
-    @property
-    def instruments(self) -> Instruments | None:
-        """Measure requests; None if metrics are off or no provider records them."""
-        given = self.settings.meter_provider
-        return self._meter.of(given or metrics.get_meter_provider()) if self.settings.metrics else None
-
-    @property
-    def logger(self) -> Any:
-        """Takes log records; None if logs are off or no provider records them."""
-        given = self.settings.logger_provider
-        return self._logger.of(given or _logs.get_logger_provider()) if self.settings.logs else None
+        self.tracer = _Listener[Any](
+            (lambda: trace.get_tracer_provider()) if settings.tracing else None,
+            settings.tracer_provider,
+            lambda provider: provider.get_tracer(NAME, version, **scope),
+        )
+        self.instruments = _Listener(
+            (lambda: metrics.get_meter_provider()) if settings.metrics else None,
+            settings.meter_provider,
+            lambda provider: Instruments(provider.get_meter(NAME, version, **scope)),
+        )
+        self.logger = _Listener[Any](
+            (lambda: _logs.get_logger_provider()) if settings.logs else None,
+            settings.logger_provider,
+            lambda provider: provider.get_logger(NAME, version, **scope),
+        )
 
     @property
     def are_heard(self) -> bool:
         """Whether anybody listens to anything."""
-        return self.tracer is not None or self.instruments is not None or self.logger is not None
+        return self.tracer() is not None or self.instruments() is not None or self.logger() is not None
 
 
-class _Cached:
-    """What was made of a provider, until there is another provider."""
+class _Listener(Generic[T]):
+    """What takes one signal: made of the given provider or else of the global one, until that is another.
 
-    def __init__(self, make: Callable[[Any], Any]) -> None:
-        self._make = make
+    A call returns None where the signal is off (`get_global` is None), or the provider fails or records nothing.
+    """
+
+    def __init__(self, get_global: Callable[[], Any] | None, given: Any, make: Callable[[Any], T]) -> None:
+        self._get_global, self._given, self._make = get_global, given, make
         self._provider: Any = None
-        self._made: Any = None
+        self._made: T | None = None
 
-    def of(self, provider: Any) -> Any:
-        """Return what was made of a provider; None if the provider records nothing."""
+    def __call__(self) -> T | None:
+        if self._get_global is None:
+            return None
+        provider = self._given or self._get_global()
         if provider is not self._provider:
-            made = None
-            if not is_deaf(provider):
-                try:
-                    made = self._make(provider)
-                except Exception:
-                    complain(f"{type(provider).__name__} of OpenTelemetry")
-            self._made = made
+            is_heard = not is_deaf(provider)
+            name = f"{type(provider).__name__} of OpenTelemetry"
+            self._made = attempt(name, self._make, provider) if is_heard else None
             self._provider = provider
         return self._made
 
@@ -106,10 +105,14 @@ class _Cached:
 _complained: set[str] = set()
 
 
-def complain(what: str) -> None:
-    """Log, once for each `what`, that something of OpenTelemetry has just raised; requests go on without it."""
-    if what not in _complained:
-        _complained.add(what)
-        logger.exception(
-            "telemetry: %s failed; requests are served all the same, further failures are not logged", what
-        )
+def attempt(what: str, act: Callable[P, T], *args: P.args, **options: P.kwargs) -> T | None:
+    """Call something of OpenTelemetry; where it raises, log that once for each `what`, and return None."""
+    try:
+        return act(*args, **options)
+    except Exception:
+        if what not in _complained:
+            _complained.add(what)
+            logger.exception(
+                "telemetry: %s failed; requests are served all the same, further failures are not logged", what
+            )
+        return None
