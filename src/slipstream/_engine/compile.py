@@ -10,13 +10,8 @@ from typing import Any, Literal
 
 from slipstream._engine.abc import Services
 from slipstream._engine.codegen.load import Source, load
-from slipstream._engine.emit.dialects.asgi import ASGI
-from slipstream._engine.emit.dialects.direct import DIRECT
-from slipstream._engine.emit.dialects.event import EVENT
-from slipstream._engine.emit.dialects.observed import OBSERVED
-from slipstream._engine.emit.dialects.request import REQUEST
-from slipstream._engine.emit.dialects.websocket import WEBSOCKET
-from slipstream._engine.emit.handler import emit_handler
+from slipstream._engine.emit.handler import DIALECTS, emit_handler
+from slipstream._engine.emit.observed import OBSERVED
 from slipstream._engine.emit.pen import Layer
 from slipstream._engine.plan.arrange import arrange
 from slipstream._engine.plan.model import Plan
@@ -27,9 +22,8 @@ from slipstream._engine.signature.kinds import unpartial
 __all__ = ["OBSERVED", "UNOBSERVED", "Compiled", "Dialect", "compile_plan"]
 
 Dialect = Literal["asgi", "direct", "request", "websocket", "event"]
-"""How a handler is called; the modules in `emit/dialects/` have its parameters and what it returns."""
+"""How a handler is called; the classes in `emit/handler.py` have its parameters and what it returns."""
 
-_DIALECTS = {dialect.name: dialect for dialect in (ASGI, DIRECT, REQUEST, WEBSOCKET, EVENT)}
 _USUAL: dict[str, Dialect] = {"http": "asgi", "websocket": "websocket", "event": "event"}
 """The default dialect of each protocol."""
 
@@ -51,18 +45,12 @@ class Compiled:
 
     @property
     def filename(self) -> str:
-        """The file name of the source in tracebacks, debuggers and profiles."""
         return self.handler.__code__.co_filename
 
 
 def compile_plan(plan: Plan, services: Services, dialect: Dialect | None = None, layer: Layer = UNOBSERVED) -> Compiled:
-    """Turn a plan into the function that serves it.
-
-    Args:
-        dialect: How the function is to be called; None for the default of the plan's protocol.
-        layer: `OBSERVED` if the function reports to an `Observation`.
-    """
-    chosen = _DIALECTS[dialect or _USUAL[plan.protocol]]
+    """Turn a plan into the function that serves it, called as the dialect says; `OBSERVED` makes it report."""
+    chosen = DIALECTS[dialect or _USUAL[plan.protocol]]
     program = arrange(plan, replace(chosen.manner, shows_steps=layer.shows_steps))
     source = emit_handler(program, services, chosen, layer)
     # The label is the same in every process, so that profiles can be added up.

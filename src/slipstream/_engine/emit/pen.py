@@ -19,7 +19,7 @@ RESERVED = frozenset(
         "scope", "receive", "send", "handle", "errors", "exits", "closing", "sent", "exc", "wrong", "given", "raw",
         "body", "content_type", "form", "query", "query_lists", "headers", "header_lists", "cookies", "path_params",
         "request", "websocket", "response", "background", "opened", "place", "shield", "result", "payload", "length",
-        "start", "end", "reply", "work", "each", "_",
+        "start", "end", "reply", "work", "each", "observed", "_",
     }
 )  # fmt: skip
 """Locals of the handler; a user's parameter with such a name gets a number."""
@@ -33,7 +33,6 @@ class Dialect:
 
     name: ClassVar[str]
     parameters: ClassVar[str] = "scope, receive, send"
-    """The parameters of the generated function."""
     manner: ClassVar[Manner] = Manner()
     connection: ClassVar[str] = "request"
     """The local with the Request or WebSocket."""
@@ -42,11 +41,9 @@ class Dialect:
 
     def write(self, pen: "Pen") -> None:
         """Write the body of the function."""
-        raise NotImplementedError
 
     def read_raw(self, pen: "Pen") -> None:
         """Write the assignment of the body's bytes to `raw`."""
-        raise NotImplementedError
 
     def refusal(self, pen: "Pen", errors: str, body: str) -> str:
         """Return the expression of the exception for errors (a list that is not empty) in a request with a body."""
@@ -57,7 +54,6 @@ class Dialect:
 
     def send_json(self, pen: "Pen", status: int) -> None:
         """Write the sending of `payload` with a status and without further headers."""
-        raise NotImplementedError
 
 
 class Layer:
@@ -65,8 +61,6 @@ class Layer:
 
     title: ClassVar[str] = ""
     """Suffix of the name of the source."""
-    names: ClassVar[frozenset[str]] = frozenset()
-    """Further locals of the handler."""
     shows_steps: ClassVar[bool] = False
     """See `Manner.shows_steps`."""
 
@@ -101,22 +95,19 @@ class Layer:
             pen.line(f"{target} = {made}")
 
     def body_reporter(self, pen: "Pen") -> Callable[[Scope, ErrorDetail, str], None] | None:
-        """Return the function that reports a body that is not JSON; None if there is none."""
+        """Return the function that reports a body that is not JSON, if there is one."""
         return None
 
 
 class Pen(Writer):
     """The text and the names of one handler.
 
-    Attributes:
-        variables: The local of each parameter, by id of the call and name.
-        results: The local of each call's result, by id of the call; `marks` and `failures` likewise.
-        prepared: The locals with parsed parts of the request.
-        is_in_hop: Whether the current line is inside of a worker's function.
+    `variables` has the local of each parameter, by id of the call and name; `results` that of each call's result, by id
+    of the call; `marks` and `failures` likewise; `prepared` those with parsed parts of the request.
     """
 
     def __init__(self, program: Program, services: Services, dialect: Dialect, layer: Layer) -> None:
-        super().__init__(RESERVED | layer.names | set(dialect.parameters.split(", ")))
+        super().__init__(RESERVED | set(dialect.parameters.split(", ")))
         self.program, self.services, self.dialect, self.layer = program, services, dialect, layer
         self.variables: dict[tuple[int, str], str] = {}
         self.results: dict[int, str] = {}
@@ -157,7 +148,7 @@ class Pen(Writer):
 
     def wrong(self, errors: str) -> None:
         """Write what is done about a list of errors that is not empty: it is added to `errors`, or raised."""
-        if self.program.is_gathering:
+        if self.program.errors == "gathered":
             self.line(f"errors += {errors}")
         else:
             self.line(f"raise {self.dialect.refusal(self, errors, self.body)}")
@@ -165,8 +156,5 @@ class Pen(Writer):
     def take(self, target: str, take: str, given: str) -> None:
         """Write the call of a taker, which returns a value and a list of errors, and what is done about the errors."""
         self.line(f"{target}, wrong = {take}({given})")
-        if self.program.is_gathering:
-            self.line("errors += wrong")
-        else:
-            with self.block("if wrong:"):
-                self.wrong("wrong")
+        with nullcontext() if self.program.errors == "gathered" else self.block("if wrong:"):
+            self.wrong("wrong")

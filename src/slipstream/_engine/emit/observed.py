@@ -24,7 +24,6 @@ class Observed(Layer):
     """The layer that observes; the local `observed` holds the Observation."""
 
     title = ", observed"
-    names = frozenset({"observed"})
     shows_steps = True
 
     def enter(self, pen: Pen) -> None:
