@@ -25,7 +25,11 @@ from slipstream._engine.types import Location
 def emit_read_body(pen: Pen, step: ReadBody) -> None:
     """Write the reading of the body, before any other step."""
     if step.body.kind == "form":
-        _emit_read_form(pen, step.body)
+        read = pen.constant("read_form", form_reader(pen.services.body_error, step.body.form_limits))
+        pen.note("body, as a form", pen.plan.root.origin)
+        pen.line(f"form = await {read}(request)")
+        pen.line(f"exits.append({pen.constant('FormExit', FormExit)}(form))")
+        pen.layer.read(pen, "form")
         return
     fast = step.fast
     if fast is not None and step.is_first:
@@ -33,7 +37,9 @@ def emit_read_body(pen: Pen, step: ReadBody) -> None:
     else:
         pen.note("body, as JSON", pen.plan.root.origin)
     pen.dialect.read_raw(pen)
-    pen.line(f"content_type = {_content_type(pen)}")
+    find = pen.constant("find_header", find_header) if pen.program.searches_headers else ""
+    one = f'{find}(scope, b"content-type")' if find else f'{place_of(pen, "header")}.get(b"content-type")'
+    pen.line(f"content_type = {one}")
     if fast is None:
         pen.line(f"body = {decoded(pen)}")
         pen.layer.read(pen, "body")
@@ -55,12 +61,6 @@ def emit_read_body(pen: Pen, step: ReadBody) -> None:
             _emit_taken(pen, fast, variable, whole_taker)
 
 
-def _content_type(pen: Pen) -> str:
-    if not pen.program.searches_headers:
-        return f'{place_of(pen, "header")}.get(b"content-type")'
-    return f'{pen.constant("find_header", find_header)}(scope, b"content-type")'
-
-
 def decoded(pen: Pen) -> str:
     """Write the parsing of the bytes."""
 
@@ -76,7 +76,6 @@ def _body(pen: Pen) -> BodyPlan:
 
 
 def emit_take_json(pen: Pen, step: TakeJson) -> None:
-    """Write the validation of a parameter's part of a JSON body."""
     item = step.field
     make = key_taker if _body(pen).embed else whole_taker
     pen.note(f"body {described(item)}", step.call.origin)
@@ -100,14 +99,6 @@ def emit_take_absent(pen: Pen, step: TakeAbsent) -> None:
     loc: Location = ("body", item.alias) if should_embed(flat_body_params(pen.plan.root)) else ("body",)
     take = pen.constant(f"take_{item.name}", partial(item_of(item).settle, loc=loc))
     pen.take(variable, take, pen.constant("UNSET", UNSET))
-
-
-def _emit_read_form(pen: Pen, body: BodyPlan) -> None:
-    read = pen.constant("read_form", form_reader(pen.services.body_error, body.form_limits))
-    pen.note("body, as a form", pen.plan.root.origin)
-    pen.line(f"form = await {read}(request)")
-    pen.line(f"exits.append({pen.constant('FormExit', FormExit)}(form))")
-    pen.layer.read(pen, "form")
 
 
 def emit_take_form(pen: Pen, step: TakeForm) -> None:

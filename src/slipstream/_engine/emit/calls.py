@@ -2,7 +2,7 @@
 
 from contextlib import AbstractContextManager, nullcontext
 from types import FunctionType
-from typing import Any, cast
+from typing import cast
 
 from slipstream._engine.codegen.writer import literal
 from slipstream._engine.emit.pen import Pen
@@ -11,7 +11,6 @@ from slipstream._engine.plan.model import Again, Call, Solve
 from slipstream._engine.plan.program import Leave, Mark, Open
 from slipstream._engine.runtime.cleanup import ShieldedGenerator, SlotExit, leave, not_stopped, not_yielded
 from slipstream._engine.runtime.threads import ThreadGenerator, in_thread
-from slipstream._engine.signature.model import Slot
 from slipstream._engine.types import ContextKind
 
 
@@ -50,9 +49,13 @@ def emit_again(pen: Pen, step: Again) -> None:
 
 def arguments(pen: Pen, call: Call) -> str:
     """Write the arguments of a call: by position if the function has just these parameters first, else by keyword."""
-    parts = named_arguments(pen, call)
-    if _takes_by_position(call.call, list(parts)):
-        return ", ".join(parts.values())
+    parts, function = named_arguments(pen, call), call.call
+    # A function that is decorated may expect keywords.
+    is_bare = not hasattr(function, "__wrapped__") and not hasattr(function, "__signature__")
+    if type(function) is FunctionType and is_bare:
+        code = function.__code__
+        if list(code.co_varnames[: code.co_argcount][: len(parts)]) == list(parts):
+            return ", ".join(parts.values())
     return by_keyword(parts)
 
 
@@ -67,29 +70,16 @@ def named_arguments(pen: Pen, call: Call) -> dict[str, str]:
     for slot in call.signature.slots:
         if slot.source == "dependency":
             value: str | None = pen.results[id(results[slot.name])]
-        elif slot.source == "context":
-            value = _context(pen, call, slot)
+        elif slot.meta == "scopes":
+            scopes = pen.constant(slot.annotation.__name__, slot.annotation)
+            value = f"{scopes}(scopes={literal(list(call.oauth_scopes))})"
+        elif slot.source == "context":  # None if the dialect has no such object
+            value = pen.dialect.objects.get(cast(ContextKind, slot.meta))
         else:
             value = pen.variables[id(call), slot.name]
         if value is not None:
             parts[slot.name] = value
     return parts
-
-
-def _takes_by_position(function: Any, names: list[str]) -> bool:
-    """Whether a function has these parameters first, in this order; not if it is decorated and may expect keywords."""
-    if type(function) is not FunctionType or hasattr(function, "__wrapped__") or hasattr(function, "__signature__"):
-        return False
-    code = function.__code__
-    return list(code.co_varnames[: code.co_argcount][: len(names)]) == names
-
-
-def _context(pen: Pen, call: Call, slot: Slot) -> str | None:
-    """Return the expression of a context object; None if the dialect has no such object."""
-    if slot.meta == "scopes":
-        scopes = pen.constant(slot.annotation.__name__, slot.annotation)
-        return f"{scopes}(scopes={literal(list(call.oauth_scopes))})"
-    return pen.dialect.objects.get(cast(ContextKind, slot.meta))
 
 
 def _emit_call(pen: Pen, step: Solve, result: str | None) -> None:

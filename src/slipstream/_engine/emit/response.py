@@ -1,8 +1,4 @@
-"""The text that calls the endpoint and makes a response of its result.
-
-Without a response class the result becomes JSON bytes (`payload`) that the handler sends itself; else it becomes a
-Response (`result`).
-"""
+"""The text that calls the endpoint and makes JSON bytes (`payload`) or a Response (`result`) of what it returns."""
 
 from collections.abc import Callable
 from functools import partial
@@ -32,7 +28,6 @@ ENDPOINT = "fastapi.endpoint"
 
 
 def emit_invoke(pen: Pen, step: Invoke) -> None:
-    """Write the call of the endpoint."""
     root = pen.plan.root
     pen.note(f"endpoint {name_of(root)}", root.origin)
     call = invocation(pen, root, pen.callee(root), arguments(pen, root))
@@ -54,9 +49,11 @@ def emit_check(pen: Pen, step: Check) -> None:
 
 
 def emit_encode(pen: Pen, step: Encode) -> None:
-    """Write the encoding of the endpoint's result."""
+    root = pen.plan.root
     if step.into == "stream":
-        _emit_stream(pen)
+        pen.note(f"endpoint {name_of(root)}", root.origin)
+        function, given = pen.callee(root), arguments(pen, root)
+        pen.line(f"result = {pen.made('stream', partial(_stream, pen))}({function}({given}){_injected(pen)})")
     elif step.into == "response":
         wrap = pen.made("to_response", partial(_wrapper, pen, step))
         wrapped = f"{wrap}(result{_injected(pen)})"
@@ -65,14 +62,6 @@ def emit_encode(pen: Pen, step: Encode) -> None:
         _emit_trusting(pen, step, step.trusts)
     else:
         pen.layer.encode(pen, "payload", "None", _dumped(pen, step))
-
-
-def _emit_stream(pen: Pen) -> None:
-    """Write the call of an endpoint that yields what is sent."""
-    root = pen.plan.root
-    pen.note(f"endpoint {name_of(root)}", root.origin)
-    function, given = pen.callee(root), arguments(pen, root)
-    pen.line(f"result = {pen.made('stream', partial(_stream, pen))}({function}({given}){_injected(pen)})")
 
 
 def _emit_trusting(pen: Pen, step: Encode, model: type[Any]) -> None:
@@ -126,14 +115,12 @@ def _wrapper(pen: Pen, step: Encode) -> Callable[..., Any]:
     """Make the function that puts the result into a Response."""
     spec, item = pen.plan.response, pen.plan.response.field
     is_json = spec.response_class is None
-    make = json_response if spec.response_class is None else spec.response_class
-    if item is None:
-        content_of = plain_encoder(pen.services.jsonable) if is_json else pen.services.jsonable
-        return result_wrapper(make, content_of, spec.status_code)
-    write: Callable[..., Any] = partial(item.serialize_json if is_json else item.serialize, **spec.dump_options)
-    check = _checker(pen, item)
-    content_of = write if step.is_checked else lambda result: write(check(result))
-    return result_wrapper(make, content_of, spec.status_code)
+    content_of = plain_encoder(pen.services.jsonable) if is_json else pen.services.jsonable
+    if item is not None:
+        write: Callable[..., Any] = partial(item.serialize_json if is_json else item.serialize, **spec.dump_options)
+        check = _checker(pen, item)
+        content_of = write if step.is_checked else lambda result: write(check(result))
+    return result_wrapper(spec.response_class or json_response, content_of, spec.status_code)
 
 
 def _stream(pen: Pen) -> Callable[..., Any]:
@@ -158,7 +145,16 @@ def emit_send(pen: Pen, *, is_open: bool) -> None:
     with pen.block("else:"):
         if is_open:
             pen.line("sent = True")
-        _emit_messages(pen)
+        status = pen.plan.response.status_code or 200
+        if "response" in pen.plan.objects:
+            make = pen.constant("json_messages", json_messages)
+            pen.line(f"start, end = {make}(payload, response.status_code or {status}, response.headers.raw)")
+            pen.line("await send(start)")
+            pen.line("await send(end)")
+        else:
+            pen.dialect.send_json(pen, status)
+        if "background" in pen.plan.objects:
+            pen.line("await background()")
 
 
 def _emit_respond(pen: Pen, is_open: bool) -> None:
@@ -169,16 +165,3 @@ def _emit_respond(pen: Pen, is_open: bool) -> None:
     pen.line(f"await {call}(result, scope, receive, send{fail}{background})")
     if is_open:
         pen.line("sent = True")
-
-
-def _emit_messages(pen: Pen) -> None:
-    status = pen.plan.response.status_code or 200
-    if "response" in pen.plan.objects:
-        make = pen.constant("json_messages", json_messages)
-        pen.line(f"start, end = {make}(payload, response.status_code or {status}, response.headers.raw)")
-        pen.line("await send(start)")
-        pen.line("await send(end)")
-    else:
-        pen.dialect.send_json(pen, status)
-    if "background" in pen.plan.objects:
-        pen.line("await background()")

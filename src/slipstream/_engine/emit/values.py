@@ -26,13 +26,13 @@ from slipstream._engine.signature.read import path_names_of
 
 
 def emit_take(pen: Pen, step: Take) -> None:
-    """Write the reading and validation of one value."""
     variable = pen.variable(step.call, step.field.name)
     pen.note(f"{step.source} {described(step.field)}", step.call.origin)
     if is_simple(step.field):
         _emit_simple(pen, step, variable)
     else:
-        _emit_taker(pen, step, variable)
+        take = pen.constant(f"take_{step.field.name}", make_taker(step.field, step.source))
+        pen.take(variable, take, place_of(pen, step.source, rich=True))
 
 
 def prepare(pen: Pen, step: Take) -> None:
@@ -142,11 +142,6 @@ def _default(pen: Pen, item: ModelField) -> str | None:
         if isinstance(value, (float, bytes, Enum)):
             return pen.constant(f"default_{item.name}", value)
     return f"{pen.constant(f'make_{item.name}', item.get_default)}()"
-
-
-def _emit_taker(pen: Pen, step: Take, variable: str) -> None:
-    take = pen.constant(f"take_{step.field.name}", make_taker(step.field, step.source))
-    pen.take(variable, take, place_of(pen, step.source, rich=True))
 
 
 def make_taker(item: ModelField, source: str) -> Any:
