@@ -8,11 +8,14 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 from pydantic import BaseModel, ConfigDict, RootModel, TypeAdapter
 from pydantic_core import core_schema
 
-from slipstream._engine.schema.aliases import has_aliases
-from slipstream._engine.schema.json_mode import is_json_safe
-from slipstream._engine.schema.models import has_computed_fields, trusted_model
-from slipstream._engine.schema.odd_fields import odd_fields
-from slipstream._engine.schema.user_code import may_run_user_code
+from slipstream._engine.schema.questions import (
+    has_aliases,
+    has_computed_fields,
+    is_json_safe,
+    may_run_user_code,
+    odd_fields,
+    trusted_model,
+)
 from slipstream._engine.schema.walk import UnknownSchema, answers, walk
 
 from .drawn import Plain, Tree, annotations

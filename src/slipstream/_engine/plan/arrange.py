@@ -28,10 +28,7 @@ from slipstream._engine.plan.program import (
     TakeJson,
     flat,
 )
-from slipstream._engine.schema.aliases import has_aliases
-from slipstream._engine.schema.json_mode import is_json_safe
-from slipstream._engine.schema.models import trusted_model
-from slipstream._engine.schema.user_code import may_run_user_code
+from slipstream._engine.schema.questions import has_aliases, is_json_safe, may_run_user_code, trusted_model
 
 FEW_HEADERS = 2
 """Up to this number, headers are looked up one by one; for more, a dictionary of all headers is cheaper."""

@@ -11,7 +11,7 @@ from itertools import groupby
 from slipstream._engine.plan.failing import Failing
 from slipstream._engine.plan.model import Again, Plan, Solve, Step, Take
 from slipstream._engine.plan.program import Act
-from slipstream._engine.schema.user_code import may_run_user_code
+from slipstream._engine.schema.questions import may_run_user_code
 
 
 def endpoint_hop(plan: Plan) -> int:

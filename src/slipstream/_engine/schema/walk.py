@@ -1,7 +1,6 @@
 """The walk through Pydantic's core schemas, the data from which validators and serializers are made.
 
-The other modules of this room ask questions about the nodes of the walk. Each question has a safe, if slow, answer for
-an unknown schema: of another release of Pydantic, or of a model that is not complete yet.
+A schema may be unknown to it: that of another release of Pydantic, or of a model that is not complete yet.
 """
 
 from collections.abc import Callable, Iterator, Mapping
