@@ -10,8 +10,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from slipstream._engine.runtime.errors import missing
-from slipstream._engine.runtime.form import FormItem, FormModel, form_reader, form_taker, present, read_again
-from slipstream._engine.runtime.take import Item
+from slipstream._engine.runtime.form import form_reader, form_taker, present, read_again
+from slipstream._engine.runtime.take import Item, ItemModel
 
 pytestmark = pytest.mark.anyio
 
@@ -21,11 +21,11 @@ class Refused(Exception):
 
 
 def param(
-    name: str, *, many: bool = False, models: Sequence[FormModel] = (), optional: bool = False, **reads: bool
-) -> FormItem:
-    item = Item(name, ((name, name),), many, lambda value, loc: (value, []), (lambda: None) if optional else None)
-    given = {"reads_bytes": False, "reads_bytes_list": False, **reads}
-    return FormItem(item=item, models=tuple(models), is_optional=optional, **given)
+    name: str, *, many: bool = False, models: Sequence[ItemModel] = (), optional: bool = False, **reads: bool
+) -> Item:
+    given: Any = {"models": tuple(models), "is_optional": optional, **reads}
+    default = (lambda: None) if optional else None
+    return Item(name, ((name, name),), many, lambda value, loc: (value, []), default, **given)
 
 
 def upload(content: bytes) -> UploadFile:
@@ -85,7 +85,7 @@ async def test_a_mapping_takes_the_form_whole() -> None:
 
 async def test_a_model_gathers_its_fields_and_sees_what_is_left() -> None:
     """So that it can forbid unknown fields."""
-    model = FormModel((param("a"), param("b")), keeps_extras=False)
+    model = ItemModel((param("a"), param("b")), keeps_extras=False)
     take = form_taker([param("data", models=[model])], whole=False)
 
     assert await take(FormData([("a", "1"), ("z", "2")])) == ([{"a": "1", "z": "2"}], [])
@@ -104,7 +104,7 @@ async def test_an_optional_model_is_unset_when_nothing_came_for_it(
     keeps_extras: bool, form: list[tuple[str, str]], value: Any
 ) -> None:
     """Fields of others do not make it."""
-    model = FormModel((param("a"),), keeps_extras=keeps_extras)
+    model = ItemModel((param("a"),), keeps_extras=keeps_extras)
     take = form_taker([param("data", models=[model], optional=True)], whole=False)
 
     values, errors = await take(FormData(form))
@@ -128,9 +128,8 @@ async def test_files_are_read_where_bytes_are_asked_for() -> None:
 async def test_what_is_present_comes_under_its_best_name() -> None:
     """First what was asked for, then the rest."""
     item = Item("a", (("x", "x"), ("y", "y")), False, lambda value, loc: (value, []), None)
-    both = FormItem(item, (), False, False, False)
 
-    found = [(name, value) for name, value, _ in present([both], FormData([("y", "1"), ("x", "2"), ("z", "3")]))]
+    found = [(name, value) for name, value, _ in present([item], FormData([("y", "1"), ("x", "2"), ("z", "3")]))]
 
     assert found[0] == ("x", "2")
     assert found[-1] == ("z", "3")

@@ -1,12 +1,13 @@
 """Parameters that are more than one plain string: lists, aliases, models."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from starlette.datastructures import FormData, Headers, QueryParams, UploadFile
 
 from slipstream._engine.runtime.errors import missing
-from slipstream._engine.runtime.take import Item, ModelItem, extras, is_empty_file, model_taker, pick, value_taker
+from slipstream._engine.runtime.take import Item, ItemModel, extras, is_empty_file, model_taker, pick, value_taker
 from slipstream._engine.runtime.values import UNSET
 
 
@@ -86,11 +87,9 @@ def test_what_nobody_asked_for_is_handed_to_the_model(values: Any, found: dict[s
     assert dict(extras(values, {"a"})) == found
 
 
-def model(*items: Item, **facts: Any) -> ModelItem:
-    given = {"is_optional": False, "keeps_extras": False, "loc_by_alias": True, **facts}
-    return ModelItem(
-        whole=facts.pop("whole", item("whole")), items=items, **{k: given[k] for k in given if k != "whole"}
-    )
+def model(*fields: Item, whole: Item | None = None, is_optional: bool = False, **facts: bool) -> Item:
+    models = (ItemModel(fields, **{"keeps_extras": False, **facts}),)
+    return replace(whole or item("whole"), models=models, is_optional=is_optional)
 
 
 def test_a_model_gathers_its_fields() -> None:

@@ -3,6 +3,7 @@
 A single plain value is read in place; lists, aliases, JSON text and models by a taker (`runtime/take.py`).
 """
 
+from dataclasses import replace
 from enum import Enum
 from typing import Any
 
@@ -16,10 +17,10 @@ from slipstream._engine.plan.describe import shown_default
 from slipstream._engine.plan.failing import is_plain_str
 from slipstream._engine.plan.fields import ModelField, model_fields
 from slipstream._engine.plan.flatten import param_model, request_names
-from slipstream._engine.plan.items import item_of
+from slipstream._engine.plan.items import item_model, item_of
 from slipstream._engine.plan.model import Take
 from slipstream._engine.runtime.errors import located, missing
-from slipstream._engine.runtime.take import ModelItem, model_taker, value_taker
+from slipstream._engine.runtime.take import model_taker, value_taker
 from slipstream._engine.runtime.values import find_header, read_cookies, read_headers, read_query
 from slipstream._engine.signature.annotations import is_json, is_sequence
 from slipstream._engine.signature.read import path_names_of
@@ -150,15 +151,9 @@ def make_taker(item: ModelField, source: str) -> Any:
     if model is None or source == "path":
         return value_taker(item_of(item), source)
     is_header, default = source == "header", getattr(item.field_info, "convert_underscores", True)
-    items = tuple(
+    fields = (
         item_of(inner, convert_underscores=is_header and getattr(inner.field_info, "convert_underscores", default))
         for inner in model_fields(model)
     )
-    whole = ModelItem(
-        whole=item_of(item),
-        items=items,
-        is_optional=item.field_info.annotation is not model,
-        keeps_extras=model.model_config.get("extra") in ("allow", "forbid"),
-        loc_by_alias=model.model_config.get("loc_by_alias", True),
-    )
-    return model_taker(whole, source)
+    is_optional = item.field_info.annotation is not model
+    return model_taker(replace(item_of(item), models=(item_model(model, fields),), is_optional=is_optional), source)

@@ -1,6 +1,8 @@
 """What takers (`runtime/take.py`, `runtime/form.py`) need to know of fields, and how unions of form models are read."""
 
+from collections.abc import Iterable
 from copy import copy
+from dataclasses import replace
 from functools import lru_cache, partial
 from typing import Annotated, Any, Union, cast, get_args, get_origin
 
@@ -11,8 +13,8 @@ from starlette.datastructures import FormData
 from slipstream._engine.plan.body import form_models
 from slipstream._engine.plan.fields import ModelField, model_fields
 from slipstream._engine.plan.flatten import request_names
-from slipstream._engine.runtime.form import FormItem, FormModel, present
-from slipstream._engine.runtime.take import Item
+from slipstream._engine.runtime.form import present
+from slipstream._engine.runtime.take import Item, ItemModel
 from slipstream._engine.signature.annotations import (
     bare,
     is_bytes,
@@ -36,20 +38,19 @@ def item_of(item: ModelField, *, convert_underscores: bool = False) -> Item:
     )
 
 
-def form_item(item: ModelField) -> FormItem:
+def item_model(model: type[BaseModel], fields: Iterable[Item]) -> ItemModel:
+    """Describe a model for the taker of a value."""
+    config = model.model_config
+    return ItemModel(tuple(fields), config.get("extra") in ("allow", "forbid"), config.get("loc_by_alias", True))
+
+
+def form_item(item: ModelField) -> Item:
     """Describe a field for a form taker."""
     info = item.field_info
-    models = tuple(
-        FormModel(
-            fields=tuple(form_item(inner) for inner in model_fields(model)),
-            keeps_extras=model.model_config.get("extra") in ("allow", "forbid"),
-        )
-        for model in form_models(item)
-    )
     is_file = getattr(info, "slot_source", None) == "file"
-    return FormItem(
-        item=item_of(item),
-        models=models,
+    return replace(
+        item_of(item),
+        models=tuple(item_model(model, map(form_item, model_fields(model))) for model in form_models(item)),
         is_optional=is_optional(info.annotation),
         reads_bytes=is_file and is_bytes(info.annotation),
         reads_bytes_list=is_file and is_bytes_sequence(info.annotation),
@@ -88,5 +89,5 @@ def _read(model: type[BaseModel], value: Any) -> Any:
 
 
 @lru_cache(maxsize=256)
-def _form_items(model: type[BaseModel]) -> tuple[FormItem, ...]:
+def _form_items(model: type[BaseModel]) -> tuple[Item, ...]:
     return tuple(map(form_item, model_fields(model)))

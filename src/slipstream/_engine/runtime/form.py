@@ -1,7 +1,6 @@
 """Reads forms: urlencoded and multipart, values and files."""
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from dataclasses import dataclass
 from operator import methodcaller
 from typing import Any
 
@@ -9,7 +8,7 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 
 from slipstream._engine.runtime.body import request_reader
-from slipstream._engine.runtime.take import Item, extras, pick
+from slipstream._engine.runtime.take import Item, ItemModel, extras, pick
 from slipstream._engine.runtime.values import UNSET
 from slipstream._engine.types import ErrorDetail
 
@@ -21,31 +20,8 @@ def form_reader(
     return request_reader(refuse, methodcaller("form", **limits))
 
 
-@dataclass(frozen=True, slots=True)
-class FormModel:
-    """A model whose fields are form fields; `keeps_extras` says that it allows or forbids other fields."""
-
-    fields: tuple["FormItem", ...]
-    keeps_extras: bool
-
-
-@dataclass(frozen=True, slots=True)
-class FormItem:
-    """A form parameter, as `form_taker` needs it.
-
-    `models` are the models that it may be, more than one for a union. `reads_bytes` and `reads_bytes_list` say that
-    the parameter gets the content of an uploaded file, or a list of contents.
-    """
-
-    item: Item
-    models: tuple[FormModel, ...]
-    is_optional: bool
-    reads_bytes: bool
-    reads_bytes_list: bool
-
-
 def form_taker(
-    params: Sequence[FormItem], *, whole: bool
+    params: Sequence[Item], *, whole: bool
 ) -> Callable[[FormData], Awaitable[tuple[list[Any], list[ErrorDetail]]]]:
     """Make the function that reads all form parameters of one call: it returns their values, in order, and errors.
 
@@ -54,20 +30,18 @@ def form_taker(
     plain = [param for param in params if not param.models]
 
     async def take(form: FormData) -> tuple[list[Any], list[ErrorDetail]]:
-        found = {
-            param.item.name: (name, value) async for name, value, param in _found(plain, form) if param is not None
-        }
+        found = {param.name: (name, value) async for name, value, param in _found(plain, form) if param is not None}
         values: list[Any] = []
         errors: list[ErrorDetail] = []
         for param in params:
             if whole:
                 content = {name: value async for name, value, _ in _found(plain, form)}
-                value, wrong = param.item.settle(content, ("body",))
+                value, wrong = param.settle(content, ("body",))
             elif param.models:
-                value, wrong = param.item.settle(await _model_content(param, form), ("body",))
+                value, wrong = param.settle(await _model_content(param, form), ("body",))
             else:
-                name, given = found.get(param.item.name, (param.item.names[0][0], UNSET))
-                value, wrong = param.item.settle(given, ("body", name))
+                name, given = found.get(param.name, (param.names[0][0], UNSET))
+                value, wrong = param.settle(given, ("body", name))
             values.append(value)
             errors += wrong
         return values, errors
@@ -75,13 +49,13 @@ def form_taker(
     return take
 
 
-def present(params: Sequence[FormItem], form: FormData) -> Iterator[tuple[str, Any, FormItem | None]]:
+def present(params: Sequence[Item], form: FormData) -> Iterator[tuple[str, Any, Item | None]]:
     """Yield a form's parameters, each by the first of its names that the form has, then all other fields."""
     known: set[str] = set()
     for param in params:
-        for name, key in param.item.names:
+        for name, key in param.names:
             known.add(name)
-            value = pick(param.item, form, key)
+            value = pick(param, form, key)
             if value is not UNSET:
                 yield name, value, param
                 break
@@ -89,20 +63,13 @@ def present(params: Sequence[FormItem], form: FormData) -> Iterator[tuple[str, A
         yield key, value, None
 
 
-async def _found(params: Sequence[FormItem], form: FormData) -> Any:
+async def _found(params: Sequence[Item], form: FormData) -> Any:
     for name, value, param in present(params, form):
-        if param is not None:
-            value = await _content(param, value)
+        if param is not None and param.reads_bytes and isinstance(value, UploadFile):
+            value = await read_again(value)
+        elif param is not None and param.reads_bytes_list and isinstance(value, list):
+            value = [await read_again(item) if isinstance(item, UploadFile) else item for item in value]
         yield name, value, param
-
-
-async def _content(param: FormItem, value: Any) -> Any:
-    """Read files into bytes if the parameter asks for bytes."""
-    if param.reads_bytes and isinstance(value, UploadFile):
-        return await read_again(value)
-    if param.reads_bytes_list and isinstance(value, list):
-        return [await read_again(item) if isinstance(item, UploadFile) else item for item in value]
-    return value
 
 
 async def read_again(file: UploadFile) -> bytes:
@@ -114,7 +81,7 @@ async def read_again(file: UploadFile) -> bytes:
         await file.seek(position)
 
 
-async def _model_content(param: FormItem, form: FormData) -> Any:
+async def _model_content(param: Item, form: FormData) -> Any:
     """Return the input of a form model; `UNSET` if it is optional and the form has none of its fields."""
     if param.is_optional and not any(_is_sent(model, form) for model in param.models):
         return UNSET
@@ -123,6 +90,6 @@ async def _model_content(param: FormItem, form: FormData) -> Any:
     return {name: value async for name, value, _ in _found(fields, form)}
 
 
-def _is_sent(model: FormModel, form: FormData) -> bool:
-    names = {name for field in model.fields for name, _ in field.item.names}
+def _is_sent(model: ItemModel, form: FormData) -> bool:
+    names = {name for field in model.fields for name, _ in field.names}
     return bool(names.intersection(form) or (model.keeps_extras and form))

@@ -22,11 +22,24 @@ Names = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
+class ItemModel:
+    """A model whose fields are values of a request.
+
+    `keeps_extras` says that it allows or forbids unknown keys, `loc_by_alias` that errors name aliases.
+    """
+
+    fields: tuple["Item", ...]
+    keeps_extras: bool
+    loc_by_alias: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Item:
     """A value of a request, as a taker needs it.
 
     `default` makes the value where a request has none, validated if `check_default`; None if the value is required.
-    `is_sequence` says that repeated keys are collected.
+    `is_sequence` says that repeated keys are collected. `models` are the models that the value may be, several for a
+    union in a form. `reads_bytes` and `reads_bytes_list` say that it is the content of an uploaded file, or a list.
     """
 
     name: str
@@ -35,6 +48,10 @@ class Item:
     check: Check
     default: Callable[[], Any] | None
     check_default: bool = False
+    models: tuple[ItemModel, ...] = ()
+    is_optional: bool = False
+    reads_bytes: bool = False
+    reads_bytes_list: bool = False
 
     def settle(self, value: Any, loc: Location) -> tuple[Any, list[ErrorDetail]]:
         """Validate a value; for `UNSET`, return the default or the error for a missing value."""
@@ -105,35 +122,21 @@ def value_taker(item: Item, source: str) -> Callable[[Mapping[str, Any]], tuple[
     return take
 
 
-@dataclass(frozen=True, slots=True)
-class ModelItem:
-    """A model whose fields are parameters, as its taker needs it.
-
-    `whole` validates the model; `items` are its fields. `keeps_extras` says that the model allows or forbids unknown
-    keys, `loc_by_alias` that errors name aliases.
-    """
-
-    whole: Item
-    items: tuple[Item, ...]
-    is_optional: bool
-    keeps_extras: bool
-    loc_by_alias: bool
-
-
-def model_taker(model: ModelItem, source: str) -> Callable[[Mapping[str, Any]], tuple[Any, list[ErrorDetail]]]:
+def model_taker(whole: Item, source: str) -> Callable[[Mapping[str, Any]], tuple[Any, list[ErrorDetail]]]:
     """Make the taker of a model whose fields are query parameters, headers or cookies."""
+    (model,) = whole.models
     is_header = source == "header"
 
     def key_of(name: str) -> str:
         return name.lower() if is_header else name
 
-    own_names = {key_of(key) for item in model.items for _, key in item.names}
+    own_names = {key_of(key) for item in model.fields for _, key in item.names}
 
     def take(values: Mapping[str, Any]) -> tuple[Any, list[ErrorDetail]]:
         found: dict[str, Any] = {}
         renamed: dict[str | int, str] = {}
         known: set[str] = set()
-        for item in model.items:
+        for item in model.fields:
             name, key = item.find(values)
             value = pick(item, values, key)
             if value is not UNSET:
@@ -146,19 +149,14 @@ def model_taker(model: ModelItem, source: str) -> Callable[[Mapping[str, Any]], 
                     renamed[item.name] = key
         found.update(extras(values, known))
         given: Any = found
-        if model.is_optional and not (own_names.intersection(values) or (model.keeps_extras and found)):
+        if whole.is_optional and not (own_names.intersection(values) or (model.keeps_extras and found)):
             given = UNSET
-        value, errors = model.whole.settle(given, (source,))
+        value, errors = whole.settle(given, (source,))
         if renamed and model.loc_by_alias:
-            errors = [_naming_header(error, renamed) for error in errors]
+            for error in errors:
+                loc = error["loc"]
+                if len(loc) > 1 and loc[1] in renamed:
+                    error["loc"] = (loc[0], renamed[loc[1]], *loc[2:])
         return value, errors
 
     return take
-
-
-def _naming_header(error: ErrorDetail, renamed: dict[str | int, str]) -> ErrorDetail:
-    """Put the header's name into the location of an error, in place of its field's."""
-    loc = error["loc"]
-    if len(loc) > 1 and loc[1] in renamed:
-        return {**error, "loc": (loc[0], renamed[loc[1]], *loc[2:])}
-    return error
