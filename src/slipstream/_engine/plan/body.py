@@ -1,7 +1,6 @@
-"""The field that documents a whole body: its media type, whether it is required, its schema.
+"""The field that documents a whole body (media type, whether it is required, schema) and validates nothing.
 
-It validates nothing; each body parameter has its own validator. It is made at registration, so that a body that
-cannot be described fails at the user's line.
+It is made at registration, so that a body that cannot be described fails at the user's line.
 """
 
 from collections.abc import Sequence
@@ -21,31 +20,23 @@ _MULTIPART = "multipart/form-data"
 
 
 def should_embed(fields: Sequence[ModelField]) -> bool:
-    """Return whether the body is an object with one key per parameter, and not the single parameter itself.
-
-    Args:
-        fields: All body parameters of the endpoint and its dependencies.
-    """
+    """Return whether the body is an object with one key for each of its parameters, not the single one itself."""
     if not fields:
         return False
     first = fields[0]
     # Names are counted, since several dependencies may have the same parameter.
-    if len({item.name for item in fields}) > 1 or _name_means_two_form_models(fields):
+    if len({item.name for item in fields}) > 1 or getattr(first.field_info, "embed", None):
         return True
-    if getattr(first.field_info, "embed", None):
+    kind = first.field_info.annotation
+    is_alike = all(form_models(item) and item.field_info.annotation is kind for item in fields)
+    if form_models(first) and not is_alike:  # dependencies may use one name for different form models
         return True
     # A form has keys, so only a model can be the whole form.
     return is_form(first) and not is_subclass(first.field_info.annotation, BaseModel) and not form_models(first)
 
 
 def build_body_field(body_params: Sequence[ModelField], *, name: str, embed: bool) -> ModelField | None:
-    """Make the field that documents a body; None if there are no body parameters.
-
-    Args:
-        body_params: All body parameters of the endpoint and its dependencies.
-        name: Unique id of the path operation; a combined model is called `Body_` and this.
-        embed: What `should_embed` returned; if False, the parameter itself documents the body.
-    """
+    """Make the field that documents a body of such parameters; a combined model is called `Body_` and `name`."""
     if not body_params:
         return None
     first = body_params[0]
@@ -73,14 +64,6 @@ def form_models(item: ModelField) -> list[type[BaseModel]]:
         return []
     model = model_of(item.field_info.annotation)
     return [model] if model is not None else list(models_of_union(item.field_info.annotation))
-
-
-def _name_means_two_form_models(fields: Sequence[ModelField]) -> bool:
-    """Whether dependencies use one parameter name for different form models."""
-    first = fields[0]
-    return bool(form_models(first)) and any(
-        not form_models(item) or item.field_info.annotation is not first.field_info.annotation for item in fields[1:]
-    )
 
 
 def _combined_model(body_params: Sequence[ModelField], name: str) -> type[BaseModel]:
@@ -120,19 +103,11 @@ def _combined_field(body_params: Sequence[ModelField], model: type[BaseModel]) -
     if not any(item.field_info.is_required() for item in body_params):
         options["default"] = None
     parts = [item.field_info for item in body_params if slot_source(item) == kind]
-    if kind != "file" and (media_type := _common_media_type(parts, kind)) is not None:
-        options["media_type"] = media_type
-    return ModelField("body", _marker_class(parts[0])(**options))
-
-
-def _common_media_type(parts: list[FieldInfo], kind: str) -> str | None:
-    """Return the media type of all parts, or None; a form is multipart if one part is."""
     media_types = {getattr(part, "media_type", None) for part in parts}
     if kind == "form" and _MULTIPART in media_types:
-        return _MULTIPART
-    return media_types.pop() if len(media_types) == 1 else None
-
-
-def _marker_class(info: FieldInfo) -> Any:
-    """Return `Body`, `Form` or `File`; a user's subclass may have other arguments."""
-    return next(cls for cls in type(info).__mro__ if "slot_source" in vars(cls))
+        options["media_type"] = _MULTIPART
+    elif kind != "file" and len(media_types) == 1 and media_types != {None}:
+        options["media_type"] = media_types.pop()
+    # `Body`, `Form` or `File`; a user's subclass may have other arguments.
+    marker: Any = next(cls for cls in type(parts[0]).__mro__ if "slot_source" in vars(cls))
+    return ModelField("body", marker(**options))

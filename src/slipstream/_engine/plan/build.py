@@ -23,15 +23,8 @@ def build_http_plan(
 ) -> Plan:
     """Plan a path operation.
 
-    Args:
-        unique_id: The name in the name of a combined body model.
-        strict_content_type: Whether JSON needs a JSON content type.
-        form_limits: Bounds for forms: `max_fields`, `max_files`, `max_part_size`.
-        path_strings: Path parameters whose converter returns a string.
-
-    Raises:
-        BodiesWithoutNames: A GET that reads several unmarked bodies.
-        FormParserMissing: A form, but python-multipart is not installed.
+    `unique_id` names a combined body model, `form_limits` are options of `Request.form`, `path_strings` are the path
+    parameters whose converter returns a string.
     """
     _refuse_links(root)
     label = f"{','.join(sorted(methods))} {root.path}"
@@ -40,7 +33,11 @@ def build_http_plan(
     documented = build_body_field(fields, name=unique_id, embed=embed)
     body: BodyPlan | None = None
     if documented is not None:
-        _refuse_implied_bodies(root, methods)
+        names = tuple(field.name for field in root.body_params)
+        marked = {slot.name for slot in root.signature.slots if slot.marked}
+        # A GET with two unmarked models is mostly a mistake; with `Body()` they are meant.
+        if set(methods) <= {"GET", "HEAD"} and len(set(names)) > 1 and not marked.issuperset(names):
+            raise BodiesWithoutNames(names, tuple(sorted(methods)), root.origin)
         if is_form(documented):
             require_form_parser(root.origin)
         kind: Literal["json", "form"] = "form" if is_form(documented) else "json"
@@ -67,11 +64,3 @@ def _refuse_links(root: Call) -> None:
                 "There is a connection of a link only where one of its events is handled",
                 slot.name, slot.annotation, owner.origin, "write Request or WebSocket, or leave the parameter out",
             )  # fmt: skip
-
-
-def _refuse_implied_bodies(root: Call, methods: Sequence[str]) -> None:
-    """Refuse a GET with two unmarked models, which is mostly a mistake; with `Body()` they are meant."""
-    names = tuple(field.name for field in root.body_params)
-    marked = {slot.name for slot in root.signature.slots if slot.marked}
-    if set(methods) <= {"GET", "HEAD"} and len(set(names)) > 1 and not marked.issuperset(names):
-        raise BodiesWithoutNames(names, tuple(sorted(methods)), root.origin)

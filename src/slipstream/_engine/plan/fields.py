@@ -1,6 +1,7 @@
 """`ModelField`: a value with its names, validator and serializer, and with the attributes that packages read."""
 
 import warnings
+from dataclasses import is_dataclass
 from functools import cached_property, lru_cache
 from operator import getitem
 from typing import Annotated, Any, Literal, cast
@@ -17,12 +18,7 @@ from slipstream._engine.types import ErrorDetail, Location
 
 
 class ModelField:
-    """One value of a request or a response.
-
-    Args:
-        mode: "validation" for requests, "serialization" for responses.
-        config: Configuration of the Pydantic model that the field belongs to; None for a parameter.
-    """
+    """One value of a request or a response; `config` is that of the Pydantic model that has the field, if one has."""
 
     def __init__(
         self,
@@ -57,7 +53,6 @@ class ModelField:
 
     @property
     def default(self) -> Any:
-        """See `get_default`."""
         return self.get_default()
 
     @property
@@ -104,15 +99,7 @@ class ModelField:
     def validate(
         self, value: Any, values: dict[str, Any] | None = None, *, loc: Location = ()
     ) -> tuple[Any, list[ErrorDetail]]:
-        """Validate a Python value.
-
-        Args:
-            values: Ignored; packages pass it.
-            loc: Location of the value, put before the location of each error.
-
-        Returns:
-            The validated value and no errors, or None and at least one error.
-        """
+        """Return the validated value and no errors, or None and errors, located below `loc`; packages pass `values`."""
         try:
             return self.checker.validate_python(value, from_attributes=True), []
         except ValidationError as exc:
@@ -135,13 +122,10 @@ def _shared_adapter(parts: Any, _text: str) -> TypeAdapter[Any]:
 @lru_cache(maxsize=1024)
 def model_fields(model: type[BaseModel]) -> tuple[ModelField, ...]:
     """Return the fields of a Pydantic model, as parameter models and form models are read."""
-    return tuple(
-        ModelField(name, info, config=model.model_config if _takes_config(info.annotation) else None)
-        for name, info in model.model_fields.items()
-    )
-
-
-def _takes_config(annotation: Any) -> bool:
-    """Whether Pydantic accepts a config for a type; not for types that have their own."""
-    has_own = is_subclass(annotation, (BaseModel, dict)) or hasattr(annotation, "__dataclass_fields__")
-    return not (isinstance(annotation, type) and has_own)
+    fields = []
+    for name, info in model.model_fields.items():
+        kind: Any = info.annotation
+        # Pydantic accepts no config for types that have their own.
+        has_own = is_subclass(kind, (BaseModel, dict)) or (isinstance(kind, type) and is_dataclass(kind))
+        fields.append(ModelField(name, info, config=None if has_own else model.model_config))
+    return tuple(fields)

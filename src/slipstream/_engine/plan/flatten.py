@@ -1,7 +1,7 @@
 """The parameters and security schemes of a whole tree, as flat lists; a shared dependency counts at its first place."""
 
 import inspect
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeAlias
@@ -46,13 +46,22 @@ class FlatCall:
 def flatten(root: Call) -> FlatCall:
     """List the parameters and security schemes of a tree, parents before their dependencies."""
     flat = FlatCall()
-    for call, scopes in _distinct_calls(root):
+    seen: list[CallKey] = []  # some callables have no hash
+    stack: list[tuple[Call, tuple[str, ...]]] = [(root, ())]
+    while stack:
+        call, inherited = stack.pop()
+        key = call_key(call)
+        if key in seen:
+            continue
+        seen.append(key)
+        scopes = tuple(dict.fromkeys((*inherited, *call.oauth_scopes)))
         flat.path += call.path_params
         flat.query += call.query_params
         flat.header += call.header_params
         flat.cookie += call.cookie_params
         if call is not root and (scheme := security_scheme(call.call)) is not None:
             flat.security.append(SecurityUse(scheme, scopes))
+        stack.extend((dependency, scopes) for dependency in reversed(call.dependencies))
     return flat
 
 
@@ -91,13 +100,9 @@ def slot_source(item: ModelField) -> str | None:
 
 
 def request_names(item: ModelField, *, convert_underscores: bool = False) -> list[tuple[str, str]]:
-    """List the names under which a value may be sent, the preferred one first.
+    """List the names of a value, the preferred one first: pairs of the name that Pydantic knows and the one sent.
 
-    Args:
-        convert_underscores: Whether `x_token` without an alias is read as `x-token`, as headers are.
-
-    Returns:
-        Pairs of the name that Pydantic knows and the name in the request.
+    If `convert_underscores`, `x_token` without an alias is sent as `x-token`, as headers are.
     """
     alias = item.validation_alias or item.alias
     sent = alias.replace("_", "-") if convert_underscores and alias == item.name else alias
@@ -107,13 +112,7 @@ def request_names(item: ModelField, *, convert_underscores: bool = False) -> lis
         return [(alias, sent)]
     # Underscores in `AliasChoices` stay.
     names = [(str(choice), str(choice)) for choice in choices] if isinstance(given, AliasChoices) else [(alias, sent)]
-    return _with_python_name(item, names, convert_underscores)
-
-
-def _with_python_name(
-    item: ModelField, names: list[tuple[str, str]], convert_underscores: bool
-) -> list[tuple[str, str]]:
-    """Add the field's own name, or return it alone, as the model's configuration says."""
+    # The model's configuration adds the field's own name, or allows it alone.
     config = item.config or {}
     own = (item.name, item.name.replace("_", "-") if convert_underscores else item.name)
     if config.get("validate_by_alias") is False:
@@ -134,27 +133,13 @@ def security_scheme(call: Callable[..., Any]) -> Any | None:
     return bare if is_scheme else None
 
 
-def _distinct_calls(root: Call) -> Iterator[tuple[Call, tuple[str, ...]]]:
-    """Yield each distinct call once, parents first, with the scopes on the way to it."""
-    seen: list[CallKey] = []  # some callables have no hash
-    stack: list[tuple[Call, tuple[str, ...]]] = [(root, ())]
-    while stack:
-        call, inherited = stack.pop()
-        key = call_key(call)
-        if key in seen:
-            continue
-        seen.append(key)
-        scopes = tuple(dict.fromkeys((*inherited, *call.oauth_scopes)))
-        yield call, scopes
-        stack.extend((dependency, scopes) for dependency in reversed(call.dependencies))
-
-
 def call_key(call: Call) -> CallKey:
     """Return the key of a call, with its scopes only if they can make a difference to it or to a dependency of it."""
     scopes = tuple(sorted(set(call.oauth_scopes)))
-    return call.call, scopes if scopes and any(map(_sees_scopes, call.walk())) else (), call.lifetime or ""
-
-
-def _sees_scopes(call: Call) -> bool:
-    asks = bool(call.own_scopes) or any(kind == "scopes" for _, kind in call.contexts)
-    return asks or security_scheme(call.call) is not None
+    is_seen = any(
+        bool(below.own_scopes)
+        or any(kind == "scopes" for _, kind in below.contexts)
+        or security_scheme(below.call) is not None
+        for below in (call.walk() if scopes else ())
+    )
+    return call.call, scopes if is_seen else (), call.lifetime or ""

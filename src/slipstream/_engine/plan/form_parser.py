@@ -13,15 +13,9 @@ _RENAMED_AFTER = (0, 0, 12)
 
 
 def require_form_parser(origin: Any) -> None:
-    """Check that forms can be read.
-
-    Args:
-        origin: The endpoint with a form, for the error.
-
-    Raises:
-        FormParserMissing: python-multipart is not installed, or the other package is.
-    """
-    if _release(_found("python_multipart", "__version__")) > _RENAMED_AFTER:
+    """Raise `FormParserMissing`, with the origin of an endpoint, if python-multipart is not installed."""
+    version = _found("python_multipart", "__version__") or ""
+    if tuple(map(int, re.findall(r"\d+", version)[:3])) > _RENAMED_AFTER:
         return
     if _found("multipart", "__version__") is None:
         raise FormParserMissing(None, origin)
@@ -34,7 +28,3 @@ def _found(module: str, name: str) -> Any:
         return getattr(import_module(module), name, None)
     except ImportError:
         return None
-
-
-def _release(version: str | None) -> tuple[int, ...]:
-    return tuple(map(int, re.findall(r"\d+", version or "")[:3]))

@@ -43,21 +43,14 @@ def _renamed(model: type[BaseModel], schema: dict[str, Any]) -> dict[str, list[s
     properties, required = schema.get("properties", {}), schema.get("required", [])
     renamed = {}
     for item in model_fields(model):
-        known_as = _schema_name(item)
+        given = item.field_info.validation_alias
+        first = given.choices[0] if isinstance(given, AliasChoices) else item.validation_alias or item.alias
+        known_as = first if isinstance(first, str) else ""
         names = [alias for alias, _ in request_names(item)]
         differs = names[0] != known_as or (len(names) > 1 and known_as in required)
         if known_as in properties and differs:
             renamed[known_as] = names
     return renamed
-
-
-def _schema_name(item: ModelField) -> str:
-    """Return the property name that Pydantic gives a field."""
-    given = item.field_info.validation_alias
-    first = given.choices[0] if isinstance(given, AliasChoices) else None
-    if first is None:
-        return item.validation_alias or item.alias
-    return first if isinstance(first, str) else ""
 
 
 def describe_form(parts: Sequence[FormPart], schema: dict[str, Any]) -> None:
@@ -94,15 +87,12 @@ def _model_conditions(
         return [described]
     # A form cannot be null: no field of it stands for None.
     described["anyOf"] = [choice for choice in described["anyOf"] if choice.get("type") != "null"]
-    absent = _absent(models)
+    absent: dict[str, Any]
+    if any(model.model_config.get("extra") in ("allow", "forbid") for model in models):
+        absent = {"maxProperties": 0}
+    else:
+        names = {alias for model in models for field in model_fields(model) for alias, _ in request_names(field)}
+        absent = {"not": {"anyOf": [{"required": [name]} for name in sorted(names)]}} if names else {}
     if item.field_info.is_required():
         return [{"not": absent}, described]
     return [{"anyOf": [absent, described]}]
-
-
-def _absent(models: list[type[BaseModel]]) -> dict[str, Any]:
-    """Return the schema of a form without fields of any of the models."""
-    if any(model.model_config.get("extra") in ("allow", "forbid") for model in models):
-        return {"maxProperties": 0}
-    names = sorted({alias for model in models for item in model_fields(model) for alias, _ in request_names(item)})
-    return {"not": {"anyOf": [{"required": [name]} for name in names]}} if names else {}

@@ -1,7 +1,7 @@
 """From an endpoint to its tree of calls, with or without overrides."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import replace
 from typing import Any, cast
 
 from pydantic import PydanticSchemaGenerationError
@@ -31,14 +31,9 @@ Implied = Mapping[SlotSource, type[FieldInfo]]
 def build_tree(
     endpoint: Callable[..., Any], *, path: str, implied: Implied, dependencies: Sequence[DependencyMarker] = ()
 ) -> Call:
-    """Read an endpoint and its dependencies.
+    """Read an endpoint at a full path without converters, and its dependencies.
 
-    Args:
-        path: Its full path without converters.
-        dependencies: Those of app, routers and route, outermost first; their results are not used.
-
-    Raises:
-        DefinitionError: See `errors.py`.
+    `dependencies` are those of app, routers and route, outermost first; their results are not used.
     """
     builder = _TreeBuilder(path, implied)
     root = builder.call(endpoint, scope="function")
@@ -47,20 +42,14 @@ def build_tree(
 
 
 def build_handler_tree(handler: Callable[..., Any], *, implied: Implied) -> Call:
-    """Read a handler of events and its dependencies.
-
-    Raises:
-        UnfitHandler: It has a parameter for which there is no value.
-        DefinitionError: See `errors.py`.
-    """
+    """Read a handler of events and its dependencies; raise UnfitHandler for a parameter without a value."""
     return _TreeBuilder("/", implied).call(handler, read_handler(handler, implied), scope="function")
 
 
 def override_tree(root: Call, overrides: Mapping[Callable[..., Any], Callable[..., Any]], implied: Implied) -> Call:
     """Copy a tree with overridden dependencies replaced, in replacements too; return a tree without any as it is."""
-    if not any(_is_overridden(call, overrides) for call in root.walk()):
-        return root
-    return _copy(root, overrides, implied)
+    is_any = any(_is_overridden(call, overrides) for call in root.walk())
+    return _copy(root, overrides, implied) if is_any else root
 
 
 def _is_overridden(call: Call, overrides: Mapping[Callable[..., Any], Callable[..., Any]]) -> bool:
@@ -125,28 +114,21 @@ class _TreeBuilder:
 
 
 def _copy(call: Call, overrides: Mapping[Callable[..., Any], Callable[..., Any]], implied: Implied) -> Call:
-    twin = Call(**{item.name: getattr(call, item.name) for item in fields(Call)})
-    twin.replaces = call.replaces or call
-    twin.dependencies = [
-        _replaced(dependency, overrides, implied)
-        if _is_overridden(dependency, overrides)
-        else _copy(dependency, overrides, implied)
-        for dependency in call.dependencies
-    ]
-    return twin
-
-
-def _replaced(call: Call, overrides: Mapping[Callable[..., Any], Callable[..., Any]], implied: Implied) -> Call:
-    replacement = _TreeBuilder(call.path, implied).call(
-        overrides[call.call],
-        name=call.name,
-        use_cache=call.use_cache,
-        scope=call.scope,
-        parent_scopes=call.oauth_scopes,
-        limit=call.limit,
-    )
-    twin = _copy(replacement, overrides, implied)
-    twin.replaces = call
+    twin = replace(call, replaces=call.replaces or call, dependencies=[])
+    for dependency in call.dependencies:
+        if not _is_overridden(dependency, overrides):
+            twin.dependencies.append(_copy(dependency, overrides, implied))
+            continue
+        replacement = _TreeBuilder(call.path, implied).call(
+            overrides[dependency.call],
+            name=dependency.name,
+            use_cache=dependency.use_cache,
+            scope=dependency.scope,
+            parent_scopes=dependency.oauth_scopes,
+            limit=dependency.limit,
+        )
+        replacement.replaces = dependency
+        twin.dependencies.append(_copy(replacement, overrides, implied))
     return twin
 
 
