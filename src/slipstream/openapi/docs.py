@@ -45,49 +45,24 @@ def get_swagger_ui_html(
         init_oauth: Arguments of Swagger UI's `initOAuth`.
         swagger_ui_parameters: Settings of Swagger UI, put on top of `swagger_ui_default_parameters`.
     """
-    settings = swagger_ui_default_parameters | (swagger_ui_parameters or {})
+    given = swagger_ui_default_parameters | (swagger_ui_parameters or {})
     lines = [f"url: {_script_string(openapi_url)},"]
-    lines += [f"{_script_json(key)}: {_script_json(jsonable_encoder(value))}," for key, value in settings.items()]
+    lines += [f"{_script_json(key)}: {_script_json(jsonable_encoder(value))}," for key, value in given.items()]
     if oauth2_redirect_url:
         lines.append(f"oauth2RedirectUrl: window.location.origin + {_script_string(oauth2_redirect_url)},")
+    settings = "\n    ".join(lines)
     login = f"ui.initOAuth({_script_json(jsonable_encoder(init_oauth))})" if init_oauth else ""
-    return HTMLResponse(
-        _SWAGGER_UI.format(
-            title=escape(title, quote=False),
-            css=escape(swagger_css_url, quote=True),
-            js=escape(swagger_js_url, quote=True),
-            favicon=escape(swagger_favicon_url, quote=True),
-            settings="\n    ".join(lines),
-            login=login,
-        )
-    )
-
-
-_SWAGGER_UI = """<!DOCTYPE html>
-<html lang="en">
-<head>
-  <meta charset="utf-8">
-  <meta name="viewport" content="width=device-width, initial-scale=1">
-  <title>{title}</title>
-  <link rel="stylesheet" href="{css}">
-  <link rel="icon" href="{favicon}">
-</head>
-<body>
-  <div id="swagger-ui"></div>
-  <script src="{js}"></script>
+    head = f'<link rel="stylesheet" href="{escape(swagger_css_url)}">\n  {_icon(swagger_favicon_url)}'
+    body = f"""<div id="swagger-ui"></div>
+  <script src="{escape(swagger_js_url)}"></script>
   <script>
   const ui = SwaggerUIBundle({{
     {settings}
-    presets: [
-      SwaggerUIBundle.presets.apis,
-      SwaggerUIBundle.SwaggerUIStandalonePreset
-    ],
+    presets: [SwaggerUIBundle.presets.apis, SwaggerUIBundle.SwaggerUIStandalonePreset],
   }})
   {login}
-  </script>
-</body>
-</html>
-"""
+  </script>"""
+    return _page(title, head, body)
 
 
 def get_redoc_html(
@@ -104,95 +79,72 @@ def get_redoc_html(
         openapi_url: Where the document is.
         with_google_fonts: Load ReDoc's fonts from Google; False keeps to the fonts at hand.
     """
-    return HTMLResponse(
-        _REDOC.format(
-            title=escape(title, quote=False),
-            fonts=_GOOGLE_FONTS if with_google_fonts else "",
-            favicon=escape(redoc_favicon_url, quote=True),
-            url=escape(openapi_url, quote=True),
-            js=escape(redoc_js_url, quote=True),
-        )
-    )
+    fonts = f'<link rel="stylesheet" href="{_GOOGLE_FONTS}">\n  ' if with_google_fonts else ""
+    head = f"{fonts}{_icon(redoc_favicon_url)}\n  <style>body {{ margin: 0; padding: 0; }}</style>"
+    body = f"""<noscript>This page needs JavaScript to show the documentation.</noscript>
+  <redoc spec-url="{escape(openapi_url)}"></redoc>
+  <script src="{escape(redoc_js_url)}"></script>"""
+    return _page(title, head, body)
 
 
-_GOOGLE_FONTS = (
-    '<link rel="stylesheet" href="https://fonts.googleapis.com/css?family=Montserrat:300,400,700|Roboto:300,400,700">'
-)
-
-_REDOC = """<!DOCTYPE html>
-<html lang="en">
-<head>
-  <meta charset="utf-8">
-  <meta name="viewport" content="width=device-width, initial-scale=1">
-  <title>{title}</title>
-  {fonts}
-  <link rel="icon" href="{favicon}">
-  <style>body {{ margin: 0; padding: 0; }}</style>
-</head>
-<body>
-  <noscript>This page needs JavaScript to show the documentation.</noscript>
-  <redoc spec-url="{url}"></redoc>
-  <script src="{js}"></script>
-</body>
-</html>
-"""
+_GOOGLE_FONTS = "https://fonts.googleapis.com/css?family=Montserrat:300,400,700|Roboto:300,400,700"
 
 
 def get_swagger_ui_oauth2_redirect_html() -> HTMLResponse:
     """Make the page that an OAuth2 server sends the user back to; it hands the answer to Swagger UI."""
-    return HTMLResponse(_OAUTH2_REDIRECT)
+    return _page("Swagger UI: OAuth2 Redirect", "", _OAUTH2_REDIRECT)
 
 
 # What Swagger UI leaves for this page in `opener.swaggerUIRedirectOauth2`: the flow it started (`auth`,
 # `state`, `redirectUrl`) and where to report (`callback`, `errCb`). Codes come in the query, tokens in
 # the fragment. https://github.com/swagger-api/swagger-ui/blob/master/docs/usage/oauth2.md
-_OAUTH2_REDIRECT = """<!DOCTYPE html>
+_OAUTH2_REDIRECT = """<script>
+  const oauth2 = window.opener.swaggerUIRedirectOauth2
+  const { auth, redirectUrl } = oauth2
+  const inFragment = /code|token|error/.test(location.hash)
+  const text = inFragment ? location.hash.slice(1).replace('?', '&') : location.search.slice(1)
+  const answer = Object.fromEntries(new URLSearchParams(text))
+  const isValid = answer.state === oauth2.state
+  const report = (level, message) => oauth2.errCb({ authId: auth.name, source: 'auth', level, message })
+  const hasCode = ['accessCode', 'authorizationCode', 'authorization_code'].includes(auth.schema.get('flow'))
+
+  if (!hasCode || auth.code) {
+    oauth2.callback({ auth, token: answer, isValid, redirectUrl })
+  } else {
+    if (!isValid) {
+      report('warning', 'The server sent back another state than it was given: the login may be forged.')
+    }
+    if (answer.code) {
+      delete oauth2.state
+      auth.code = answer.code
+      oauth2.callback({ auth, redirectUrl })
+    } else {
+      const reason = [answer.error_description, answer.error_uri].filter(Boolean).join(' ')
+      report('error', answer.error ? `${answer.error}: ${reason}` : 'The server sent no authorization code.')
+    }
+  }
+  window.close()
+  </script>"""
+
+
+def _page(title: str, head: str, body: str) -> HTMLResponse:
+    return HTMLResponse(f"""<!DOCTYPE html>
 <html lang="en">
 <head>
   <meta charset="utf-8">
-  <title>Swagger UI: OAuth2 Redirect</title>
+  <meta name="viewport" content="width=device-width, initial-scale=1">
+  <title>{escape(title, quote=False)}</title>
+  {head}
 </head>
 <body>
-  <script>
-  'use strict'
-  const codeFlows = ['accessCode', 'authorizationCode', 'authorization_code']
-
-  function handOver() {
-    const oauth2 = window.opener.swaggerUIRedirectOauth2
-    const { auth, redirectUrl } = oauth2
-    const inFragment = /code|token|error/.test(location.hash)
-    const text = inFragment ? location.hash.slice(1).replace('?', '&') : location.search.slice(1)
-    const answer = Object.fromEntries(new URLSearchParams(text))
-    const isValid = answer.state === oauth2.state
-    const report = (level, message) => oauth2.errCb({ authId: auth.name, source: 'auth', level, message })
-
-    if (!codeFlows.includes(auth.schema.get('flow')) || auth.code) {
-      oauth2.callback({ auth, token: answer, isValid, redirectUrl })
-    } else {
-      if (!isValid) {
-        report('warning', 'The server sent back another state than it was given: the login may be forged.')
-      }
-      if (answer.code) {
-        delete oauth2.state
-        auth.code = answer.code
-        oauth2.callback({ auth, redirectUrl })
-      } else {
-        const reason = [answer.error_description, answer.error_uri].filter(Boolean).join(' ')
-        report('error', answer.error ? `${answer.error}: ${reason}` : 'The server sent no authorization code.')
-      }
-    }
-    window.close()
-  }
-
-  if (document.readyState === 'loading') {
-    document.addEventListener('DOMContentLoaded', handOver)
-  } else {
-    handOver()
-  }
-  </script>
+  {body}
 </body>
 </html>
-"""
+""")
+
+
+def _icon(url: str) -> str:
+    return f'<link rel="icon" href="{escape(url)}">'
 
 
 def _script_json(value: Any) -> str:

@@ -17,9 +17,9 @@ from pydantic import (
     EmailStr as PydanticEmailStr,
     Field,
     GetCoreSchemaHandler,
-    GetJsonSchemaHandler,
+    GetPydanticSchema,
+    WithJsonSchema,
 )
-from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
 from slipstream._options.params import Example as Example
@@ -28,20 +28,15 @@ from slipstream.logger import logger
 # ruff: noqa: N815  # the specification's names
 
 
-class _Email:
-    """Checks addresses where the package email-validator is installed, and lets all pass (and says so) where not."""
-
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        if find_spec("email_validator") is not None:
-            return handler.generate_schema(PydanticEmailStr)
-        logger.warning("email addresses are not checked: email-validator is not installed")
-        return core_schema.str_schema()
-
-    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        return {"type": "string", "format": "email"}
+def _email_schema(source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+    """Check addresses where the package email-validator is installed, and let all pass (and say so) where not."""
+    if find_spec("email_validator") is not None:
+        return handler.generate_schema(PydanticEmailStr)
+    logger.warning("email addresses are not checked: email-validator is not installed")
+    return core_schema.str_schema()
 
 
-EmailStr = Annotated[str, _Email()]
+EmailStr = Annotated[str, GetPydanticSchema(_email_schema), WithJsonSchema({"type": "string", "format": "email"})]
 
 
 class _Object(BaseModel):

@@ -2,9 +2,9 @@
 
 from typing import ClassVar
 
-from starlette.exceptions import HTTPException
+from starlette.exceptions import HTTPException as HTTPException
 from starlette.requests import HTTPConnection
-from starlette.status import HTTP_401_UNAUTHORIZED
+from starlette.status import HTTP_401_UNAUTHORIZED as HTTP_401_UNAUTHORIZED
 
 from slipstream.openapi.models import APIKey, APIKeyIn
 from slipstream.security.base import SecurityBase
@@ -14,19 +14,13 @@ class APIKeyBase(SecurityBase):
     """An API key in the place that `location` says; the other arguments are those of the classes below."""
 
     model: APIKey
+    _challenge = "APIKey"  # no standard has a challenge for API keys
 
     def __init__(
         self, location: APIKeyIn, name: str, description: str | None, scheme_name: str | None, auto_error: bool
     ) -> None:
         model = APIKey.model_validate({"in": location, "name": name, "description": description})
         self._set(model, scheme_name, auto_error)
-
-    def make_not_authenticated_error(self) -> HTTPException:
-        """Make the error for a missing key: 401. Override it to answer otherwise.
-
-        A 401 has to name a challenge (RFC 9110, 15.5.2); no standard has one for API keys, hence `APIKey`.
-        """
-        return HTTPException(HTTP_401_UNAUTHORIZED, "Not authenticated", {"WWW-Authenticate": "APIKey"})
 
     def check_api_key(self, api_key: str | None) -> str | None:
         """Return the key; None for a missing or empty one, or an error with `auto_error`."""
@@ -51,7 +45,6 @@ class _PlacedKey(APIKeyBase):
         super().__init__(self.location, name, description, scheme_name, auto_error)
 
     async def __call__(self, request: HTTPConnection) -> str | None:
-        """Read the key."""
         return self.check_api_key(getattr(request, self._shelf).get(self.model.name))
 
 

@@ -9,7 +9,7 @@ from slipstream._engine.types import ContextKind
 from slipstream.exceptions import HTTPException
 from slipstream.openapi.models import OAuth2 as OAuth2Model, OAuthFlows as OAuthFlowsModel
 from slipstream.param_functions import Form
-from slipstream.security.base import SecurityBase
+from slipstream.security.base import WholeHeader
 from slipstream.security.utils import get_authorization_scheme_param
 
 # ruff: noqa: N803  # OpenAPI's names, as in FastAPI
@@ -67,7 +67,7 @@ class OAuth2PasswordRequestFormStrict(OAuth2PasswordRequestForm):
         )
 
 
-class OAuth2(SecurityBase):
+class OAuth2(WholeHeader):
     """Any OAuth2 flows; gives the whole `Authorization` header to the endpoint.
 
     Args:
@@ -90,18 +90,13 @@ class OAuth2(SecurityBase):
 
     def make_not_authenticated_error(self) -> HTTPException:
         """Make the error for a missing token: 401 with the challenge `Bearer`. Override it for other tokens."""
-        return HTTPException(HTTP_401_UNAUTHORIZED, "Not authenticated", {"WWW-Authenticate": "Bearer"})
-
-    async def __call__(self, request: HTTPConnection) -> str | None:
-        """Read the header."""
-        return self._required(request.headers.get("Authorization"))
+        return HTTPException(HTTP_401_UNAUTHORIZED, "Not authenticated", {"WWW-Authenticate": self._challenge})
 
 
 class _Bearer(OAuth2):
     """Gives the token, without the scheme's name in front of it."""
 
     async def __call__(self, request: HTTPConnection) -> str | None:
-        """Read the token."""
         scheme, token = get_authorization_scheme_param(request.headers.get("Authorization"))
         if scheme.lower() == "bearer":
             return token
