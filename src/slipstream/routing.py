@@ -28,8 +28,7 @@ from slipstream._engine.errors import InvalidPath
 from slipstream._engine.plan.fields import ModelField
 from slipstream._engine.types import DirectApp
 from slipstream._options.inherited import merged
-from slipstream._options.route import RouteOptions, VerbOptions, WebSocketOptions
-from slipstream._options.router import InclusionOptions, RouterOptions
+from slipstream._options.levels import InclusionOptions, RouteOptions, RouterOptions, VerbOptions, WebSocketOptions
 from slipstream._options.unpack import completed, unpacks
 from slipstream._routes import half_public
 from slipstream._routes.compiler import Compiler, overrides_of, wrapped_app

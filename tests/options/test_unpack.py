@@ -9,10 +9,15 @@ from typing import Annotated, Any, Unpack, get_type_hints
 import pytest
 from typing_extensions import TypedDict
 
-from slipstream._options.app import AppOptions
+from slipstream._options.levels import (
+    AppOptions,
+    InclusionOptions,
+    RouteOptions,
+    RouterOptions,
+    VerbOptions,
+    WebSocketOptions,
+)
 from slipstream._options.params import ValueOptions
-from slipstream._options.route import RouteOptions, VerbOptions, WebSocketOptions
-from slipstream._options.router import InclusionOptions, RouterOptions
 from slipstream._options.unpack import Otherwise, completed, names_of, unpacks
 
 

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import NoMatchFound, Route
 
-from slipstream._options.router import RouterOptions
+from slipstream._options.levels import RouterOptions
 from slipstream._options.unpack import completed
 from slipstream._routes.router import TableRouter
 from slipstream.testclient import TestClient

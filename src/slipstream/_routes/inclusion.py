@@ -18,8 +18,7 @@ from starlette.types import Receive, Scope, Send
 from slipstream._app.limits import limited
 from slipstream._app.refresh import Latest, Lock
 from slipstream._options.inherited import merged, repeated
-from slipstream._options.route import RouteOptions
-from slipstream._options.router import InclusionOptions, LevelOptions
+from slipstream._options.levels import InclusionOptions, LevelOptions, RouteOptions
 from slipstream.exceptions import FastAPIError
 
 

@@ -11,7 +11,7 @@ from slipstream._app.dispatch import Dispatcher
 from slipstream._app.limits import limited
 from slipstream._app.refresh import WatchedList, version
 from slipstream._engine.entry.lifespan import Context, as_context, from_events, lifespan
-from slipstream._options.router import RouterOptions
+from slipstream._options.levels import RouterOptions
 from slipstream._routes.frontend import low_priority_app
 from slipstream._routes.inclusion import IncludableRouter, IncludedRouter, effective, low_priority
 

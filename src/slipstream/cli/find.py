@@ -28,6 +28,7 @@ PREFERRED_NAMES = ("app", "api", "application")
 FACTORY_NAMES = ("create_app", "make_app", "get_app")
 """Names that are taken for a function that makes the application, when nothing else is found."""
 
+_MACHINERY = (__file__, importlib.__file__, "<frozen importlib")
 _ATTRIBUTE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*(\(\))?")
 
 
@@ -56,7 +57,7 @@ class ImportFailed(SlipstreamError):
         error = self.__cause__
         assert error is not None
         frame = error.__traceback__
-        while frame is not None and _is_machinery(frame.tb_frame.f_code.co_filename):
+        while frame is not None and frame.tb_frame.f_code.co_filename.startswith(_MACHINERY):
             frame = frame.tb_next
         return "".join(traceback.format_exception(type(error), error, frame)).rstrip()
 
@@ -90,7 +91,10 @@ def read_target(text: str | None, attribute: str | None = None) -> Target:
     if path.is_dir() and not place.isidentifier():
         path = _file_in(path)
     elif not (place.endswith(".py") or path.is_file() or "/" in place or "\\" in place):
-        return _read_module(place, named or attribute)
+        if not all(part.isidentifier() for part in place.split(".")):
+            seen = f"{place!r} is neither a file here nor a module's name"
+            raise TargetError(seen, "write main.py or package.module:app")
+        return Target(place, Path.cwd(), named or attribute)
     if not path.is_file():
         raise TargetError(f"there is no file {place} in {Path.cwd()}", "name a file, or a module as package.module:app")
     module, root = _importable(path.resolve())
@@ -139,12 +143,6 @@ def _file_in(folder: Path) -> Path:
         if (folder / name).is_file():
             return folder / name
     raise TargetError(f"{folder} is a folder without main.py, app.py, api.py or __init__.py", "name the file in it")
-
-
-def _read_module(name: str, attribute: str | None) -> Target:
-    if not all(part.isidentifier() for part in name.split(".")):
-        raise TargetError(f"{name!r} is neither a file here nor a module's name", "write main.py or package.module:app")
-    return Target(name, Path.cwd(), attribute)
 
 
 def _importable(file: Path) -> tuple[str, Path]:
@@ -237,7 +235,3 @@ def _takes_nothing(function: Callable[..., Any]) -> bool:
     """Whether a function can be called without arguments: an ASGI application cannot."""
     parameters = inspect.signature(function).parameters.values()
     return not any(p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in parameters)
-
-
-def _is_machinery(filename: str) -> bool:
-    return filename == __file__ or filename == importlib.__file__ or filename.startswith("<frozen importlib")

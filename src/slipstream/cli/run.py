@@ -83,7 +83,8 @@ def command(
         click.echo(f"serving {target or 'the application found here'} on {url}, reloading when a file changes")
     else:
         app, where = find_application(target, name, alias)
-        click.echo(f"serving {where} on {url}" + _documentation(app, url))
+        docs = getattr(app, "docs_url", None)
+        click.echo(f"serving {where} on {url}" + (f", documentation on {url}{docs}" if isinstance(docs, str) else ""))
         if workers == 1:
             served = app
     os.environ["SLIPSTREAM_SERVED"] = json.dumps([target, name, alias])
@@ -147,8 +148,3 @@ def _workers_from_environment() -> int:
     if not text.isdecimal() or int(text) < 1:
         fail(f"WEB_CONCURRENCY is {text!r}\n  set it to the number of processes that shall serve, or unset it")
     return int(text)
-
-
-def _documentation(app: object, url: str) -> str:
-    docs = getattr(app, "docs_url", None)
-    return f", documentation on {url}{docs}" if isinstance(docs, str) else ""

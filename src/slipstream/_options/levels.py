@@ -1,0 +1,206 @@
+"""Options of path operations, of routers, of inclusions and of the application, for the functions that take them."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated, Any
+
+from starlette.middleware import Middleware
+from starlette.responses import JSONResponse
+from starlette.routing import BaseRoute
+from typing_extensions import TypedDict
+
+from slipstream._options.inherited import InheritedOptions, ResponseClass, RoutingOptions, TaggedOptions
+from slipstream._options.telemetry import TelemetryConfig
+from slipstream._options.unpack import Otherwise
+from slipstream.datastructures import Default
+from slipstream.types import IncEx
+
+
+class VerbOptions(TaggedOptions, total=False):
+    """Options of a path operation that every verb takes."""
+
+    response_model: Annotated[Any, Otherwise(Default(None))]
+    """Type that the result is validated against, filtered by and documented as; by default the return annotation."""
+
+    status_code: int | None
+    """HTTP status of a normal response; the response class's own by default."""
+
+    summary: str | None
+    """Title in the documentation; made from the name by default."""
+
+    description: str | None
+    """Text in the documentation, in Markdown; the docstring by default, up to a form feed."""
+
+    response_description: Annotated[str, Otherwise("Successful Response")]
+    """Sentence on a normal response, in the documentation."""
+
+    operation_id: str | None
+    """Id in the OpenAPI document; made by `generate_unique_id_function` by default."""
+
+    response_model_include: IncEx | None
+    """Fields of the response model to send, all others left out."""
+
+    response_model_exclude: IncEx | None
+    """Fields of the response model to leave out."""
+
+    response_model_by_alias: Annotated[bool, Otherwise(True)]
+    """Whether fields are sent under their aliases."""
+
+    response_model_exclude_unset: Annotated[bool, Otherwise(False)]
+    """Leave out fields that were never set."""
+
+    response_model_exclude_defaults: Annotated[bool, Otherwise(False)]
+    """Leave out fields that are equal to their default."""
+
+    response_model_exclude_none: Annotated[bool, Otherwise(False)]
+    """Leave out fields that are None."""
+
+    response_class: Annotated[ResponseClass, Otherwise(Default(JSONResponse))]
+    """Response class for results that are no Response; JSON by default."""
+
+    name: str | None
+    """Name for `url_path_for`; the function's by default."""
+
+    openapi_extra: dict[str, Any] | None
+    """Keys to merge, deeply, into the operation in the OpenAPI document."""
+
+
+class RouteOptions(VerbOptions, RoutingOptions, total=False):
+    """All options of a path operation."""
+
+    methods: set[str] | list[str] | None
+    """HTTP methods that it serves; GET by default."""
+
+
+class WebSocketOptions(TypedDict, total=False):
+    """Options of a WebSocket endpoint."""
+
+    name: str | None
+    """Name for `url_path_for`; the function's by default."""
+
+    dependencies: Sequence[Any] | None
+    """`Depends(...)` to run first; those of outer levels before."""
+
+    dependency_overrides_provider: Any | None
+    """Object whose `dependency_overrides` hold; the application."""
+
+
+class InclusionOptions(TaggedOptions, total=False):
+    """Options of `include_router` for every route of the included router."""
+
+    prefix: Annotated[str, Otherwise("")]
+    """Path to put before each path; begins with a slash and does not end with one."""
+
+    default_response_class: Annotated[ResponseClass, Otherwise(Default(JSONResponse))]
+    """Response class of routes that have none."""
+
+
+class LevelOptions(InclusionOptions, RoutingOptions, total=False):
+    """Options of a router for its routes."""
+
+
+class StarletteOptions(TypedDict, total=False):
+    """Options that Starlette's applications and routers have too."""
+
+    routes: list[BaseRoute] | None
+    """Routes to begin with, such as Starlette's."""
+
+    redirect_slashes: Annotated[bool, Otherwise(True)]
+    """Redirect (307) to the path with or without a slash at its end if that one is served."""
+
+    on_startup: Sequence[Callable[[], Any]] | None
+    """Functions to call at start-up; `lifespan` is the newer way."""
+
+    on_shutdown: Sequence[Callable[[], Any]] | None
+    """Functions to call at shut-down."""
+
+    lifespan: Any | None
+    """Async context manager around the application's life; what it yields becomes the requests' state."""
+
+
+class RouterOptions(LevelOptions, StarletteOptions, total=False):
+    """Options of `APIRouter(...)`."""
+
+    default: Any | None
+    """ASGI app for what no route serves; a 404 by default."""
+
+
+class AppOptions(InheritedOptions, StarletteOptions, total=False):
+    """Options of an application."""
+
+    debug: Annotated[bool, Otherwise(False)]
+    """Show tracebacks in the answers to unhandled exceptions; never in production."""
+
+    title: Annotated[str, Otherwise("FastAPI")]
+    """Title of the API in the documentation."""
+
+    summary: str | None
+    """One sentence on the API, in the documentation."""
+
+    description: Annotated[str, Otherwise("")]
+    """Text on the API, in Markdown."""
+
+    version: Annotated[str, Otherwise("0.1.0")]
+    """Version of your API."""
+
+    openapi_url: Annotated[str | None, Otherwise("/openapi.json")]
+    """Path of the OpenAPI document; None turns it and the documentation pages off."""
+
+    openapi_tags: list[dict[str, Any]] | None
+    """Tags with descriptions, in the order in which they are shown."""
+
+    servers: list[dict[str, str | Any]] | None
+    """Servers to name in the OpenAPI document."""
+
+    default_response_class: Annotated[ResponseClass, Otherwise(Default(JSONResponse))]
+    """Response class of path operations that have none."""
+
+    docs_url: Annotated[str | None, Otherwise("/docs")]
+    """Path of the Swagger UI page; None turns it off."""
+
+    redoc_url: Annotated[str | None, Otherwise("/redoc")]
+    """Path of the ReDoc page; None turns it off."""
+
+    swagger_ui_oauth2_redirect_url: Annotated[str | None, Otherwise("/docs/oauth2-redirect")]
+    """Path that the Swagger UI page returns to after an OAuth2 login."""
+
+    swagger_ui_init_oauth: dict[str, Any] | None
+    """What the Swagger UI page passes to `initOAuth`."""
+
+    middleware: Sequence[Middleware] | None
+    """Middleware to begin with, outermost first."""
+
+    exception_handlers: Mapping[Any, Callable[[Any, Any], Any]] | None
+    """Handlers by exception class or status code."""
+
+    terms_of_service: str | None
+    """URL of the terms of service."""
+
+    contact: dict[str, str | Any] | None
+    """Whom to ask: `name`, `url`, `email`."""
+
+    license_info: dict[str, str | Any] | None
+    """Licence of the API: `name`, `identifier` or `url`."""
+
+    root_path: Annotated[str, Otherwise("")]
+    """Path under which a proxy serves the application; the server's own option is the better place."""
+
+    root_path_in_servers: Annotated[bool, Otherwise(True)]
+    """Whether the OpenAPI document names the root path as a server."""
+
+    webhooks: Any | None
+    """Router whose path operations document what the application will call."""
+
+    swagger_ui_parameters: dict[str, Any] | None
+    """Settings of the Swagger UI page."""
+
+    separate_input_output_schemas: Annotated[bool, Otherwise(True)]
+    """Whether a model that reads and writes differently is documented twice."""
+
+    openapi_external_docs: dict[str, Any] | None
+    """Further documentation: `description`, `url`."""
+
+    strict_content_type: Annotated[bool, Otherwise(True)]
+    """Whether a body is JSON only under a Content-Type that says so."""
+
+    telemetry: TelemetryConfig | None
+    """What OpenTelemetry records of requests; None: all, with the global providers. Unknown keys are ignored."""
