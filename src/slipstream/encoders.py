@@ -116,7 +116,8 @@ def _as_names(chosen: Any) -> Any:
 # stack bounds the depth.
 def _encode(obj: Any, include: Any, exclude: Any, how: _How) -> Any:
     if how.custom:
-        own = how.custom.get(type(obj)) or _by_base(obj, how.custom)
+        by_base = (encoder for base, encoder in how.custom.items() if isinstance(obj, base))
+        own = how.custom.get(type(obj)) or next(by_base, None)
         if own is not None:
             return own(obj)
     if type(obj) in _LEAVES:
@@ -168,15 +169,13 @@ def _encode(obj: Any, include: Any, exclude: Any, how: _How) -> Any:
 _LEAVES = frozenset({str, int, float, bool, type(None)})
 
 
-def _by_base(obj: Any, encoders: dict[Any, Callable[[Any], Any]]) -> Callable[[Any], Any] | None:
-    return next((encoder for base, encoder in encoders.items() if isinstance(obj, base)), None)
-
-
 def _by_class(obj: Any) -> Callable[[Any], Any] | None:
     for encoder, classes in encoders_by_class_tuples.items():
         if isinstance(obj, classes):
             return encoder
-    return str if _is_color(obj) else None
+    # Pydantic's colours without importing them: where there is one, they have been imported.
+    colors = (getattr(sys.modules.get(name), "Color", None) for name in _COLOR_MODULES)
+    return str if any(color is not None and isinstance(obj, color) for color in colors) else None
 
 
 def _is_kept(key: Any, value: Any, include: Any, exclude: Any, how: _How) -> bool:
@@ -195,12 +194,3 @@ def _as_mapping(obj: Any) -> Any:
             return vars(obj)
         except Exception as no_attributes:
             raise ValueError([not_a_mapping, no_attributes]) from no_attributes
-
-
-def _is_color(obj: Any) -> bool:
-    """Recognize Pydantic's colours without importing them: where there is one, they have been imported."""
-    return any(
-        isinstance(obj, color)
-        for name in _COLOR_MODULES
-        if (color := getattr(sys.modules.get(name), "Color", None)) is not None
-    )

@@ -164,18 +164,14 @@ class _Echo:
             name = self.of(key, depth)
             if not isinstance(name, (str, int, float, type(None))):
                 name = self._text(str(name))
-            if not self._fits(len(":") if not copy else len(",:")) or not self._fits(_quotes(name)):
+            quotes = "" if isinstance(name, str) else '""'  # a key that is no string gets them
+            if not self._fits(len((",:" if copy else ":") + quotes)):
                 copy[_MARK] = _MARK
                 break
             copy[name] = self.of(item, depth)
             if self.is_cut:
                 break
         return copy
-
-
-def _quotes(key: Any) -> int:
-    """Count the quotes that JSON puts around a key that is no string."""
-    return 0 if isinstance(key, str) else 2
 
 
 _MOST_BITS = 14_000  # Python writes integers of up to 4,300 digits by default

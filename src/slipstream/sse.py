@@ -40,10 +40,6 @@ def _one_line(value: str | None, name: str) -> str | None:
     return value
 
 
-def _check_event(value: str | None) -> str | None:
-    return _one_line(value, "event")
-
-
 def _check_id(value: str | None) -> str | None:
     if value is not None and "\0" in value:
         raise ValueError("SSE 'id' must not contain null characters")
@@ -66,7 +62,7 @@ class ServerSentEvent(BaseModel):
     raw_data: str | None = None
     """Text to be sent as it is, instead of `data`."""
 
-    event: Annotated[str | None, AfterValidator(_check_event)] = None
+    event: Annotated[str | None, AfterValidator(lambda value: _one_line(value, "event"))] = None
     """Name of the event; browsers take None for `message`."""
 
     id: Annotated[str | None, AfterValidator(_check_id)] = None
@@ -93,14 +89,9 @@ def format_sse_event(
     retry: int | None = None,
     comment: str | None = None,
 ) -> bytes:
-    """Write one event, closed by an empty line.
+    """Write one event, closed by an empty line; the arguments are the fields of `ServerSentEvent`, unchecked.
 
-    Args:
-        data_str: Data, already text; may have several lines.
-        event: Name of the event.
-        id: What a client that reconnects sends back.
-        retry: Milliseconds to wait before reconnecting.
-        comment: Text that clients ignore; may have several lines.
+    `data_str` (its `raw_data`) and `comment` may have several lines.
     """
     lines = [f": {line}" for line in _lines(comment)]
     if event is not None:

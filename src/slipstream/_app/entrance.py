@@ -73,7 +73,8 @@ def door_of(stack: ASGIApp, root_path: str = "") -> Door:
     if isinstance(stack, SoleGuard):
         (choose, choose_direct), fail = stack.choosers(), stack.fail
     else:
-        choose = choose_direct = always(stack)
+        target = Target(None, None, stack)
+        choose = choose_direct = lambda scope: target
     if root_path:
         choose = choose_direct = rooted(choose, root_path)
     return Door(choose, choose_direct, fail)
@@ -82,12 +83,6 @@ def door_of(stack: ASGIApp, root_path: str = "") -> Door:
 async def raise_again(exc: Exception, scope: Scope, receive: Receive, send: Send) -> None:
     """Raise an exception: the `fail` of a stack that answers exceptions itself."""
     raise exc
-
-
-def always(app: ASGIApp) -> Choose:
-    """Choose one app for every scope."""
-    target = Target(None, None, app)
-    return lambda scope: target
 
 
 def rooted(choose: Choose, root_path: str) -> Choose:

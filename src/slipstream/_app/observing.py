@@ -66,13 +66,10 @@ class Observer:
         def choose_observed(scope: Scope) -> Target:
             target = choose(scope)
             if scope["type"] == "lifespan":
-                return Target(None, None, partial(self._serve_lifespan, target.handler))
+                return Target(None, None, partial(_runtime.lifespan, self.settings, target.handler))
             return target
 
         return choose_observed
-
-    async def _serve_lifespan(self, serve: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
-        await _runtime.lifespan(config=self.settings, app=serve, scope=scope, receive=receive, send=send)
 
     def decide(self, scope: Scope) -> bool:
         """Decide whether the application is observed; return whether that holds until the next change.

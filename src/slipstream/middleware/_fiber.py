@@ -66,12 +66,7 @@ class Fiber(Waiting):
         leave_task(loop, stepper)
         enter_task(loop, self)
         try:
-            if self.context is not None:
-                seen = self.context.run(self._resume, error)
-            elif error is None:
-                seen = self._coro.send(None)
-            else:
-                seen = self._coro.throw(error)
+            seen = self._resume(error) if self.context is None else self.context.run(self._resume, error)
         except StopIteration:
             self._end()
         except BaseException:

@@ -80,7 +80,10 @@ def current_task() -> "asyncio.Task[Any] | None":
 
 
 class Exchange:
-    """The application's part of one request: its fiber, and the messages that it has sent."""
+    """The application's part of one request: its fiber, and the messages that it has sent.
+
+    It is the iterator of the response's body: bytes, and dicts for messages of other kinds.
+    """
 
     __slots__ = (
         "_app",
@@ -165,19 +168,19 @@ class Exchange:
             if asyncio.current_task(self._loop) is cast("asyncio.Task[Any] | None", self.fiber):
                 await park()
             else:
-                await self._until_taken()
-
-    async def _until_taken(self) -> None:
-        """Wait, in a task that the application made, until the middleware has taken the message."""
-        if self._wait is not None:
-            self._wait.wake()
-        taken = self._loop.create_future()
-        self._held.append(taken)
-        await taken
+                # A task that the application made waits until the middleware has taken the message.
+                if self._wait is not None:
+                    self._wait.wake()
+                taken = self._loop.create_future()
+                self._held.append(taken)
+                await taken
 
     def _hang_up(self, message: Message) -> None:
         """Drop a message that nobody reads; raise for a stream, which might go on for ever."""
-        if message.get("more_body", False) and not self.is_read and can_raise_on_send(self._request.scope):
+        # Since version 2.4 of ASGI, applications expect an OSError of `send` when the client has left.
+        version = self._request.scope.get("asgi", {}).get("spec_version", "2.0")
+        can_raise = tuple(map(int, version.split("."))) >= (2, 4)
+        if can_raise and message.get("more_body", False) and not self.is_read:
             raise ResponseReplaced("a middleware gave another response; nobody reads this one")
 
     @coroutine
@@ -191,8 +194,10 @@ class Exchange:
         """
         if task is None:
             task = asyncio.current_task(self._loop)
-        if self._held:
-            self._release()
+        for taken in self._held:
+            if not taken.done():
+                taken.set_result(None)
+        self._held.clear()
         fiber = self.fiber
         assert fiber is not None
         assert task is not None
@@ -202,27 +207,53 @@ class Exchange:
                 fiber.step(task, self._loop)
                 if self.inbox or fiber.done() or (awaits_start and self.start is not None):
                     return
-            yield from self._sleep(fiber)
+            if fiber.can_run:
+                yield  # let the event loop run
+            else:
+                self._wait = Wait(fiber.waits_for, self._loop)
+                try:
+                    yield self._wait
+                finally:
+                    self._wait = None
             if self.inbox or (awaits_start and self.start is not None):
                 return
 
-    def _sleep(self, fiber: Fiber) -> Generator[Any, Any, None]:
-        """Let the event loop run until the fiber can go on or has sent a message."""
-        if fiber.can_run:
-            yield
-            return
-        self._wait = wait = Wait(fiber.waits_for, self._loop)
-        try:
-            yield wait
-        finally:
-            self._wait = None
+    def __aiter__(self) -> AsyncIterator[bytes | Message]:
+        return self
 
-    def _release(self) -> None:
-        """Wake the tasks that wait until their message is taken."""
-        for taken in self._held:
-            if not taken.done():
-                taken.set_result(None)
-        self._held.clear()
+    async def __anext__(self) -> bytes | Message:
+        while not self.is_read:
+            if not self.inbox:
+                await self.advance()
+            if not self.inbox:
+                self.is_read = True
+                break
+            message = self.inbox.popleft()
+            if message["type"] != "http.response.body":
+                self.is_read = message["type"] == "http.response.pathsend"
+                return message
+            self.is_read = not message.get("more_body", False)
+            body: bytes = message.get("body", b"")
+            if body:
+                return body
+        raise StopAsyncIteration
+
+    def take_whole(self) -> bytes | None:
+        """Take the body if all of it has been sent in one piece; else return None and take nothing."""
+        if self.is_read or not self.inbox:
+            return None
+        message = self.inbox[0]
+        if message["type"] != "http.response.body" or message.get("more_body", False):
+            return None
+        self.inbox.clear()
+        self.is_read = True
+        body: bytes = message.get("body", b"")
+        return body
+
+    async def aclose(self) -> None:
+        """Drop the rest of the response."""
+        self.inbox.clear()
+        self.is_read = True
 
     def ignore(self) -> None:
         """Drop all further messages; to the application, the client has left."""
@@ -274,60 +305,6 @@ async def waited(awaitable: Awaitable[Any]) -> Any:
     return await awaitable
 
 
-def can_raise_on_send(scope: Scope) -> bool:
-    """Whether applications expect `send` to raise OSError when the client has left (ASGI 2.4)."""
-    version = scope.get("asgi", {}).get("spec_version", "2.0")
-    return tuple(map(int, version.split("."))) >= (2, 4)
-
-
-class ForwardedBody:
-    """The pieces of the application's body: bytes, and dicts for messages of other kinds."""
-
-    __slots__ = ("_exchange",)
-
-    def __init__(self, exchange: Exchange) -> None:
-        self._exchange = exchange
-
-    def __aiter__(self) -> AsyncIterator[bytes | Message]:
-        return self
-
-    async def __anext__(self) -> bytes | Message:
-        exchange = self._exchange
-        while not exchange.is_read:
-            if not exchange.inbox:
-                await exchange.advance()
-            if not exchange.inbox:
-                exchange.is_read = True
-                break
-            message = exchange.inbox.popleft()
-            if message["type"] != "http.response.body":
-                exchange.is_read = message["type"] == "http.response.pathsend"
-                return message
-            exchange.is_read = not message.get("more_body", False)
-            body: bytes = message.get("body", b"")
-            if body:
-                return body
-        raise StopAsyncIteration
-
-    def take_whole(self) -> bytes | None:
-        """Take the body if all of it has been sent in one piece; else return None and take nothing."""
-        exchange = self._exchange
-        if exchange.is_read or not exchange.inbox:
-            return None
-        message = exchange.inbox[0]
-        if message["type"] != "http.response.body" or message.get("more_body", False):
-            return None
-        exchange.inbox.clear()
-        exchange.is_read = True
-        body: bytes = message.get("body", b"")
-        return body
-
-    async def aclose(self) -> None:
-        """Drop the rest of the response."""
-        self._exchange.inbox.clear()
-        self._exchange.is_read = True
-
-
 class ForwardedResponse(ForwardedBase):  # type: ignore[misc]  # chosen at import
     """The application's response. `body_iterator` can be read, or replaced by any async iterator of bytes."""
 
@@ -336,7 +313,7 @@ class ForwardedResponse(ForwardedBase):  # type: ignore[misc]  # chosen at impor
 
     def __init__(self, exchange: Exchange, start: Message) -> None:
         self.info = exchange.info
-        self.body_iterator = ForwardedBody(exchange)
+        self.body_iterator = exchange
         self.status_code = start["status"]
         self.media_type = None
         # A copy: the application may send the same list with every response.
@@ -346,7 +323,7 @@ class ForwardedResponse(ForwardedBase):  # type: ignore[misc]  # chosen at impor
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the response, each piece as it comes."""
         body = self.body_iterator
-        whole = body.take_whole() if type(body) is ForwardedBody else None
+        whole = body.take_whole() if type(body) is Exchange else None
         if self.info is not None:
             await send({"type": "http.response.debug", "info": self.info})
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})

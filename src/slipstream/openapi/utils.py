@@ -19,7 +19,6 @@ from slipstream.openapi._build.parameters import every_parameter
 from slipstream.openapi._build.responses import HTTP_VALIDATION_ERROR, STATUS_RANGES, VALIDATION_ERROR
 from slipstream.openapi._build.routes import PathOperation, documented_fields
 from slipstream.openapi._build.schemas import FieldMapping, FieldSchemas, Mode, define
-from slipstream.openapi._build.security import definitions, requirements, schemes_by_name
 
 validation_error_definition = VALIDATION_ERROR
 validation_error_response_definition = HTTP_VALIDATION_ERROR
@@ -52,7 +51,11 @@ def get_openapi_path(
     """
     schemas = FieldSchemas(field_mapping, separate=separate_input_output_schemas)
     part = operations.path_part(route, schemas, operation_ids)
-    return shapes.free(part.operations), definitions(part.security_schemes), shapes.free(part.definitions)
+    return (
+        shapes.free(part.operations),
+        operations.scheme_definitions(part.security_schemes),
+        shapes.free(part.definitions),
+    )
 
 
 def get_openapi_operation_metadata(*, route: PathOperation, method: str, operation_ids: set[str]) -> dict[str, Any]:
@@ -91,7 +94,8 @@ def get_openapi_security_definitions(flat_dependant: Call) -> tuple[dict[str, An
 def _get_openapi_security_definitions(
     security_dependencies: Sequence[SecurityUse],
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    return definitions(schemes_by_name(security_dependencies)), requirements(security_dependencies)
+    schemes = operations.schemes_by_name(security_dependencies)
+    return operations.scheme_definitions(schemes), operations.requirements(security_dependencies)
 
 
 def _get_openapi_dependency_data(dependant: Call) -> FlatCall:

@@ -36,7 +36,7 @@ _lock = Lock()
 _LAST_WORDS = frozenset({"lifespan.startup.failed", "lifespan.shutdown.failed", "lifespan.shutdown.complete"})
 
 
-async def lifespan(*, config: Settings, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+async def lifespan(config: Settings, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
     """Serve a lifespan scope: add exporters before start-up, and flush them before the server gets the last message."""
     if config.auto_configure:
         await anyio.to_thread.run_sync(_configure, config)

@@ -12,10 +12,9 @@ from typing import Any
 from pydantic import BaseModel
 
 from slipstream.openapi._build import shapes
-from slipstream.openapi._build.operations import path_part
+from slipstream.openapi._build.operations import path_part, scheme_definitions
 from slipstream.openapi._build.routes import PathOperation, documented_fields, path_operations
 from slipstream.openapi._build.schemas import FieldSchemas, define
-from slipstream.openapi._build.security import definitions as scheme_definitions
 from slipstream.openapi.models import ExternalDocumentation, Info, Server, Tag
 
 

@@ -1,23 +1,23 @@
 """One path operation as the document shows it: an object per method."""
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from slipstream._engine.plan.flatten import flatten
+from slipstream._engine.plan.flatten import SecurityUse, flatten
 from slipstream._engine.plan.fields import ModelField
-from slipstream.openapi._build.merge import merged
+from slipstream.encoders import jsonable_encoder
 from slipstream.openapi._build.parameters import examples, parameters
 from slipstream.openapi._build.responses import (
     INVALID_REQUEST_DEFINITIONS,
     add_invalid_request,
+    merged,
     response_class_of,
     responses,
 )
 from slipstream.openapi._build.routes import PathOperation, is_path_operation
 from slipstream.openapi._build.schemas import FieldSchemas
-from slipstream.openapi._build.security import requirements, schemes_by_name
 from slipstream.openapi.constants import METHODS_WITH_BODY
 
 
@@ -111,3 +111,21 @@ def _callbacks(callbacks: Iterable[Any], schemas: FieldSchemas, operation_ids: s
         for callback in callbacks
         if is_path_operation(callback)
     }
+
+
+def requirements(uses: Iterable[SecurityUse]) -> list[dict[str, list[str]]]:
+    """List what an operation requires: each scheme once, with the scopes of all its uses."""
+    scopes: dict[str, dict[str, None]] = {}
+    for use in uses:
+        scopes.setdefault(use.scheme.scheme_name, {}).update(dict.fromkeys(use.scopes))
+    return [{name: list(asked)} for name, asked in scopes.items()]
+
+
+def schemes_by_name(uses: Iterable[SecurityUse]) -> dict[str, Any]:
+    """List the schemes in use; of two that share a name, the last counts."""
+    return {use.scheme.scheme_name: use.scheme for use in uses}
+
+
+def scheme_definitions(schemes: Mapping[str, Any]) -> dict[str, Any]:
+    """Describe schemes, by name."""
+    return {name: jsonable_encoder(scheme.model, by_alias=True, exclude_none=True) for name, scheme in schemes.items()}

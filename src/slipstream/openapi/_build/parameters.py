@@ -31,7 +31,9 @@ def every_parameter(flat: FlatCall, schemas: FieldSchemas) -> Iterator[dict[str,
     for place, outer in ((place, outer) for place, declared in places for outer in declared):
         if not getattr(outer.field_info, "include_in_schema", True):
             continue
-        may_be_absent = _is_optional_model(outer)
+        # `Model | None = None`: a model that a request may lack.
+        model, info = param_model(outer), outer.field_info
+        may_be_absent = model is not None and info.annotation is not model and not info.is_required()
         for field in flat_fields([outer]):
             parameter = _parameter(place, field, schemas, convert_underscores=_converts(place, field, outer))
             if may_be_absent:
@@ -54,12 +56,6 @@ def _parameter(place: str, field: ModelField, schemas: FieldSchemas, *, convert_
     if info.deprecated:
         parameter["deprecated"] = True
     return parameter
-
-
-def _is_optional_model(outer: ModelField) -> bool:
-    """Whether a parameter is a model that a request may lack, `Model | None = None`."""
-    model = param_model(outer)
-    return model is not None and outer.field_info.annotation is not model and not outer.field_info.is_required()
 
 
 def _converts(place: str, field: ModelField, outer: ModelField) -> bool:

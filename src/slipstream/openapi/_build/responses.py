@@ -9,7 +9,6 @@ from typing import Any
 from starlette.responses import JSONResponse
 
 from slipstream.datastructures import DefaultPlaceholder
-from slipstream.openapi._build.merge import merged
 from slipstream.openapi._build.routes import PathOperation
 from slipstream.openapi._build.schemas import FieldSchemas
 from slipstream.openapi.constants import REF_PREFIX
@@ -64,13 +63,29 @@ def responses(route: PathOperation, schemas: FieldSchemas) -> dict[str, Any]:
     own_status = route.status_code if route.status_code is not None else _default_status(response_class)
     described = {str(own_status): _own_response(route, response_class, schemas)}
     for status, declared in (route.responses or {}).items():
-        key = "default" if str(status).upper() == "DEFAULT" else str(status).upper()
+        name = str(status).upper()
+        key = "default" if name == "DEFAULT" else name
         known = described.get(key, {})
         response = _with_schema(declared, status, route, response_class, schemas)
-        default = _status_text(status)
+        # Raises ValueError for what is neither a number nor a range.
+        default = STATUS_RANGES.get(name) or http.client.responses.get(int(status), "Additional Response")
         description = response.get("description") or known.get("description") or default
         described[key] = {**merged(known, response), "description": description}
     return described
+
+
+def merged(base: Mapping[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
+    """Lay `extra` over `base`: objects are merged in depth, lists joined, all else replaced."""
+    result = dict(base)
+    for key, value in extra.items():
+        present = result.get(key)
+        if isinstance(present, dict) and isinstance(value, dict):
+            result[key] = merged(present, value)
+        elif isinstance(present, list) and isinstance(value, list):
+            result[key] = present + value
+        else:
+            result[key] = value
+    return result
 
 
 def add_invalid_request(described: dict[str, Any]) -> bool:
@@ -92,7 +107,11 @@ def _own_response(route: PathOperation, response_class: Any, schemas: FieldSchem
     if is_body_allowed_for_status_code(route.status_code):
         content = _stream_content(route, schemas)
         if content is None and response_class.media_type:
-            content = {response_class.media_type: {"schema": _own_schema(route, response_class, schemas)}}
+            is_json = isinstance(response_class, type) and issubclass(response_class, JSONResponse)
+            schema: dict[str, Any] = {} if is_json else {"type": "string"}
+            if is_json and route.response_field is not None:
+                schema = schemas.of(route.response_field)
+            content = {response_class.media_type: {"schema": schema}}
         if content is not None:
             response["content"] = content
     return response
@@ -115,13 +134,6 @@ def _stream_content(route: PathOperation, schemas: FieldSchemas) -> dict[str, An
     return {"text/event-stream": {"itemSchema": event}}
 
 
-def _own_schema(route: PathOperation, response_class: Any, schemas: FieldSchemas) -> dict[str, Any]:
-    """Describe what the endpoint returns; only JSON has a structure."""
-    if not (isinstance(response_class, type) and issubclass(response_class, JSONResponse)):
-        return {"type": "string"}
-    return schemas.of(route.response_field) if route.response_field is not None else {}
-
-
 def _with_schema(
     declared: Mapping[str, Any], status: int | str, route: PathOperation, response_class: Any, schemas: FieldSchemas
 ) -> dict[str, Any]:
@@ -142,9 +154,3 @@ def _default_status(response_class: Any) -> int:
     """Read the status that a response class has by default from its constructor."""
     parameter = inspect.signature(response_class.__init__).parameters.get("status_code")
     return parameter.default if parameter is not None and isinstance(parameter.default, int) else 200
-
-
-def _status_text(status: int | str) -> str:
-    """Return the phrase of a status; raise ValueError if it is neither a number nor a range."""
-    text = STATUS_RANGES.get(str(status).upper()) or http.client.responses.get(int(status))
-    return text or "Additional Response"

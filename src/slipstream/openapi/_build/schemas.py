@@ -68,13 +68,9 @@ class FieldSchemas:
         schema = self._mapping[(field, schema_mode(field, separate=self._separate))]
         if "$ref" in schema:
             return dict(schema)
-        return {**schema, "title": field.field_info.title or _title(field, alias)}
-
-
-def _title(field: ModelField, alias: str | None) -> str:
-    given = field.validation_alias if field.mode == "validation" else field.serialization_alias
-    name = alias if alias is not None else given or field.alias
-    return name.title().replace("_", " ")
+        given = field.validation_alias if field.mode == "validation" else field.serialization_alias
+        name = alias if alias is not None else given or field.alias
+        return {**schema, "title": field.field_info.title or name.title().replace("_", " ")}
 
 
 def schema_mode(field: ModelField, *, separate: bool) -> Mode:

@@ -1,6 +1,6 @@
-"""Laying one JSON-like object over another."""
+"""Responses: how what a user declares is laid over what is there."""
 
-from slipstream.openapi._build.merge import merged
+from slipstream.openapi._build.responses import merged
 
 
 def test_objects_merge_in_depth_and_lists_join() -> None:
