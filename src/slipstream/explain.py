@@ -13,7 +13,7 @@ from typing import Any
 from starlette.routing import Match
 
 from slipstream._engine.compile import Compiled
-from slipstream._engine.plan.describe import describe_program, how_it_runs, name_of, place
+from slipstream._engine.plan.describe import RUNS, describe_program, name_of, place
 from slipstream._engine.signature.origin import origin_of
 
 INDEX = "INDEX.txt"
@@ -60,7 +60,10 @@ def dump(app: Any, folder: Path) -> list[Path]:
         if operation.compiled is not None:
             written[_file_name(operation, written)] = operation
     for name, operation in written.items():
-        (folder / name).write_text(_as_file(operation), encoding="utf-8")
+        heading = [operation.label, "", *_plan_lines(operation)]
+        comments = "".join(f"# {line}".rstrip() + "\n" for line in heading)
+        assert operation.compiled is not None, "others are not written"
+        (folder / name).write_text(f"{comments}\n\n{operation.compiled.source.text}", encoding="utf-8")
     rows = [[name, operation.label, operation.endpoint] for name, operation in written.items()]
     (folder / INDEX).write_text(_columns(rows), encoding="utf-8")
     return [folder / name for name in (INDEX, *written)]
@@ -108,9 +111,12 @@ def _operation(route: Any, prefix: str) -> Operation:
     compiled: Compiled | None = getattr(route, "compiled", None)
     if compiled is None:
         kind = f"{type(route).__name__}, served as it is"
-        return Operation(_verbs(route), path, paths, _foreign_endpoint(route), kind, route, prefix)
+        target = getattr(route, "endpoint", None) or getattr(route, "app", None)
+        origin = None if target is None else origin_of(target)
+        endpoint = type(route).__name__ if origin is None else f"{origin.name} ({place(origin)})"
+        return Operation(_verbs(route), path, paths, endpoint, kind, route, prefix)
     plan = compiled.plan
-    kind = how_it_runs(plan.root)
+    kind = RUNS[plan.root.kind]
     if plan.protocol == "websocket":
         kind = f"WebSocket, {kind}"
     elif plan.response.stream is not None:
@@ -128,14 +134,6 @@ def _verbs(route: Any) -> tuple[str, ...]:
     return tuple(sorted(getattr(route, "methods", None) or ())) or ("ANY",)
 
 
-def _foreign_endpoint(route: Any) -> str:
-    target = getattr(route, "endpoint", None) or getattr(route, "app", None)
-    if target is None:
-        return type(route).__name__
-    origin = origin_of(target)
-    return f"{origin.name} ({place(origin)})"
-
-
 def _find(operations: Sequence[Operation], wanted: str) -> Operation:
     """Find an operation by its path as the user wrote it, or else by a path that it would serve."""
     verb, _, path = wanted.strip().partition(" ")
@@ -149,7 +147,13 @@ def _find(operations: Sequence[Operation], wanted: str) -> Operation:
     for item in fits:
         if _serves(item, verb, path):
             return item
-    raise LookupError(_unknown(operations, f"{verb} {path}", path))
+    paths = list(dict.fromkeys(item.path for item in operations))
+    close = [path] if path in paths else get_close_matches(path, paths, n=3, cutoff=0.5)
+    found = [item for near in close for item in operations if item.path == near]
+    labels = [f"{like} {item.path}" for item in found for like in item.verbs]
+    hint = "\n  there is: " + "\n            ".join(labels)
+    none = ", nor one that looks like it; without an operation, all are listed"
+    raise LookupError(f"there is no operation {verb} {path}{hint if labels else none}")
 
 
 def _serves(item: Operation, verb: str, path: str) -> bool:
@@ -159,16 +163,6 @@ def _serves(item: Operation, verb: str, path: str) -> bool:
     scope = {"type": kind, "method": verb, "path": path, "root_path": item.prefix, "headers": []}
     match, _ = item.route.matches(scope)
     return bool(match == Match.FULL)
-
-
-def _unknown(operations: Sequence[Operation], label: str, path: str) -> str:
-    paths = list(dict.fromkeys(item.path for item in operations))
-    close = [path] if path in paths else get_close_matches(path, paths, n=3, cutoff=0.5)
-    found = [item for near in close for item in operations if item.path == near]
-    labels = [f"{verb} {item.path}" for item in found for verb in item.verbs]
-    if labels:
-        return f"there is no operation {label}\n  there is: " + "\n            ".join(labels)
-    return f"there is no operation {label}, nor one that looks like it; without an operation, all are listed"
 
 
 def _columns(rows: Sequence[Sequence[str]]) -> str:
@@ -207,17 +201,9 @@ def _described(value: Any) -> str:
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 
-def _as_file(item: Operation) -> str:
-    assert item.compiled is not None, "the caller looked"
-    heading = [item.label, "", *_plan_lines(item)]
-    comments = "".join(f"# {line}".rstrip() + "\n" for line in heading)
-    return f"{comments}\n\n{item.compiled.source.text}"
-
-
 def _file_name(item: Operation, taken: dict[str, Any]) -> str:
     """Make a file name that a reader recognizes and every file system takes: "get_items_item_id.py"."""
-    words = re.sub(r"[^0-9A-Za-z]+", "_", item.label.lower().encode("ascii", "replace").decode()).strip("_")
-    base = words[:100]
+    base = re.sub(r"[^0-9A-Za-z]+", "_", item.label.lower().encode("ascii", "replace").decode()).strip("_")[:100]
     name, number = f"{base}.py", 2
     while name in taken:
         name, number = f"{base}_{number}.py", number + 1

@@ -1,7 +1,7 @@
 """A program in words, for people: the calls in their order, what each reads and from where, and the response."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from enum import Enum
 from os.path import relpath
 from pathlib import Path
@@ -23,9 +23,15 @@ def describe_program(program: Program) -> list[str]:
     plan = program.plan
     parts: dict[str, Iterable[str]] = {
         "body, read first": [] if program.read is None else _body_lines(program.read),
-        "dependencies, in this order": _dependency_lines(plan),
-        "endpoint": _call_lines(plan.root, plan, []),
-        "worker threads, one for each line": _thread_lines(program),
+        "dependencies, in this order": [
+            line for step in plan.steps if isinstance(step, Solve) for line in _call_lines(step.call, plan)
+        ],
+        "endpoint": _call_lines(plan.root, plan),
+        "worker threads, one for each line": [
+            ", ".join(filter(None, (_thread_work(step, program) for step in hop.steps)))
+            for hop in (*program.feeding, *program.ending)
+            if isinstance(hop, Hop)
+        ],
         "errors of a request": _ERRORS[program.errors],
         "response": [] if program.response is None else _response_lines(plan.response, program.response),
         "clean-up": _closing_lines(program),
@@ -48,11 +54,6 @@ def place(origin: Origin) -> str:
     return f"{relpath(origin.file) if inside else origin.file}:{origin.line}"
 
 
-def how_it_runs(call: Call) -> str:
-    """Describe how a callable runs."""
-    return _RUNS[call.kind]
-
-
 def name_of(call: Call) -> str:
     """Return the name of a call's function or class; for an object its class in lower case: `http_bearer`."""
     target = unpartial(call.call)
@@ -70,7 +71,7 @@ def shown_default(field: ModelField) -> str:
     return literal(info.default)
 
 
-_RUNS = {
+RUNS = {
     "async": "async",
     "sync": "in a thread",
     "async_gen": "async generator",
@@ -90,13 +91,6 @@ _CONTEXTS = {
     "response": "a response to set status and headers on",
     "background": "the background tasks",
 }
-
-
-def _thread_lines(program: Program) -> Iterator[str]:
-    """Yield the calls of each worker thread, and what it does with the endpoint's result."""
-    for hop in (*program.feeding, *program.ending):
-        if isinstance(hop, Hop):
-            yield ", ".join(filter(None, (_thread_work(step, program) for step in hop.steps)))
 
 
 def _thread_work(step: Act, program: Program) -> str | None:
@@ -119,18 +113,10 @@ def _body_lines(read: ReadBody) -> list[str]:
     return [f"JSON: {shape}; {missing_type}", *([] if read.fast is None else ["validated straight from its bytes"])]
 
 
-def _dependency_lines(plan: Plan) -> Iterator[str]:
-    again = [step for step in plan.steps if isinstance(step, Again)]
-    for step in plan.steps:
-        if isinstance(step, Solve):
-            uses = 1 + sum(other.first is step.call for other in again)
-            notes = [f"shared by {uses} places"] if uses > 1 else []
-            yield from _call_lines(step.call, plan, notes)
-
-
-def _call_lines(call: Call, plan: Plan, notes: Sequence[str]) -> list[str]:
+def _call_lines(call: Call, plan: Plan) -> list[str]:
     """Describe a call and, below it, where each of its arguments comes from."""
-    facts = [how_it_runs(call), *notes]
+    uses = 1 + sum(isinstance(step, Again) and step.first is call for step in plan.steps)
+    facts = [RUNS[call.kind], *([f"shared by {uses} places"] if uses > 1 else [])]
     if call is not plan.root:
         if call.scope is not None and not call.is_generator:
             facts.append(f'scope "{call.scope}"')
@@ -156,7 +142,10 @@ def _arguments(call: Call, plan: Plan) -> Iterator[str]:
             scopes = f"the security scopes {' '.join(call.oauth_scopes) or '(none)'}"
             yield f"{slot.name} = {scopes if slot.meta == 'scopes' else _CONTEXTS[str(slot.meta)]}"
         else:
-            yield f"{slot.name} = {_source(slot, fields[slot.name], plan)}: {_typed(fields[slot.name])}"
+            field = fields[slot.name]
+            constraints = "".join(f", {item}" for item in field.field_info.metadata if not callable(item))
+            default = "required" if field.required else f"default {shown_default(field)}"
+            yield f"{slot.name} = {_source(slot, field, plan)}: {_annotation(field)}{constraints}, {default}"
 
 
 def _source(slot: Slot, field: ModelField, plan: Plan) -> str:
@@ -165,15 +154,6 @@ def _source(slot: Slot, field: ModelField, plan: Plan) -> str:
         return "the whole body"
     names = [f'"{sent}"' for _, sent in request_names(field)]
     return f"{slot.source} {' or '.join(names)}"
-
-
-def _typed(field: ModelField) -> str:
-    info = field.field_info
-    constraints = "".join(f", {item}" for item in info.metadata if not callable(item))
-    text = f"{shown(info.annotation)}{constraints}"
-    if field.required:
-        return f"{text}, required"
-    return f"{text}, default {shown_default(field)}"
 
 
 def _response_lines(response: ResponseSpec, encode: Encode) -> list[str]:
@@ -186,12 +166,12 @@ def _response_lines(response: ResponseSpec, encode: Encode) -> list[str]:
             "raw": f"{getattr(response.response_class, '__name__', 'Response')} of the chunks as they come",
         }[response.stream]
         return [f"{status} {kind}", *(f"each item checked against {_annotation(item)}" for item in items)]
-    if response.response_class is None:
-        lines = [f"{status} application/json, written as bytes; a Response is sent as it is"]
-    else:
-        lines = [f"{status} {response.response_class.__name__}; a Response is sent as it is"]
+    kind = "application/json, written as bytes" if response.response_class is None else response.response_class.__name__
+    lines = [f"{status} {kind}; a Response is sent as it is"]
     if response.field is not None:
-        lines.append(f"checked against {_annotation(response.field)}{_dump_options(response)}")
+        usual, options = ResponseSpec().dump_options, response.dump_options.items()
+        unusual = "".join(f", {key}={value!r}" for key, value in options if value != usual[key])
+        lines.append(f"checked against {_annotation(response.field)}{unusual}")
         if encode.trusts is not None:
             lines.append(f"an instance of {encode.trusts.__name__} is written without a check")
     return lines
@@ -199,12 +179,6 @@ def _response_lines(response: ResponseSpec, encode: Encode) -> list[str]:
 
 def _annotation(field: ModelField) -> str:
     return shown(field.field_info.annotation)
-
-
-def _dump_options(response: ResponseSpec) -> str:
-    """Write the options of the response model that are not the default: `, exclude_none=True`."""
-    usual = ResponseSpec().dump_options
-    return "".join(f", {key}={value!r}" for key, value in response.dump_options.items() if value != usual[key])
 
 
 def _closing_lines(program: Program) -> Iterator[str]:
