@@ -22,10 +22,10 @@ from typing_extensions import deprecated
 from slipstream._app.limits import limited
 from slipstream._app.observing import is_observing, reporting_route
 from slipstream._engine.compile import Dialect
-from slipstream._engine.entry.callables import is_async
 from slipstream._engine.entry.lifespan import Context, merge
 from slipstream._engine.errors import InvalidPath
 from slipstream._engine.plan.fields import ModelField
+from slipstream._engine.runtime.threads import is_async
 from slipstream._engine.types import DirectApp
 from slipstream._options.inherited import merged
 from slipstream._options.levels import InclusionOptions, RouteOptions, RouterOptions, VerbOptions, WebSocketOptions

@@ -3,7 +3,7 @@
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from slipstream._engine.runtime.limit import limit_signal
+from slipstream._foreign.starlette import limit_signal
 
 
 def limited(app: ASGIApp, max_body_size: int | None) -> ASGIApp:

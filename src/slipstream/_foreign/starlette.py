@@ -20,6 +20,23 @@ LIMIT_ANSWERED: Any = _class_of(body_limit, "_RequestBodyLimitResponseSent", Exc
 LIMIT_SIGNALS: Any = (_class_of(body_limit, "_RequestBodyTooLarge", Exception) or (), LIMIT_ANSWERED)
 """All exceptions of the body limit."""
 
+
+def limit_signal(exc: Exception) -> Exception | None:
+    """Return the limit's own exception, also if it is inside an exception group; None for all others.
+
+    A group that also has another error gives None, so that the error is not lost.
+    """
+    if isinstance(exc, ExceptionGroup):
+        _, others = exc.split(LIMIT_SIGNALS)
+        if others is not None:
+            return None
+        found: Any = exc.subgroup(LIMIT_ANSWERED) or exc
+        while isinstance(found, ExceptionGroup):
+            found = found.exceptions[0]
+        return found  # type: ignore[no-any-return]  # the leaf of a group of exceptions
+    return exc if isinstance(exc, LIMIT_SIGNALS) else None
+
+
 ForwardedBase: Any = _class_of(base, "_StreamingResponse", Response) or Response
 """The class of `call_next`'s response, for programs that check it; else `Response`."""
 

@@ -7,11 +7,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
-from slipstream._engine.entry.callables import is_async
 from slipstream._engine.entry.lifespan import from_events
 from slipstream._engine.plan.fields import ModelField
 from slipstream._engine.plan.model import Call
-from slipstream._engine.runtime.threads import in_thread
+from slipstream._engine.runtime.threads import in_thread, is_async
 from slipstream._routes.compiler import Compiler, overrides_of, wrapped_app
 from slipstream._routes.router import TableRouter
 from slipstream.encoders import jsonable_encoder

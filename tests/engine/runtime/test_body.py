@@ -9,10 +9,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 
 from slipstream._engine.runtime.body import (
-    BodySyntaxError,
     body_decoder,
     body_reader,
-    decode_body,
     is_json,
     key_taker,
     whole_taker,
@@ -110,36 +108,6 @@ def test_a_content_type_means_json_or_not(content_type: bytes, answer: bool) -> 
     assert is_json(content_type, True) is is_json(content_type, False) is answer
 
 
-@pytest.mark.parametrize("content_type", [None, b""])
-def test_a_missing_content_type_is_json_only_where_that_is_allowed(content_type: bytes | None) -> None:
-    """Browsers send none for a blob without a type."""
-    assert (is_json(content_type, True), is_json(content_type, False)) == (False, True)
-
-
-@given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists, max_leaves=5))
-def test_a_json_body_becomes_its_values(value: Any) -> None:
-    """As the standard library reads them."""
-    assert decode_body(json.dumps(value).encode(), b"application/json", True) == value
-
-
-def test_other_bodies_stay_bytes_and_an_empty_one_is_unset() -> None:
-    """A parameter may ask for bytes; a missing body may have a default."""
-    assert decode_body(b"{}", b"text/plain", True) == b"{}"
-    assert decode_body(b"", b"application/json", True) is UNSET
-
-
-def test_a_syntax_error_says_where_in_the_document_it_is() -> None:
-    """FastAPI's words: position, reason, and the document for exception handlers."""
-    with pytest.raises(BodySyntaxError) as caught:
-        decode_body(b'{"a": }', b"application/json", True)
-
-    assert caught.value.text == '{"a": }'
-    assert caught.value.detail == {
-        "type": "json_invalid", "loc": ("body", 6), "msg": "JSON decode error", "input": {},
-        "ctx": {"error": "Expecting value"},
-    }  # fmt: skip
-
-
 class Services:
     """Makes exceptions that remember what they were made of."""
 
@@ -150,13 +118,50 @@ class Services:
         return Refused("body", type(cause))
 
 
+def decode(raw: bytes, content_type: bytes = b"application/json") -> Any:
+    reader = body_decoder(Services(), True, lambda scope: {"path": scope["path"]})  # type: ignore[arg-type]
+    return reader(raw, content_type, {"path": "/items"})
+
+
+@pytest.mark.parametrize("content_type", [None, b""])
+def test_a_missing_content_type_is_json_only_where_that_is_allowed(content_type: bytes | None) -> None:
+    """Browsers send none for a blob without a type."""
+    assert (is_json(content_type, True), is_json(content_type, False)) == (False, True)
+
+
+@given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists, max_leaves=5))
+def test_a_json_body_becomes_its_values(value: Any) -> None:
+    """As the standard library reads them."""
+    assert decode(json.dumps(value).encode()) == value
+
+
+def test_other_bodies_stay_bytes_and_an_empty_one_is_unset() -> None:
+    """A parameter may ask for bytes; a missing body may have a default."""
+    assert decode(b"{}", b"text/plain") == b"{}"
+    assert decode(b"") is UNSET
+
+
+def test_a_syntax_error_says_where_in_the_document_it_is() -> None:
+    """FastAPI's words: position, reason, and the document for exception handlers."""
+    with pytest.raises(Refused) as caught:
+        decode(b'{"a": }')
+
+    _, errors, text, _ = caught.value.args
+    assert text == '{"a": }'
+    assert errors == [
+        {
+            "type": "json_invalid", "loc": ("body", 6), "msg": "JSON decode error", "input": {},
+            "ctx": {"error": "Expecting value"},
+        }
+    ]  # fmt: skip
+
+
 def test_errors_of_decoding_become_the_public_ones() -> None:
     """What is not JSON is the client's fault, and so is what is no text, or too deep, or too long a number."""
-    decode = body_decoder(Services(), True, lambda scope: {"path": scope["path"]})  # type: ignore[arg-type]
     seen = []
     for raw in (b"{", b'"\xff"', b"[" * 100_000, b"1" * 5000):
         with pytest.raises(Refused) as caught:
-            decode(raw, b"application/json", {"path": "/items"})
+            decode(raw)
         seen.append(caught.value.args)
 
     assert seen[0][0] == "request"

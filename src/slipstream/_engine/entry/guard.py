@@ -15,11 +15,10 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.websockets import WebSocket
 
-from slipstream._engine.entry.callables import call_anywhere
-from slipstream._engine.runtime.limit import is_answered, limit_signal
+from slipstream._engine.runtime.threads import call_anywhere
 from slipstream._engine.runtime.watch import RESPONSE_STARTED, Watch
 from slipstream._engine.types import ASGIApp, Receive, Scope, Send
-from slipstream._foreign.starlette import request_with_body
+from slipstream._foreign.starlette import LIMIT_ANSWERED, limit_signal, request_with_body
 
 ExceptionHandler: TypeAlias = Callable[[Any, Any], Any]
 """`handler(request, exc) -> Response` or `handler(websocket, exc) -> None`, async or sync."""
@@ -137,7 +136,7 @@ async def crash(
     For a WebSocket, the exception is only raised: the server closes the connection. With `debug`, the response shows
     the traceback. `started` is as for `answer`.
     """
-    if scope["type"] == "http" and not is_answered(exc):
+    if scope["type"] == "http" and not isinstance(exc, LIMIT_ANSWERED):
         response: ASGIApp
         if debug:
             response = await call_anywhere(_DEBUG_PAGE.debug_response, Request(scope), exc)

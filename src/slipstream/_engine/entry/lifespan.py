@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from typing import Any, TypeAlias
 
-from slipstream._engine.entry.callables import is_async
+from slipstream._engine.runtime.threads import is_async
 from slipstream._engine.types import Receive, Scope, Send
 
 State: TypeAlias = Mapping[str, Any] | None

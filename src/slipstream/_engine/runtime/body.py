@@ -12,31 +12,20 @@ from starlette.requests import ClientDisconnect, Request
 
 from slipstream._engine.abc import Services
 from slipstream._engine.runtime.errors import missing
-from slipstream._engine.runtime.limit import limit_signal
 from slipstream._engine.runtime.take import Item
 from slipstream._engine.runtime.values import UNSET
 from slipstream._engine.types import ErrorDetail, Location, Message, Receive, Scope
+from slipstream._foreign.starlette import limit_signal
 
 T = TypeVar("T")
-
-
-class BodySyntaxError(Exception):
-    """A body is not JSON; `detail` is the validation error, `text` the body."""
-
-    def __init__(self, detail: ErrorDetail, text: str) -> None:
-        super().__init__(detail["ctx"]["error"])
-        self.detail = detail
-        self.text = text
 
 
 def body_reader(
     refuse: Callable[[Exception], Exception], *, from_request: bool = False
 ) -> Callable[[Any], Awaitable[bytes]]:
-    """Make the function that reads a whole body.
+    """Make the function that reads a whole body, from `receive` or from a Request, which keeps it for user code.
 
-    Args:
-        refuse: Makes the exception for a body that cannot be received, for example because the client left.
-        from_request: Whether the function takes a Request, which keeps the body for user code, instead of `receive`.
+    `refuse` makes the exception for a body that cannot be received, for example because the client left.
     """
 
     async def read_body(receive: Receive) -> bytes:
@@ -44,7 +33,13 @@ def body_reader(
             message = await receive()
             if message["type"] == "http.request" and not message.get("more_body", False):
                 return message.get("body", b"")  # type: ignore[no-any-return]  # ASGI says bytes
-            return await _read_rest(receive, message)
+            chunks = []
+            while message["type"] != "http.disconnect":
+                chunks.append(message.get("body", b""))
+                if not message.get("more_body", False):
+                    return b"".join(chunks)
+                message = await receive()
+            raise ClientDisconnect()
         except HTTPException:
             raise
         except Exception as exc:
@@ -69,17 +64,6 @@ def request_reader(
     return read_request
 
 
-async def _read_rest(receive: Receive, message: Message) -> bytes:
-    chunks = []
-    while True:
-        if message["type"] == "http.disconnect":
-            raise ClientDisconnect()
-        chunks.append(message.get("body", b""))
-        if not message.get("more_body", False):
-            return b"".join(chunks)
-        message = await receive()
-
-
 @lru_cache(maxsize=256)
 def is_json(content_type: bytes | None, strict: bool) -> bool:
     """Whether a Content-Type is `application/json` or `application/*+json`; a missing one is JSON unless `strict`."""
@@ -93,46 +77,34 @@ def is_json(content_type: bytes | None, strict: bool) -> bool:
     return subtype == "json" or subtype.endswith("+json")
 
 
-def decode_body(raw: bytes, content_type: bytes | None, strict: bool) -> Any:
-    """Parse a body as JSON; return the bytes if the Content-Type is not JSON's, `UNSET` if the body is empty.
-
-    Raises:
-        BodySyntaxError: The body is not JSON.
-        Exception: The body is not UTF-8, is nested too deep, or has a number that is too long.
-    """
-    if not raw:
-        return UNSET
-    if not is_json(content_type, strict):
-        return raw
-    try:
-        return json.loads(raw)
-    except json.JSONDecodeError as exc:
-        detail: ErrorDetail = {
-            "type": "json_invalid",
-            "loc": ("body", exc.pos),
-            "msg": "JSON decode error",
-            "input": {},
-            "ctx": {"error": exc.msg},
-        }
-        raise BodySyntaxError(detail, exc.doc) from exc
-
-
 def body_decoder(
     services: Services,
     strict: bool,
     where: Callable[[Scope], dict[str, Any]],
     report: Callable[[Scope, ErrorDetail, str], None] | None = None,
 ) -> Callable[..., Any]:
-    """Make a `decode_body` that raises public exceptions; `report` gets scope, error and text of wrong JSON."""
+    """Make the function that parses a body as JSON; `report` gets scope, error and text of wrong JSON.
+
+    It returns the bytes if the Content-Type is not JSON's, `UNSET` if the body is empty.
+    """
 
     def decode(raw: bytes, content_type: bytes | None, scope: Scope) -> Any:
+        if not raw:
+            return UNSET
         try:
-            return decode_body(raw, content_type, strict)
-        except BodySyntaxError as exc:
+            return json.loads(raw) if is_json(content_type, strict) else raw
+        except json.JSONDecodeError as exc:
+            detail: ErrorDetail = {
+                "type": "json_invalid",
+                "loc": ("body", exc.pos),
+                "msg": "JSON decode error",
+                "input": {},
+                "ctx": {"error": exc.msg},
+            }
             if report is not None:
-                report(scope, exc.detail, exc.text)
-            raise services.request_error([exc.detail], exc.text, where(scope)) from exc.__cause__
-        except Exception as exc:
+                report(scope, detail, exc.doc)
+            raise services.request_error([detail], exc.doc, where(scope)) from exc
+        except Exception as exc:  # no UTF-8, nested too deep, a number too long
             raise services.body_error(exc) from exc
 
     return decode

@@ -1,5 +1,6 @@
 """Blocking calls and blocking generators, run in worker threads."""
 
+import inspect
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Iterator
 from contextlib import nullcontext
 from contextvars import copy_context
@@ -10,6 +11,7 @@ from typing import Any, TypeAlias, TypeVar
 import anyio.from_thread
 import anyio.to_thread
 from anyio import CapacityLimiter
+from starlette.concurrency import run_in_threadpool
 
 from slipstream._engine.runtime.cleanup import not_stopped, not_yielded
 
@@ -38,6 +40,22 @@ def in_one_thread(calls: Callable[[Each], T]) -> Coroutine[Any, Any, T]:
             task has been cancelled.
     """
     return _in_worker(calls, is_row=True)
+
+
+def is_async(function: Any) -> bool:
+    """Whether a call returns a coroutine; also for partials and for objects with an async `__call__`."""
+    while isinstance(function, partial):
+        function = function.func
+    if inspect.iscoroutinefunction(function):
+        return True
+    return callable(function) and inspect.iscoroutinefunction(function.__call__)
+
+
+async def call_anywhere(function: Callable[..., Any], *args: Any) -> Any:
+    """Await an async function, or run a sync function in a worker thread; return the result."""
+    if is_async(function):
+        return await function(*args)
+    return await run_in_threadpool(function, *args)
 
 
 def _each(call: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
