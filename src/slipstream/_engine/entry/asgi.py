@@ -8,7 +8,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse, RedirectResponse
 
 from slipstream._engine.entry.guard import HANDLERS, HandlerPair
-from slipstream._engine.router.table import Found, Miss, Table
+from slipstream._engine.router.table import Found, Table
 from slipstream._engine.types import ASGIApp, DirectApp, Receive, Reply, Scope, Send
 
 
@@ -144,8 +144,13 @@ def make_miss(table: Table, default: ASGIApp) -> ASGIApp:
 
     async def serve(scope: Scope, receive: Receive, send: Send) -> None:
         miss = table.miss(scope, route_path(scope))
-        if miss.partial is not None:
-            await refuse_method(miss, scope, receive, send)
+        if miss.partial is not None and not miss.allowed:
+            await enter(miss.partial, scope).handler(scope, receive, send)
+        elif miss.partial is not None:
+            headers = {"Allow": ", ".join(miss.allowed)}
+            if "app" in scope:
+                raise HTTPException(status_code=405, headers=headers)
+            await PlainTextResponse("Method Not Allowed", status_code=405, headers=headers)(scope, receive, send)
         elif miss.redirect_path is not None:
             url = URL(scope={**scope, "path": miss.redirect_path})
             await RedirectResponse(url=str(url))(scope, receive, send)
@@ -153,15 +158,3 @@ def make_miss(table: Table, default: ASGIApp) -> ASGIApp:
             await default(scope, receive, send)
 
     return serve
-
-
-async def refuse_method(miss: Miss, scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer 405 with the allowed methods."""
-    assert miss.partial is not None
-    if not miss.allowed:
-        await enter(miss.partial, scope).handler(scope, receive, send)
-        return
-    headers = {"Allow": ", ".join(miss.allowed)}
-    if "app" in scope:
-        raise HTTPException(status_code=405, headers=headers)
-    await PlainTextResponse("Method Not Allowed", status_code=405, headers=headers)(scope, receive, send)

@@ -22,11 +22,9 @@ UUID_AHEAD = re.compile(f"(?=({UUIDConvertor.regex}))")
 
 
 def divide(pieces: Sequence[tuple[str | None, str]], path: str) -> list[str] | None:
-    """Return the texts of the parameters, in order, or None if the path does not fit.
+    """Return the texts of the parameters, in order, or None if the path does not fit; it may end in a newline.
 
-    Args:
-        pieces: Texts as (None, text), parameters as (name, regular expression in `STARTS`).
-        path: One newline may follow after the pieces, as before `$`.
+    `pieces` are texts as (None, text), and parameters as (name, regular expression in `STARTS`).
     """
     ends = Places(len(path) + 1)
     ends[-1] = 1

@@ -52,7 +52,7 @@ class Pattern:
 
     @cached_property
     def is_ambiguous(self) -> bool:
-        """Whether two parameters are in one segment or hold slashes, so that a path can be divided in many ways.
+        """Whether a path can be divided in many ways: parameters share a segment or hold slashes.
 
         False if a converter is not one of Starlette's own.
         """
@@ -72,10 +72,7 @@ class Pattern:
         return re.compile(f"^{'/' if self.path.startswith('/') else ''}{text}$")
 
     def read(self, path: str) -> dict[str, Any] | None:
-        """Return the converted parameters of `path`, or None if it does not fit or a converter raises ValueError.
-
-        (Starlette answers 500 in the latter case; `int` raises beyond 4,300 digits.)
-        """
+        """Return the converted parameters of `path`, or None if it does not fit or a converter raises ValueError."""
         if not self.is_ambiguous:
             return self.read_by_regex(path)
         texts = divide(self._pieces, path)
@@ -87,7 +84,7 @@ class Pattern:
         return None if found is None else self._convert([found[name] for name in self.names])
 
     def _convert(self, texts: Sequence[str]) -> dict[str, Any] | None:
-        """Convert the texts of the parameters, given in order; None if a converter raises ValueError."""
+        """Convert the texts of the parameters; None where Starlette answers 500, as for an `int` of 5,000 digits."""
         params: dict[str, Any] = {}
         try:
             for (name, convert), text in zip(self._conversions, texts, strict=True):
@@ -117,14 +114,10 @@ class Pattern:
 
 
 def read_pattern(path: str, *, is_relative: bool = False) -> Pattern:
-    """Read a path in Starlette's syntax.
-
-    Args:
-        path: Its converters are looked up now, in `starlette.convertors.CONVERTOR_TYPES`.
-        is_relative: Whether the path gets a prefix later, and so may be empty or lack the leading slash.
+    """Read a path in Starlette's syntax; a relative one gets a prefix later, so it may lack the leading slash.
 
     Raises:
-        InvalidPath: The path does not start with a slash, or a converter is unknown.
+        InvalidPath: The path does not start with a slash, or a converter is unknown at present.
         DuplicatePathParameter: A name is used twice.
     """
     if not path.startswith("/") and not is_relative:
@@ -151,21 +144,16 @@ def read_segment(part: str, path: str) -> Segment:
     for found in PARAMETER.finditer(part):
         if found.start() > end:
             pieces.append(part[end : found.start()])
-        pieces.append(Parameter(found[1], find_convertor(found[2] or "str", path)))
+        name = found[2] or "str"
+        if name not in CONVERTOR_TYPES:
+            known = ", ".join(sorted(CONVERTOR_TYPES))
+            advice = f"write one of {known}, or register it before with starlette.convertors.register_url_convertor"
+            raise InvalidPath(path, f"Unknown path convertor {name!r}", advice)
+        pieces.append(Parameter(found[1], CONVERTOR_TYPES[name]))
         end = found.end()
     if end < len(part):
         pieces.append(part[end:])
     return tuple(pieces)
-
-
-def find_convertor(name: str, path: str) -> Convertor[Any]:
-    """Look up a converter by its name in `path`; raise InvalidPath if no such converter is registered."""
-    convertor = CONVERTOR_TYPES.get(name)
-    if convertor is None:
-        known = ", ".join(sorted(CONVERTOR_TYPES))
-        advice = f"write one of {known}, or register it before with starlette.convertors.register_url_convertor"
-        raise InvalidPath(path, f"Unknown path convertor {name!r}", advice)
-    return convertor
 
 
 def conversion(convertor: Convertor[Any]) -> Convert | None:

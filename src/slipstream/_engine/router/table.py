@@ -85,7 +85,6 @@ class Table:
     """
 
     def __init__(self, entries: Iterable[Entry | OpaqueEntry], *, redirect_slashes: bool = True) -> None:
-        """Build the table; with `redirect_slashes`, `miss` looks for a path to redirect to."""
         listed = sorted(entries, key=attrgetter("rank"))
         patterned = [entry for entry in listed if isinstance(entry, Entry)]
         http = [entry for entry in patterned if entry.protocol == "http"]

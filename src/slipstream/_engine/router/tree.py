@@ -84,8 +84,12 @@ class Tree:
             self._plant(leaf)
         self._static = {leaf.pattern.path: leaf for leaf in self._leaves if self._is_first_static(leaf)}
         rival = self._relative[0].rank if self._relative else NEVER
-        uncontested = mark_uncontested(self._root, rival)
-        self._trailing = {leaf.pattern.path.rpartition("/")[0]: leaf for leaf in uncontested if is_trailing(leaf)}
+        self._trailing = {
+            leaf.pattern.path.rpartition("/")[0]: leaf
+            for leaf in mark_uncontested(self._root, rival)
+            if leaf.takes and [take[1:] for take in leaf.takes] == [(len(leaf.pattern.segments), None)]
+        }
+        """By the path before it, leaves whose only parameter is the whole last segment and stays text."""
 
     def find(self, path: str) -> tuple[Any, dict[str, Any]] | None:
         """Return value and converted parameters (a new dict) of the earliest pattern that fits `path`, or None."""
@@ -120,19 +124,10 @@ class Tree:
 
     def candidates(self, path: str) -> Iterator[tuple[Leaf, dict[str, Any]]]:
         """Yield every pattern that fits `path`, earliest first, with its converted parameters."""
-        if path.endswith("\n"):
-            yield from self._scan(path)
-            return
         parts = path.split("/", self._depth)
-        for leaf in self._possible(parts):
-            params = leaf.read(path, parts)
-            if params is not None:
-                yield leaf, params
-
-    def _scan(self, path: str) -> Iterator[tuple[Leaf, dict[str, Any]]]:
-        """Yield `candidates` without the tree, for paths that end in a newline: `$` matches before it."""
-        for leaf in self._leaves:
-            params = leaf.pattern.read(path)
+        is_whole = path.endswith("\n")  # `$` matches before it, so the tree is of no use
+        for leaf in self._leaves if is_whole else self._possible(parts):
+            params = leaf.pattern.read(path) if is_whole else leaf.read(path, parts)
             if params is not None:
                 yield leaf, params
 
@@ -279,8 +274,3 @@ def takes_of(pattern: Pattern) -> tuple[tuple[str, int, Convert | None], ...] | 
             case (Parameter() as parameter,) if is_within_segment(segment):
                 takes.append((parameter.name, index, conversion(parameter.convertor)))
     return tuple(takes) if len(takes) == len(pattern.names) else None
-
-
-def is_trailing(leaf: Leaf) -> bool:
-    """Whether the only parameter is the whole last segment and stays text."""
-    return leaf.takes is not None and [take[1:] for take in leaf.takes] == [(len(leaf.pattern.segments), None)]
