@@ -1,7 +1,4 @@
-"""Errors in a program. Most are raised when a path operation is defined, not when it is called.
-
-A message has three parts: what was seen, where, and what to write instead.
-"""
+"""Errors in a program, most raised when a path operation is defined: what was seen, where, what to write instead."""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar
@@ -137,10 +134,7 @@ class InvalidPath(_WrongDefinition, ValueError):
 
 
 class DidNotYield(_ExplainedError, RuntimeError):
-    """A `yield` dependency returned before its first `yield`, so that it has no value.
-
-    Also a `RuntimeError`, which is what FastAPI raises.
-    """
+    """A `yield` dependency returned before its first `yield`; also a `RuntimeError`, which is what FastAPI raises."""
 
     def __init__(self, name: str, origin: str) -> None:
         advice = "let every way through it reach a `yield` or raise an exception; for no value, write `yield None`"

@@ -1,7 +1,6 @@
 """Private names of anyio, which the pool of worker threads uses; imported when the first pool is opened.
 
-Where a name is missing or has changed, `probe` or `worker_of` raises, and calls go through `anyio.to_thread`
-(`_engine/runtime/pool.py`, `threads.py`).
+Where a name is missing or has changed, `probe` or `worker_of` raises, and calls go through `anyio.to_thread`.
 """
 
 import asyncio

@@ -53,14 +53,10 @@ WaitedFuture: type[Any] = asyncio.Future if KNOWS_CALLBACKS else RecordingFuture
 
 
 def run_on(turn: Any, item: Any) -> bool:
-    """Set a future's result and let the task that awaits it run on now, not in the next turn of the loop.
+    """Set the result of a `WaitedFuture`, let its one waiting task run on now, and return whether that was possible.
 
-    Args:
-        turn: A `WaitedFuture` that only this task awaits.
-
-    Returns:
-        Whether that was possible. It is not while a task runs, if the waiting task is being cancelled, or if its
-        context has been entered already; then nothing has been changed.
+    It is not while a task runs, if the waiting task is being cancelled, or if its context has been entered already;
+    then nothing has been changed.
     """
     loop = turn.get_loop()
     if turn.done() or current_task(loop) is not None:

@@ -11,11 +11,7 @@ except ImportError:  # for type checkers only
 
 
 def lifespan_of(driver: Driver) -> Any:
-    """Return the object of a driver that has `startup`, `shutdown` and `task_group`, whatever its name.
-
-    Raises:
-        RuntimeError: The driver has no such object.
-    """
+    """Return the object of a driver that has `startup`, `shutdown` and `task_group`, whatever its name."""
     kept = vars(driver)
     for found in (kept.get("_lifespan"), *kept.values()):
         hooks = (getattr(found, "startup", None), getattr(found, "shutdown", None))

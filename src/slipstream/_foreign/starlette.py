@@ -22,10 +22,7 @@ LIMIT_SIGNALS: Any = (_class_of(body_limit, "_RequestBodyTooLarge", Exception) o
 
 
 def limit_signal(exc: Exception) -> Exception | None:
-    """Return the limit's own exception, also if it is inside an exception group; None for all others.
-
-    A group that also has another error gives None, so that the error is not lost.
-    """
+    """Return the limit's own exception, also out of a group without others; None for all others."""
     if isinstance(exc, ExceptionGroup):
         _, others = exc.split(LIMIT_SIGNALS)
         if others is not None:

@@ -37,14 +37,7 @@ class UnboundName(Exception):
 
 
 def load(source: Source, label: str) -> Callable[..., Any]:
-    """Compile the source and return its function; sources of the same shape are compiled once.
-
-    Args:
-        label: The file name is `<label>`, or `<label #2>` while another text in use has that name.
-
-    Raises:
-        UnboundName: The text reads a name that nothing binds, on any path.
-    """
+    """Compile and return a function, its file `<label>` or `<label #2>`; sources of one shape are compiled once."""
     shaped, names = _code_of(source.shape)
     if not names <= source.constants.keys():
         _refuse_unbound(source, shaped)
@@ -99,10 +92,7 @@ _LOAD_GLOBAL = dis.opmap["LOAD_GLOBAL"]
 
 
 def _globals_of(code: CodeType) -> Iterator[str]:
-    """Find the global names in the bytes of a code object; `dis` takes a hundred times as long.
-
-    From Python 3.11 on, the lowest bit of the argument is not part of the name's index.
-    """
+    """Find the global names in the bytes of a code object; `dis` takes a hundred times as long."""
     operations, arguments = code.co_code[::2], code.co_code[1::2]
     place = operations.find(_LOAD_GLOBAL)
     while place >= 0:

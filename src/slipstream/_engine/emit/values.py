@@ -1,7 +1,4 @@
-"""The text that reads one parameter from path, query, headers or cookies.
-
-A single plain value is read in place; lists, aliases, JSON text and models by a taker (`runtime/take.py`).
-"""
+"""The text that reads one parameter: a plain value in place, others by a taker (`runtime/take.py`)."""
 
 from dataclasses import replace
 from enum import Enum

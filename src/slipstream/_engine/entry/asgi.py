@@ -22,10 +22,7 @@ def route_path(scope: Scope) -> str:
 
 
 class Target:
-    """What serves a request: a route, its endpoint, and its handlers (`direct` is in the direct dialect).
-
-    The first handlers of a route compile the handlers that replace them.
-    """
+    """What serves a request: a route, its endpoint and its handlers; the first ones compile those that replace them."""
 
     __slots__ = ("direct", "endpoint", "handler", "route", "shows_scope")
 
@@ -55,10 +52,7 @@ Fail: TypeAlias = Callable[[Exception, Scope, Receive, Send], Awaitable[None]]
 
 
 def make_chooser(table: Table, router: Any, handlers: HandlerPair | None = None) -> Choose:
-    """Make the function that looks up the target of a scope.
-
-    `router` serves lifespans, its `default` requests that no route fits; `handlers`, if any, are put into the scope.
-    """
+    """Make the function that looks up the target of a scope; `router.default` serves what no route fits."""
     finders, find_any, find_websocket = table.finders, table.find_any, table.find_websocket
     lifespans = Target(router, None, router)
     miss = Target(None, None, make_miss(table, router.default))
@@ -99,10 +93,7 @@ def make_chooser(table: Table, router: Any, handlers: HandlerPair | None = None)
 
 
 def make_direct_chooser(table: Table, router: Any, handlers: HandlerPair, choose: Choose) -> Choose:
-    """Make the function that looks up the target of a scope of the direct dialect; `choose` is used where that fails.
-
-    If no user code sees the scope, only path parameters are written into it.
-    """
+    """Make the function that looks up the target of a scope of the direct dialect, by `choose` where that fails."""
     finders, find_any, static = table.finders, table.find_any, table.static
     none: dict[str, Target] = {}
 

@@ -1,8 +1,6 @@
-"""Turns exceptions into responses.
+"""Turns exceptions into responses, by registered handlers (`answer`) or with 500 (`crash`).
 
-`answer` calls the exception handler that is registered for an exception; generated handlers call it as `fail`.
-`crash` takes all other exceptions: it answers 500 and raises the exception again for the server to log. The layers that
-call both are in `_app/stack.py`.
+The layers that call both are in `_app/stack.py`.
 """
 
 from collections.abc import Callable, Mapping
@@ -80,16 +78,10 @@ async def answer(
     connection: HTTPConnection[Any] | None = None,
     body: bytes | None = None,
 ) -> None:
-    """Answer with the handler registered for `exc`; generated handlers call this as `fail`.
+    """Answer with the handler registered for `exc`, or raise it; generated handlers call this as `fail`.
 
-    Args:
-        started: Whether the response has started, so that no handler can answer; None reads it from the scope.
-        connection: The Request or WebSocket that user code already has, if any.
-        body: The request's body, if it was read; the handler's `await request.body()` returns it.
-
-    Raises:
-        Exception: `exc`, if no handler is registered for it; an error of the handler or its response.
-        RuntimeError: A handler is registered, but the response has started.
+    `started` says whether the response has started, so that no handler can answer; None reads it from the scope. The
+    handler gets the `connection` of the user's code, or a new one whose `body()` returns `body`, if it was read.
     """
     if isinstance(exc, ExceptionGroup):
         exc = limit_signal(exc) or exc
@@ -133,8 +125,7 @@ async def crash(
     """Answer an exception without a handler with 500, then raise it again for the server to log.
 
     A `handler` for 500 is called even if the response has started, since it may log; its response is then dropped.
-    For a WebSocket, the exception is only raised: the server closes the connection. With `debug`, the response shows
-    the traceback. `started` is as for `answer`.
+    For a WebSocket, the exception is only raised: the server closes the connection.
     """
     if scope["type"] == "http" and not isinstance(exc, LIMIT_ANSWERED):
         response: ASGIApp

@@ -17,12 +17,7 @@ Context: TypeAlias = Callable[[Any], AbstractAsyncContextManager[State]]
 
 
 async def lifespan(scope: Scope, receive: Receive, send: Send, context: Context) -> None:
-    """Serve one lifespan scope: enter `context`, report, wait for the end, leave it, report.
-
-    Raises:
-        BaseException: Raised by start-up or shut-down; the server has got the traceback.
-        RuntimeError: The context yields state, and the server's scope has no "state".
-    """
+    """Serve a lifespan scope: enter `context`, report, wait for the end, leave it, report; failures are raised too."""
     ended = "startup"
     await receive()
     try:
@@ -79,10 +74,7 @@ def merge(outer: Context, inner: Context) -> Context:
 
 
 def from_events(startup: Sequence[Callable[[], Any]], shutdown: Sequence[Callable[[], Any]]) -> Context:
-    """Make a context of two lists of `on_event` handlers, which are read at start-up and at shut-down.
-
-    Shut-down handlers run if start-up succeeded, even if the application then failed.
-    """
+    """Make a context of lists of `on_event` handlers; those for shut-down run if start-up succeeded."""
 
     @asynccontextmanager
     async def events(app: Any) -> AsyncGenerator[State]:

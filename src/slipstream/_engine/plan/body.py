@@ -1,7 +1,4 @@
-"""The field that documents a whole body (media type, whether it is required, schema) and validates nothing.
-
-It is made at registration, so that a body that cannot be described fails at the user's line.
-"""
+"""The field that documents a whole body and validates nothing; what cannot be described fails at the user's line."""
 
 from collections.abc import Sequence
 from copy import copy

@@ -21,11 +21,7 @@ Errors: TypeAlias = Literal["none", "at once", "gathered"]
 
 
 class Failing:
-    """Where a request can have an error.
-
-    Args:
-        raises_late: Whether errors are always gathered, because an observer wants to see all arguments.
-    """
+    """Where a request can have an error; `raises_late` gathers all, since an observer wants to see all arguments."""
 
     def __init__(self, plan: Plan, *, raises_late: bool) -> None:
         self.plan = plan

@@ -1,7 +1,4 @@
-"""A check at registration that python-multipart is installed.
-
-Two packages have a module `multipart`: python-multipart up to release 0.0.12, and an unrelated package of that name.
-"""
+"""A check at registration that python-multipart is installed, and not another package with a module `multipart`."""
 
 import re
 from importlib import import_module

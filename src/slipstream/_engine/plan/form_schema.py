@@ -1,8 +1,4 @@
-"""The JSON Schema of a form with several parameters, some of them models.
-
-A form is flat: the fields of each model stand beside the single values. So its schema is an `allOf` of the schemas
-of the parameters, not an object with one key for each.
-"""
+"""The JSON Schema of a form, which is flat: an `allOf` of the schemas of its parameters, not an object of them."""
 
 from collections.abc import Sequence
 from copy import deepcopy

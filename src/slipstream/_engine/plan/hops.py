@@ -26,10 +26,7 @@ def endpoint_hop(plan: Plan) -> int:
 
 
 def rows(steps: Sequence[Step], failing: Failing) -> Iterator[tuple[Sequence[Step], bool]]:
-    """Yield the steps in parts, and whether each part is a row for one worker.
-
-    A row has two calls or more, and no step in it can fail, since a worker returns all values or none.
-    """
+    """Yield the steps in parts, and whether each is a row for one worker: two calls or more, no step that can fail."""
     for fits, group in groupby(steps, partial(_fits_row, failing)):
         part = list(group)
         calls = [place for place, step in enumerate(part) if isinstance(step, Solve)]

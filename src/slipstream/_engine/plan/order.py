@@ -7,11 +7,7 @@ from slipstream._engine.plan.model import Again, Call, Solve, Step, Take
 
 
 def order(root: Call) -> tuple[Step, ...]:
-    """List the steps before the endpoint's call.
-
-    Dependencies come before the call that needs them, as they are written; a call's own values are read after its
-    dependencies: path, query, header, cookie, body.
-    """
+    """List the steps before the endpoint's call: dependencies before the call that needs them, then its own values."""
     steps = list(_feed(root, []))
     shared = {id(step.first) for step in steps if isinstance(step, Again)}
     return tuple(Solve(step.call, id(step.call) in shared) if isinstance(step, Solve) else step for step in steps)

@@ -31,10 +31,7 @@ Implied = Mapping[SlotSource, type[FieldInfo]]
 def build_tree(
     endpoint: Callable[..., Any], *, path: str, implied: Implied, dependencies: Sequence[DependencyMarker] = ()
 ) -> Call:
-    """Read an endpoint at a full path without converters, and its dependencies.
-
-    `dependencies` are those of app, routers and route, outermost first; their results are not used.
-    """
+    """Read an endpoint and its dependencies; further ones of app, routers and route come first, outermost first."""
     builder = _TreeBuilder(path, implied)
     root = builder.call(endpoint, scope="function")
     root.dependencies[:0] = [builder.dependency(marker, None, (), root.origin) for marker in dependencies]

@@ -3,7 +3,6 @@
 With `/{a:path}/x/{b:path}/x/{c:path}/y` a regular expression tries every division: seconds for a path of 2 kB that does
 not fit. Here each piece, from the last to the first, is searched once for the places where it may start. Then, from the
 first to the last, each parameter takes the longest text after which the rest fits, as a greedy regular expression does.
-Only Starlette's own converters are known, by their regular expressions.
 """
 
 import re
@@ -22,7 +21,7 @@ UUID_AHEAD = re.compile(f"(?=({UUIDConvertor.regex}))")
 
 
 def divide(pieces: Sequence[tuple[str | None, str]], path: str) -> list[str] | None:
-    """Return the texts of the parameters, in order, or None if the path does not fit; it may end in a newline.
+    """Return the texts of the parameters of a path, or None if it does not fit; it may end in a newline.
 
     `pieces` are texts as (None, text), and parameters as (name, regular expression in `STARTS`).
     """

@@ -32,11 +32,10 @@ Segment: TypeAlias = tuple[str | Parameter, ...]
 
 @dataclass(frozen=True)
 class Pattern:
-    """A path that has been read.
+    """A path that has been read; names and converters are in its order.
 
-    `path` is the text as written, `path_format` the same without converters (`/items/{item_id}`). `names` and
-    `convertors` are in the order of the path. A segment follows each slash (`/` has one, empty); without a leading
-    slash the start is the first segment.
+    `path_format` is it without converters (`/items/{item_id}`). A segment follows each slash (`/` has one, empty);
+    without a leading slash the start is the first segment.
     """
 
     path: str
@@ -52,10 +51,7 @@ class Pattern:
 
     @cached_property
     def is_ambiguous(self) -> bool:
-        """Whether a path can be divided in many ways: parameters share a segment or hold slashes.
-
-        False if a converter is not one of Starlette's own.
-        """
+        """Whether parameters share a segment or hold slashes, each with a converter of Starlette's own."""
         counts = [sum(isinstance(piece, Parameter) for piece in segment) for segment in self.segments]
         regexes = [convertor.regex for convertor in self.convertors.values()]
         is_known = all(regex in STARTS for regex in regexes)
@@ -63,11 +59,7 @@ class Pattern:
 
     @cached_property
     def regex(self) -> re.Pattern[str]:
-        """The whole path as a regular expression for `.match`.
-
-        It ends in `$`, as Starlette's does, so one newline may follow. If the pattern `is_ambiguous`, hostile paths
-        make it slow; `read` is not.
-        """
+        """The path up to `$` as a regular expression; slow for hostile paths if the pattern `is_ambiguous`."""
         text = "/".join(segment_regex(segment, named=True) for segment in self.segments)
         return re.compile(f"^{'/' if self.path.startswith('/') else ''}{text}$")
 
@@ -114,12 +106,7 @@ class Pattern:
 
 
 def read_pattern(path: str, *, is_relative: bool = False) -> Pattern:
-    """Read a path in Starlette's syntax; a relative one gets a prefix later, so it may lack the leading slash.
-
-    Raises:
-        InvalidPath: The path does not start with a slash, or a converter is unknown at present.
-        DuplicatePathParameter: A name is used twice.
-    """
+    """Read a path in Starlette's syntax; a relative one gets a prefix later, so it may lack the leading slash."""
     if not path.startswith("/") and not is_relative:
         raise InvalidPath(path, "Routed paths must start with '/'", f"write {'/' + path!r}")
     segments = tuple(read_segment(part, path) for part in path.removeprefix("/").split("/"))

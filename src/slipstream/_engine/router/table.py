@@ -27,7 +27,7 @@ class Entry:
     """A route with a pattern.
 
     `rank` is its place in the order of registration, unique in a table. `methods` are in capitals, HEAD only if it is
-    listed; None or empty means every method; not used for a WebSocket. `value` is what a match returns.
+    listed; None or empty means every method. `value` is what a match returns.
     """
 
     rank: int
@@ -39,11 +39,9 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpaqueEntry:
-    """A route that decides by itself, such as a mount or a route class of Starlette's.
+    """A route that decides by itself, such as a mount, by Starlette's `BaseRoute.matches`.
 
-    `matches` is Starlette's `BaseRoute.matches`, for HTTP and WebSocket: it returns a `Match` (or its number: 0 none,
-    1 partial, 2 full) and the keys to add to the scope. `prefix` is static text with which every path that matches
-    begins: "/static/" for a mount at "/static".
+    `prefix` is static text with which every path that matches begins: "/static/" for a mount at "/static".
     """
 
     rank: int
@@ -53,11 +51,7 @@ class OpaqueEntry:
 
 
 class Found(NamedTuple):
-    """A route that fits.
-
-    An entry with a pattern has `params`, the converted path parameters. An opaque entry has `child_scope`, the keys to
-    add to the scope, with `path_params` among them.
-    """
+    """A route that fits: one with a pattern has `params`, an opaque one `child_scope`, keys to add to the scope."""
 
     value: Any
     params: dict[str, Any]

@@ -203,16 +203,13 @@ class Tree:
 
 
 def is_within_segment(segment: Segment) -> bool:
-    """Whether a segment matches only text without slashes, and a regular expression does so in linear time.
-
-    With two parameters, the second must end the segment and must not be able to begin before the text between them.
-    """
+    """Whether a segment matches only text without slashes, and a regular expression does so in linear time."""
     parameters = [piece for piece in segment if isinstance(piece, Parameter)]
     if any(parameter.convertor.regex not in WITHIN_SEGMENT for parameter in parameters):
         return False
     match segment:
         case (Parameter(), str() as between, Parameter()) | (str(), Parameter(), str() as between, Parameter()):
-            return not between[0].isalnum()
+            return not between[0].isalnum()  # no parameter can hold the text after the first
     return len(parameters) < 2
 
 
@@ -261,10 +258,9 @@ def mark_uncontested(root: Node, rival: float) -> list[Leaf]:
 
 
 def takes_of(pattern: Pattern) -> tuple[tuple[str, int, Convert | None], ...] | None:
-    """Return each parameter with its index in a path cut at the slashes and its conversion (None: it stays text).
+    """Return each parameter with its index in a cut path and its conversion (None: it stays text).
 
-    None if the whole pattern must read the path: a parameter shares its segment or may hold slashes, or there is no
-    leading slash.
+    None if the whole pattern must read the path: a parameter shares its segment or may hold slashes.
     """
     if not pattern.path.startswith("/"):
         return None

@@ -23,10 +23,7 @@ T = TypeVar("T")
 def body_reader(
     refuse: Callable[[Exception], Exception], *, from_request: bool = False
 ) -> Callable[[Any], Awaitable[bytes]]:
-    """Make the function that reads a whole body, from `receive` or from a Request, which keeps it for user code.
-
-    `refuse` makes the exception for a body that cannot be received, for example because the client left.
-    """
+    """Make the function that reads a body from `receive`, or from a Request, which keeps it; `refuse` makes errors."""
 
     async def read_body(receive: Receive) -> bytes:
         try:
@@ -83,10 +80,7 @@ def body_decoder(
     where: Callable[[Scope], dict[str, Any]],
     report: Callable[[Scope, ErrorDetail, str], None] | None = None,
 ) -> Callable[..., Any]:
-    """Make the function that parses a body as JSON; `report` gets scope, error and text of wrong JSON.
-
-    It returns the bytes if the Content-Type is not JSON's, `UNSET` if the body is empty.
-    """
+    """Make the function that parses a JSON body; others stay bytes, an empty one is `UNSET`; `report` gets errors."""
 
     def decode(raw: bytes, content_type: bytes | None, scope: Scope) -> Any:
         if not raw:

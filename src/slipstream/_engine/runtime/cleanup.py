@@ -105,11 +105,7 @@ class ShieldedGenerator:
 
 
 async def leave(exits: list[Any]) -> None:
-    """Close everything after success.
-
-    Raises:
-        BaseException: A dependency raised it while it was closed; the others are still on the list.
-    """
+    """Close everything after success; if a dependency raises, the others are still on the list."""
     while exits:
         opened = exits.pop()
         if type(opened) is not AsyncGeneratorType and hasattr(opened, "leave"):
@@ -135,10 +131,7 @@ def not_yielded(generator: Any) -> DidNotYield:
 
 
 async def unwind(exits: list[Any], exc: BaseException) -> BaseException | None:
-    """Throw an exception into everything that is open; return it, what a dependency raised instead, or None.
-
-    It is None if a dependency swallowed the exception.
-    """
+    """Throw an exception into all that is open; return it, what was raised instead, or None if it was swallowed."""
     is_cancelled = not isinstance(exc, Exception)
     remaining: BaseException | None = exc
     while exits:
@@ -154,10 +147,7 @@ async def unwind(exits: list[Any], exc: BaseException) -> BaseException | None:
 def open_failure(
     fail: Callable[..., Awaitable[None]], swallowed: Callable[[], Exception]
 ) -> Callable[..., Awaitable[None]]:
-    """Make the function that handles an exception while dependencies are open: it closes them, then answers by `fail`.
-
-    `swallowed` makes the exception to answer if a dependency swallowed the endpoint's.
-    """
+    """Make the function that throws an exception into open dependencies, then answers what comes out of them."""
 
     async def fail_open(
         exits: list[Any], exc: BaseException, sent: bool, scope: Scope, receive: Receive, send: Send, **facts: Any

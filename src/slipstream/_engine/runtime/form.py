@@ -23,10 +23,7 @@ def form_reader(
 def form_taker(
     params: Sequence[Item], *, whole: bool
 ) -> Callable[[FormData], Awaitable[tuple[list[Any], list[ErrorDetail]]]]:
-    """Make the function that reads all form parameters of one call: it returns their values, in order, and errors.
-
-    If `whole`, the only parameter is the whole form, as a mapping.
-    """
+    """Make the function that reads all form parameters of a call; if `whole`, the only one is the form as a mapping."""
     plain = [param for param in params if not param.models]
 
     async def take(form: FormData) -> tuple[list[Any], list[ErrorDetail]]:

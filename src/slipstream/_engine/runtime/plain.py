@@ -1,9 +1,8 @@
 """Which results Pydantic's writer turns into the same bytes as `json`.
 
-FastAPI first turns a result without a response model into plain Python values (models by `model_dump`), and then
-writes them by `json`. Pydantic's writer does both in one step, many times faster. Its bytes differ for very large and
-very small floats, for keys that begin with `_sa` (FastAPI drops them), and where a user's own serializer runs. Which
-fields of a model may hold such values is read once from its class; of an instance only those fields are looked at.
+FastAPI turns a result without a response model into plain Python values and writes them by `json`. Pydantic's writer is
+many times faster; its bytes differ for very large and very small floats, for keys that begin with `_sa` (FastAPI drops
+them), and where a user's serializer runs. Which fields of a model may hold such values is read once from its class.
 """
 
 from collections.abc import Callable

@@ -117,18 +117,10 @@ class Pool:
         self._is_reporting = False
 
     async def run(self, call: Callable[..., T], *, is_row: bool = False, is_cleanup: bool = False) -> T:
-        """Call in a worker and wait for the result.
+        """Call in a worker and wait for the result; a task that is cancelled by a scope waits until the call is over.
 
-        As with anyio, a task that is cancelled by a scope waits until the call is over, and a task that is cancelled by
-        `Task.cancel` does not.
-
-        Args:
-            is_row: Pass `call` a function that makes the calls of a row.
-            is_cleanup: Call even in a cancelled scope, and without a token of the limiter: calls that hold the tokens
-                may be waiting for what the clean-up gives back.
-
-        Raises:
-            NotTaken: The workers have failed, or there is no asyncio task; no call was made, and no token is held.
+        With `is_row`, `call` gets a function that makes the calls of a row. With `is_cleanup` it is made in a cancelled
+        scope too, and without a token of the limiter: calls that hold the tokens may be waiting for what it gives back.
         """
         task = asyncio.current_task(self.loop)
         if task is None:  # trio as a guest of asyncio

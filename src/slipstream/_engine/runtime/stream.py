@@ -81,14 +81,9 @@ def stream_wrapper(
     status: int | None,
     ping_interval: Callable[[], float] = usual_interval,
 ) -> Callable[..., Any]:
-    """Make the function that puts a generator into a streaming response.
+    """Make the function that puts a generator into a streaming response: "jsonl", "sse" or "raw".
 
-    Args:
-        kind: "jsonl", "sse" or "raw".
-        make: The response class for raw chunks.
-        frame: Encodes an item; not used for raw chunks.
-        status: None for the default of the class.
-        ping_interval: Returns the seconds of silence before a ping; called before each wait.
+    `make` is the response class for raw chunks, `frame` encodes other items; `status` None is the class's default.
     """
 
     def wrap(generator: Any, response: Any = None, background: Any = None) -> Any:
@@ -114,10 +109,7 @@ async def _lines(generator: Any, frame: Callable[[Any], bytes]) -> AsyncGenerato
 async def _events(
     generator: Any, frame: Callable[[Any], bytes], ping_interval: Callable[[], float]
 ) -> AsyncGenerator[bytes]:
-    """Yield events, and a ping after each silence.
-
-    The generator runs in a task of its own, since a time-out around its step would cancel it.
-    """
+    """Yield events, and a ping after each silence; a time-out would cancel the generator, so it has its own task."""
     send, receive = anyio.create_memory_object_stream[bytes](1)
 
     async def produce() -> None:

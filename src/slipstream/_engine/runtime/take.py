@@ -1,8 +1,4 @@
-"""Reads parameters that are more than one plain string: lists, aliases, JSON text, whole models.
-
-Each parameter has a taker: a function from the query, headers, cookies or path parameters of a request to the validated
-value and its errors.
-"""
+"""Takers of parameters that are more than one plain string: from a part of a request to the value and its errors."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -72,10 +68,7 @@ class Item:
 
 
 def pick(item: Item, values: Mapping[str, Any], key: str) -> Any:
-    """Get a raw value, or all values of a key if the item is a sequence; `UNSET` where there is none.
-
-    In a form, an empty string or an empty file field counts as no value.
-    """
+    """Get a raw value, or all values of a key for a sequence; `UNSET` where there is none, or an empty form field."""
     is_form = isinstance(values, FormData)
     if item.is_sequence and isinstance(values, (ImmutableMultiDict, Headers)):
         found: Any = values.getlist(key)

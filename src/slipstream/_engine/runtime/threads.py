@@ -33,12 +33,7 @@ def in_thread(call: Callable[..., T], /, *args: Any, **kwargs: Any) -> Coroutine
 
 
 def in_one_thread(calls: Callable[[Each], T]) -> Coroutine[Any, Any, T]:
-    """Make several calls in one worker thread, as if each had a hop of its own, and wait for the result of `calls`.
-
-    Args:
-        calls: Makes the calls by the `each` that it gets: each in a copy of the context, and none after the waiting
-            task has been cancelled.
-    """
+    """Make calls in one worker thread by the `each` that `calls` gets, as if each had a hop of its own."""
     return _in_worker(calls, is_row=True)
 
 

@@ -112,10 +112,7 @@ def _is_alike(node: Node) -> bool:
 
 @answers(if_unknown=None)
 def odd_fields(schema: Any) -> list[str] | None:
-    """List the fields that Pydantic's serializer and `json` may write differently; None if user code writes the model.
-
-    Their values must be examined before they are written.
-    """
+    """List the fields that Pydantic's serializer and `json` may write differently; None if user code may write."""
     for node in walk(schema, closed=frozenset({"model-fields"})):
         if node.kind not in _AROUND_FIELDS or "serialization" in node.schema:
             return None

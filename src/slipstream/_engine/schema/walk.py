@@ -1,7 +1,4 @@
-"""The walk through Pydantic's core schemas, the data from which validators and serializers are made.
-
-A schema may be unknown to it: that of another release of Pydantic, or of a model that is not complete yet.
-"""
+"""The walk through Pydantic's core schemas; it does not know those of other releases, nor of incomplete models."""
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import wraps
@@ -116,14 +113,7 @@ class Node(NamedTuple):
 
 
 def walk(schema: Any, *, closed: frozenset[str] = frozenset()) -> Iterator[Node]:
-    """Yield a core schema and all schemas inside it, each once, or twice if it is both inside a union and outside.
-
-    Args:
-        closed: Kinds whose inside is not visited.
-
-    Raises:
-        UnknownSchema: The walk does not know a schema.
-    """
+    """Yield a core schema and all inside it but for `closed` kinds: each once, or once in and once outside unions."""
     definitions: dict[str, Any] = {}
     visited: set[tuple[int, bool]] = set()
     waiting: list[tuple[Any, bool]] = [(schema, False)]
