@@ -5,11 +5,12 @@ request (`_routes/compiler.py`). How routes and routers serve is in `_routes/rou
 replace this module's `get_request_handler` and `_PING_INTERVAL`, so the code that reads these two is here.
 """
 
-import copy
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from contextvars import ContextVar
+from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
+from itertools import starmap
 from typing import Any, Literal, Unpack, cast
 
 from starlette import routing
@@ -32,6 +33,7 @@ from slipstream._options.levels import InclusionOptions, RouteOptions, RouterOpt
 from slipstream._options.unpack import completed, unpacks
 from slipstream._routes import half_public
 from slipstream._routes.compiler import Compiler, overrides_of, wrapped_app
+from slipstream._routes.context import CONTEXT, EffectiveRouteContext, note
 from slipstream._routes.decorator import decorator
 from slipstream._routes.frontend import (
     Directory,
@@ -48,7 +50,7 @@ from slipstream._routes.half_public import (
     request_response as request_response,
     serialize_response as serialize_response,
 )
-from slipstream._routes.inclusion import IncludedRouter, Inclusion, check_inclusion, check_prefix, effective
+from slipstream._routes.inclusion import IncludedRouter, Inclusion, check_inclusion, check_prefix
 from slipstream._routes.operation import describe, read_operation, read_websocket
 from slipstream._routes.route import PlannedRoute
 from slipstream._routes.router import TableRouter
@@ -78,6 +80,7 @@ class APIRoute(PlannedRoute, routing.Route):  # type: ignore[override]  # path_r
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Unpack[RouteOptions]) -> None:
         assert callable(endpoint), "An endpoint must be a callable"
         self._populate(path, endpoint, completed(RouteOptions, options, type(self).__name__))
+        self._wrap()
 
     def _populate(
         self, path: str, endpoint: Callable[..., Any], given: RouteOptions, stream_item_type: Any = None
@@ -113,7 +116,7 @@ class APIRoute(PlannedRoute, routing.Route):  # type: ignore[override]  # path_r
             given,
             unique_id=self.unique_id,
             stream_item_type=stream_item_type,
-            ping_interval=self.ping_interval,
+            ping_interval=cast(APIRoute, self.asked).ping_interval,
         )
         self.response_model, self.stream_item_type = read.response_model, read.stream_item_type
         self.response_fields = read.response_fields
@@ -124,9 +127,15 @@ class APIRoute(PlannedRoute, routing.Route):  # type: ignore[override]  # path_r
     @property
     def _dialect(self) -> Dialect | None:
         """ "request" if a function of the user's takes the Request and calls the handler."""
-        wrapped = type(self).get_route_handler is not APIRoute.get_route_handler
+        asked = cast(APIRoute, self.asked)
+        wrapped = type(asked).get_route_handler is not APIRoute.get_route_handler
         is_patched = get_request_handler is not half_public.get_request_handler
-        return "request" if wrapped or is_patched or "get_route_handler" in self.__dict__ else None
+        return "request" if wrapped or is_patched or "get_route_handler" in vars(asked) else None
+
+    def _wrap(self) -> None:
+        """Call a `get_route_handler` of the user's when FastAPI calls it: as soon as there is a route or context."""
+        if self._dialect == "request":
+            _ = self._wrapped
 
     @property
     def body_field(self) -> ModelField | None:
@@ -164,19 +173,21 @@ class APIRoute(PlannedRoute, routing.Route):  # type: ignore[override]  # path_r
 
         Only routes whose class overrides it pay for the Request and Response objects.
         """
+        context = _making.get()
+        route = context if context is not None and context.original_route is self else self
         handler = get_request_handler(
-            dependant=self.dependant,
-            body_field=self.body_field,
-            status_code=self.status_code,
-            response_class=self.response_class,
-            response_field=self.response_field,
-            dependency_overrides_provider=self.dependency_overrides_provider,
-            compiler=self._compiler,
+            dependant=route.dependant,
+            body_field=route.body_field,
+            status_code=route.status_code,
+            response_class=route.response_class,
+            response_field=route.response_field,
+            dependency_overrides_provider=route.dependency_overrides_provider,
+            compiler=route._compiler,
         )
         if get_request_handler is half_public.get_request_handler:
-            setattr(handler, half_public.OWN_APP, self._serve)
+            setattr(handler, half_public.OWN_APP, route.serve)
         else:
-            self._compiler.look_again()
+            route._compiler.look_again()
         return handler
 
     def _own_handler(self) -> ASGIApp:
@@ -198,12 +209,39 @@ class APIRoute(PlannedRoute, routing.Route):  # type: ignore[override]  # path_r
 
     def included(self, inclusion: Inclusion) -> "APIRoute":
         """Return the route's twin under an inclusion."""
-        twin = copy.copy(self)
-        for made in ("_app", "_wrapped", "_body_field"):
-            twin.__dict__.pop(made, None)
-        options = inclusion.options_of(self)
-        twin._populate(inclusion.options["prefix"] + self.path, self.endpoint, options, self.stream_item_type)
-        return twin
+        return OperationContext(self, inclusion)
+
+
+class OperationContext(APIRoute, EffectiveRouteContext):  # type: ignore[override]  # see APIRoute
+    """A path operation under the inclusions around it."""
+
+    def __init__(self, original_route: APIRoute, inclusion: Inclusion) -> None:
+        self.original_route = original_route
+        path = inclusion.options["prefix"] + original_route.path
+        options = inclusion.options_of(original_route)
+        self._populate(path, original_route.endpoint, options, original_route.stream_item_type)
+        self._wrap()
+
+    @property
+    def asked(self) -> APIRoute:
+        """The route of the included router."""
+        return cast(APIRoute, self.original_route)
+
+    def note(self, scope: Scope) -> None:
+        """Write the context into the scope of a request that it serves."""
+        note(scope, CONTEXT, self)
+
+    def get_route_handler(self) -> Callable[[Request], Any]:
+        """Have the original route make the handler, with the options of the inclusion."""
+        before = _making.set(self)
+        try:
+            return self.asked.get_route_handler()
+        finally:
+            _making.reset(before)
+
+
+_making: ContextVar[OperationContext | None] = ContextVar("slipstream_route_context", default=None)
+"""The context for which a route's `get_route_handler` is called."""
 
 
 class APIWebSocketRoute(PlannedRoute, routing.WebSocketRoute):  # type: ignore[override]  # see APIRoute
@@ -226,7 +264,7 @@ class APIWebSocketRoute(PlannedRoute, routing.WebSocketRoute):  # type: ignore[o
     def included(self, inclusion: Inclusion) -> "APIWebSocketRoute":
         """Return the route's twin under an inclusion."""
         options = merged(WebSocketOptions, inclusion.options, self)
-        return type(self)(inclusion.options["prefix"] + self.path, self.endpoint, **options)
+        return APIWebSocketRoute(inclusion.options["prefix"] + self.path, self.endpoint, **options)
 
 
 class APIRouter(TableRouter):
@@ -452,23 +490,32 @@ class APIRouter(TableRouter):
         (self.on_startup if event_type == "startup" else self.on_shutdown).append(func)
 
 
+_ALWAYS = frozenset({"path", "path_format", "name", "methods", "endpoint"})
+
+
 @dataclass(frozen=True)
 class RouteContext:
     """A route as it is served: under the prefixes and options of the routers that include it.
 
-    It has the attributes of the route too: `path`, `methods`, `endpoint`, …
+    It has the attributes of what is served too: `path`, `methods`, `endpoint`, …; these and `name` and `path_format`
+    are None where a route has none.
+
+    Attributes:
+        route: The route as its own router has it.
     """
 
     route: BaseRoute
+    _route_context: EffectiveRouteContext | None = field(default=None, repr=False)
 
     @property
     def original_route(self) -> BaseRoute:
         """The route as its own router has it."""
-        original: BaseRoute = getattr(self.route, "original_route", self.route)
-        return original
+        return self.route
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self.route, name)
+        context = self._route_context
+        served = self.route if context is None else context.starlette_route or context
+        return getattr(served, name, None) if name in _ALWAYS else getattr(served, name)
 
 
 def iter_route_contexts(routes: Sequence[BaseRoute | RouteContext]) -> Iterator[RouteContext]:
@@ -477,10 +524,26 @@ def iter_route_contexts(routes: Sequence[BaseRoute | RouteContext]) -> Iterator[
         if isinstance(route, RouteContext):
             yield route
         else:
-            yield from map(RouteContext, effective([route]))
+            yield from starmap(RouteContext, _iter_routes_with_context([route]))
+
+
+def _iter_routes_with_context(routes: Sequence[BaseRoute]) -> Iterator[tuple[BaseRoute, EffectiveRouteContext | None]]:
+    """List every route with its context; None for a route that no router includes."""
+    for route in routes:
+        if isinstance(route, IncludedRouter):
+            yield from ((context.original_route, context) for context in route.effective_route_contexts())
+        else:
+            yield route, None
+
+
+def _iter_included_route_candidates(routes: Sequence[BaseRoute]) -> Iterator[BaseRoute]:
+    """List every route, one of Starlette's classes as it is served."""
+    for route, context in _iter_routes_with_context(routes):
+        yield route if context is None else context.starlette_route or route
 
 
 _IncludedRouter = IncludedRouter
+_EffectiveRouteContext = EffectiveRouteContext
 _merge_lifespan_context = merge
 _DefaultLifespan = DefaultLifespan
 """Half-public names that packages use."""

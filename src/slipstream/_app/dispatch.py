@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, TypeVar, cast
 
 from starlette import routing
 from starlette.routing import BaseRoute
@@ -14,6 +14,8 @@ from slipstream._engine.router.pattern import Pattern, read_pattern
 from slipstream._engine.router.table import Entry, OpaqueEntry, Table
 from slipstream._engine.runtime.watch import call_watched
 from slipstream._engine.types import ASGIApp, DirectApp, Receive, Reply, Scope, Send
+
+M = TypeVar("M", bound=Callable[..., Any])
 
 
 class Dispatchable(Protocol):
@@ -32,6 +34,8 @@ class CompiledRoute(Protocol):
     pattern: Pattern
     endpoint: Callable[..., Any]
 
+    @property
+    def asked(self) -> Any: ...
     def handler(self) -> ASGIApp: ...
     def direct_handler(self) -> tuple[DirectApp, bool]: ...
 
@@ -58,16 +62,18 @@ class Dispatcher:
 
 
 def _entry(rank: int, route: BaseRoute) -> Entry | OpaqueEntry:
-    """Make the entry of a route: with its pattern, unless its class overrides `matches`."""
-    matching = type(route).matches
-    if getattr(matching, "is_by_pattern", False):
-        own = cast(CompiledRoute, route)
-        target = Target(route, own.endpoint, _foreign(route)) if _handles(route) else _compiling(own)
-        return _by_pattern(rank, route, own.pattern, target)
-    if isinstance(route, _PLAIN) and matching in _MATCHING:
-        handle = _foreign(route, route.handle if _handles(route) else route.app)
-        pattern = read_pattern(route.path, is_relative=True)
-        return _by_pattern(rank, route, pattern, Target(route, route.endpoint, handle))
+    """Make the entry of a route: with its pattern, unless the route or its class overrides `matches`."""
+    if isinstance(route, _PLAIN) and not overrides(route, "matches"):
+        handles, own = overrides(route, "handle"), cast(CompiledRoute, route)
+        if not hasattr(route, "pattern"):
+            pattern, handle = read_pattern(route.path, is_relative=True), route.handle if handles else route.app
+            target = Target(route, route.endpoint, _foreign(route, handle))
+        elif handles:
+            pattern, target = own.pattern, _target(own, _foreign(route, own.asked.handle))
+        else:
+            pattern, target = own.pattern, _compiling(own)
+        target.refuses = handles
+        return _by_pattern(rank, route, pattern, target)
     target = Target(route, getattr(route, "endpoint", None), _foreign(route))
     # Every path of a mount begins with the static text of the mount's own.
     prefix = (route.path + "/").partition("{")[0] if type(route) is routing.Mount else ""
@@ -75,8 +81,27 @@ def _entry(rank: int, route: BaseRoute) -> Entry | OpaqueEntry:
 
 
 _PLAIN = (routing.Route, routing.WebSocketRoute)
-_MATCHING = tuple(cls.matches for cls in _PLAIN)
-_HANDLING = tuple(cls.handle for cls in _PLAIN)
+_KNOWN: list[object] = [
+    vars(cls)[name]
+    for cls in (BaseRoute, *_PLAIN, routing.Mount, routing.Host)
+    for name in ("matches", "handle")
+    if name in vars(cls)
+]
+
+
+def known(method: M) -> M:
+    """Declare a `matches` or `handle` that does what the table does, so that the table need not call it."""
+    _KNOWN.append(method)
+    return method
+
+
+def overrides(route: object, name: str) -> bool:
+    """Whether a route or router has a `matches` or `handle` of its own, or one that was put on a class at run time."""
+    asked = getattr(route, "asked", route)
+    owners = (asked, *type(asked).__mro__)
+    methods = [vars(owner)[name] for owner in owners if name in vars(owner)]
+    # By identity: a wrapper may claim to be equal to what it wraps.
+    return any(all(method is not one for one in _KNOWN) for method in methods)
 
 
 def _foreign(route: BaseRoute, handle: ASGIApp | None = None) -> ASGIApp:
@@ -92,11 +117,6 @@ def _by_pattern(rank: int, route: BaseRoute, pattern: Pattern, target: Target) -
     return Entry(rank=rank, pattern=pattern, value=target, methods=frozenset(methods) if methods else None)
 
 
-def _handles(route: BaseRoute) -> bool:
-    """Whether a route's class or the route itself overrides `handle`."""
-    return type(route).handle not in _HANDLING or "handle" in vars(route)
-
-
 def _compiling(route: CompiledRoute) -> Target:
     """Make the target of a route; its first handlers compile the route and put the compiled ones in their places."""
 
@@ -108,5 +128,10 @@ def _compiling(route: CompiledRoute) -> Target:
         target.direct, target.shows_scope = route.direct_handler()
         await target.direct(scope, receive, send, raw, reply)
 
-    target = Target(route, route.endpoint, serve, serve_direct)
+    target = _target(route, serve, serve_direct)
     return target
+
+
+def _target(route: CompiledRoute, handler: ASGIApp, direct: DirectApp | None = None) -> Target:
+    context = None if route.asked is route else route
+    return Target(route.asked, route.endpoint, handler, direct, context)

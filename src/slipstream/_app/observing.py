@@ -151,8 +151,9 @@ class ReportingTable(Table):
             nearest = miss.partial
             if miss.redirect_path is not None:
                 moved = {**scope, "path": miss.redirect_path}
-                nearest = super().miss(moved, route_path(moved)).partial
-            template = None if nearest is None else getattr(nearest.value.route, "path_format", None)
+                nearest = self.nearest(moved, route_path(moved))
+            route = None if nearest is None else nearest.value.context or nearest.value.route
+            template = getattr(route, "path_format", None)
             if template is not None:
                 observation.routed(template)
         return miss

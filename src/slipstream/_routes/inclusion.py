@@ -8,17 +8,19 @@ import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from operator import is_not
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 from starlette import routing
 from starlette.datastructures import URLPath
 from starlette.routing import BaseRoute, Host, Match, Mount, Route, WebSocketRoute, compile_path
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
+from slipstream._app.dispatch import known, overrides
 from slipstream._app.limits import limited
 from slipstream._app.refresh import Latest, Lock
 from slipstream._options.inherited import merged, repeated
 from slipstream._options.levels import InclusionOptions, LevelOptions, RouteOptions
+from slipstream._routes.context import CONTEXT, ROUTER, EffectiveRouteContext, ForeignContext, note, noting
 from slipstream.exceptions import FastAPIError
 
 
@@ -31,7 +33,11 @@ class IncludableRouter(Protocol):
     def routes(self) -> Sequence[BaseRoute]: ...
     @property
     def _low_priority_routes(self) -> Sequence[BaseRoute]: ...
+    @property
+    def default(self) -> ASGIApp: ...
     def contains(self, router: "IncludableRouter") -> bool: ...
+    def matches(self, scope: Scope) -> tuple[Match, Scope]: ...
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None: ...
 
 
 @runtime_checkable
@@ -56,6 +62,14 @@ class Inclusion:
     def around(self, inner: "Inclusion") -> "Inclusion":
         """Merge an inclusion inside this one into it."""
         return Inclusion(inner.router, merged(LevelOptions, self.options, inner.options))
+
+    def __getattr__(self, name: str) -> Any:
+        """Return an option, or the router under FastAPI's name for it."""
+        if name == "included_router":
+            return self.router
+        if name.startswith("__") or name not in self.options:
+            raise AttributeError(name)
+        return self.options[name]  # type: ignore[literal-required]  # any option
 
     def options_of(self, route: object) -> RouteOptions:
         """Return the options of a path operation's twin; the route has its own as attributes."""
@@ -94,6 +108,7 @@ class Twins:
         self._mark = -1
         self._originals: list[BaseRoute] = []
         self._made: list[BaseRoute] = []
+        self._contexts: list[Context] = []
 
     def get(self) -> Sequence[BaseRoute]:
         """Return the twins of the routes in the router's attribute, nodes of included routers among them."""
@@ -102,8 +117,14 @@ class Twins:
             mark, routes, known = router.mark, list(getattr(router, self._attribute)), self._originals
             if mark != self._mark or len(routes) != len(known) or any(map(is_not, routes, known)):
                 self._made = list(self._make(routes))
+                self._contexts = list(map(_context, self._made))
                 self._originals, self._mark = routes, mark
             return self._made
+
+    def contexts(self) -> list["Context"]:
+        """Return the contexts of the twins; the list is another when the twins are."""
+        self.get()
+        return self._contexts
 
     def _make(self, routes: Sequence[BaseRoute]) -> Iterator[BaseRoute]:
         for route in routes:
@@ -113,50 +134,105 @@ class Twins:
                 yield twin
 
 
+def _context(twin: BaseRoute) -> "Context":
+    if isinstance(twin, (IncludedRouter, EffectiveRouteContext)):
+        return twin
+    return ForeignContext(twin.__dict__["original_route"], twin)
+
+
 class IncludedRouter(BaseRoute):
     """The node for an included router among the routes of its parent."""
 
     def __init__(self, inclusion: Inclusion) -> None:
-        self.inclusion, self.original_router = inclusion, inclusion.router
+        self.include_context, self.original_router = inclusion, inclusion.router
         self.twins, self.low_priority_twins = Twins(inclusion, "routes"), Twins(inclusion, "_low_priority_routes")
-        self._effective = Latest(self._list)
+        self._effective, self._low_priority = Latest(self._list), Latest(self._list_low_priority)
 
     def included(self, inclusion: Inclusion) -> "IncludedRouter":
         """Return the node's twin, under an inclusion of its parent."""
-        return IncludedRouter(inclusion.around(self.inclusion))
+        return IncludedRouter(inclusion.around(self.include_context))
 
     def effective_routes(self) -> Sequence[BaseRoute]:
         """Return the twins of all routes of the router, and of those that it includes."""
         return self._effective.get()
 
+    def effective_candidates(self) -> list["Context"]:
+        """Return the contexts of the router's routes in order, and the nodes of the routers that it includes."""
+        return self.twins.contexts()
+
+    def effective_route_contexts(self) -> Iterator[EffectiveRouteContext]:
+        """Yield the contexts of all routes of the router, those of the routers that it includes in their places."""
+        for candidate in self.effective_candidates():
+            if isinstance(candidate, IncludedRouter):
+                yield from candidate.effective_route_contexts()
+            else:
+                yield candidate
+
     def effective_low_priority_routes(self) -> Sequence[BaseRoute]:
         """Return the twins of what the router, and those that it includes, serve after all other routes."""
-        return tuple(low_priority(self.low_priority_twins.get(), self.twins.get()))
+        return self._low_priority.get()
 
     def _list(self) -> Sequence[BaseRoute]:
         return tuple(effective(self.twins.get()))
 
+    def _list_low_priority(self) -> Sequence[BaseRoute]:
+        return tuple(low_priority(self.low_priority_twins.get(), self.twins.get()))
+
+    @property
+    def asks(self) -> bool:
+        """Whether the router, or one of its routes, has a `matches` of its own, or the router a `handle`."""
+        return any(overrides(self.original_router, name) for name in ("matches", "handle")) or any(
+            route.asks if isinstance(route, IncludedRouter) else overrides(route, "matches")
+            for route in self.twins.get()
+        )
+
+    @known
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """Match the twins in order; the first full match counts, else the first partial one."""
-        best: tuple[Match, Scope] = Match.NONE, {}
-        for route in self.effective_routes():
-            match, child_scope = route.matches(scope)
+        """Ask the router, whose `matches` asks `match` of this node unless its class overrides it."""
+        with noting(scope, ROUTER, self):
+            return self.original_router.matches(scope)[0], {}
+
+    @known
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Have the router serve; its `handle` calls `serve` of this node unless its class overrides it."""
+        note(scope, ROUTER, self)
+        await self.original_router.handle(scope, receive, send)
+
+    def match(self, scope: Scope) -> tuple[Match, Scope, "Context | None"]:
+        """Ask the routes in order; the first full match counts, else the first partial one."""
+        best: tuple[Match, Scope, Context | None] = Match.NONE, {}, None
+        for candidate in self.effective_candidates():
+            if isinstance(candidate, IncludedRouter) or candidate.starlette_route is not None:
+                match, child_scope = candidate.matches(scope)
+            else:
+                with noting(scope, CONTEXT, candidate):
+                    match, child_scope = candidate.original_route.matches(scope)
             if match == Match.FULL:
-                return match, {**child_scope, _CHOSEN: route}
+                return match, child_scope, candidate
             if match == Match.PARTIAL and best[0] == Match.NONE:
-                best = match, {**child_scope, _CHOSEN: route}
+                best = match, child_scope, candidate
         return best
 
-    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve with the twin that `matches` chose."""
-        await scope.pop(_CHOSEN).handle(scope, receive, send)
+    async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve with the route that `match` finds, or with the router's default."""
+        _, child_scope, chosen = self.match(scope)
+        scope.update(child_scope)
+        if chosen is None:
+            handle = limited(self.original_router.default, self.include_context.options["max_body_size"])
+        elif isinstance(chosen, IncludedRouter):
+            handle = chosen.handle
+        else:
+            note(scope, CONTEXT, chosen)
+            handle = (chosen.starlette_route or chosen.original_route).handle
+        await handle(scope, receive, send)
 
     def url_path_for(self, name: str, /, **path_params: Any) -> URLPath:
         """Return the path of a twin."""
         return routing.Router(self.effective_routes()).url_path_for(name, **path_params)
 
 
-_CHOSEN = "slipstream.included_route"
+Context: TypeAlias = IncludedRouter | EffectiveRouteContext
+"""What a router has among its routes as they are served."""
 
 
 def relocated(route: BaseRoute, inclusion: Inclusion) -> BaseRoute | None:

@@ -8,6 +8,7 @@ from typing import Any
 from starlette.routing import BaseRoute, Match, get_name
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from slipstream._app.dispatch import known
 from slipstream._app.observing import is_observing, reporting
 from slipstream._app.refresh import version
 from slipstream._engine.compile import Compiled, Dialect
@@ -16,6 +17,7 @@ from slipstream._engine.plan.model import Call, Plan
 from slipstream._engine.router.pattern import Pattern, read_pattern
 from slipstream._engine.types import DirectApp
 from slipstream._routes.compiler import Compiler, overrides_of
+from slipstream._routes.context import CONTEXT, noted
 
 
 class PlannedRoute(BaseRoute):
@@ -67,14 +69,14 @@ class PlannedRoute(BaseRoute):
     @property
     def app(self) -> ASGIApp:
         """The route as an ASGI app; an app that is assigned serves from the next request on."""
-        return self._serve if self._app is None else self._app
+        return self.serve if self._app is None else self._app
 
     @app.setter
     def app(self, app: ASGIApp) -> None:
-        self._app = None if app == self._serve else app
+        self._app = None if app == self.serve else app
         version.bump()
 
-    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._own_handler()(scope, receive, send)
 
     def handler(self) -> ASGIApp:
@@ -93,12 +95,26 @@ class PlannedRoute(BaseRoute):
         """Return the handler in the direct dialect, and whether user code may see the scope."""
         return as_direct(self.handler()), True
 
+    @property
+    def asked(self) -> "PlannedRoute":
+        """The route whose `matches`, `handle` and `get_route_handler` count: that of its own router."""
+        return self
+
+    @known
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """Match a scope as Starlette's routes do."""
-        match, child_scope = super().matches(scope)
+        """Match a scope as Starlette's routes do; within an included router, by the path of the inclusion."""
+        match, child_scope = super(PlannedRoute, _served(self, scope)).matches(scope)
         if match != Match.NONE:
-            child_scope["route"] = self
+            child_scope["route"] = self.asked
         return match, child_scope
 
-    # The table looks the pattern up, and does not call `matches` of a class that does not override it.
-    matches.is_by_pattern = True  # type: ignore[attr-defined]  # functions take any attribute
+    @known
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request as Starlette's routes do; within an included router, with the options of the inclusion."""
+        await super(PlannedRoute, _served(self, scope)).handle(scope, receive, send)
+
+
+def _served(route: PlannedRoute, scope: Scope) -> PlannedRoute:
+    """Return the context in a scope if it is one of the route's, else the route."""
+    context = noted(scope, CONTEXT)
+    return context if context is not None and context.original_route is route else route

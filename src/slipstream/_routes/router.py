@@ -4,14 +4,15 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, cast
 
 from starlette import routing
-from starlette.routing import BaseRoute
+from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Lifespan, Receive, Scope, Send
 
-from slipstream._app.dispatch import Dispatcher
+from slipstream._app.dispatch import Dispatcher, known
 from slipstream._app.limits import limited
 from slipstream._app.refresh import WatchedList, version
 from slipstream._engine.entry.lifespan import Context, as_context, from_events, lifespan
 from slipstream._options.levels import RouterOptions
+from slipstream._routes.context import ROUTER, noted
 from slipstream._routes.frontend import low_priority_app
 from slipstream._routes.inclusion import IncludableRouter, IncludedRouter, effective, low_priority
 
@@ -52,8 +53,28 @@ class TableRouter(routing.Router):
         version.bump()
 
     def served_routes(self) -> Iterator[BaseRoute]:
-        """Return the routes in the order in which they are tried, those of included routers in their places."""
-        return effective(self.routes)
+        """Yield the routes in the order in which they are tried, those of included routers in their places.
+
+        A node stands for its routes if one of them is to be asked itself.
+        """
+        for route in self.routes:
+            yield from [route] if isinstance(route, IncludedRouter) and route.asks else effective([route])
+
+    @known
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Match a scope by the router's routes under the inclusion that asks; nothing, where none does."""
+        node = self._asking(scope)
+        return (Match.NONE, {}) if node is None else node.match(scope)[:2]
+
+    @known
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve under the inclusion that `matches` found; as an app by itself, where none asked."""
+        node = self._asking(scope)
+        await (self.app if node is None else node.serve)(scope, receive, send)
+
+    def _asking(self, scope: Scope) -> IncludedRouter | None:
+        node = noted(scope, ROUTER)
+        return node if isinstance(node, IncludedRouter) and node.original_router is self else None
 
     async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, WebSocket or lifespan."""

@@ -293,12 +293,29 @@ def test_a_foreign_route_that_fits_in_part_is_a_405_that_it_answers_itself() -> 
     foreign = Route("/{x}", endpoint, methods=["PUT"])
     table = Table([OpaqueEntry(rank=0, matches=foreign.matches, value="foreign"), entry(1, "/x", "POST")])
 
-    assert table.match_mixed(scope_for("/x"), "/x") is None
-    miss = table.miss(scope_for("/x"), "/x")
+    found = table.match_mixed(scope_for("/x"), "/x")
 
-    assert miss.partial is not None
-    assert (miss.partial.value, params_of(miss.partial)) == ("foreign", {"x": "x"})
-    assert miss.allowed == ()
+    assert found is not None
+    assert (found.value, params_of(found)) == ("foreign", {"x": "x"})
+
+
+def test_a_foreign_route_is_asked_once_for_a_path_that_nothing_serves() -> None:
+    """A route class may count, or look something up; the path with a slash is another question."""
+    asked: list[str] = []
+
+    def matches(scope: Any) -> Any:
+        asked.append(scope["path"])
+        return 0, {}
+
+    table = Table(
+        [OpaqueEntry(rank=1, matches=matches, value="foreign"), entry(0, "/x", "POST"), entry(2, "/y", "POST")]
+    )
+
+    for path in ("/x", "/y", "/z"):
+        assert table.match_mixed(scope_for(path), path) is None
+        table.miss(scope_for(path), path)
+
+    assert asked == ["/x", "/y", "/z", "/z/"]
 
 
 def test_an_empty_table_misses() -> None:

@@ -24,15 +24,21 @@ def route_path(scope: Scope) -> str:
 class Target:
     """What serves a request: a route, its endpoint and its handlers; the first ones compile those that replace them."""
 
-    __slots__ = ("direct", "endpoint", "handler", "route", "shows_scope")
+    __slots__ = ("context", "direct", "endpoint", "handler", "refuses", "route", "shows_scope")
 
-    def __init__(self, route: Any, endpoint: Any, handler: ASGIApp, direct: DirectApp | None = None) -> None:
+    def __init__(
+        self, route: Any, endpoint: Any, handler: ASGIApp, direct: DirectApp | None = None, context: Any = None
+    ) -> None:
         self.route = route
+        self.context = context
+        """The route as it is served, where that is another; its `note` writes more into the scope."""
         self.endpoint = endpoint
         self.handler = handler
         self.direct = direct or as_direct(handler)
         self.shows_scope = True
         """Whether user code may see the scope that `direct` gets; if not, it needs path parameters only."""
+        self.refuses = False
+        """Whether `handler` also answers methods that the route does not have."""
 
 
 def as_direct(app: ASGIApp) -> DirectApp:
@@ -77,6 +83,8 @@ def make_chooser(table: Table, router: Any, handlers: HandlerPair | None = None)
         scope["path_params"] = {**scope["path_params"], **params} if "path_params" in scope else params
         scope["endpoint"] = target.endpoint
         scope["route"] = target.route
+        if target.context is not None:
+            target.context.note(scope)
         return target
 
     def choose_mixed(scope: Scope) -> Target:
@@ -113,6 +121,8 @@ def make_direct_chooser(table: Table, router: Any, handlers: HandlerPair, choose
             scope.setdefault("path_params", {})
             scope["endpoint"] = target.endpoint
             scope["route"] = target.route
+            if target.context is not None:
+                target.context.note(scope)
         return target
 
     return choose if table.is_mixed else choose_direct
@@ -127,6 +137,8 @@ def enter(found: Found, scope: Scope) -> Target:
         scope["path_params"] = {**scope.get("path_params", {}), **found.params}
         scope["endpoint"] = target.endpoint
         scope["route"] = target.route
+        if target.context is not None:
+            target.context.note(scope)
     return target
 
 
@@ -135,9 +147,11 @@ def make_miss(table: Table, default: ASGIApp) -> ASGIApp:
 
     async def serve(scope: Scope, receive: Receive, send: Send) -> None:
         miss = table.miss(scope, route_path(scope))
-        if miss.partial is not None and not miss.allowed:
-            await enter(miss.partial, scope).handler(scope, receive, send)
-        elif miss.partial is not None:
+        if miss.partial is not None:
+            target = enter(miss.partial, scope)
+            if target.refuses:
+                await target.handler(scope, receive, send)
+                return
             headers = {"Allow": ", ".join(miss.allowed)}
             if "app" in scope:
                 raise HTTPException(status_code=405, headers=headers)

@@ -6,7 +6,7 @@ the path alone (405); else a fitting path with its last slash added or removed (
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from operator import attrgetter, itemgetter
+from operator import attrgetter
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from slipstream._engine.router.pattern import Pattern
@@ -62,8 +62,8 @@ class Found(NamedTuple):
 class Miss:
     """Why no route serves a request.
 
-    `partial` is the first route that fits the path alone (405); `allowed` are that route's methods, sorted, empty if it
-    is opaque and answers by itself. Else `redirect_path` is the `scope["path"]` to redirect to; None means 404.
+    `partial` is the first route with a pattern that fits the path alone (405); `allowed` are that route's methods,
+    sorted. Else `redirect_path` is the `scope["path"]` to redirect to; None means 404.
     """
 
     partial: Found | None = None
@@ -106,7 +106,10 @@ class Table:
         """The values of routes without parameters, by method and path."""
 
     def match_mixed(self, scope: Scope, path: str) -> Found | None:
-        """Return the route that serves a request or a WebSocket; `path` is the path below the root path."""
+        """Return the route that serves a request or a WebSocket, or an opaque one that is first to fit the path alone.
+
+        `path` is the path below the root path.
+        """
         if scope["type"] == "http":
             tree = self._by_method.get(scope["method"], self._any_method)
         else:
@@ -120,22 +123,41 @@ class Table:
             if quick is not None:
                 return Found(*quick)
             found, limit = None, NEVER
+        partial: tuple[int, Found] | None = None
         for entry, match, child_scope in self._ask(scope, path, limit):
             if match == FULL:
                 return Found(entry.value, {}, child_scope)
+            partial = partial or (entry.rank, Found(entry.value, {}, child_scope))
+        if found is None and partial is not None and partial[0] < self._nearest(scope, path)[0]:
+            return partial[1]
         return found
 
     def miss(self, scope: Scope, path: str) -> Miss:
-        """Return why no route serves a request. Only HTTP is redirected, and never from "/"."""
-        first = min(self._fits(scope, path), key=itemgetter(0), default=None)
-        if first is not None:
-            _, found, methods = first
-            return Miss(partial=found, allowed=tuple(sorted(methods)))
+        """Return why no route serves a request. Only HTTP is redirected, and never from "/".
+
+        Opaque entries are asked for the path of a redirect alone: `match_mixed` has asked them for this one.
+        """
+        rank, found = self._nearest(scope, path)
+        if found is not None:
+            return Miss(partial=found, allowed=tuple(sorted(self._methods[int(rank)])))
         if self._redirect_slashes and path != "/" and scope["type"] == "http":
             below, whole = (text.rstrip("/") if path.endswith("/") else text + "/" for text in (path, scope["path"]))
-            if any(self._fits({**scope, "path": whole}, below)):
+            if self.nearest({**scope, "path": whole}, below) is not None:
                 return Miss(redirect_path=whole)
         return Miss()
+
+    def nearest(self, scope: Scope, path: str) -> Found | None:
+        """Return the first route that fits a path, whatever its methods."""
+        rank, found = self._nearest(scope, path)
+        for entry, _, child_scope in self._ask(scope, path, rank):
+            return Found(entry.value, {}, child_scope)
+        return found
+
+    def _nearest(self, scope: Scope, path: str) -> tuple[float, Found | None]:
+        """Return rank and values of the first route with a pattern that fits a path, whatever its methods."""
+        tree = self._http if scope["type"] == "http" else self._websocket
+        leaf, params = next(tree.candidates(path), (None, {}))
+        return (NEVER, None) if leaf is None else (leaf.rank, Found(leaf.value, params))
 
     def _ask(self, scope: Scope, path: str, limit: float = NEVER) -> Iterator[tuple[OpaqueEntry, int, Scope]]:
         """Yield the opaque entries up to the rank `limit` that fit, partially or in full."""
@@ -147,11 +169,3 @@ class Table:
                 match = getattr(match, "value", match)
                 if match:
                     yield entry, match, child_scope
-
-    def _fits(self, scope: Scope, path: str) -> Iterator[tuple[int, Found, frozenset[str]]]:
-        """Yield rank, route and methods of all routes that fit the path, whatever their methods."""
-        tree = self._http if scope["type"] == "http" else self._websocket
-        for leaf, params in tree.candidates(path):
-            yield leaf.rank, Found(leaf.value, params), self._methods[leaf.rank]
-        for entry, _, child_scope in self._ask(scope, path):
-            yield entry.rank, Found(entry.value, {}, child_scope), frozenset()

@@ -1,0 +1,74 @@
+"""A route as the routers that include it serve it, and what a scope says of it under FastAPI's key."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from starlette.datastructures import URLPath
+from starlette.routing import BaseRoute, Match
+from starlette.types import Scope
+
+_KEY = "fastapi"
+CONTEXT = "effective_route_context"
+"""Key below FastAPI's in a scope: the context of the included route that serves the request."""
+
+ROUTER = "included_router"
+"""Key below FastAPI's in a scope: the node of the router that is being asked."""
+
+
+def noted(scope: Scope, key: str) -> Any:
+    """Return what a scope has under a key below FastAPI's, or None."""
+    return scope.get(_KEY, {}).get(key)
+
+
+def note(scope: Scope, key: str, value: object) -> None:
+    """Write a value under a key below FastAPI's; scopes that share the old dictionary keep it."""
+    scope[_KEY] = {**scope.get(_KEY, {}), key: value}
+
+
+@contextmanager
+def noting(scope: Scope, key: str, value: object) -> Iterator[None]:
+    """Have a value under a key below FastAPI's for a while."""
+    before = scope.get(_KEY, {})
+    note(scope, key, value)
+    try:
+        yield
+    finally:
+        scope[_KEY] = before
+
+
+class EffectiveRouteContext:
+    """A route under the prefixes and options of the routers that include it.
+
+    Attributes:
+        original_route: The route as its own router has it.
+        starlette_route: The route under the prefix, if it is not a path operation.
+    """
+
+    original_route: BaseRoute
+    starlette_route: BaseRoute | None = None
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Match a scope by the path under the prefix."""
+        raise NotImplementedError
+
+
+class ForeignContext(EffectiveRouteContext):
+    """The context of a route that is not a path operation; as in FastAPI, `starlette_route` has all that it has."""
+
+    starlette_route: BaseRoute
+    path = path_format = name = ""
+    endpoint = dependant = None
+    methods = dependencies = tags = ()
+    include_in_schema = True
+
+    def __init__(self, original_route: BaseRoute, starlette_route: BaseRoute) -> None:
+        self.original_route, self.starlette_route = original_route, starlette_route
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Match a scope by the path under the prefix."""
+        return self.starlette_route.matches(scope)
+
+    def url_path_for(self, name: str, /, **path_params: Any) -> URLPath:
+        """Return the path under the prefix."""
+        return self.starlette_route.url_path_for(name, **path_params)
