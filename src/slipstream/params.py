@@ -8,12 +8,12 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, Literal, Unpack
+from typing import Any, ClassVar, Literal, Unpack
 
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from slipstream._engine.types import SlotSource
+from slipstream._engine.types import ContextKind, SlotSource
 from slipstream._options.params import NOT_PYDANTIC, Example, ValueOptions
 from slipstream._options.unpack import completed, unpacks
 from slipstream.concurrency import ConcurrencyLimit
@@ -242,3 +242,25 @@ class Security(Depends):
     def security_scopes(self) -> Sequence[str]:
         """OAuth2 scopes that the dependency asks for, in order."""
         return self.scopes or ()
+
+
+class SecurityScopes:
+    """The scopes that a path operation and its dependencies on the way to this one ask for.
+
+    Annotate a dependency's parameter with it.
+    """
+
+    __module__ = "slipstream.security.oauth2"  # its public address
+
+    slot_context: ClassVar[ContextKind] = "scopes"
+    """What the engine recognizes the annotation by."""
+
+    scopes: list[str]
+    """The scopes, outermost first, each once."""
+
+    scope_str: str
+    """The same, separated by spaces, as a `WWW-Authenticate` header wants them."""
+
+    def __init__(self, scopes: list[str] | None = None) -> None:
+        self.scopes = scopes or []
+        self.scope_str = " ".join(self.scopes)

@@ -1,15 +1,16 @@
 """Path operations, WebSocket routes and routers, as programs write them.
 
 Every verb goes through `add_api_route`. A route reads its endpoint when it is made, and is compiled at its first
-request (`_routes/compiler.py`). How routes and routers serve is in `_routes/route.py` and `_routes/router.py`. Packages
-replace this module's `get_request_handler` and `_PING_INTERVAL`, so the code that reads these two is here.
+request (`_routes/compiler.py`). How routes and routers serve is in `_routes/route.py` and `_routes/router.py`. Tools
+replace functions of this module at run time: `get_request_handler`, `request_response` and `_PING_INTERVAL` are read
+here, those that serve a request in `_routes/stepwise.py`.
 """
 
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from enum import Enum
-from functools import cached_property
 from itertools import starmap
 from typing import Any, Literal, Unpack, cast
 
@@ -45,15 +46,20 @@ from slipstream._routes.frontend import (
     normalized,
 )
 from slipstream._routes.half_public import (
+    Asking,
     DefaultLifespan,
+    asking,
     get_request_handler,
-    request_response as request_response,
+    request_response,
+    run_endpoint_function as run_endpoint_function,
     serialize_response as serialize_response,
 )
 from slipstream._routes.inclusion import IncludedRouter, Inclusion, check_inclusion, check_prefix
 from slipstream._routes.operation import describe, read_operation, read_websocket
 from slipstream._routes.route import PlannedRoute
 from slipstream._routes.router import TableRouter
+from slipstream._routes.solving import SolvedDependency as SolvedDependency, solve_dependencies as solve_dependencies
+from slipstream._routes.stepwise import STEPS
 from slipstream.datastructures import DefaultPlaceholder
 from slipstream.exceptions import FastAPIError as FastAPIError
 from slipstream.params import Depends
@@ -75,6 +81,7 @@ class APIRoute(PlannedRoute, routing.Route):  # type: ignore[override]  # path_r
     """
 
     _body_field: ModelField | None = None
+    _wrapped: ASGIApp | None = None
 
     @unpacks(RouteOptions)
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Unpack[RouteOptions]) -> None:
@@ -124,18 +131,26 @@ class APIRoute(PlannedRoute, routing.Route):  # type: ignore[override]  # path_r
         self.response_field, self.stream_item_field = read.response.field, read.response.item_field
         self._compiler = Compiler(read.tree, read.plan)
 
-    @property
-    def _dialect(self) -> Dialect | None:
-        """ "request" if a function of the user's takes the Request and calls the handler."""
+    def _is_wrapped(self) -> bool:
+        """Whether a class of the user's or a tool has put a function of its own around the handler."""
         asked = cast(APIRoute, self.asked)
-        wrapped = type(asked).get_route_handler is not APIRoute.get_route_handler
-        is_patched = get_request_handler is not half_public.get_request_handler
-        return "request" if wrapped or is_patched or "get_route_handler" in vars(asked) else None
+        used = (type(asked).get_route_handler, get_request_handler, request_response)
+        written = (_get_route_handler, half_public.get_request_handler, half_public.request_response)
+        return used != written or "get_route_handler" in vars(asked)
 
     def _wrap(self) -> None:
         """Call a `get_route_handler` of the user's when FastAPI calls it: as soon as there is a route or context."""
-        if self._dialect == "request":
-            _ = self._wrapped
+        if not self._is_wrapped():
+            return
+        handler = self.get_route_handler()
+        is_replaced = request_response is not half_public.request_response
+        app = request_response(handler) if is_replaced else wrapped_app(handler, is_async=is_async(handler))
+        self._wrapped = limited(app, self.max_body_size)
+
+    @property
+    def _dialect(self) -> Dialect | None:
+        """ "request" if a function of the user's takes the Request and calls the handler."""
+        return None if self._wrapped is None else "request"
 
     @property
     def body_field(self) -> ModelField | None:
@@ -174,38 +189,34 @@ class APIRoute(PlannedRoute, routing.Route):  # type: ignore[override]  # path_r
         Only routes whose class overrides it pay for the Request and Response objects.
         """
         context = _making.get()
-        route = context if context is not None and context.original_route is self else self
-        handler = get_request_handler(
-            dependant=route.dependant,
-            body_field=route.body_field,
-            status_code=route.status_code,
-            response_class=route.response_class,
-            response_field=route.response_field,
-            dependency_overrides_provider=route.dependency_overrides_provider,
-            compiler=route._compiler,
-        )
-        if get_request_handler is half_public.get_request_handler:
-            setattr(handler, half_public.OWN_APP, route.serve)
-        else:
-            route._compiler.look_again()
-        return handler
+        route: APIRoute = context if context is not None and context.original_route is self else self
+        described = {name: getattr(route, name) for name in _DESCRIBED}
+        described["embed_body_fields"] = route._embed_body_fields
+        app = route._serve_compiled if route._is_wrapped() else route.serve
+        token = asking.set(Asking(described, route._compiler, app))
+        try:
+            return get_request_handler(**described)
+        finally:
+            asking.reset(token)
+
+    async def _serve_compiled(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._compiled_handler()(scope, receive, send)
+
+    def _compiled_handler(self) -> ASGIApp:
+        return limited(super()._own_handler(), self.max_body_size)
 
     def _own_handler(self) -> ASGIApp:
-        if self._dialect == "request":
-            return reporting_route(self, self._wrapped) if is_observing() else self._wrapped
-        return limited(super()._own_handler(), self.max_body_size)
+        if self._wrapped is None:
+            return self._compiled_handler()
+        return reporting_route(self, self._wrapped) if is_observing() else self._wrapped
 
     def direct_handler(self) -> tuple[DirectApp, bool]:
         """Return the handler in the direct dialect, and whether user code may see the scope."""
-        if self._app is not None or self._dialect == "request" or self.max_body_size is not None:
+        is_plain = self._app is None and self._wrapped is None and self.max_body_size is None
+        if not is_plain or STEPS.are_replaced:
             return super().direct_handler()
         compiled = self._compiler.compiled(overrides_of(self.dependency_overrides_provider), "direct")
         return compiled.handler, compiled.plan.shows_scope
-
-    @cached_property
-    def _wrapped(self) -> ASGIApp:
-        function = self.get_route_handler()
-        return limited(wrapped_app(function, is_async=is_async(function)), self.max_body_size)
 
     def included(self, inclusion: Inclusion) -> "APIRoute":
         """Return the route's twin under an inclusion."""
@@ -242,6 +253,14 @@ class OperationContext(APIRoute, EffectiveRouteContext):  # type: ignore[overrid
 
 _making: ContextVar[OperationContext | None] = ContextVar("slipstream_route_context", default=None)
 """The context for which a route's `get_route_handler` is called."""
+_get_route_handler = APIRoute.get_route_handler
+_DESCRIBED = (
+    "dependant", "body_field", "status_code", "response_class", "response_field", "response_model_include",
+    "response_model_exclude", "response_model_by_alias", "response_model_exclude_unset",
+    "response_model_exclude_defaults", "response_model_exclude_none", "dependency_overrides_provider",
+    "strict_content_type", "stream_item_field", "is_json_stream", "form_limits",
+)  # fmt: skip
+"""The arguments of `get_request_handler` that a route has as attributes."""
 
 
 class APIWebSocketRoute(PlannedRoute, routing.WebSocketRoute):  # type: ignore[override]  # see APIRoute
@@ -547,3 +566,5 @@ _EffectiveRouteContext = EffectiveRouteContext
 _merge_lifespan_context = merge
 _DefaultLifespan = DefaultLifespan
 """Half-public names that packages use."""
+
+STEPS.watch(sys.modules[__name__])

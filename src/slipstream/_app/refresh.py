@@ -5,8 +5,10 @@ which it was made, and makes it again when the number has moved.
 """
 
 import threading
+from abc import ABCMeta
 from collections.abc import Callable
 from functools import wraps
+from types import ModuleType
 from typing import Any, Generic, TypeVar, cast
 
 K = TypeVar("K")
@@ -90,6 +92,32 @@ class Watched:
 
     def __set__(self, instance: object, value: Any) -> None:
         instance.__dict__[self._name] = value
+        version.bump()
+
+
+class WatchedModule(ModuleType):
+    """A module that counts a change when an attribute is set: tools replace functions at run time."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        version.bump()
+
+
+class WatchedClass(ABCMeta):
+    """The class of a class that counts a change when an attribute is set or deleted.
+
+    It is an ABCMeta only for programs that derive from `ABC` too, and has none of its costs.
+    """
+
+    __instancecheck__ = type.__instancecheck__
+    __subclasscheck__ = type.__subclasscheck__
+
+    def __setattr__(cls, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        version.bump()
+
+    def __delattr__(cls, name: str) -> None:
+        super().__delattr__(name)
         version.bump()
 
 

@@ -6,13 +6,13 @@ touches it.
 
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
+from operator import is_not
 from typing import Any
 
-from starlette.requests import Request
-
-from slipstream._app.refresh import Latest, Lock
+from slipstream._app.refresh import Latest, Lock, version
 from slipstream._engine.compile import OBSERVED, UNOBSERVED, Compiled, Dialect, compile_plan
 from slipstream._engine.emit.handler import CLOSING, EXITS
+from slipstream._engine.entry.guard import connect
 from slipstream._engine.plan.model import Call, Plan
 from slipstream._engine.plan.tree import override_tree
 from slipstream._engine.runtime.cleanup import inner_failure, leave, open_failure
@@ -32,7 +32,7 @@ class _Planned:
     """A plan without overrides, the shape of the tree that it was made of, and the handlers that belong to both."""
 
     plan: Plan
-    shape: tuple[int, ...]
+    shape: tuple[object, ...]
     handlers: dict[Hashable, Compiled] = field(default_factory=dict)
 
 
@@ -59,14 +59,11 @@ class Compiler:
         """The plan without overrides; made again when a package has changed its tree in place."""
         return self._latest.get().plan
 
-    def look_again(self) -> None:
-        """Compare the tree with the planned one at the next use, although no list in it has noticed a change."""
-        self._latest.expire()
-
     def _plan_again_if_changed(self) -> _Planned:
         root = self._planned.plan.root
         shape = _shape(root)
-        if shape != self._planned.shape:
+        known = self._planned.shape
+        if len(shape) != len(known) or any(map(is_not, shape, known)):
             self._planned = _Planned(self._plan_of(root), shape)
         return self._planned
 
@@ -98,11 +95,14 @@ class Compiler:
         return found
 
 
-def _shape(call: Call) -> tuple[int, ...]:
-    """Identify the state of a tree: what is called, with which values, after which dependencies."""
+def _shape(call: Call) -> tuple[object, ...]:
+    """List the objects of a tree: what is called, with which values, after which dependencies."""
     shelves = (call.path_params, call.query_params, call.header_params, call.cookie_params, call.body_params)
-    values = (id(value) for shelf in shelves for value in (shelf, *shelf))
-    return (id(call.signature), *values, *(part for inner in call.dependencies for part in _shape(inner)))
+    values = (value for shelf in shelves for value in (shelf, *shelf))
+    return (call.signature, *values, *(part for inner in call.dependencies for part in _shape(inner)))
+
+
+Call.noticed = staticmethod(version.bump)
 
 
 def overrides_of(provider: object) -> Overrides:
@@ -114,11 +114,14 @@ _fail_open = open_failure(SERVICES.fail, SERVICES.swallowed_error)
 _fail_closing = inner_failure(SERVICES.swallowed_error)
 
 
-def wrapped_app(handler: Callable[[Request[Any]], Any], *, is_async: bool) -> ASGIApp:
-    """Make an ASGI app of a function from Request to Response, and close what a compiled handler inside it opens."""
+def wrapped_app(handler: Callable[[Any], Any], *, is_async: bool) -> ASGIApp:
+    """Make an ASGI app of a function from Request to Response, and close what a compiled handler inside it opens.
+
+    A function of a WebSocket is given one, and what it returns is ignored.
+    """
 
     async def serve(scope: Scope, receive: Receive, send: Send) -> None:
-        request: Request[Any] = Request(scope, receive, send)
+        request = connect(scope, receive, send)
         exits: list[Any] = []
         closing: list[Any] = []
         scope[EXITS], scope[CLOSING] = exits, closing
@@ -129,7 +132,8 @@ def wrapped_app(handler: Callable[[Request[Any]], Any], *, is_async: bool) -> AS
                 await leave(closing)
             except BaseException as exc:
                 raise await _fail_closing(closing, exc) from None
-            await respond_open(response, scope, receive, send)
+            if scope["type"] == "http":
+                await respond_open(response, scope, receive, send)
             sent = True
             await leave(exits)
         except BaseException as exc:

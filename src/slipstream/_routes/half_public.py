@@ -1,24 +1,45 @@
-"""Functions of FastAPI's `routing` that are not documented, and that packages call or wrap all the same."""
+"""Functions of FastAPI's `routing` that are not documented, and that packages call, wrap or replace all the same."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Any, cast
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp
 
 from slipstream._engine.entry.lifespan import from_events
+from slipstream._engine.plan.body import is_form
 from slipstream._engine.plan.fields import ModelField
-from slipstream._engine.plan.model import Call
+from slipstream._engine.plan.flatten import flat_body_params
+from slipstream._engine.plan.model import BodyPlan, Call, Plan, ResponseSpec, StreamKind
 from slipstream._engine.runtime.threads import in_thread, is_async
+from slipstream._engine.signature.annotations import is_subclass
 from slipstream._routes.compiler import Compiler, overrides_of, wrapped_app
 from slipstream._routes.router import TableRouter
+from slipstream._routes.stepwise import STEPS, stepwise
+from slipstream.datastructures import Default, DefaultPlaceholder
 from slipstream.encoders import jsonable_encoder
 from slipstream.exceptions import EndpointContext, ResponseValidationError
+from slipstream.responses import EventSourceResponse
 from slipstream.telemetry._data import SCOPE_KEY
 
 OWN_APP = "slipstream_app"
 """Attribute of a route's own handler: the ASGI app that serves the route without a Request object."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """A route that asks for its handler: the arguments that describe it, its compiler, and its compiled app."""
+
+    described: dict[str, Any]
+    compiler: Compiler
+    app: ASGIApp
+
+
+asking: ContextVar[Asking | None] = ContextVar("asking", default=None)
+"""The route for which `get_request_handler` is called."""
 
 
 def request_response(func: Callable[[Request], Any]) -> ASGIApp:
@@ -28,41 +49,98 @@ def request_response(func: Callable[[Request], Any]) -> ASGIApp:
 
 
 def get_request_handler(
-    dependant: Call, *, compiler: Compiler, dependency_overrides_provider: object = None, **described: Any
-) -> Callable[[Request], Any]:
-    """Make the function from Request to Response of a route.
+    dependant: Call,
+    body_field: ModelField | None = None,
+    status_code: int | None = None,
+    response_class: type[Response] | DefaultPlaceholder = Default(JSONResponse),
+    response_field: ModelField | None = None,
+    response_model_include: Any = None,
+    response_model_exclude: Any = None,
+    response_model_by_alias: bool = True,
+    response_model_exclude_unset: bool = False,
+    response_model_exclude_defaults: bool = False,
+    response_model_exclude_none: bool = False,
+    dependency_overrides_provider: Any | None = None,
+    embed_body_fields: bool = False,
+    strict_content_type: bool | DefaultPlaceholder = Default(True),
+    stream_item_field: ModelField | None = None,
+    is_json_stream: bool = False,
+    form_limits: dict[str, Any] | None = None,
+) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+    """Make the function from Request to Response of a tree of calls and of options of a route, under FastAPI's names.
 
-    Args:
-        dependant: The route's tree of calls; a package's function that wraps this one may replace its `call`.
-        compiler: The route's compiler.
-        dependency_overrides_provider: Object whose `dependency_overrides` hold.
-        described: More about the route, under FastAPI's names, for the package's function; not used here.
+    It is compiled if the arguments are those by which a route asks for its own handler.
     """
+    given = dict(locals())
+    own = asking.get()
+    if own is None or any(own.described[name] is not value for name, value in given.items()):
+        own = None
+    is_events = is_subclass(_unpacked(response_class), EventSourceResponse)
+    kind: StreamKind = "sse" if is_events else "jsonl" if is_json_stream else "raw"
+    body = None
+    if body_field is not None:
+        is_strict, fields = bool(_unpacked(strict_content_type)), flat_body_params(dependant)
+        how: Any = "form" if is_form(body_field) else "json"
+        body = BodyPlan(how, fields, embed_body_fields, is_strict, body_field, form_limits or {})
+    response = ResponseSpec(
+        status_code=status_code,
+        response_class=None if isinstance(response_class, DefaultPlaceholder) else response_class,
+        field=response_field,
+        stream=kind if dependant.is_generator else None,
+        item_field=stream_item_field,
+        include=response_model_include,
+        exclude=response_model_exclude,
+        by_alias=response_model_by_alias,
+        exclude_unset=response_model_exclude_unset,
+        exclude_defaults=response_model_exclude_defaults,
+        exclude_none=response_model_exclude_none,
+    )
+    provider = dependency_overrides_provider
+    walk = stepwise(Plan("http", dependant.path, dependant, (), body, response), provider)
 
     async def handler(request: Request) -> Response:
+        if own is None or STEPS.are_replaced:
+            return cast(Response, await walk(request))
         is_observed = request.scope.get(SCOPE_KEY) is not None
-        compiled = compiler.compiled(overrides_of(dependency_overrides_provider), "request", is_observed=is_observed)
-        return await compiled.handler(request)  # type: ignore[no-any-return]
+        compiled = own.compiler.compiled(overrides_of(provider), "request", is_observed=is_observed)
+        return cast(Response, await compiled.handler(request))
 
+    if own is not None:
+        setattr(handler, OWN_APP, own.app)
     return handler
+
+
+def _unpacked(value: Any) -> Any:
+    return value.value if isinstance(value, DefaultPlaceholder) else value
+
+
+async def run_endpoint_function(*, dependant: Call, values: dict[str, Any], is_coroutine: bool) -> Any:
+    """Call the callable of a dependant: a coroutine function in the event loop, any other in a thread."""
+    return await (dependant.call(**values) if is_coroutine else in_thread(dependant.call, **values))
 
 
 async def serialize_response(
     *,
     field: ModelField | None = None,
     response_content: Any,
+    include: Any = None,
+    exclude: Any = None,
+    by_alias: bool = True,
+    exclude_unset: bool = False,
+    exclude_defaults: bool = False,
+    exclude_none: bool = False,
     is_coroutine: bool = True,
     endpoint_ctx: EndpointContext | None = None,
     dump_json: bool = False,
-    **options: Any,
 ) -> Any:
     """Validate a result against a response model, and turn it into values that JSON has, or into JSON.
 
     Args:
-        field: The response model; None encodes the result without validation.
+        field: The response model; None encodes the result without validation, and ignores the other options.
+        include: As the five after it, an option of Pydantic's serializer.
         is_coroutine: Whether to validate in the event loop and not in a thread.
+        endpoint_ctx: Where the endpoint is, for the exception.
         dump_json: Whether to return JSON, as bytes.
-        options: Pydantic's `include`, `exclude`, `by_alias`, `exclude_unset`, `exclude_defaults`, `exclude_none`.
 
     Raises:
         ResponseValidationError: The result is not valid.
@@ -75,8 +153,16 @@ async def serialize_response(
         value, errors = await in_thread(field.validate, response_content, loc=("response",))
     if errors:
         raise ResponseValidationError(errors, body=response_content, endpoint_ctx=endpoint_ctx)
-    options = {"by_alias": True, **options}
-    return field.serialize_json(value, **options) if dump_json else field.serialize(value, **options)
+    write = field.serialize_json if dump_json else field.serialize
+    return write(
+        value,
+        include=include,
+        exclude=exclude,
+        by_alias=by_alias,
+        exclude_unset=exclude_unset,
+        exclude_defaults=exclude_defaults,
+        exclude_none=exclude_none,
+    )
 
 
 class DefaultLifespan:

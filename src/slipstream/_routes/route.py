@@ -10,17 +10,18 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from slipstream._app.dispatch import known
 from slipstream._app.observing import is_observing, reporting
-from slipstream._app.refresh import version
+from slipstream._app.refresh import WatchedClass, version
 from slipstream._engine.compile import Compiled, Dialect
 from slipstream._engine.entry.asgi import as_direct
 from slipstream._engine.plan.model import Call, Plan
 from slipstream._engine.router.pattern import Pattern, read_pattern
 from slipstream._engine.types import DirectApp
-from slipstream._routes.compiler import Compiler, overrides_of
+from slipstream._routes.compiler import Compiler, overrides_of, wrapped_app
 from slipstream._routes.context import CONTEXT, noted
+from slipstream._routes.stepwise import STEPS, stepwise
 
 
-class PlannedRoute(BaseRoute):
+class PlannedRoute(BaseRoute, metaclass=WatchedClass):
     """A route with a pattern, a plan, and handlers compiled from the plan."""
 
     dependency_overrides_provider: Any | None
@@ -84,11 +85,14 @@ class PlannedRoute(BaseRoute):
         return self._own_handler() if self._app is None else self._app
 
     def _own_handler(self) -> ASGIApp:
+        report = methodcaller("routed", self.path_format)
+        if STEPS.are_replaced:
+            walk = wrapped_app(stepwise(self.plan, self.dependency_overrides_provider), is_async=True)
+            return reporting(report, walk, lambda: walk) if is_observing() else walk
         overrides = overrides_of(self.dependency_overrides_provider)
         handler = self._compiler.compiled(overrides).handler
         if not is_observing():
             return handler
-        report = methodcaller("routed", self.path_format)
         return reporting(report, handler, lambda: self._compiler.compiled(overrides, is_observed=True).handler)
 
     def direct_handler(self) -> tuple[DirectApp, bool]:

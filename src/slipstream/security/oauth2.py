@@ -1,14 +1,14 @@
 """OAuth2: the flows as documentation, the form of the password flow, the bearer token, the scopes asked for."""
 
-from typing import Annotated, Any, ClassVar, cast
+from typing import Annotated, Any, cast
 
 from starlette.requests import HTTPConnection
 from starlette.status import HTTP_401_UNAUTHORIZED
 
-from slipstream._engine.types import ContextKind
 from slipstream.exceptions import HTTPException
 from slipstream.openapi.models import OAuth2 as OAuth2Model, OAuthFlows as OAuthFlowsModel
 from slipstream.param_functions import Form
+from slipstream.params import SecurityScopes as SecurityScopes
 from slipstream.security.base import WholeHeader
 from slipstream.security.utils import get_authorization_scheme_param
 
@@ -162,23 +162,3 @@ class OAuth2AuthorizationCodeBearer(_Bearer):
             description=description,
             auto_error=auto_error,
         )
-
-
-class SecurityScopes:
-    """The scopes that a path operation and its dependencies on the way to this one ask for.
-
-    Annotate a dependency's parameter with it.
-    """
-
-    slot_context: ClassVar[ContextKind] = "scopes"
-    """What the engine recognizes the annotation by."""
-
-    scopes: list[str]
-    """The scopes, outermost first, each once."""
-
-    scope_str: str
-    """The same, separated by spaces, as a `WWW-Authenticate` header wants them."""
-
-    def __init__(self, scopes: list[str] | None = None) -> None:
-        self.scopes = scopes or []
-        self.scope_str = " ".join(self.scopes)

@@ -7,10 +7,12 @@ from typing import Any
 
 from starlette.responses import Response
 
+from slipstream._engine.abc import Services
 from slipstream._engine.emit.calls import arguments, invocation
 from slipstream._engine.emit.pen import Pen
 from slipstream._engine.plan.describe import name_of
 from slipstream._engine.plan.fields import ModelField
+from slipstream._engine.plan.model import Plan
 from slipstream._engine.plan.program import Await, Check, Encode, Invoke
 from slipstream._engine.runtime.response import (
     json_messages,
@@ -43,7 +45,7 @@ def emit_await(pen: Pen, step: Await) -> None:
 
 def emit_check(pen: Pen, step: Check) -> None:
     """Write the validation of the result in the endpoint's worker."""
-    check = pen.made("check_result", partial(_checker, pen, step.field))
+    check = pen.made("check_result", partial(result_refuser, pen.services, pen.plan, step.field))
     with pen.block(f"if not isinstance(result, {pen.constant('Response', Response)}):"):
         pen.line(f"result = each({check}, result)")
 
@@ -53,7 +55,8 @@ def emit_encode(pen: Pen, step: Encode) -> None:
     if step.into == "stream":
         pen.note(f"endpoint {name_of(root)}", root.origin)
         function, given = pen.callee(root), arguments(pen, root)
-        pen.line(f"result = {pen.made('stream', partial(_stream, pen))}({function}({given}){_injected(pen)})")
+        stream = pen.made("stream", partial(streamer, pen.services, pen.plan))
+        pen.line(f"result = {stream}({function}({given}){_injected(pen)})")
     elif step.into == "response":
         wrap = pen.made("to_response", partial(_wrapper, pen, step))
         wrapped = f"{wrap}(result{_injected(pen)})"
@@ -88,7 +91,7 @@ def _dumped(pen: Pen, step: Encode) -> str:
     dump, options = _dump(pen, step)
     if step.is_checked:
         return f"{dump}(result{options})"
-    check = pen.made("check_result", partial(_checker, pen, item))
+    check = pen.made("check_result", partial(result_refuser, pen.services, pen.plan, item))
     checked = f"each({check}, result)" if pen.is_in_hop else f"{check}(result)"
     return f"{dump}({checked}{options})"
 
@@ -104,10 +107,11 @@ def _dump(pen: Pen, step: Encode) -> tuple[str, str]:
     return pen.made("dump_result", lambda: item.checker.serializer.to_json), options
 
 
-def _checker(pen: Pen, item: ModelField) -> Callable[[Any], Any]:
+def result_refuser(services: Services, plan: Plan, item: ModelField) -> Callable[[Any], Any]:
+    """Make the function that validates a result, or one item of a stream."""
     return result_checker(
         item.checker.validator.validate_python,
-        lambda errors, result: pen.services.response_error(errors, result, pen.plan.where(None)),
+        lambda errors, result: services.response_error(errors, result, plan.where(None)),
     )
 
 
@@ -118,18 +122,19 @@ def _wrapper(pen: Pen, step: Encode) -> Callable[..., Any]:
     content_of = plain_encoder(pen.services.jsonable) if is_json else pen.services.jsonable
     if item is not None:
         write: Callable[..., Any] = partial(item.serialize_json if is_json else item.serialize, **spec.dump_options)
-        check = _checker(pen, item)
+        check = result_refuser(pen.services, pen.plan, item)
         content_of = write if step.is_checked else lambda result: write(check(result))
     return result_wrapper(spec.response_class or json_response, content_of, spec.status_code)
 
 
-def _stream(pen: Pen) -> Callable[..., Any]:
-    spec, item = pen.plan.response, pen.plan.response.item_field
+def streamer(services: Services, plan: Plan) -> Callable[..., Any]:
+    """Make the function that puts what a generator endpoint yields into a Response."""
+    spec, item = plan.response, plan.response.item_field
     assert spec.stream is not None, "only generator endpoints stream"
-    check = None if item is None else _checker(pen, item)
+    check = None if item is None else result_refuser(services, plan, item)
     write = None if item is None else partial(item.serialize_json, **spec.dump_options)
-    dump = item_dumper(check, write, pen.services.jsonable)
-    frame = partial(pen.services.format_event, dump=dump) if spec.stream == "sse" else dump
+    dump = item_dumper(check, write, services.jsonable)
+    frame = partial(services.format_event, dump=dump) if spec.stream == "sse" else dump
     return stream_wrapper(spec.stream, spec.response_class or Response, frame, spec.status_code, spec.ping_interval)
 
 

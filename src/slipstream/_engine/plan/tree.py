@@ -113,20 +113,23 @@ class _TreeBuilder:
 def _copy(call: Call, overrides: Mapping[Callable[..., Any], Callable[..., Any]], implied: Implied) -> Call:
     twin = replace(call, replaces=call.replaces or call, dependencies=[])
     for dependency in call.dependencies:
-        if not _is_overridden(dependency, overrides):
-            twin.dependencies.append(_copy(dependency, overrides, implied))
-            continue
-        replacement = _TreeBuilder(call.path, implied).call(
-            overrides[dependency.call],
-            name=dependency.name,
-            use_cache=dependency.use_cache,
-            scope=dependency.scope,
-            parent_scopes=dependency.oauth_scopes,
-            limit=dependency.limit,
-        )
-        replacement.replaces = dependency
-        twin.dependencies.append(_copy(replacement, overrides, implied))
+        is_replaced = _is_overridden(dependency, overrides)
+        used = replacement(dependency, overrides[dependency.call], implied) if is_replaced else dependency
+        twin.dependencies.append(_copy(used, overrides, implied))
     return twin
+
+
+def replacement(call: Call, function: Callable[..., Any], implied: Implied) -> Call:
+    """Build the call of a function that stands in for that of another call."""
+    return _TreeBuilder(call.path, implied).call(
+        function,
+        name=call.name,
+        use_cache=call.use_cache,
+        scope=call.scope,
+        parent_scopes=call.oauth_scopes,
+        limit=call.limit,
+        replaces=call,
+    )
 
 
 def _checked(field: ModelField, call: Call) -> ModelField:

@@ -1,0 +1,197 @@
+"""Serves a request step by step, through functions of `slipstream.routing` that tools replace at run time.
+
+Routes are served this way while one of these functions is replaced; else they are compiled, and nothing is asked.
+"""
+
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import AbstractContextManager, AsyncExitStack, nullcontext
+from types import ModuleType
+from typing import Any, Final
+
+from pydantic_core import PydanticUndefined
+from starlette.requests import HTTPConnection
+from starlette.responses import Response
+
+from slipstream._app.refresh import Latest, WatchedModule
+from slipstream._engine.abc import Observation
+from slipstream._engine.emit.handler import DEPENDENCIES, EXITS
+from slipstream._engine.emit.observed import SERIALIZATION
+from slipstream._engine.emit.response import ENDPOINT, streamer
+from slipstream._engine.plan.model import Plan
+from slipstream._engine.runtime.body import body_decoder, body_reader
+from slipstream._engine.runtime.form import form_reader
+from slipstream._engine.runtime.observe import function_name
+from slipstream._engine.runtime.response import dump, json_response, result_wrapper
+from slipstream._engine.runtime.values import UNSET, find_header
+from slipstream._engine.types import ErrorDetail, Scope
+from slipstream._routes.services import SERVICES
+from slipstream.telemetry._data import SCOPE_KEY
+
+
+class Steps:
+    """The functions that serve a request, as a module has them now; each is looked up when it is called."""
+
+    NAMES = ("solve_dependencies", "run_endpoint_function", "serialize_response")
+
+    def __init__(self) -> None:
+        self._latest = Latest(self._compare)
+
+    def watch(self, module: ModuleType) -> None:
+        """Take a module whose functions are still as they were written."""
+        module.__class__ = WatchedModule
+        self.module: Any = module
+        self._written = [vars(module)[name] for name in self.NAMES]
+
+    @property
+    def are_replaced(self) -> bool:
+        """Whether a tool has replaced one of them."""
+        return self._latest.get()
+
+    def _compare(self) -> bool:
+        known = vars(self.module)
+        return [known.get(name) for name in self.NAMES] != self._written
+
+
+STEPS: Final = Steps()
+
+
+def stepwise(plan: Plan, provider: object) -> Callable[[Any], Awaitable[Any]]:
+    """Make the function that serves a Request or a WebSocket of a plan; `provider` has the `dependency_overrides`."""
+    root, embed = plan.root, plan.body is not None and plan.body.embed
+    read, finish = _reader(plan), _finisher(plan)
+    is_websocket = plan.protocol == "websocket"
+
+    def refuse(errors: list[Any], body: Any, where: dict[str, Any]) -> Exception:
+        return SERVICES.websocket_error(errors, where) if is_websocket else SERVICES.request_error(errors, body, where)
+
+    async def serve(connection: HTTPConnection[Any]) -> Any:
+        scope, steps = connection.scope, STEPS.module
+        observed: Observation = scope.get(SCOPE_KEY) or _UNOBSERVED
+        observed.enter(connection, function_name(root.call))
+        stack = await _stack_of(scope)
+        body = await read(connection, stack)
+        seen = None if body is PydanticUndefined else body
+        observed.read(seen)
+        with observed.operation(DEPENDENCIES):
+            solved = await steps.solve_dependencies(
+                request=connection,
+                dependant=root,
+                **({} if is_websocket else {"body": body}),
+                dependency_overrides_provider=provider,
+                async_exit_stack=stack,
+                embed_body_fields=embed,
+            )
+            if solved.errors:
+                observed.invalid(solved.errors, solved.values)
+                raise refuse(solved.errors, seen, plan.where(scope))
+            observed.solved(solved.values)
+        return await finish(solved, scope, observed)
+
+    return serve
+
+
+def _reader(plan: Plan) -> Callable[[Any, AsyncExitStack], Awaitable[Any]]:
+    """Make the function that reads the body: a form, what JSON holds, bytes, or PydanticUndefined for none."""
+    body = plan.body
+
+    async def read_nothing(request: Any, stack: AsyncExitStack) -> Any:
+        return PydanticUndefined
+
+    if body is None:
+        return read_nothing
+    get_form = form_reader(SERVICES.body_error, body.form_limits)
+    get_raw = body_reader(SERVICES.body_error, from_request=True)
+    decode = body_decoder(SERVICES, body.strict, plan.where, _report)
+
+    async def read_form(request: Any, stack: AsyncExitStack) -> Any:
+        form = await get_form(request)
+        stack.push_async_callback(form.close)
+        return form
+
+    async def read_json(request: Any, stack: AsyncExitStack) -> Any:
+        raw = await get_raw(request)
+        value = decode(raw, find_header(request.scope, b"content-type"), request.scope)
+        return PydanticUndefined if value is UNSET else value
+
+    return read_form if body.kind == "form" else read_json
+
+
+def _finisher(plan: Plan) -> Callable[[Any, Scope, Observation], Awaitable[Any]]:
+    """Make the function that calls the endpoint, and puts its result into a Response."""
+    root, spec = plan.root, plan.response
+    is_coroutine = root.kind == "async"
+    is_dumped = spec.response_class is None and spec.field is not None
+    content_of = _same if is_dumped or spec.response_class is not None else dump
+    wrap = result_wrapper(spec.response_class or json_response, content_of, spec.status_code)
+    stream = None if spec.stream is None else streamer(SERVICES, plan)
+
+    async def call(solved: Any, observed: Observation) -> Any:
+        with observed.operation(ENDPOINT):
+            return await STEPS.module.run_endpoint_function(
+                dependant=root, values=solved.values, is_coroutine=is_coroutine
+            )
+
+    async def finish(solved: Any, scope: Scope, observed: Observation) -> Any:
+        if stream is not None:
+            return stream(root.call(**solved.values), solved.response, solved.background_tasks)
+        result = await call(solved, observed)
+        if not isinstance(result, Response):
+            with observed.operation(SERIALIZATION):
+                result = await STEPS.module.serialize_response(
+                    field=spec.field,
+                    response_content=result,
+                    **spec.dump_options,
+                    is_coroutine=is_coroutine,
+                    endpoint_ctx=plan.where(scope),
+                    dump_json=is_dumped,
+                )
+        return wrap(result, solved.response, solved.background_tasks)
+
+    async def finish_websocket(solved: Any, scope: Scope, observed: Observation) -> Any:
+        with observed.operation(ENDPOINT):
+            await root.call(**solved.values)
+
+    return finish_websocket if plan.protocol == "websocket" else finish
+
+
+def _same(content: Any) -> Any:
+    return content
+
+
+async def _stack_of(scope: Scope) -> AsyncExitStack:
+    """Return a stack that is closed after the response; a caller that is not ours puts one into the scope."""
+    exits = scope.get(EXITS)
+    if exits is None:
+        stack = scope.get("fastapi_inner_astack")
+        assert isinstance(stack, AsyncExitStack), "fastapi_inner_astack not found in request scope"
+        return stack
+    opened = _opened_stack()
+    exits.append(opened)
+    return await anext(opened)
+
+
+async def _opened_stack() -> AsyncGenerator[AsyncExitStack]:
+    async with AsyncExitStack() as stack:
+        yield stack
+
+
+def _report(scope: Scope, detail: ErrorDetail, text: str) -> None:
+    """Report a body that is not JSON."""
+    observation = scope.get(SCOPE_KEY)
+    if observation is not None:
+        observation.read(text)
+        observation.invalid([detail])
+
+
+class _Unobserved:
+    """The Observation of a request that nobody observes."""
+
+    def enter(self, connection: Any, function: str) -> None: ...
+    def read(self, body: Any) -> None: ...
+    def invalid(self, errors: Any, values: Any = None) -> None: ...
+    def solved(self, values: dict[str, Any]) -> None: ...
+    def operation(self, name: str) -> AbstractContextManager[None]:
+        return nullcontext()
+
+
+_UNOBSERVED: Final = _Unobserved()

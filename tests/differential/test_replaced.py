@@ -1,0 +1,319 @@
+"""Tools replace functions of `fastapi.routing` at run time: whatever is replaced is called as FastAPI calls it.
+
+Each story is told by a spy in the function's place: with which arguments it was called, for which requests. The spy
+calls the original, so that the answers are compared too.
+"""
+
+import inspect
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from importlib import import_module
+from typing import Any
+
+import pytest
+from hypothesis import given
+
+from .harness import Pair, Sent, Side
+from .strategies import PREAMBLE, examples
+from .test_dependencies import CHUNKS, HANDLERS, sources
+
+STEPS = ("solve_dependencies", "run_endpoint_function", "serialize_response")
+MAKERS = ("get_request_handler", "request_response")
+FORM = ((b"content-type", b"application/x-www-form-urlencoded"),)
+JSON = ((b"content-type", b"application/json"),)
+
+ROUTES = """
+from collections.abc import AsyncIterable, Iterable
+from fastapi.responses import EventSourceResponse, StreamingResponse
+
+log = []
+
+async def opened(q: int = 1):
+    log.append("open")
+    try:
+        yield q
+    finally:
+        log.append("closed")
+
+def checked(x_token: Annotated[str, Header()] = "none"):
+    return x_token
+
+@app.get("/plain/{x}")
+async def plain(x: int):
+    return {"x": x}
+
+@app.get("/threaded", response_model=Sub, response_model_exclude_unset=True, status_code=201)
+def threaded(n: Annotated[int, Depends(opened)], token: Annotated[str, Depends(checked)]):
+    return {"n": n}
+
+@app.post("/body")
+async def body(item: Item, background: BackgroundTasks, response: Response) -> Item:
+    background.add_task(log.append, "task")
+    response.headers["x-own"] = "1"
+    return item
+
+@app.post("/embedded")
+async def embedded(item: Item, level: Annotated[Level, Body()]):
+    return item
+
+@app.post("/form")
+async def form(a: Annotated[str, Form()], b: Annotated[int, Form()] = 1):
+    return [a, b]
+
+@app.get("/response")
+def response(x: Annotated[str, Depends(opened, scope="function")]):
+    return PlainTextResponse("own")
+
+@app.get("/classed", response_class=PlainTextResponse)
+async def classed():
+    return "text"
+
+@app.get("/wrong", response_model=Sub)
+async def wrong():
+    return {"n": "x"}
+
+@app.get("/empty", status_code=204)
+async def empty():
+    return None
+
+@app.get("/lines")
+async def lines() -> AsyncIterable[Sub]:
+    yield Sub(n=1)
+
+@app.get("/events", response_class=EventSourceResponse)
+def events() -> Iterable[Sub]:
+    yield Sub(n=1)
+
+@app.get("/chunks", response_class=StreamingResponse)
+def chunks():
+    yield "a"
+
+@app.websocket("/talk/{x}")
+async def talk(socket: WebSocket, x: int, n: Annotated[int, Depends(opened)]):
+    await socket.accept()
+    await socket.send_json([x, n])
+    await socket.close()
+
+router = APIRouter(dependencies=[Depends(checked)])
+
+@router.get("/inner")
+async def inner():
+    return "inner"
+
+app.include_router(router, prefix="/outer")
+
+# --- end of preamble
+"""
+
+REQUESTS = (
+    Sent(path="/plain/1"), Sent(path="/plain/x"), Sent(path="/threaded", query=b"q=2"),
+    Sent(path="/threaded", query=b"q=x"), Sent("POST", "/body", headers=JSON, chunks=(b'{"name": "n"}',)),
+    Sent("POST", "/body", headers=JSON, chunks=(b"{",)), Sent("POST", "/body", headers=JSON, chunks=(b"{}",)),
+    Sent("POST", "/embedded", headers=JSON, chunks=(b'{"item": {"name": "n"}, "level": 1}',)),
+    Sent("POST", "/form", headers=FORM, chunks=(b"a=1&b=2",)), Sent("POST", "/form", headers=FORM, chunks=(b"b=x",)),
+    Sent(path="/response"), Sent(path="/classed"), Sent(path="/wrong"), Sent(path="/empty"), Sent(path="/lines"),
+    Sent(path="/events"), Sent(path="/chunks"), Sent(path="/outer/inner"), Sent(path="/nowhere"),
+)  # fmt: skip
+
+
+def described(name: str, given: dict[str, Any]) -> tuple[Any, ...]:
+    """Tell a call by what both frameworks have in common."""
+    shown = {key: shown_value(value) for key, value in given.items()}
+    if "dependant" in given:
+        shown["dependant"] = f"{given['dependant'].call.__name__} {given['dependant'].path}"
+    return name, tuple(sorted(shown.items()))
+
+
+def shown_value(value: Any) -> str:
+    if isinstance(value, dict):
+        return str(sorted((key, shown_value(inner)) for key, inner in value.items()))
+    is_plain = isinstance(value, str | int | float | list | None)
+    return repr(value) if is_plain else type(value).__name__
+
+
+def spy_on(side: Side, name: str) -> Callable[..., Any]:
+    """Make a function that logs its arguments and calls the original."""
+    original = getattr(import_module(f"{side.framework}.routing"), name)
+    log = side.log
+
+    def note(args: tuple[Any, ...], options: dict[str, Any]) -> None:
+        given = options if not args else {"func": inspect.iscoroutinefunction(args[0])}
+        log.append(described(name, given))
+
+    @wraps(original)
+    async def step(*args: Any, **options: Any) -> Any:
+        note(args, options)
+        return await original(*args, **options)
+
+    @wraps(original)
+    def maker(*args: Any, **options: Any) -> Any:
+        note(args, options)
+        made = original(*args, **options)
+
+        async def wrapped(*parts: Any) -> Any:
+            log.append(f"{name} made this")
+            return await made(*parts)
+
+        return wrapped
+
+    return maker if name in MAKERS else step
+
+
+@contextmanager
+def replaced(pair: Pair, names: tuple[str, ...]) -> Iterator[None]:
+    """Put spies into the modules of both frameworks."""
+    pair.direct.module.__dict__["log"] = pair.ours.log  # one module serves both doors, so its spies have one log
+    with pytest.MonkeyPatch.context() as patch:
+        for side in (pair.theirs, pair.ours):
+            for name in names:
+                patch.setattr(import_module(f"{side.framework}.routing"), name, spy_on(side, name))
+        yield
+
+
+def asked(pair: Pair) -> list[Any]:
+    """Send every request; return all that the spies said."""
+    said = [pair.request(sent).log for sent in REQUESTS]
+    said += [pair.websocket(Sent(path=f"/talk/{x}")).log for x in (1, "x")]
+    return said
+
+
+def names_in(said: list[Any]) -> set[str]:
+    return {entry[0] for log in said for entry in log if isinstance(entry, tuple)}
+
+
+@pytest.mark.parametrize("is_late", [False, True])
+@pytest.mark.parametrize("names", [*((name,) for name in STEPS), STEPS])
+def test_a_step_that_is_replaced_is_called_for_every_request_until_it_is_put_back(
+    names: tuple[str, ...], is_late: bool
+) -> None:
+    """Logfire, ddtrace and New Relic replace these, before an application exists or while it serves."""
+    pair = Pair(PREAMBLE + ROUTES)
+    if is_late:
+        assert not names_in(asked(pair))
+
+    with replaced(pair, names):
+        assert names_in(asked(pair)) == set(names)
+    assert not names_in(asked(pair))
+
+
+@pytest.mark.parametrize("names", [*((name,) for name in MAKERS), MAKERS])
+def test_a_maker_that_is_replaced_makes_what_serves_the_routes_registered_meanwhile(names: tuple[str, ...]) -> None:
+    """Sentry and Elastic wrap what it makes; routes that were there before keep their handlers, under FastAPI too."""
+    late = "@app.get('/late/{x}')\ndef late(x: int):\n    return x\n"
+    pair = Pair(PREAMBLE + "log = []\n@app.get('/early')\ndef early():\n    return 1\n")
+    with replaced(pair, names):
+        for side in pair.sides:
+            exec(late, side.module.__dict__)
+            assert names_in([side.log]) == set(names)
+        during = [pair.get(path).log for path in ("/early", "/late/1", "/late/x")]
+    after = [pair.get(path).log for path in ("/early", "/late/1", "/late/x")]
+
+    assert during == after == [(), *[tuple(f"{name} made this" for name in reversed(names))] * 2]
+
+
+GET_ROUTE_HANDLER = """
+from fastapi.routing import APIRoute
+log = []
+original = APIRoute.get_route_handler
+
+class Own(APIRoute):
+    def get_route_handler(self):
+        return super().get_route_handler()
+
+def patched(self):
+    handler = original(self)
+    async def watched(request):
+        log.append(f"before {self.path}")
+        return await handler(request)
+    return watched
+
+def endpoint(x: int = 1):
+    return x
+
+app.get("/early")(endpoint)
+router, own = APIRouter(), APIRouter(route_class=Own)
+router.get("/r")(endpoint)
+own.get("/own")(endpoint)
+APIRoute.get_route_handler = patched
+try:
+    app.get("/late")(endpoint)
+    app.include_router(own, prefix="/p")
+finally:
+    APIRoute.get_route_handler = original
+app.include_router(router)
+app.get("/after")(endpoint)
+"""
+
+
+def test_a_base_class_whose_get_route_handler_is_replaced_serves_by_it() -> None:
+    """The replacement is an attribute of the base class itself, which no subclass overrides."""
+    pair = Pair(PREAMBLE + GET_ROUTE_HANDLER)
+
+    heard = {path: pair.get(path, b"x=2").log for path in ("/early", "/late", "/p/own", "/r", "/after")}
+
+    assert heard == {"/early": (), "/late": ("before /late",), "/p/own": (), "/r": (), "/after": ()}
+
+
+CALLS = """
+import functools
+log = []
+
+def dependency(q: int = 1):
+    return q
+
+@app.get("/a")
+def threaded(x: int, d: Annotated[int, Depends(dependency)]):
+    return [x, d]
+
+@app.get("/b")
+async def other(x: int, d: Annotated[int, Depends(dependency)]):
+    return [x, d]
+
+def watched(call):
+    if call.__name__ == "other":
+        @functools.wraps(call)
+        async def watch(*args, **values):
+            log.append(sorted(values))
+            return await call(*args, **values)
+    else:
+        @functools.wraps(call)
+        def watch(*args, **values):
+            log.append(sorted(values))
+            return call(*args, **values)
+    return watch
+
+@app.get("/watch")
+def watch(on: bool):
+    for route in app.routes:
+        if route.path in ("/a", "/b"):
+            for dependant in (route.dependant, *route.dependant.dependencies):
+                dependant.call = watched(dependant.call) if on else dependant.call.__wrapped__
+"""
+
+
+def test_a_callable_that_is_replaced_in_a_tree_is_called_until_it_is_put_back() -> None:
+    """Tools wrap `route.dependant.call` of routes that serve already."""
+    pair = Pair(PREAMBLE + CALLS)
+
+    def heard() -> list[Any]:
+        return [pair.get(path, b"x=2").log for path in ("/a", "/b")]
+
+    assert heard() == [(), ()]
+    for _ in range(3):  # the third wrapper may stand at the address of the first
+        pair.get("/watch", b"on=1")
+        assert heard() == [(["q"], ["d", "x"])] * 2
+        pair.get("/watch", b"on=0")
+        assert heard() == [(), ()]
+
+
+@examples(15)
+@given(source=sources())
+def test_dependencies_are_walked_as_they_are_compiled(source: str) -> None:
+    """Who watches the solving of dependencies must not change their order, their errors and their clean-up."""
+    pair = Pair(PREAMBLE + CHUNKS + HANDLERS + source)
+    if pair.is_refused:
+        return
+    with replaced(pair, STEPS):
+        pair.get("/", b"p=1")
+        pair.get("/", b"q=x")
