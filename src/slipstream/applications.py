@@ -1,9 +1,9 @@
 """The application: a router with middleware, exception handlers, lifespan and documentation."""
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import wraps
-from typing import Any, Concatenate, Literal, ParamSpec, TypeVar, Unpack
+from typing import Any, Concatenate, Literal, ParamSpec, TypeVar, Unpack, cast
 
 from starlette.applications import Starlette
 from starlette.datastructures import State
@@ -67,6 +67,9 @@ class FastAPI(Starlette):
     middleware_stack: Any = Watched()
     """The ASGI app that serves the requests; None until the first request, or to have it built again."""
 
+    dependency_overrides: Overrides = cast(Any, Watched(lambda given: WatchedDict(given or {})))
+    """Callables to call in place of dependencies: `{original: replacement}`; meant for tests."""
+
     links: Any = None
     """The attached `slipstream.links.Links`, or None: connections that the application dials."""
 
@@ -104,7 +107,7 @@ class FastAPI(Starlette):
         self.max_body_size = given["max_body_size"]
         self.webhooks: APIRouter = given["webhooks"] or APIRouter()
         self.state = State()
-        self._overrides: Overrides = WatchedDict()
+        self.dependency_overrides = {}
         of_router: dict[str, Any] = {name: given[name] for name in names_of(RouterOptions) if name in given}  # type: ignore[literal-required]
         self.router: APIRouter = APIRouter(dependency_overrides_provider=self, **of_router)
         self.router.is_root = True
@@ -119,16 +122,6 @@ class FastAPI(Starlette):
         self.user_middleware: list[Middleware] = list(given["middleware"] or [])
         self.middleware_stack = None
         self.setup()
-
-    @property
-    def dependency_overrides(self) -> Overrides:
-        """Callables to call in place of dependencies: `{original: replacement}`; meant for tests."""
-        return self._overrides
-
-    @dependency_overrides.setter
-    def dependency_overrides(self, overrides: Mapping[Callable[..., Any], Callable[..., Any]] | None) -> None:
-        self._overrides = WatchedDict(overrides or {})
-        version.bump()
 
     def build_middleware_stack(self) -> ASGIApp:
         """Put guards and middleware around the router."""

@@ -324,11 +324,9 @@ class APIRouter(TableRouter):
         route_class_override: type[APIRoute] | None = None,
         **options: Unpack[RouteOptions],
     ) -> None:
-        """Add a path operation; every verb comes through here.
+        """Add a path operation below the router's prefix; every verb comes through here.
 
         Args:
-            path: Path below the router's prefix.
-            endpoint: Function that serves it.
             route_class_override: Class to use in place of the router's `route_class`.
             options: See `RouteOptions`.
         """
@@ -428,14 +426,7 @@ class APIRouter(TableRouter):
         *,
         dependencies: Sequence[Depends] | None = None,
     ) -> None:
-        """Add a WebSocket endpoint.
-
-        Args:
-            path: Path below the router's prefix.
-            endpoint: Function that receives and sends.
-            name: Name for `url_path_for`; the function's by default.
-            dependencies: `Depends(...)` to run after the router's own.
-        """
+        """Add a WebSocket endpoint below the router's prefix; see `WebSocketOptions`."""
         self._check_path(path)
         every = merged(WebSocketOptions, self, {"name": name, "dependencies": dependencies})
         self.routes.append(APIWebSocketRoute(self.prefix + path, endpoint=endpoint, **every))

@@ -67,16 +67,9 @@ class Jinja2Templates(StarletteTemplates):
     ) -> HTMLResponse: ...
 
     def TemplateResponse(self, *args: Any, **kwargs: Any) -> HTMLResponse:  # noqa: N802  # Starlette's name
-        """Render a template as an HTML response.
+        """Render a template as an HTML response, as Starlette does.
 
-        Args:
-            request: The request; before Starlette 1.0 it was a key of `context`, which still works.
-            name: The template.
-            context: Its variables.
-            status_code: HTTP status.
-            headers: Headers to send along.
-            media_type: `text/html` if None.
-            background: A task to run after the response.
+        The request may be a key of `context` instead, as before Starlette 1.0.
 
         Raises:
             ValueError: There is no request, neither as argument nor in the context.

@@ -135,7 +135,7 @@ def test_a_dotted_name_is_followed(write: Write) -> None:
         ("empty.py:returns_number", "empty:returns_number() returned int"),
         (":app", "cannot read ':app'"),
         ("empty.py:3", "cannot read 'empty.py:3'"),
-        ("./folder", "folder is a folder without main.py"),
+        ("./folder", "none of main.py, app.py, api.py, __init__.py is in folder"),
         (None, "none of main.py, app.py, api.py"),
     ],
 )

@@ -82,7 +82,10 @@ class Latest(Generic[V]):
 
 
 class Watched:
-    """An attribute that counts as a change when it is set."""
+    """An attribute that counts as a change when it is set; `make` makes what is kept of what is set."""
+
+    def __init__(self, make: Callable[[Any], Any] = lambda value: value) -> None:
+        self._make = make
 
     def __set_name__(self, owner: type[object], name: str) -> None:
         self._name = name
@@ -91,7 +94,7 @@ class Watched:
         return self if instance is None else instance.__dict__[self._name]
 
     def __set__(self, instance: object, value: Any) -> None:
-        instance.__dict__[self._name] = value
+        instance.__dict__[self._name] = self._make(value)
         version.bump()
 
 

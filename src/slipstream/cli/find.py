@@ -9,7 +9,7 @@ import inspect
 import re
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -21,6 +21,9 @@ from slipstream._engine.errors import SlipstreamError
 
 DEFAULT_FILES = ("main.py", "app.py", "api.py", "app/main.py", "app/app.py", "app/api.py")
 """Tried in this order when no target is given."""
+
+FOLDER_FILES = ("main.py", "app.py", "api.py", "__init__.py")
+"""Tried in this order when the target is a folder."""
 
 PREFERRED_NAMES = ("app", "api", "application")
 """Names that are taken for the application when the target names none."""
@@ -84,12 +87,12 @@ def read_target(text: str | None, attribute: str | None = None) -> Target:
     Raises:
         TargetError: There is no such file, or it cannot have a module name.
     """
-    place, named = _split(text) if text is not None else (_default_file(), None)
+    place, named = _split(text) if text is not None else (str(_first_file(DEFAULT_FILES, Path.cwd())), None)
     if named and attribute and named != attribute:
         raise TargetError(f"two names for one application: {named} and {attribute}", "keep one of them")
     path = Path(place)
     if path.is_dir() and not place.isidentifier():
-        path = _file_in(path)
+        path = _first_file(FOLDER_FILES, path)
     elif not (place.endswith(".py") or path.is_file() or "/" in place or "\\" in place):
         if not all(part.isidentifier() for part in place.split(".")):
             seen = f"{place!r} is neither a file here nor a module's name"
@@ -131,18 +134,11 @@ def _split(text: str) -> tuple[str, str | None]:
     return place, name
 
 
-def _default_file() -> str:
-    for name in DEFAULT_FILES:
-        if Path(name).is_file():
-            return name
-    raise TargetError(f"none of {', '.join(DEFAULT_FILES)} is in {Path.cwd()}", "name the file or module to serve")
-
-
-def _file_in(folder: Path) -> Path:
-    for name in ("main.py", "app.py", "api.py", "__init__.py"):
+def _first_file(names: Sequence[str], folder: Path) -> Path:
+    for name in names:
         if (folder / name).is_file():
             return folder / name
-    raise TargetError(f"{folder} is a folder without main.py, app.py, api.py or __init__.py", "name the file in it")
+    raise TargetError(f"none of {', '.join(names)} is in {folder}", "name the file or module to serve")
 
 
 def _importable(file: Path) -> tuple[str, Path]:
@@ -191,12 +187,9 @@ def _only_application(module: ModuleType) -> str:
         return names[0]
     if names:
         raise TargetError(f"{module.__name__} holds several applications: {', '.join(names)}", _advice(module))
-    for name in PREFERRED_NAMES:
+    for name in (*PREFERRED_NAMES, *FACTORY_NAMES):
         value = getattr(module, name, None)
         if callable(value) and not inspect.isclass(value):
-            return name
-    for name in FACTORY_NAMES:
-        if inspect.isfunction(getattr(module, name, None)):
             return name
     raise TargetError(f"{module.__name__} holds no application", _advice(module))
 

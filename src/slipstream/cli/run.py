@@ -77,7 +77,7 @@ def command(
 
     scheme = "https" if ssl_certfile is not None else "http"
     url = f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
-    served: Any = "slipstream.cli.served:app"
+    served: Any = "slipstream.cli.run:served_application"
     if reload:
         options["reload_dirs"] = _watched(target, name)
         click.echo(f"serving {target or 'the application found here'} on {url}, reloading when a file changes")
@@ -87,9 +87,10 @@ def command(
         click.echo(f"serving {where} on {url}" + (f", documentation on {url}{docs}" if isinstance(docs, str) else ""))
         if workers == 1:
             served = app
-    os.environ["SLIPSTREAM_SERVED"] = json.dumps([target, name, alias])
+    os.environ[_SERVED] = json.dumps([target, name, alias])
     uvicorn.run(
         served,
+        factory=isinstance(served, str),
         host=host,
         port=port,
         reload=reload,
@@ -100,6 +101,16 @@ def command(
         ssl_keyfile=ssl_keyfile,
         **options,
     )
+
+
+_SERVED = "SLIPSTREAM_SERVED"
+"""Environment variable that holds the target as JSON: `[target, name, alias]`."""
+
+
+def served_application() -> Any:
+    """Import the application in a process that uvicorn starts itself, for `--reload` or `--workers`."""
+    # uvicorn stops its other workers, too, when one exits with 3.
+    return find_application(*json.loads(os.environ[_SERVED]), exit_code=3)[0]
 
 
 def address_complaint(host: str, port: int) -> str | None:

@@ -32,7 +32,6 @@ class _PlacedKey(APIKeyBase):
 
     Args:
         name: Name of the parameter, header or cookie.
-        scheme_name, auto_error: The attributes of `SecurityBase`.
     """
 
     location: ClassVar[APIKeyIn]

@@ -12,7 +12,10 @@ T = TypeVar("T")
 
 
 class SecurityBase:
-    """A dependency that reads credentials and documents that a path operation needs them."""
+    """A dependency that reads credentials and documents that a path operation needs them.
+
+    The arguments `scheme_name` and `auto_error` of the schemes are its attributes.
+    """
 
     model: SecurityBaseModel
     """The scheme as OpenAPI describes it."""

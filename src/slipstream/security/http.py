@@ -47,7 +47,6 @@ class HTTPBase(SecurityBase):
 
     Args:
         scheme: Name of the scheme, from IANA's registry.
-        scheme_name, auto_error: The attributes of `SecurityBase`.
     """
 
     model: HTTPBaseModel
@@ -80,8 +79,8 @@ class HTTPBasic(HTTPBase):
     """Name and password in the `Authorization` header (RFC 7617); gives `HTTPBasicCredentials`.
 
     Args:
-        scheme_name, auto_error: The attributes of `SecurityBase`. A broken header is answered with 401 always.
         realm: What the browser's dialogue names.
+        auto_error: As in `SecurityBase`; a broken header is answered with 401 always.
     """
 
     def __init__(
@@ -119,7 +118,6 @@ class HTTPBearer(HTTPBase):
 
     Args:
         bearerFormat: What the token is, in the documentation; `JWT`, say.
-        scheme_name, auto_error: The attributes of `SecurityBase`.
     """
 
     _expected = "bearer"

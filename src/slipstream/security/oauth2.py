@@ -72,7 +72,6 @@ class OAuth2(WholeHeader):
 
     Args:
         flows: The flows, as a model or as OpenAPI writes them.
-        scheme_name, auto_error: The attributes of `SecurityBase`.
     """
 
     model: OAuth2Model
@@ -122,12 +121,8 @@ class OAuth2PasswordBearer(_Bearer):
         refreshUrl: str | None = None,
     ) -> None:
         flow = {"tokenUrl": tokenUrl, "refreshUrl": refreshUrl, "scopes": scopes or {}}
-        super().__init__(
-            flows=OAuthFlowsModel.model_validate({"password": flow}),
-            scheme_name=scheme_name,
-            description=description,
-            auto_error=auto_error,
-        )
+        flows = {"password": flow}
+        super().__init__(flows=flows, scheme_name=scheme_name, description=description, auto_error=auto_error)
 
 
 class OAuth2AuthorizationCodeBearer(_Bearer):
@@ -156,9 +151,5 @@ class OAuth2AuthorizationCodeBearer(_Bearer):
             "refreshUrl": refreshUrl,
             "scopes": scopes or {},
         }
-        super().__init__(
-            flows=OAuthFlowsModel.model_validate({"authorizationCode": flow}),
-            scheme_name=scheme_name,
-            description=description,
-            auto_error=auto_error,
-        )
+        flows = {"authorizationCode": flow}
+        super().__init__(flows=flows, scheme_name=scheme_name, description=description, auto_error=auto_error)

@@ -15,7 +15,6 @@ class OpenIdConnect(WholeHeader):
 
     Args:
         openIdConnectUrl: The provider's discovery document.
-        scheme_name, auto_error: The attributes of `SecurityBase`.
     """
 
     model: OpenIdConnectModel
