@@ -11,9 +11,8 @@ import pytest
 from websockets.asyncio.server import ServerConnection
 
 from slipstream.links import Connection, Link, Links, LinkState, PollingSetup, WebSocketSetup
-from slipstream.links.clock import SystemClock
+from slipstream.links.clock import Clock, Moment
 from slipstream.links.rules import Turnstile
-from slipstream.links.state import Moment
 
 from .support import QUICK, Event, Peer, until
 
@@ -60,7 +59,7 @@ class Trap:
         return self(point, result)
 
 
-class TrappedClock(SystemClock):
+class TrappedClock(Clock):
     def __init__(self, trap: Trap) -> None:
         self._trap = trap
 

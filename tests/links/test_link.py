@@ -20,7 +20,7 @@ from slipstream.links import (
     PollingSetup,
     WebSocketSetup,
 )
-from slipstream.links.clock import SystemClock
+from slipstream.links.clock import Clock
 from slipstream.testclient import TestClient
 from slipstream.websockets import WebSocketDisconnect
 
@@ -206,7 +206,7 @@ async def test_a_name_is_free_for_the_next_link_while_the_last_still_ends(peer: 
         assert again.connection.id == "one#2"
 
 
-class NeverClock(SystemClock):
+class NeverClock(Clock):
     """A clock by which no back-off ever ends."""
 
     async def sleep(self, seconds: float) -> None:

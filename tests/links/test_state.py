@@ -3,8 +3,9 @@
 import pytest
 
 from slipstream.links import state
+from slipstream.links.clock import Moment
 from slipstream.links.rules import Failure
-from slipstream.links.state import LinkState, Moment, Status, WrongMove
+from slipstream.links.state import LinkState, Status, WrongMove
 
 
 def at(seconds: float) -> Moment:

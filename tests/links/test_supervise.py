@@ -2,16 +2,19 @@
 
 import asyncio
 import logging
+import random as lots
 from collections.abc import Awaitable, Callable
 
 import pytest
 from anyio import CancelScope
 
 from slipstream.links import Backoff, Fatal, Link, Links, LinkState
+from slipstream.links.clock import Clock
+from slipstream.links.dialling import Dialler
 from slipstream.links.link import Runner
 from slipstream.links.rules import Failure, Schedule
-from slipstream.links.setup import LinkKind, Options
-from slipstream.links.supervise import Supervisor, first_of, keep_up
+from slipstream.links.setup import LinkKind, Options, WebSocketSetup
+from slipstream.links.supervise import Home, first_of
 
 from .support import HandMovedClock, until
 
@@ -19,30 +22,22 @@ pytestmark = pytest.mark.anyio
 ABOUT_ONE = 1 - 2**-53
 
 
-class Scripted:
+class Scripted(Dialler[WebSocketSetup]):
     """Attempts that end as a script says."""
 
     kind: LinkKind = "websocket"
-    target = "a script"
+    setup_type = WebSocketSetup
 
     def __init__(self, attempts: Callable[[Link, int], Awaitable[Failure]]) -> None:
+        super().__init__(lambda: WebSocketSetup("ws://a.script"))
         self._attempts = attempts
+        self._number = 0
         self.backoff: Backoff | None = None
 
-    async def run(self, link: Link) -> None:
-        number = 0
-
-        async def attempt(schedule: Schedule) -> Failure:
-            nonlocal number
-            number += 1
-            schedule.adopt(self.backoff)
-            return await self._attempts(link, number)
-
-        await keep_up(link, attempt)
-
-    def drain(self, link: Link) -> None: ...
-
-    async def close(self, link: Link) -> None: ...
+    async def attempt(self, link: Link, schedule: Schedule) -> Failure:
+        self._number += 1
+        schedule.adopt(self.backoff)
+        return await self._attempts(link, self._number)
 
 
 def scripted(clock: HandMovedClock, runner: Runner, **options: object) -> tuple[Links, Link]:
@@ -140,7 +135,7 @@ async def test_links_that_share_a_turnstile_pass_one_by_one() -> None:
         return Failure("closed", "lost")
 
     links, _ = scripted(clock, Scripted(attempt))
-    links.dialling = lambda: 30  # type: ignore[method-assign]  # as if there were so many
+    links.dialling = 30  # as if there were so many
 
     async with links.running():
         await until(lambda: len(clock.waits) >= 1)
@@ -148,18 +143,18 @@ async def test_links_that_share_a_turnstile_pass_one_by_one() -> None:
 
 async def test_a_task_that_raises_is_logged_and_ends_nobody_else(caplog: pytest.LogCaptureFixture) -> None:
     """A bug in one place must not take the application down, nor go unseen."""
-    supervisor = Supervisor()
+    home = Home(Clock(), lots.random)
 
     async def fail() -> None:
         raise ValueError("a bug")
 
-    async with supervisor:
-        await supervisor.spawn(fail(), "the task")
-        assert supervisor.is_running
+    async with home.supervised():
+        await home.spawn(fail(), "the task")
+        assert home.is_running
 
     assert any(each.levelno == logging.ERROR and "the task" in each.getMessage() for each in caplog.records)
     with pytest.raises(RuntimeError, match="not running"):
-        supervisor.spawn(fail(), "too late")
+        home.spawn(fail(), "too late")
 
 
 async def test_what_the_program_raises_is_not_wrapped_into_a_group() -> None:

@@ -2,22 +2,18 @@
 
 import asyncio
 import time
-from typing import Protocol
-
-from slipstream.links.state import Moment
+from dataclasses import dataclass
 
 
-class Clock(Protocol):
-    """The time, and waiting."""
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """One instant by two clocks: monotonic seconds, and seconds since 1970."""
 
-    def now(self) -> Moment:
-        """Return the time."""
-
-    async def sleep(self, seconds: float) -> None:
-        """Wait."""
+    monotonic: float
+    wall: float
 
 
-class SystemClock:
+class Clock:
     """The machine's clocks."""
 
     def now(self) -> Moment:

@@ -1,18 +1,27 @@
 """A connection as a handler sees it: dialled, accepted, polled, or a webhook's request."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Coroutine, Hashable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol
 
 from pydantic_core import to_json
 from starlette.datastructures import Headers
 
-from slipstream.links.errors import CannotSend, LinkDown, WrongSetup
-from slipstream.links.queue import QueueClosed
+from slipstream.links.clock import Clock
+from slipstream.links.counters import Counters
+from slipstream.links.delivery import Delivery
+from slipstream.links.errors import CallTimeout, CannotReceive, CannotSend, LinkDown, WrongSetup
+from slipstream.links.pending import PendingCalls
+from slipstream.links.queue import Inbox, QueueClosed
 from slipstream.links.redact import printable
 from slipstream.links.rules import Failure, TokenBucket, closed
 from slipstream.links.setup import LinkKind, Options
 from slipstream.links.state import Status
+from slipstream.links.supervise import Home, work_for
+
+logger = logging.getLogger("slipstream.links")
 
 Data = str | bytes
 
@@ -52,48 +61,44 @@ class Sends(Protocol):
 
 
 class LinkFacts(Protocol):
-    """What a connection shows of its link; `status.failure` has the end of the connection before this one."""
+    """What a connection uses of its link; `status.failure` has the end of the connection before this one."""
 
     name: str
     kind: LinkKind
     options: Options
     status: Status
+    counters: Counters
+    clock: Clock
+    home: Home
 
-    @property
-    def lifespan_state(self) -> Mapping[str, Any]:
-        """What the application's start-up left."""
 
+class Peer:
+    """What outlives a connection, as far as connections use it: the base of `Session`."""
 
-class Peer(Protocol):
-    """What outlives a connection: the session that it belongs to; `links/session.py` has the methods."""
+    inbox: "Delivery[Item]"
+    """The queue of events, and the workers that handle them."""
 
-    key: Hashable
-    last_id: Any
-    bucket: TokenBucket | None
-
-    @property
-    def link(self) -> LinkFacts:
-        """The link."""
-
-    async def call(self, connection: "Connection", message: Mapping[str, Any], within: float | None) -> Any:
-        """Send a message and wait for its reply."""
-
-    async def next_message(self, connection: "Connection") -> Data:
-        """Wait for the next message of a conversation.
-
-        Raises:
-            QueueClosed: The connection has ended, and every message has been taken.
-            CannotReceive: The messages of the connection go to the handler one by one.
-        """
+    def __init__(self, link: LinkFacts, key: Hashable) -> None:
+        self.link, self.key = link, key
+        self.last_id: Any = None
+        self.pending = PendingCalls()
+        rate = link.options.rate
+        self.bucket = None if rate is None else TokenBucket(rate, link.options.burst)
+        self.connections: list[Connection] = []
+        """Those that have begun and not ended."""
+        self._pacing = asyncio.Lock()
 
     async def pace(self) -> None:
-        """Wait until one more message may be sent, by the link's `rate`."""
-
-    def spawn(self, connection: "Connection", work: Coroutine[Any, Any, Any], name: str | None) -> "asyncio.Task[Any]":
-        """Run a coroutine beside a connection."""
+        """Wait until one more message may be sent, by the link's `rate`, each caller in turn."""
+        assert self.bucket is not None
+        clock = self.link.clock
+        async with self._pacing:
+            while wait := self.bucket.take(clock.now().monotonic):
+                await clock.sleep(wait)
 
     def count_sent(self) -> None:
-        """Count a message."""
+        """Count a message that an open connection has taken."""
+        self.link.counters.sent += 1
 
 
 class Connection:
@@ -134,7 +139,9 @@ class Connection:
         self.state: dict[str, Any] = {}
         self.wire: Sends | None = None
         self.failure: Failure | None = None
+        self.conversation: Conversation | None = None
         self.is_ready = False
+        self.is_replaced = False
         self.tasks: set[asyncio.Task[Any]] = set()
 
     def __repr__(self) -> str:
@@ -191,7 +198,32 @@ class Connection:
             CallTimeout: No reply came in time.
             WrongSetup: The link has no `reply_id`.
         """
-        return await self.peer.call(self, message, within)
+        field, pending, inbox, counters = self.link.options.reply_id, self.peer.pending, self.inbox, self.link.counters
+        if field is None:
+            raise WrongSetup("reply_id", None, "the name of the field that ties a reply to its call")
+        within = self.link.options.call_timeout if within is None else within
+        call_id = message.get(field)
+        if call_id is None:
+            call_id = pending.new_id()
+        reply = pending.open(call_id, self)
+        counters.calls += 1
+        inbox.allow_overflow(True)
+        try:
+            async with asyncio.timeout(within):
+                await self.send({**message, field: call_id})
+                return await reply
+        except TimeoutError:
+            counters.calls_failed += 1
+            raise CallTimeout(self.link.name, within) from None
+        finally:
+            pending.give_up(call_id)
+            if not len(pending):
+                inbox.allow_overflow(False)
+
+    def fail_calls(self, failure: Failure) -> None:
+        """Fail the calls that wait for a reply over the connection."""
+        down = LinkDown(self.link.name, failure.text, failure.code)
+        self.link.counters.calls_failed += self.peer.pending.fail(down, self)
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
         """End the connection; a link that dials then dials again.
@@ -219,7 +251,22 @@ class Connection:
         Raises:
             LinkDown: The connection has ended, or never opens: a webhook's request, an answer to a poll.
         """
-        return self.peer.spawn(self, work, name)
+        if not self.is_current:
+            work.close()
+            raise self.down()
+        home = self.link.home
+        task = home.spawn(work_for(self.link, work), name or f"links: {self.id} task", self._task_failed)
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+        task.add_done_callback(lambda _: work.close())  # a task that is cancelled before its first step runs nothing
+        return task
+
+    def _task_failed(self, error: BaseException) -> None:
+        if isinstance(error, LinkDown) and not self.is_open:
+            return
+        logger.error("link %s: a task of connection %s failed", self.link.name, self.id, exc_info=error)
+        failure = Failure("task", f"a task failed: {type(error).__name__}", code=1011, side="us")
+        self.link.home.spawn(self.transport.end(failure), f"links: end of {self.id}")
 
     async def receive(self) -> Data:
         """Wait for the next message; in a `login` function, or where the handler holds the whole connection.
@@ -228,10 +275,29 @@ class Connection:
             LinkDown: The connection has ended.
             CannotReceive: The messages of the connection go to the handler, one by one.
         """
+        if self.conversation is None:
+            if self.is_current or self.kind in ("polling", "webhook"):
+                raise CannotReceive(self.link.name, self.id)
+            raise self.down()
+        inbox = self.conversation.inbox
         try:
-            return await self.peer.next_message(self)
+            item = await inbox.get()
         except QueueClosed:
             raise self.down() from None
+        inbox.done()
+        self.link.counters.handled += 1
+        message: Data = item.event
+        return message
+
+    @property
+    def inbox(self) -> "Inbox[Item]":
+        """The queue for its messages."""
+        return self.peer.inbox if self.conversation is None else self.conversation.inbox
+
+    @property
+    def is_current(self) -> bool:
+        """Whether it has begun, and neither ended nor been replaced by a newer one."""
+        return self in self.peer.connections and not self.is_replaced
 
     def down(self) -> LinkDown:
         """Return the error that says that the connection has ended."""
@@ -242,10 +308,28 @@ class Connection:
         """Iterate over the messages until the connection ends; see `receive`."""
         while True:
             try:
-                message = await self.peer.next_message(self)
-            except QueueClosed:
+                message = await self.receive()
+            except LinkDown:
                 return
             yield message
+
+
+@dataclass(slots=True, eq=False)
+class Item:
+    """An event on its way to the handler, and the future that waits for its result."""
+
+    connection: Connection
+    event: Any
+    event_id: Any = None
+    outcome: "asyncio.Future[Any] | None" = None
+
+
+@dataclass(slots=True, eq=False)
+class Conversation:
+    """Messages for a handler that holds a whole connection, or for a login; `is_over` is set when it has returned."""
+
+    inbox: Inbox[Item]
+    is_over: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 def check_close(code: int, reason: str) -> None:

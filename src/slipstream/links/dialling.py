@@ -6,7 +6,6 @@ import logging
 import ssl
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from datetime import UTC, datetime
-from functools import partial
 from socket import gaierror
 from typing import Any, Generic, TypeVar
 from urllib.parse import urlsplit
@@ -14,12 +13,14 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers
 
 from slipstream.exceptions import SlipstreamError
+from slipstream.links import state
 from slipstream.links.errors import MissingLibrary, WrongSetup, ends_task
-from slipstream.links.link import Link
-from slipstream.links.redact import printable, shown_url, without_secrets
-from slipstream.links.rules import MOST_BODY, Failure, FailureKind, Schedule, Side, parse_retry_after
+from slipstream.links.link import Link, Runner
+from slipstream.links.redact import described, printable, shown_url, without_secrets
+from slipstream.links.rules import MOST_BODY, Failure, FailureKind, Schedule, Side, Stop, parse_retry_after
 from slipstream.links.setup import Setup
-from slipstream.links.supervise import keep_up
+from slipstream.links.state import LinkState
+from slipstream.links.supervise import first_of
 
 logger = logging.getLogger("slipstream.links")
 
@@ -34,30 +35,56 @@ CAUSES: Sequence[Meaning] = (
 )
 
 
-class Dialler(Generic[S]):
-    """The runner of a link that dials.
+class Dialler(Runner, Generic[S]):
+    """The runner of a link that dials: it keeps the link up.
 
     Args:
-        source: Whom to dial; called at each attempt if it is a function, async or not.
-        kind: The class of the setup.
+        source: Whom to dial, of the class `setup_type`; called at each attempt if it is a function, async or not.
     """
 
-    knows_peers = True
+    dials = True
+    setup_type: type[S]
 
-    def __init__(self, source: "S | Callable[[], Awaitable[S] | S]", kind: type[S]) -> None:
-        self._source, self._kind = source, kind
-        self.target = shown_url(source.url) if isinstance(source, kind) else "asked at each attempt"
+    def __init__(self, source: "S | Callable[[], Awaitable[S] | S]") -> None:
+        self._source = source
+        self.target = shown_url(source.url) if isinstance(source, self.setup_type) else "asked at each attempt"
 
     async def run(self, link: Link) -> None:
-        """Keep the link up until it is stopped."""
-        await keep_up(link, partial(self.attempt, link))
+        """Attempt, wait, attempt again, until the link is stopped; `Link.restart` ends an attempt or a wait."""
+        home, clock = link.home, link.clock
+        schedule = Schedule(link.options.backoff, link.options.fatal, home.random)
+        while True:
+            link.revival.clear()
+            link.move(state.connecting(link.status, clock.now()))
+            link.counters.attempts += 1
+            try:
+                failure = await first_of(self.attempt(link, schedule), link.revival.wait())
+            except BaseException as error:
+                if ends_task(error):
+                    raise
+                logger.exception("link %s: an attempt failed in a way nobody foresaw", link.name)
+                failure = Failure("error", described(error), side="us")
+            if link.is_stopping:
+                break
+            if not isinstance(failure, Failure):  # restarted
+                schedule.reset()
+                continue
+            now = clock.now()
+            was_up = link.status.state is LinkState.UP
+            verdict = schedule.after(failure, now.monotonic - link.status.since.monotonic if was_up else None)
+            if isinstance(verdict, Stop):
+                link.move(state.failed(link.status, now, verdict.reason, failure))
+                await link.revival.wait()
+                schedule.reset()
+                continue
+            link.move(state.backing_off(link.status, now, failure, verdict.wait))
+            await _rest(link, verdict.wait)
+            if home.dialling > 1 and not link.revival.is_set():
+                await _rest(link, home.turnstile.admit(clock.now().monotonic, home.dialling))
 
     def attempt(self, link: Link, schedule: Schedule) -> Coroutine[Any, Any, Failure]:
-        """Make one attempt; see `keep_up`."""
+        """Connect, bring the link up, and return why the connection has ended."""
         raise NotImplementedError
-
-    def drain(self, link: Link) -> None:
-        """Do nothing: replies to calls still come, and an answer to a poll comes again from the same cursor."""
 
     async def setup_for(self, link: Link, schedule: Schedule) -> S | Failure:
         """Return the setup of an attempt, or why there is none."""
@@ -78,11 +105,11 @@ class Dialler(Generic[S]):
                 logger.exception("link %s: the function that is asked for a setup failed", link.name)
                 reason = type(error).__name__
         else:
-            if isinstance(setup, self._kind):
+            if isinstance(setup, self.setup_type):
                 self.target = shown_url(setup.url)
                 schedule.adopt(setup.backoff)
                 return setup
-            reason = f"the function gave {type(setup).__name__}, expected {self._kind.__name__}"
+            reason = f"the function gave {type(setup).__name__}, expected {self.setup_type.__name__}"
         return Failure("setup", f"the setup could not be made: {reason}", side="us")
 
 
@@ -122,6 +149,14 @@ def refusal(
     """Describe an answer that refuses what we asked for."""
     wait = parse_retry_after(headers.get("retry-after"), datetime.now(UTC))
     return Failure(kind, text, status, None, wait, side=side, headers=headers, body=body[:MOST_BODY])
+
+
+async def _rest(link: Link, seconds: float) -> None:
+    """Wait, or less if the link is restarted."""
+    if seconds <= 0:
+        await asyncio.sleep(0)
+        return
+    await first_of(link.clock.sleep(seconds), link.revival.wait())
 
 
 def _is_caused_by(error: BaseException | None, kind: type[BaseException]) -> bool:

@@ -86,7 +86,7 @@ class Handler:
             "server": None,
             "app": self._overrides(),
             "path_params": dict(connection.path_params),
-            "state": dict(connection.link.lifespan_state),
+            "state": dict(connection.link.home.lifespan_state),
         }
 
 

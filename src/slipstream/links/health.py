@@ -9,12 +9,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from slipstream.applications import FastAPI
+from slipstream.links.clock import Moment
 from slipstream.links.counters import Counters
 from slipstream.links.link import Link
 from slipstream.links.redact import HIDDEN
 from slipstream.links.rules import Failure
 from slipstream.links.setup import LinkKind
-from slipstream.links.state import LinkState, Moment
+from slipstream.links.state import LinkState
 
 _HARMLESS = frozenset({"content-length", "content-type", "date", "retry-after", "server", "via"})
 

@@ -19,13 +19,13 @@ from slipstream.exceptions import HTTPException, RequestValidationError
 from slipstream.links.connection import Connection, Data, as_json
 from slipstream.links.errors import CannotSend, LinkDown
 from slipstream.links.intake import Intake, TooLong
-from slipstream.links.link import Link, logger
+from slipstream.links.link import Link, Runner, logger
 from slipstream.links.queue import QueueFull
 from slipstream.links.rules import Failure, closed
 from slipstream.links.serving import QUEUE_FULL, close, finish, hold, last_words, serve
 from slipstream.links.session import Session, Skipped
 from slipstream.links.setup import LinkKind
-from slipstream.links.supervise import first_of
+from slipstream.links.supervise import first_of, working_for
 from slipstream.params import Depends
 
 Duplicates: TypeAlias = Literal["refuse", "replace", "allow"]
@@ -155,24 +155,10 @@ def raw_headers(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
 
 
 @dataclass(eq=False)
-class _Inbound:
-    """A link that others dial: it is up while the application is."""
-
-    target: str
-    knows_peers = False
-
-    async def run(self, link: Link) -> None:
-        """Note that the path is served."""
-        link.come_up(f"serving {self.target}")
-
-    def drain(self, link: Link) -> None:
-        """Do nothing: sessions refuse events."""
-
-
-@dataclass(eq=False)
-class AcceptRunner(_Inbound):
+class AcceptRunner(Runner):
     """WebSockets that we accept; see `Links.accept`."""
 
+    target: str
     key: str | Callable[[Any], Any] | None
     permission: Permission | None
     duplicates: Duplicates
@@ -192,10 +178,6 @@ class AcceptRunner(_Inbound):
             await self._serve(websocket, link)
 
         app.add_api_websocket_route(self.target, endpoint, name=link.name, dependencies=list(dependencies))
-
-    async def close(self, link: Link) -> None:
-        """End the connections with 1012 (service restart)."""
-        await asyncio.gather(*(each.close(1012, "service restart") for each in link), return_exceptions=True)
 
     async def _serve(self, websocket: WebSocket, link: Link) -> None:
         link.check_running()
@@ -236,7 +218,7 @@ class AcceptRunner(_Inbound):
             old = None
         link.connections.add(connection)
         session.begin(connection)
-        link.begin_task()
+        working_for.set(link)
         try:
             cancelled = Failure("error", "cancelled", side="us")
             talk = self._talk(websocket, link, session, connection, transport, old, headers)
@@ -263,7 +245,7 @@ class AcceptRunner(_Inbound):
             await _dismiss(replaced)
         await websocket.accept(connection.subprotocol, raw_headers(headers))
         connection.wire = wire_of(websocket)
-        if connection in session.replaced:  # by one that came before this one was accepted
+        if connection.is_replaced:  # by one that came before this one was accepted
             await _dismiss(connection)
         return await first_of(
             self._read(websocket, transport, session, connection),
@@ -386,9 +368,10 @@ class WebhookTransport:
 
 
 @dataclass(eq=False)
-class WebhookRunner(_Inbound):
+class WebhookRunner(Runner):
     """A path to which others POST; see `Links.webhook`."""
 
+    target: str
     wait: bool
     max_message: int
     kind: LinkKind = "webhook"
@@ -409,9 +392,6 @@ class WebhookRunner(_Inbound):
             max_body_size=self.max_message,
             response_model=None,
         )
-
-    async def close(self, link: Link) -> None:
-        """Do nothing: each request ends with its answer."""
 
     async def _serve(self, request: Request, link: Link) -> Response:
         link.check_running()

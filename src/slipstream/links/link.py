@@ -5,11 +5,9 @@ import inspect
 import logging
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Hashable, Iterator, Mapping
-from contextvars import ContextVar
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from slipstream.links import state
-from slipstream.links.clock import Clock
 from slipstream.links.connection import Connection
 from slipstream.links.counters import Counters
 from slipstream.links.errors import CannotSend, LinkDown, NotRunning, WrongHandler, WrongSetup, ends_task
@@ -17,10 +15,10 @@ from slipstream.links.handlers import Handler
 from slipstream.links.intake import Receiver
 from slipstream.links.outbox import Dropped
 from slipstream.links.redact import described
-from slipstream.links.rules import Random, Turnstile
-from slipstream.links.session import Session, Spawner
+from slipstream.links.session import Session
 from slipstream.links.setup import LinkKind, Options, check_value
 from slipstream.links.state import LinkState, Status
+from slipstream.links.supervise import Home, work_for, working_for
 
 logger = logging.getLogger("slipstream.links")
 
@@ -29,51 +27,27 @@ F = TypeVar("F", bound=Callable[..., Any])
 Changed = Callable[["Link", Status, Status], Awaitable[None] | None]
 """Called with the link, its old status and its new one."""
 
-_working_for: ContextVar["Link | None"] = ContextVar("_working_for", default=None)
-
 _LEVELS = {LinkState.BACKING_OFF: logging.WARNING, LinkState.FAILED: logging.ERROR, LinkState.CONNECTING: logging.DEBUG}
 
 
-class Home(Spawner, Protocol):
-    """The collection that a link belongs to; see `Links`."""
-
-    clock: Clock
-    lifespan_state: Mapping[str, Any]
-    numbers: Mapping[str, Iterator[int]]
-    """Numbers for the connections of each link, by its name."""
-    random: Random
-    turnstile: Turnstile
-
-    @property
-    def is_running(self) -> bool:
-        """Whether the supervisor runs."""
-
-    def dialling(self) -> int:
-        """Count the links that dial."""
-
-    def overrides(self) -> Any:
-        """Return the object whose `dependency_overrides` hold."""
-
-    def changed(self, link: "Link", old: Status, new: Status) -> None:
-        """Call the hooks of the collection."""
-
-
-class Runner(Protocol):
-    """The I/O of one kind of link."""
+class Runner:
+    """The I/O of one kind of link; the defaults are those of a path that others dial."""
 
     kind: LinkKind
     target: str
-    knows_peers: bool
+    dials = False
+    knows_peers = True
     """Whether a peer that comes back is recognized, so that messages can be kept for it."""
+    goodbye = 1012, "service restart"
+    """Code and reason with which connections are closed at the end."""
 
     async def run(self, link: "Link") -> None:
         """Keep the link up until it is stopped."""
-
-    def drain(self, link: "Link") -> None:
-        """Let no new events in; those that have been received are still handled."""
+        link.come_up(f"serving {self.target}")
 
     async def close(self, link: "Link") -> None:
         """End the connections, after draining."""
+        await asyncio.gather(*(each.close(*self.goodbye) for each in link), return_exceptions=True)
 
 
 class Link:
@@ -119,7 +93,7 @@ class Link:
             WrongHandler: It asks for what a link does not have.
         """
         check_value("handler", function, Callable)
-        handler = Handler(function, self.name, self.home.overrides)
+        handler = Handler(function, self.name, lambda: self.home.app)
         if handler.is_conversation and self.kind in ("polling", "webhook"):
             raise WrongHandler(self.name, handler.name, "it takes no event, and there is no connection to read from")
         self.handler = handler
@@ -195,11 +169,6 @@ class Link:
         """Id of the latest event whose handler has returned; keep it for `resume_from`."""
         session = self.sessions.get(None)
         return session.handled_id if session else None
-
-    @property
-    def lifespan_state(self) -> Mapping[str, Any]:
-        """What the application's start-up left in `request.state`."""
-        return self.home.lifespan_state
 
     @property
     def waiting(self) -> int:
@@ -306,32 +275,28 @@ class Link:
             )
         changes, self._changes = self._changes, asyncio.Event()
         changes.set()
-        for hook in self.hooks["on_change"]:
+        for hook in (*self.hooks["on_change"], *self.home.hooks):
             self.run_hook(hook, self, old, new)
-        self.home.changed(self, old, new)
 
     def come_up(self, reason: str) -> None:
         """Note that events can come in."""
         if self.status.state is not LinkState.UP and not self.is_stopping:
             self.move(state.up(self.status, self.clock.now(), reason))
 
-    def launch(self) -> None:
+    def launch(self, *, after_restart: bool = False) -> None:
         """Run until stopped; an error of the runner makes the link "failed", until `restart`."""
-        self.main = self.home.spawn(self._run(), f"links: {self.name}", self._fail)
+        self.main = self.home.spawn(work_for(self, self._run(after_restart)), f"links: {self.name}", self._fail)
 
-    async def _run(self) -> None:
-        self.begin_task()
+    async def _run(self, after_restart: bool) -> None:
+        if after_restart:
+            await self.revival.wait()
         await self.runner.run(self)
-
-    async def _relaunch(self) -> None:
-        await self.revival.wait()
-        self.launch()
 
     def _fail(self, error: BaseException) -> None:
         if self.is_stopping:
             return
         self.revival.clear()
-        self.main = self.home.spawn(self._relaunch(), f"links: {self.name}, failed")
+        self.launch(after_restart=True)
         logger.critical("link %s: it cannot go on", self.name, exc_info=error)
         try:
             now = self.clock.now()
@@ -340,14 +305,10 @@ class Link:
         if self.status.state is not LinkState.FAILED:
             self.move(state.failed(self.status, now, described(error)))
 
-    def begin_task(self) -> None:
-        """Note that the current task, and those that it starts, work for this link."""
-        _working_for.set(self)
-
     @property
     def is_at_work(self) -> bool:
         """Whether the current task works for this link: runs its handler, a hook, or a function asked for a setup."""
-        return _working_for.get() is self
+        return working_for.get() is self
 
     def report_dropped(self, dropped: list[Dropped]) -> None:
         """Count and log messages that an outbox dropped, and call the hooks."""
@@ -375,14 +336,10 @@ class Link:
             return None
         if not inspect.isawaitable(result):
             return None
-        task = self.home.spawn(self._finish_hook(result), f"links: {self.name} hook", self._hook_failed)
+        task = self.home.spawn(work_for(self, result), f"links: {self.name} hook", self._hook_failed)
         self.hooks_under_way.add(task)
         task.add_done_callback(self.hooks_under_way.discard)
         return task
-
-    async def _finish_hook(self, result: Awaitable[Any]) -> None:
-        self.begin_task()
-        await result
 
     def _hook_failed(self, error: BaseException) -> None:
         logger.error("link %s: a hook failed", self.name, exc_info=error)

@@ -14,14 +14,14 @@ from typing import Annotated, Any, TypeVar, Unpack, cast
 
 from slipstream.applications import FastAPI
 from slipstream.links import state
-from slipstream.links.clock import Clock, SystemClock
+from slipstream.links.clock import Clock
 from slipstream.links.counters import Counters
 from slipstream.links.errors import WrongSetup
 from slipstream.links.health import LinkHealth, add_health_routes, exposition, health_of
 from slipstream.links.inbound import AcceptRunner, Duplicates, Permission, WebhookRunner
 from slipstream.links.libraries import check, load
 from slipstream.links.link import Changed, Link, Runner
-from slipstream.links.rules import Random, Turnstile
+from slipstream.links.rules import Random
 from slipstream.links.setup import (
     Count,
     Field,
@@ -37,8 +37,8 @@ from slipstream.links.setup import (
     check_value,
     check_values,
 )
-from slipstream.links.state import LinkState, Status
-from slipstream.links.supervise import Supervisor
+from slipstream.links.state import LinkState
+from slipstream.links.supervise import Home
 from slipstream.params import Depends
 
 logger = logging.getLogger("slipstream.links")
@@ -57,7 +57,7 @@ _Drain = Annotated[float, Rule(lambda value: isinstance(value, int | float) and 
 _PARAMETER = re.compile(r"{(\w+)(?::\w+)?}")
 
 
-class Links:
+class Links(Home):
     """The links of a program: servers that it dials, and paths that others dial.
 
     `websocket`, `poll`, `accept` and `webhook` return a `Link`, to be kept, or used as a decorator of its handler. Each
@@ -81,18 +81,11 @@ class Links:
     ) -> None:
         check_value("drain", drain, _Drain)
         check_value("random", random, Random)
-        self.clock: Clock = clock or SystemClock()
-        self.lifespan_state: Mapping[str, Any] = {}
-        self._app: FastAPI | None = None
-        self.random, self.turnstile = random, Turnstile()
+        super().__init__(clock or Clock(), random)
         self._drain = drain
         self._links: dict[str, Link] = {}
         self._leaving: set[asyncio.Task[Any]] = set()
-        self.numbers: Mapping[str, Iterator[int]] = defaultdict(partial(count, 1))
         self._names: defaultdict[str, Iterator[int]] = defaultdict(partial(count, 1))
-        self._supervisor = Supervisor()
-        self.spawn = self._supervisor.spawn
-        self._hooks: list[Changed] = []
         self._mounts: list[Callable[[FastAPI], None]] = []
         if app is not None:
             self.attach(app)
@@ -108,9 +101,9 @@ class Links:
         Raises:
             WrongSetup: The links, or the application, are attached already.
         """
-        if self._app is not None or getattr(app, "links", None) is not None:
+        if self.app is not None or getattr(app, "links", None) is not None:
             raise WrongSetup("app", app, "an application without links, once")
-        self._app = app
+        self.app = app
         app.links = self
         outer = cast(Any, app.router.lifespan_context)
 
@@ -128,18 +121,13 @@ class Links:
     @asynccontextmanager
     async def running(self) -> AsyncGenerator["Links", None]:
         """Run the links while the context is open; for programs without an application."""
-        async with self._supervisor:
+        async with self.supervised():
             for link in tuple(self._links.values()):
                 self._start(link)
             try:
                 yield self
             finally:
                 await asyncio.gather(self._stop(tuple(self._links.values())), *self._leaving)
-
-    @property
-    def is_running(self) -> bool:
-        """Whether the links have been started."""
-        return self._supervisor.is_running
 
     # What the program declares
 
@@ -163,7 +151,7 @@ class Links:
         module = load("slipstream.links.websocket", "websockets", "a WebSocket link")
         source = WebSocketSetup(setup) if isinstance(setup, str) else setup
         _check_source(source, WebSocketSetup)
-        runner = module.WebSocketRunner(source, WebSocketSetup)
+        runner = module.WebSocketRunner(source)
         return self._add(name, runner, options)
 
     def poll(
@@ -291,7 +279,7 @@ class Links:
     def on_change(self, function: F) -> F:
         """Call a function of `(link, old, new)` when any link's state changes."""
         check_value("on_change", function, Changed)
-        self._hooks.append(function)
+        self.hooks.append(function)
         return function
 
     def serve_health(self, path: str = "/health/links", *, metrics: str | None = None) -> None:
@@ -337,6 +325,7 @@ class Links:
             KeyError: No link has this name.
         """
         link = self._links.pop(name)
+        self.dialling -= link.runner.dials
         if not self.is_running:
             return
         if not link.is_at_work:
@@ -352,27 +341,12 @@ class Links:
         self._leaving.add(stopping)
         stopping.add_done_callback(self._leaving.discard)
 
-    # What links ask
-
-    def overrides(self) -> Any:
-        """Return the application, whose `dependency_overrides` hold; None without one."""
-        return self._app
-
-    def dialling(self) -> int:
-        """Count the links that dial."""
-        return sum(link.kind in ("websocket", "polling") for link in self._links.values())
-
-    def changed(self, link: Link, old: Status, new: Status) -> None:
-        """Call the hooks."""
-        for hook in self._hooks:
-            link.run_hook(hook, link, old, new)
-
     # Beneath
 
     def _mount(self, mount: Callable[[FastAPI], None]) -> None:
         self._mounts.append(mount)
-        if self._app is not None:
-            mount(self._app)
+        if self.app is not None:
+            mount(self.app)
 
     def _add(self, name: str | None, runner: Runner, options: LinkOptions) -> Link:
         treatment = Options.of(options)
@@ -383,6 +357,7 @@ class Links:
         if name in self._links:
             raise WrongSetup("name", name, "a name that no other link has")
         link = self._links[name] = Link(name, runner, treatment, self)
+        self.dialling += runner.dials
         if self.is_running:
             # A decorator sets the handler in this step of the event loop; the link starts in the next.
             asyncio.get_running_loop().call_soon(self._start_late, link)
@@ -406,9 +381,8 @@ class Links:
     def _begin_stop(self, link: Link) -> Counters:
         """Let no new events in; return a copy of the counters."""
         link.is_stopping = True
-        link.runner.drain(link)
         for session in link.sessions.values():
-            session.drain()
+            session.inbox.is_stopping = True
         if link.main is not None and (link.state is not LinkState.UP or link.kind == "polling"):
             link.main.cancel()
         return replace(link.counters)

@@ -291,9 +291,10 @@ class PollingRunner(Dialler[PollingSetup]):
     """
 
     kind: LinkKind = "polling"
+    setup_type = PollingSetup
 
     def __init__(self, source: PollingSetup | Callable[[], Any], reading: Reading) -> None:
-        super().__init__(source, PollingSetup)
+        super().__init__(source)
         self._reading = reading
         self._poller = Poller()
         self._batches: deque[_Batch] = deque()
@@ -364,8 +365,7 @@ class PollingRunner(Dialler[PollingSetup]):
         self._batches.append(batch)
         for event in events:
             outcome: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-            deliver = session.deliver if self._reading.events is None else session.deliver_value
-            if await deliver(connection, event, outcome):
+            if await session.deliver(connection, event, outcome, is_parsed=self._reading.events is not None):
                 batch.outcomes.append(outcome)
         # Set when all events are in the queue: what interrupts the loop before leaves the cursor where it was.
         batch.cursor = cursor

@@ -9,9 +9,10 @@ from slipstream.links.connection import Connection
 from slipstream.links.errors import LinkDown, ends_task
 from slipstream.links.link import Link
 from slipstream.links.queue import QueueFull
+from slipstream.links.redact import described
 from slipstream.links.rules import Failure
 from slipstream.links.session import Session
-from slipstream.links.supervise import first_of, unforeseen
+from slipstream.links.supervise import first_of
 
 GRACE = 1.0
 """Seconds that a conversation may go on after the end of its connection."""
@@ -42,7 +43,7 @@ async def hold(
         failure = await first_of(*works)
     except BaseException as error:
         if not ends_task(error):
-            transport.ended_by = unforeseen(error)
+            transport.ended_by = Failure("error", described(error), side="us")
         raise
     finally:
         failure = transport.ended_by or failure
@@ -57,7 +58,7 @@ async def serve(link: Link, session: Session, connection: Connection, reason: st
     Returns:
         Why the program has ended the connection. If the peer ends it, this waits for ever: the reader knows why.
     """
-    conversation = session.conversation(connection)
+    conversation = connection.conversation
     try:
         failure = await _serve(link, session, connection, reason)
     finally:
@@ -129,7 +130,7 @@ async def finish(link: Link, connection: Connection) -> None:
 
 async def last_words(session: Session, connection: Connection, failure: Failure) -> Failure:
     """Let a conversation read for at most `GRACE` what came before the end of its connection; return the failure."""
-    conversation = session.conversation(connection)
+    conversation = connection.conversation
     if conversation is not None:
         conversation.inbox.close()
         try:

@@ -2,24 +2,21 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Hashable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Hashable, Mapping
 from functools import partial
 from typing import Any, Protocol
-from weakref import WeakSet
 
-from slipstream.links.clock import Clock
-from slipstream.links.connection import Connection, Data, LinkFacts, encoded
-from slipstream.links.counters import Counters, is_power_of_two
+from slipstream.links.connection import Connection, Conversation, Data, Item, LinkFacts, Peer, encoded
+from slipstream.links.counters import is_power_of_two
 from slipstream.links.dedupe import DedupeWindow
 from slipstream.links.delivery import Delivery, End
-from slipstream.links.errors import CallTimeout, CannotReceive, LinkDown, OutboxFull, WrongSetup, ends_task
+from slipstream.links.errors import LinkDown, OutboxFull, ends_task
 from slipstream.links.events import described_without_input, id_of
 from slipstream.links.handlers import Handler, parsed
 from slipstream.links.outbox import Dropped, Outbox
-from slipstream.links.pending import PendingCalls
 from slipstream.links.queue import Inbox, QueueClosed, QueueFull, Reader
-from slipstream.links.rules import Failure, TokenBucket
+from slipstream.links.rules import Failure
+from slipstream.links.supervise import working_for
 
 logger = logging.getLogger("slipstream.links")
 
@@ -32,112 +29,44 @@ class Skipped(Exception):
         self.reason = reason
 
 
-@dataclass(slots=True, eq=False)
-class Item:
-    """An event on its way to the handler, and the future that waits for its result."""
-
-    connection: Connection
-    event: Any
-    event_id: Any = None
-    outcome: "asyncio.Future[Any] | None" = None
-
-    def settle(self, result: Any = None, error: BaseException | None = None) -> None:
-        """Set the result of the event."""
-        if self.outcome is not None:
-            _settle(self.outcome, result, error)
-
-
-@dataclass(slots=True, eq=False)
-class Conversation:
-    """Messages for a handler that holds a whole connection, or for a login; `is_over` is set when it has returned."""
-
-    inbox: Inbox[Item]
-    is_over: asyncio.Event = field(default_factory=asyncio.Event)
-
-
-class Spawner(Protocol):
-    """Runs the tasks of a session."""
-
-    def spawn(
-        self, work: Any, name: str, on_error: Callable[[BaseException], Any] | None = None
-    ) -> "asyncio.Task[Any]":
-        """Run a coroutine; `on_error` gets its error."""
-
-
 class SessionLink(LinkFacts, Protocol):
-    """The link of a session."""
+    """What a session uses of its link."""
 
-    @property
-    def home(self) -> Spawner:
-        """The collection that the link belongs to."""
-
-    counters: Counters
-    clock: Clock
     handler: Handler | None
     hooks: Mapping[str, list[Callable[..., Any]]]
 
     def report_dropped(self, dropped: list[Dropped]) -> None:
         """Report messages that an outbox dropped."""
 
-    def begin_task(self) -> None:
-        """Note that the current task works for the link."""
 
-
-class Session:
+class Session(Peer):
     """One peer of a link; its key tells it from the others."""
 
+    link: SessionLink
+
     def __init__(self, link: SessionLink, key: Hashable = None) -> None:
-        self.link, self.key = link, key
+        super().__init__(link, key)
         options = link.options
-        self.inbox: Delivery[Item] = Delivery(
+        self.inbox = Delivery(
             self, link.counters, f"links: {link.name} worker", options.queue, options.policy, options.concurrency
         )
         self.window = DedupeWindow(options.dedupe)
         self.outbox = Outbox(options.outbox, options.outbox_bytes, options.outbox_ttl, options.outbox_policy)
-        self.pending = PendingCalls()
-        self.bucket = None if options.rate is None else TokenBucket(options.rate, options.burst)
-        self._pacing = asyncio.Lock()
-        self.last_id: Any = None
         self.handled_id: Any = None
-        self.replaced: WeakSet[Connection] = WeakSet()
-        self._open: list[Connection] = []
-        self._ready: list[Connection] = []
         self._in_hand: dict[Hashable, asyncio.Future[Any]] = {}
-        self._conversations: dict[Connection, Conversation] = {}
         self._sending = asyncio.Lock()
 
-    def _forget(self, item: Item) -> None:
-        """Accept an event that was not handled if its peer sends it again."""
-        if item.event_id is not None:
-            self.window.discard(item.event_id)
-
     # Life
-
-    @property
-    def is_draining(self) -> bool:
-        """Whether new events are refused, and dropped ones are lost."""
-        return self.inbox.is_stopping
-
-    def drain(self) -> None:
-        """Let no new events in."""
-        self.inbox.is_stopping = True
 
     def employ(self) -> None:
         """Let events be handled."""
         self._sending, self._pacing = asyncio.Lock(), asyncio.Lock()  # of this event loop
-        self.inbox.context.run(self.link.begin_task)
-        self.inbox.employ(self._spawn)
-
-    def _spawn(self, work: Any, name: str) -> "asyncio.Task[Any]":
-        return self.link.home.spawn(work, name, self._worker_ended)
-
-    def _worker_ended(self, error: BaseException) -> None:
-        """Log that a `GeneratorExit`, which ends any task, has ended a worker; the delivery starts another."""
-        logger.error("link %s: a worker ended, and is replaced", self.link.name, exc_info=error)
+        self.inbox.context.run(working_for.set, self.link)
+        self.inbox.employ(self.link.home.spawn)
 
     async def dismiss(self) -> None:
         """Cancel the workers and their handlers; events that wait are counted as lost."""
-        self.drain()
+        self.inbox.is_stopping = True
         for inbox in self.inboxes:
             inbox.clear()
         if workers := self.inbox.cancel():
@@ -168,7 +97,7 @@ class Session:
         if item.event_id is not None:
             self.last_id = item.event_id
         try:
-            return self.inbox_of(connection).offer(item, reader, is_alone=is_alone)
+            return connection.inbox.offer(item, reader, is_alone=is_alone)
         except (QueueFull, QueueClosed) as error:
             self.last_id = last_id
             self._refused(item)
@@ -179,11 +108,12 @@ class Session:
     async def deliver(
         self,
         connection: Connection,
-        raw: Data,
+        raw: Any,
         outcome: "asyncio.Future[Any] | None" = None,
         *,
         is_strict: bool = False,
         is_new: bool = True,
+        is_parsed: bool = False,
     ) -> bool:
         """Take one message of the peer: give a reply to its call, put an event into the queue, skip others.
 
@@ -193,6 +123,7 @@ class Session:
             outcome: Gets the result of the event.
             is_strict: Whether to raise for a message that is no event.
             is_new: False for a message that has been counted, and has waited for the connection to log in.
+            is_parsed: Whether it is an event out of JSON that has been parsed.
 
         Returns:
             Whether it is an event that is now in the queue.
@@ -201,68 +132,52 @@ class Session:
             QueueFull: The queue is full, and its policy is "close".
             ValueError: It is no event, and `is_strict` holds.
         """
-        item = self._read(connection, raw, outcome, is_strict=is_strict, is_new=is_new)
+        item = self._read(connection, raw, outcome, is_strict=is_strict, is_new=is_new, is_parsed=is_parsed)
         if isinstance(item, bool):
             return item
-        return await self._enqueue(item, self.inbox_of(connection) if is_new else self.inbox)
+        self._note(item)
+        try:
+            await (connection.inbox if is_new else self.inbox).put(item)
+        except BaseException as error:
+            self._refused(item)
+            if isinstance(error, QueueClosed):
+                return False
+            raise
+        if item.event_id is not None:
+            self.last_id = item.event_id
+        return True
 
     def _read(
         self,
         connection: Connection,
-        raw: Data,
+        raw: Any,
         outcome: "asyncio.Future[Any] | None" = None,
         *,
         is_strict: bool = False,
         is_new: bool = True,
-    ) -> "Item | bool":
+        is_parsed: bool = False,
+    ) -> Item | bool:
         """Make an event of a message; or return whether it repeats an event that is still in handling."""
         handler, counters = self.link.handler, self.link.counters
         if is_new:
             if self.pending.expects_replies and self._is_reply(raw):
                 return False
             counters.received += 1
-            if self._refuses(connection):
+            # Later events of a connection that was replaced would come twice: the new one knows the latest id by then.
+            if self.inbox.is_stopping or connection.is_replaced:
+                counters.refused += 1
                 return False
-            if connection in self._conversations:
+            if connection.conversation is not None:
                 return Item(connection, raw, None, outcome)
         if handler is None or handler.is_conversation:
             return Item(connection, raw, None, outcome)
         try:
-            event = handler.read(raw)
+            event = handler.read_value(raw) if is_parsed else handler.read(raw)
         except ValueError as error:
             self._skip(error)
             if is_strict:
                 raise
             return False
-        return self._identified(connection, event, outcome, is_strict=is_strict)
-
-    async def deliver_value(self, connection: Connection, value: Any, outcome: "asyncio.Future[Any]") -> bool:
-        """Take one event from an answer that has been parsed; see `deliver`."""
-        handler, counters = self.link.handler, self.link.counters
-        counters.received += 1
-        if self._refuses(connection):
-            return False
-        try:
-            event = value if handler is None else handler.read_value(value)
-        except ValueError as error:
-            self._skip(error)
-            return False
-        item = self._identified(connection, event, outcome)
-        return item if isinstance(item, bool) else await self._enqueue(item, self.inbox)
-
-    def _refuses(self, connection: Connection) -> bool:
-        """Return whether to refuse an event: while stopping, or over a connection that its peer has replaced.
-
-        The new connection knows the latest id by then; later events of the old one would come twice.
-        """
-        if self.is_draining or connection in self.replaced:
-            self.link.counters.refused += 1
-            return True
-        return False
-
-    def _identified(
-        self, connection: Connection, event: Any, outcome: "asyncio.Future[Any] | None", *, is_strict: bool = False
-    ) -> "Item | bool":
         try:
             event_id = id_of(event, self.link.options.event_id)
             hash(event_id)
@@ -275,23 +190,9 @@ class Session:
                 raise unreadable from error
             return False
         if event_id is not None and event_id in self.window:
-            self.link.counters.duplicates += 1
+            counters.duplicates += 1
             return outcome is not None and self._follow(event_id, outcome)
         return Item(connection, event, event_id, outcome)
-
-    async def _enqueue(self, item: Item, inbox: Inbox[Item]) -> bool:
-        self._note(item)
-        try:
-            if not inbox.offer(item):
-                await inbox.put(item)
-        except BaseException as error:
-            self._refused(item)
-            if isinstance(error, QueueClosed):
-                return False
-            raise
-        if item.event_id is not None:
-            self.last_id = item.event_id
-        return True
 
     def _note(self, item: Item) -> None:
         """Remember an event's id before the wait for room: another connection of the peer may bring it too."""
@@ -304,8 +205,8 @@ class Session:
     def _refused(self, item: Item) -> None:
         """Count an event for which there was no room; the peer has to send it again."""
         self.link.counters.refused += 1
-        self._forget(item)
-        item.settle(error=Skipped("refused"))
+        self.window.discard(item.event_id)
+        _settle(item.outcome, error=Skipped("refused"))
 
     def _follow(self, event_id: Hashable, outcome: "asyncio.Future[Any]") -> bool:
         """Give a repeat the result of its event; return whether that is still in handling."""
@@ -341,32 +242,18 @@ class Session:
         if end == "handled":
             if item.event_id is not None:
                 self.handled_id = item.event_id
-            item.settle(result)
+            _settle(item.outcome, result)
             return
         if end != "failed":
-            self._forget(item)
-            item.settle(error=Skipped(end))
+            self.window.discard(item.event_id)
+            _settle(item.outcome, error=Skipped(end))
             return
         if self.link.kind == "webhook":  # its sender gets 500, and may send it again
-            self._forget(item)
+            self.window.discard(item.event_id)
         name = self.link.handler.name if self.link.handler else "a handler"
         logger.error("link %s: %s failed on an event", self.link.name, name, exc_info=result)
         other = RuntimeError(f"the handler raised {type(result).__name__}")
-        item.settle(error=result if isinstance(result, Exception) else other)
-
-    async def next_message(self, connection: Connection) -> Data:
-        """Wait for the next message of a conversation; see `Peer`."""
-        conversation = self._conversations.get(connection)
-        if conversation is None:
-            if connection in self._open or self.link.kind in ("polling", "webhook"):
-                raise CannotReceive(self.link.name, connection.id)
-            raise QueueClosed
-        inbox = conversation.inbox
-        item = await inbox.get()
-        inbox.done()
-        self.link.counters.handled += 1
-        message: Data = item.event
-        return message
+        _settle(item.outcome, error=result if isinstance(result, Exception) else other)
 
     # Connections
 
@@ -377,22 +264,13 @@ class Session:
 
     @property
     def connection(self) -> Connection | None:
-        """The latest of the peer's connections that have not ended; None while it is away."""
-        return self._open[-1] if self._open else None
-
-    def conversation(self, connection: Connection) -> Conversation | None:
-        """Return the messages for a handler that holds the connection, or for a `login` function, if there is one."""
-        return self._conversations.get(connection)
-
-    def inbox_of(self, connection: Connection) -> Inbox[Item]:
-        """Return the queue for the messages of a connection."""
-        conversation = self._conversations.get(connection)
-        return self.inbox if conversation is None else conversation.inbox
+        """The latest of the peer's connections that have neither ended nor been replaced; None while it is away."""
+        return next((each for each in reversed(self.connections) if not each.is_replaced), None)
 
     @property
     def inboxes(self) -> list[Inbox[Item]]:
         """All queues for messages of the peer."""
-        return [self.inbox, *(each.inbox for each in self._conversations.values())]
+        return [self.inbox, *(each.conversation.inbox for each in self.connections if each.conversation is not None)]
 
     @property
     def waiting(self) -> int:
@@ -413,8 +291,8 @@ class Session:
         """Note a new connection; from now on it may bring messages."""
         if self.is_conversation or self.link.hooks["login"]:
             options = self.link.options
-            self._conversations[connection] = Conversation(Inbox(options.queue, options.policy, self.inbox.drop))
-        self._open.append(connection)
+            connection.conversation = Conversation(Inbox(options.queue, options.policy, self.inbox.drop))
+        self.connections.append(connection)
 
     async def release(self, connection: Connection) -> None:
         """Give the messages that came during the login, and were not received, to the handler of events.
@@ -422,7 +300,7 @@ class Session:
         Raises:
             QueueFull: The queue is full, and its policy is "close".
         """
-        conversation = self._conversations.get(connection)
+        conversation = connection.conversation
         if conversation is None or self.is_conversation:
             return
         inbox = conversation.inbox
@@ -431,14 +309,13 @@ class Session:
             item = await inbox.get()
             inbox.done()
             await self.deliver(connection, item.event, is_new=False)
-        self._conversations.pop(connection, None)
+        connection.conversation = None
         conversation.is_over.set()
 
     async def ready(self, connection: Connection) -> None:
         """Let a connection that has logged in take messages; first those of the outbox."""
-        self._ready.append(connection)
         connection.is_ready = True
-        while connection in self._ready and connection.is_open and len(self.outbox):
+        while connection.is_ready and connection.is_open and len(self.outbox):
             if self.bucket is not None:
                 await self.pace()
             async with self._sending:
@@ -447,87 +324,39 @@ class Session:
                 if message is None:
                     return
                 try:
-                    await self._transmit(connection, message.data)
+                    await connection.transport.send(message.data)
+                    self.count_sent()
                 except LinkDown:
                     self.link.counters.unsure += 1
 
-    def spawn(self, connection: Connection, work: Coroutine[Any, Any, Any], name: str | None) -> "asyncio.Task[Any]":
-        """Run a coroutine beside a connection; see `Connection.spawn`."""
-        if connection not in self._open:
-            work.close()
-            raise connection.down()
-        name = name or f"links: {connection.id} task"
-        task = self.link.home.spawn(self._beside(work), name, partial(self._task_failed, connection))
-        connection.tasks.add(task)
-        task.add_done_callback(connection.tasks.discard)
-        task.add_done_callback(lambda _: work.close())  # a task that is cancelled before its first step runs nothing
-        return task
-
-    async def _beside(self, work: Coroutine[Any, Any, Any]) -> Any:
-        self.link.begin_task()
-        return await work
-
-    def _task_failed(self, connection: Connection, error: BaseException) -> None:
-        if isinstance(error, LinkDown) and not connection.is_open:
-            return
-        logger.error("link %s: a task of connection %s failed", self.link.name, connection.id, exc_info=error)
-        failure = Failure("task", f"a task failed: {type(error).__name__}", code=1011, side="us")
-        self.link.home.spawn(connection.transport.end(failure), f"links: end of {connection.id}")
-
     def replace(self, connection: Connection, code: int) -> None:
         """Refuse events over a connection whose peer has connected again, and end its conversation."""
-        self.replaced.add(connection)
+        connection.is_replaced = True
         self._leave(connection, Failure("closed", "replaced by a newer connection", code=code, side="us"))
 
     def end(self, connection: Connection, failure: Failure) -> None:
         """Note the end of a connection: fail its calls, cancel its tasks, drop the messages of its conversation."""
         connection.failure = failure
-        connection.is_ready = False
         for task in connection.tasks:
             task.cancel()
         self._leave(connection, failure)
-        conversation = self._conversations.pop(connection, None)
-        if conversation is not None:
-            conversation.inbox.clear()
+        self.connections.remove(connection)
+        if connection.conversation is not None:
+            connection.conversation.inbox.clear()
+            connection.conversation = None
 
     def _leave(self, connection: Connection, failure: Failure) -> None:
-        for connections in (self._open, self._ready):
-            if connection in connections:
-                connections.remove(connection)
-        self.fail_calls(connection, failure)
-        conversation = self._conversations.get(connection)
-        if conversation is not None:
-            conversation.inbox.close()
-
-    def fail_calls(self, connection: Connection, failure: Failure) -> None:
-        """Fail the calls that wait for a reply over a connection."""
-        down = LinkDown(self.link.name, failure.text, failure.code)
-        self.link.counters.calls_failed += self.pending.fail(down, connection)
-        if not len(self.pending):
-            self.inbox.allow_overflow(False)
+        connection.is_ready = False
+        connection.fail_calls(failure)
+        if connection.conversation is not None:
+            connection.conversation.inbox.close()
 
     # Messages to the peer
 
     @property
     def sendable(self) -> Connection | None:
         """The latest of the connections that are open and have logged in."""
-        return next((each for each in reversed(self._ready) if each.is_open), None)
-
-    async def pace(self) -> None:
-        """Wait until one more message may be sent, each caller in turn."""
-        assert self.bucket is not None
-        clock = self.link.clock
-        async with self._pacing:
-            while wait := self.bucket.take(clock.now().monotonic):
-                await clock.sleep(wait)
-
-    async def _transmit(self, connection: Connection, message: Data) -> None:
-        await connection.transport.send(message)
-        self.link.counters.sent += 1
-
-    def count_sent(self) -> None:
-        """Count a message that an open connection has taken."""
-        self.link.counters.sent += 1
+        return next((each for each in reversed(self.connections) if each.is_ready and each.is_open), None)
 
     async def send(self, data: Any) -> bool:
         """Send a message now, or keep it until the peer is back, after those that are kept; see `Link.send`."""
@@ -538,10 +367,11 @@ class Session:
             connection = self.sendable
             if connection is not None and not len(self.outbox):
                 try:
-                    await self._transmit(connection, message)
+                    await connection.transport.send(message)
                 except LinkDown:
                     self.link.counters.unsure += 1
                     raise
+                self.count_sent()
                 return True
             gone = self.outbox.keep(message, self.link.clock.now().monotonic)
         if gone is None:
@@ -549,31 +379,6 @@ class Session:
             raise OutboxFull(self.link.name, len(self.outbox), self.outbox.size)
         self.link.report_dropped(gone)
         return False
-
-    async def call(self, connection: Connection, message: Mapping[str, Any], within: float | None) -> Any:
-        """Send a message and wait for its reply; see `Connection.call`."""
-        field = self.link.options.reply_id
-        if field is None:
-            raise WrongSetup("reply_id", None, "the name of the field that ties a reply to its call")
-        within = self.link.options.call_timeout if within is None else within
-        call_id = message.get(field)
-        if call_id is None:
-            call_id = self.pending.new_id()
-        counters = self.link.counters
-        reply, inbox = self.pending.open(call_id, connection), self.inbox_of(connection)
-        counters.calls += 1
-        inbox.allow_overflow(True)
-        try:
-            async with asyncio.timeout(within):
-                await connection.send({**message, field: call_id})
-                return await reply
-        except TimeoutError:
-            counters.calls_failed += 1
-            raise CallTimeout(self.link.name, within) from None
-        finally:
-            self.pending.give_up(call_id)
-            if not len(self.pending):
-                inbox.allow_overflow(False)
 
     def _is_reply(self, raw: Data) -> bool:
         field = self.link.options.reply_id
@@ -593,8 +398,8 @@ class Session:
         return True
 
 
-def _settle(outcome: "asyncio.Future[Any]", result: Any, error: BaseException | None) -> None:
-    if outcome.done():
+def _settle(outcome: "asyncio.Future[Any] | None", result: Any = None, error: BaseException | None = None) -> None:
+    if outcome is None or outcome.done():
         return
     if error is None:
         outcome.set_result(result)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from slipstream.links.clock import Moment
 from slipstream.links.rules import Failure
 
 
@@ -28,14 +29,6 @@ _ALLOWED: dict[LinkState, frozenset[LinkState]] = {
     LinkState.BACKING_OFF: frozenset({LinkState.CONNECTING, LinkState.FAILED, LinkState.CLOSED}),
     LinkState.FAILED: frozenset({LinkState.CONNECTING, LinkState.UP, LinkState.CLOSED}),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """One instant by two clocks: monotonic seconds, and seconds since 1970."""
-
-    monotonic: float
-    wall: float
 
 
 @dataclass(frozen=True, slots=True)

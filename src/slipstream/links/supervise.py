@@ -1,44 +1,62 @@
-"""The task group that runs all tasks of links, and the loop that keeps a dialled link up."""
+"""What runs the tasks of links, and what the links of a program share."""
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Sequence
+from collections import defaultdict
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
+from functools import partial
+from itertools import count
 from typing import Any, TypeVar
 
-from slipstream.links import state
+from slipstream.links.clock import Clock
 from slipstream.links.errors import ends_task
-from slipstream.links.link import Link
-from slipstream.links.redact import described
-from slipstream.links.rules import Failure, Schedule, Stop
-from slipstream.links.state import LinkState
+from slipstream.links.rules import Random, Turnstile
 
 logger = logging.getLogger("slipstream.links")
 
 T = TypeVar("T")
 
+working_for: ContextVar[object] = ContextVar("working_for", default=None)
+"""The link for which the current task runs a handler, a hook, or a function that is asked for a setup."""
 
-class Supervisor:
-    """Runs the tasks of all links, refers to each until its end, and logs its error."""
 
-    def __init__(self) -> None:
+class Home:
+    """What the links of a program share; it runs their tasks, refers to each until its end, and logs its error."""
+
+    def __init__(self, clock: Clock, random: Random) -> None:
+        self.clock, self.random, self.turnstile = clock, random, Turnstile()
+        self.app: Any = None
+        """Its `dependency_overrides` hold for handlers."""
+        self.lifespan_state: Mapping[str, Any] = {}
+        """What the application's start-up left."""
+        self.numbers: Mapping[str, Iterator[int]] = defaultdict(partial(count, 1))
+        """Numbers for the connections of each link, by its name."""
+        self.dialling = 0
+        """How many links dial."""
+        self.hooks: list[Callable[..., Any]] = []
+        """Called with each link whose state changes, its old status and its new one."""
         self._group: asyncio.TaskGroup | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
 
     @property
     def is_running(self) -> bool:
-        """Whether tasks can be started."""
+        """Whether the links have been started, and tasks can be."""
         return self._group is not None
 
-    async def __aenter__(self) -> None:
-        self._group = await asyncio.TaskGroup().__aenter__()
-
-    async def __aexit__(self, *exc_info: Any) -> None:
-        group, self._group = self._group, None
-        assert group is not None
-        for task in self._tasks:
-            task.cancel()
-        # The group gets no exception of the body, which it would wrap: its own tasks raise none.
-        await group.__aexit__(None, None, None)
+    @asynccontextmanager
+    async def supervised(self) -> AsyncGenerator[None, None]:
+        """Run tasks while the context is open; then cancel those that are left, and wait for them."""
+        group = self._group = await asyncio.TaskGroup().__aenter__()
+        try:
+            yield
+        finally:
+            self._group = None
+            for task in self._tasks:
+                task.cancel()
+            # The group gets no exception of the body, which it would wrap: its own tasks raise none.
+            await group.__aexit__(None, None, None)
 
     def spawn(
         self, work: Coroutine[Any, Any, Any], name: str, on_error: Callable[[BaseException], Any] | None = None
@@ -72,61 +90,10 @@ async def _guarded(
         return None
 
 
-async def keep_up(link: Link, attempt: Callable[[Schedule], Coroutine[Any, Any, Failure | None]]) -> None:
-    """Attempt, wait, attempt again, until the link is stopped; `Link.restart` ends an attempt or a wait.
-
-    Args:
-        link: The link.
-        attempt: Connects, brings the link up, returns why the connection has ended; sets the schedule's back-off.
-    """
-    schedule = Schedule(link.options.backoff, link.options.fatal, link.home.random)
-    clock = link.clock
-    while True:
-        link.revival.clear()
-        link.move(state.connecting(link.status, clock.now()))
-        link.counters.attempts += 1
-        try:
-            failure = await first_of(attempt(schedule), _revived(link))
-        except BaseException as error:
-            if ends_task(error):
-                raise
-            logger.exception("link %s: an attempt failed in a way nobody foresaw", link.name)
-            failure = unforeseen(error)
-        if link.is_stopping:
-            break
-        if failure is None:
-            schedule.reset()
-            continue
-        now = clock.now()
-        was_up = link.status.state is LinkState.UP
-        verdict = schedule.after(failure, now.monotonic - link.status.since.monotonic if was_up else None)
-        if isinstance(verdict, Stop):
-            link.move(state.failed(link.status, now, verdict.reason, failure))
-            await link.revival.wait()
-            schedule.reset()
-            continue
-        link.move(state.backing_off(link.status, now, failure, verdict.wait))
-        await _rest(link, verdict.wait)
-        if (links := link.home.dialling()) > 1 and not link.revival.is_set():
-            await _rest(link, link.home.turnstile.admit(clock.now().monotonic, links))
-
-
-def unforeseen(error: BaseException) -> Failure:
-    """Describe an error that no attempt should raise."""
-    return Failure("error", described(error), side="us")
-
-
-async def _revived(link: Link) -> Failure | None:
-    await link.revival.wait()
-    return None
-
-
-async def _rest(link: Link, seconds: float) -> None:
-    """Wait, or less if the link is restarted."""
-    if seconds <= 0:
-        await asyncio.sleep(0)
-        return
-    await first_of(link.clock.sleep(seconds), link.revival.wait())
+async def work_for(link: object, work: Awaitable[T]) -> T:
+    """Await something for a link; see `working_for`."""
+    working_for.set(link)
+    return await work
 
 
 async def first_of(*works: Coroutine[Any, Any, T]) -> T:

@@ -287,10 +287,8 @@ class WebSocketRunner(Dialler[WebSocketSetup]):
     """Dials, and keeps one connection."""
 
     kind: LinkKind = "websocket"
-
-    async def close(self, link: Link) -> None:
-        """End the connection with 1001 (going away)."""
-        await asyncio.gather(*(each.close(1001, "shutting down") for each in link), return_exceptions=True)
+    goodbye = 1001, "shutting down"
+    setup_type = WebSocketSetup
 
     async def attempt(self, link: Link, schedule: Schedule) -> Failure:
         """Dial, and serve the connection until it ends."""
@@ -365,7 +363,7 @@ class WebSocketRunner(Dialler[WebSocketSetup]):
     async def _watch(self, transport: SocketTransport, session: Session, connection: Connection) -> Failure:
         """Fail calls as soon as the connection ends, though messages before its end may still be unread."""
         await transport.socket.wait_closed()
-        session.fail_calls(connection, Failure("closed", "the connection has ended", code=transport.socket.close_code))
+        connection.fail_calls(Failure("closed", "the connection has ended", code=transport.socket.close_code))
         return await for_ever()  # the reader knows why
 
 
