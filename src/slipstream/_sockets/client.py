@@ -112,9 +112,7 @@ class LeanConnection(WiredProtocol, BoundedConnection):
     async def recv(self, decode: bool | None = None) -> Any:
         """Return the next message: text as str, unless `decode` is False; binary as bytes, unless it is True.
 
-        Raises:
-            ConnectionClosed: The connection has ended, and no message is left.
-            UnicodeDecodeError: `decode` is True, and the message is not UTF-8.
+        Raises `ConnectionClosed` when no message is left, and `UnicodeDecodeError` if `decode` has to and cannot.
         """
         message = await self.wire.queue.get()
         if self.wire.read_paused:

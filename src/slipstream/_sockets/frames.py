@@ -18,12 +18,7 @@ _CONTROL = 0x08
 
 
 class FrameCutter:
-    """Cuts the stream of one peer; subclasses take the frames.
-
-    Args:
-        masked: Whether the peer must mask, as clients do.
-        max_size: Longest frame, in bytes, that is gathered here; the full parser refuses longer frames.
-    """
+    """Cuts the stream of one peer, who has to mask or not; subclasses take the frames of up to `max_size` bytes."""
 
     __slots__ = ("_fragmented", "_mask", "_max_size", "_needed", "_passing", "_rest")
 

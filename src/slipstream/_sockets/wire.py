@@ -54,8 +54,7 @@ class Taker(Protocol):
     def take(self, message: str | bytes, is_alone: bool) -> bool:
         """Take a message; return whether another may come before `Wire.go_on` is called.
 
-        Args:
-            is_alone: Whether no other message came with it; only then may a task that waits for it run at once.
+        Only if no other message came with it, `is_alone`, may a task that waits for it run at once.
         """
 
     def finish(self, end: Any) -> None:
@@ -63,13 +62,10 @@ class Taker(Protocol):
 
 
 class Wire(FrameCutter, asyncio.Protocol):
-    """A connection's messages, both ways.
+    """A connection's messages, both ways; `is_server` says that the peer dialled, and so must mask its frames.
 
-    Args:
-        is_server: Whether the peer dialled and so must mask its frames.
-        max_size: Longest frame that is gathered here, in bytes.
-        high: Number of waiting messages at which reading stops; one message of 64 KiB or more stops it too.
-        low: Number of waiting messages at which reading goes on.
+    Frames of more than `max_size` bytes are not gathered here. Reading stops at `high` waiting messages, or at one of
+    64 KiB or more, and goes on at `low`.
     """
 
     __slots__ = (

@@ -29,28 +29,26 @@ _CLOSE_CODES = frozenset({1000, 1001, 1002, 1003, *range(1007, 1015)})
 _LONGEST_REASON = 123
 
 
-class Transport(Protocol):
-    """What carries messages: one connection of some library, or one request."""
+class Transport:
+    """What carries messages: a library's connection, or a request; this one, of an answer to a poll, is closed."""
 
-    ended_by: Failure | None
+    ended_by: Failure | None = None
     """Why this program has ended the connection."""
 
     @property
     def is_open(self) -> bool:
         """Whether something sent now may arrive."""
+        return False
 
     async def send(self, data: Data) -> None:
-        """Send one message.
-
-        Raises:
-            LinkDown: The connection ended; the message may be lost.
-        """
+        """Send one message; raise `LinkDown` if the connection ended, and the message may be lost."""
 
     async def close(self, failure: Failure) -> None:
         """End the connection with the code and the reason of a failure, which becomes the reason of its end."""
 
     async def end(self, failure: Failure) -> None:
         """Make the task that reads from the connection stop, and close it as `close` does."""
+        await self.close(failure)
 
 
 class Sends(Protocol):

@@ -17,7 +17,7 @@ from slipstream.links import state
 from slipstream.links.errors import MissingLibrary, WrongSetup, ends_task
 from slipstream.links.link import Link, Runner
 from slipstream.links.redact import described, printable, shown_url, without_secrets
-from slipstream.links.rules import MOST_BODY, Failure, FailureKind, Schedule, Side, Stop, parse_retry_after
+from slipstream.links.rules import MOST_BODY, Failure, FailureKind, Schedule, Side, parse_retry_after
 from slipstream.links.setup import Setup
 from slipstream.links.state import LinkState
 from slipstream.links.supervise import first_of
@@ -36,11 +36,7 @@ CAUSES: Sequence[Meaning] = (
 
 
 class Dialler(Runner, Generic[S]):
-    """The runner of a link that dials: it keeps the link up.
-
-    Args:
-        source: Whom to dial, of the class `setup_type`; called at each attempt if it is a function, async or not.
-    """
+    """Keeps a link up; `source` is a setup, or a function, async or not, that returns one for each attempt."""
 
     dials = True
     setup_type: type[S]
@@ -72,13 +68,13 @@ class Dialler(Runner, Generic[S]):
             now = clock.now()
             was_up = link.status.state is LinkState.UP
             verdict = schedule.after(failure, now.monotonic - link.status.since.monotonic if was_up else None)
-            if isinstance(verdict, Stop):
-                link.move(state.failed(link.status, now, verdict.reason, failure))
+            if isinstance(verdict, str):
+                link.move(state.failed(link.status, now, verdict, failure))
                 await link.revival.wait()
                 schedule.reset()
                 continue
-            link.move(state.backing_off(link.status, now, failure, verdict.wait))
-            await _rest(link, verdict.wait)
+            link.move(state.backing_off(link.status, now, failure, verdict))
+            await _rest(link, verdict)
             if home.dialling > 1 and not link.revival.is_set():
                 await _rest(link, home.turnstile.admit(clock.now().monotonic, home.dialling))
 
@@ -116,11 +112,8 @@ class Dialler(Runner, Generic[S]):
 def failure_of(error: Exception, setup: Setup, socks: str, meanings: Sequence[Meaning]) -> Failure:
     """Return why an attempt failed.
 
-    Args:
-        error: What was raised.
-        setup: The setup of the attempt.
-        socks: Package that the library which dials needs for SOCKS proxies.
-        meanings: What its errors mean; the first that fits counts.
+    `socks` is the package that the library which dials needs for SOCKS proxies. Of `meanings` the first that fits
+    counts.
     """
     if isinstance(error, ImportError):
         # What `check` missed; or else it is for a proxy of the environment.

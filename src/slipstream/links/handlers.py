@@ -19,13 +19,8 @@ from slipstream.links.errors import WrongHandler
 class Handler:
     """A function that handles the events of a link, or, without a parameter for events, a whole connection.
 
-    Args:
-        function: What the user wrote; async or not.
-        link: Name of the link, for errors.
-        overrides: Returns the object whose `dependency_overrides` hold, such as the application.
-
-    Raises:
-        WrongHandler: It asks for what a link does not have.
+    `overrides` returns the object whose `dependency_overrides` hold. Raises `WrongHandler` if the function asks for
+    what a link does not have.
     """
 
     def __init__(self, function: Callable[..., Any], link: str, overrides: Callable[[], Any]) -> None:
@@ -49,11 +44,7 @@ class Handler:
         return self._handler.event is None
 
     def read(self, raw: str | bytes) -> Any:
-        """Make an event of a message: of its JSON, or of the message itself where `str` or `bytes` is asked for.
-
-        Raises:
-            ValueError: The handler does not take it.
-        """
+        """Make an event of a message: its JSON, or itself where `str` or `bytes` is asked for; raise `ValueError`."""
         if self._is_raw:
             wants_text = self._adapter.core_schema["type"] == "str"
             if isinstance(raw, bytes):

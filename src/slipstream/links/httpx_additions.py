@@ -31,14 +31,10 @@ class Closing:
 
 
 class OldTransport(httpx2.AsyncHTTPTransport):
-    """A transport that sends HTTP/1.0, which `httpx2` does not speak.
+    """A transport that sends HTTP/1.0, which `httpx2` does not speak, perhaps through an HTTP or SOCKS5 proxy.
 
     Such a request differs in its first line and in that the connection ends with the answer. So each stream that is
     opened for a request writes another first line, and no connection is kept. Bodies have a length, never chunks.
-
-    Args:
-        context: How to check certificates.
-        proxy: URL of an HTTP or SOCKS5 proxy.
     """
 
     def __init__(self, context: ssl.SSLContext, proxy: str | None = None) -> None:

@@ -16,7 +16,7 @@ from slipstream._foreign.starlette import channels_of
 from slipstream._sockets.behind import protocol_behind
 from slipstream.applications import FastAPI
 from slipstream.exceptions import HTTPException, RequestValidationError
-from slipstream.links.connection import Connection, Data, as_json
+from slipstream.links.connection import Connection, Data, Transport, as_json
 from slipstream.links.errors import CannotSend, LinkDown
 from slipstream.links.intake import Intake, TooLong
 from slipstream.links.link import Link, Runner, logger
@@ -40,14 +40,13 @@ REPLACED = 4409
 _WRITE_TIMEOUT = 10.0
 
 
-class AcceptedTransport:
+class AcceptedTransport(Transport):
     """A WebSocket that the peer dialled."""
 
     def __init__(self, socket: WebSocket, link: str) -> None:
         self._socket, self._link = socket, link
         self.is_closed = False
         """Whether either side has closed."""
-        self.ended_by: Failure | None = None
         self.is_stalled = asyncio.Event()
 
     @property
@@ -98,10 +97,9 @@ class Refusal(HTTPException):
 
 
 async def refuse(websocket: WebSocket, refusal: HTTPException) -> None:
-    """Refuse a handshake with status, headers and body; with 403 where the server has no way to send them.
+    """Refuse a handshake: with 403 where the server has no way to send more, or with the answer of a `Refusal`.
 
-    Raises:
-        HTTPException: The refusal, for the application's exception handlers to write the answer.
+    Any other `HTTPException` is raised, for the application's exception handlers to write the answer.
     """
     if "websocket.http.response" not in websocket.scope.get("extensions", {}):
         await websocket.close(1008, str(refusal.detail)[:100])
@@ -123,17 +121,8 @@ def wire_of(websocket: WebSocket) -> Any:
 async def take_in(websocket: WebSocket, intake: Intake, silence: float | None = None) -> tuple[int, str]:
     """Take in what the peer sends until the connection ends; return the close code and the reason.
 
-    Where the server is ours and no middleware stands between, messages come from the wire itself.
-
-    Args:
-        websocket: The connection, accepted.
-        intake: Takes its messages.
-        silence: Seconds without a message after which to give up; None: never.
-
-    Raises:
-        QueueFull: The receiver has no room, and is not to be waited for.
-        TooLong: A message is longer than the intake allows.
-        TimeoutError: Nothing came for too long.
+    Where the server is ours and no middleware stands between, messages come from the wire itself. Raises as
+    `Intake.pour` does, and `TimeoutError` after `silence` seconds without a message.
     """
 
     async def receive() -> Any:
@@ -275,11 +264,9 @@ class AcceptRunner(Runner):
         return transport.ended_by or Failure("silent", "the peer takes nothing")
 
     async def _permit(self, websocket: WebSocket, link: Link) -> Mapping[str, str]:
-        """Ask whether the peer may come in; return the headers of the answer to its handshake.
+        """Return the headers of the answer to a peer's handshake; raise `HTTPException` if the peer may not come in.
 
-        Raises:
-            HTTPException: It may not. Only True and a mapping admit: a function that returns nothing on one of its
-                ways, or a header that the peer did not send, admits no peer.
+        Only True and a mapping admit: a function that returns nothing on one of its ways admits no peer.
         """
         answer = True if self.permission is None else await _asked(self.permission, websocket, link, "permission")
         if answer is not True and not isinstance(answer, Mapping):
@@ -309,11 +296,7 @@ class AcceptRunner(Runner):
 
 
 async def _asked(function: Callable[[Any], Any], websocket: WebSocket, link: Link, what: str) -> Any:
-    """Ask a function of the program, async or not, about a peer.
-
-    Raises:
-        HTTPException: The function refuses the peer, or fails on what the peer sent.
-    """
+    """Ask a function of the program about a peer; raise `HTTPException` if it refuses the peer, or raises."""
     try:
         answer = function(websocket)
         answer = await answer if inspect.isawaitable(answer) else answer
@@ -341,21 +324,17 @@ async def _forget(link: Link, session: Session) -> None:
         await session.dismiss()
 
 
-class WebhookTransport:
+class WebhookTransport(Transport):
     """The answer to one request: one message, until the handler has come to its end."""
+
+    is_open = True
 
     def __init__(self, link: str) -> None:
         self._link = link
-        self.is_open = True
-        self.ended_by: Failure | None = None
         self.answer: Data | None = None
 
     async def send(self, data: Data) -> None:
-        """Make a message the answer.
-
-        Raises:
-            CannotSend: There is an answer already.
-        """
+        """Make a message the answer; raise `CannotSend` if there is one already."""
         if self.answer is not None:
             raise CannotSend(self._link, "webhook")
         self.answer = data
@@ -363,8 +342,6 @@ class WebhookTransport:
     async def close(self, failure: Failure) -> None:
         """Take no answer any more."""
         self.is_open = False
-
-    end = close
 
 
 @dataclass(eq=False)

@@ -51,14 +51,7 @@ class Runner:
 
 
 class Link:
-    """A server that we dial or poll, or a path that others dial; as a decorator it makes a function its handler.
-
-    Args:
-        name: Name in logs, metrics and `links[name]`.
-        runner: Does its I/O.
-        options: How its events are treated.
-        home: The collection.
-    """
+    """A server that we dial or poll, or a path that others dial; as a decorator it makes a function its handler."""
 
     def __init__(self, name: str, runner: Runner, options: Options, home: Home) -> None:
         self.name, self.runner, self.options, self.home = name, runner, options, home
@@ -87,11 +80,7 @@ class Link:
     # What the program says
 
     def __call__(self, function: F) -> F:
-        """Make a function the handler, and return it.
-
-        Raises:
-            WrongHandler: It asks for what a link does not have.
-        """
+        """Make a function the handler, and return it; raise `WrongHandler` if it asks for what a link does not have."""
         check_value("handler", function, Callable)
         handler = Handler(function, self.name, lambda: self.home.app)
         if handler.is_conversation and self.kind in ("polling", "webhook"):

@@ -33,20 +33,12 @@ class Dropped:
 
 
 class Outbox:
-    """Messages in the order in which they came.
-
-    Args:
-        messages: Most messages; 0 keeps none.
-        size: Most bytes in all.
-        ttl: Seconds after which a message is not worth sending; None: always worth it.
-        policy: What to do when full.
-    """
+    """At most so many messages, of `size` bytes in all, in the order in which they came, each for `ttl` seconds."""
 
     def __init__(self, messages: int, size: int, ttl: float | None, policy: OutboxPolicy) -> None:
         self._most, self._most_bytes, self._ttl, self.policy = messages, size, ttl, policy
         self._kept: deque[Kept] = deque()
         self.size = 0
-        self.dropped = 0
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -58,11 +50,11 @@ class Outbox:
         if self._most == 0 or new.size > self._most_bytes:
             if self.policy == "refuse":
                 return None
-            return [*gone, self._drop(new, "too large" if self._most else "full", now)]
+            return [*gone, _dropped(new, "too large" if self._most else "full", now)]
         if self.policy == "refuse" and not self._has_room(new.size):
             return None
         while not self._has_room(new.size):
-            gone.append(self._drop(self._pop(), "full", now))
+            gone.append(_dropped(self._pop(), "full", now))
         self._kept.append(new)
         self.size += new.size
         return gone
@@ -76,15 +68,12 @@ class Outbox:
         """Drop the messages that have expired."""
         gone = []
         while self._ttl is not None and self._kept and now - self._kept[0].at > self._ttl:
-            gone.append(self._drop(self._pop(), "expired", now))
+            gone.append(_dropped(self._pop(), "expired", now))
         return gone
 
     def clear(self, now: float, reason: DropReason = "shutdown") -> list[Dropped]:
         """Drop everything."""
-        gone = []
-        while self._kept:
-            gone.append(self._drop(self._pop(), reason, now))
-        return gone
+        return [_dropped(self._pop(), reason, now) for _ in range(len(self._kept))]
 
     def _has_room(self, size: int) -> bool:
         return len(self._kept) < self._most and self.size + size <= self._most_bytes
@@ -94,6 +83,6 @@ class Outbox:
         self.size -= message.size
         return message
 
-    def _drop(self, message: Kept, reason: DropReason, now: float) -> Dropped:
-        self.dropped += 1
-        return Dropped(reason, message.size, now - message.at, message.data)
+
+def _dropped(message: Kept, reason: DropReason, now: float) -> Dropped:
+    return Dropped(reason, message.size, now - message.at, message.data)

@@ -8,11 +8,7 @@ from slipstream.links.dedupe import DedupeWindow
 
 
 class PendingCalls:
-    """Replies by the id of their call.
-
-    Args:
-        late: How many ids of calls that were given up to remember, to recognize their late replies.
-    """
+    """Replies by the id of their call; of calls that were given up, the latest `late` are remembered."""
 
     def __init__(self, late: int = 1024) -> None:
         self._waiting: dict[Hashable, tuple[asyncio.Future[Any], object]] = {}
@@ -36,11 +32,7 @@ class PendingCalls:
                 return made
 
     def open(self, call_id: Hashable, connection: object = None) -> "asyncio.Future[Any]":
-        """Return a future for the reply with an id; the end of the connection fails it.
-
-        Raises:
-            ValueError: A call with this id is waiting already.
-        """
+        """Return a future for a reply, which the end of the connection fails; raise `ValueError` if its id is taken."""
         if call_id in self._waiting:
             raise ValueError(f"a call with the id {call_id!r} is waiting already")
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()

@@ -11,7 +11,7 @@ from typing import Any
 import httpx2
 from starlette.datastructures import Headers
 
-from slipstream.links.connection import Connection, Data
+from slipstream.links.connection import Connection, Transport
 from slipstream.links.counters import is_power_of_two
 from slipstream.links.dialling import CAUSES, Dialler, Meaning, failure_of, refusal
 from slipstream.links.errors import ends_task
@@ -80,11 +80,7 @@ class Reading:
     overlap: int = 0
 
     def events_in(self, answer: Answer) -> Sequence[Any]:
-        """List the events of an answer; none where the field is null or missing (see `missing_in`).
-
-        Raises:
-            ValueError: They are not where they should be.
-        """
+        """List the events of an answer, none where the field is null or missing; raise `ValueError` for no list."""
         if self.events is None:
             return [answer.content] if answer.content else []
         found = self.events(answer) if callable(self.events) else id_of(answer.data, self.events)
@@ -122,14 +118,9 @@ class Poller:
         self._validated_url = ""
 
     async def fetch(self, setup: PollingSetup, params: dict[str, Any] | None = None) -> Answer:
-        """Ask once, following redirects without carrying secrets along.
+        """Ask once, following redirects without carrying secrets along; return an answer of status 2xx or 304.
 
-        Args:
-            setup: Whom to ask, and how.
-            params: Query parameters beside those of the setup.
-
-        Returns:
-            An answer of status 2xx or 304.
+        `params` are query parameters beside those of the setup.
 
         Raises:
             PollFailed: There is no such answer; `failure` has the reason.
@@ -255,21 +246,6 @@ async def _beginning(response: httpx2.Response) -> bytes:
     return bytes(content)
 
 
-class _NoTransport:
-    """What an answer to a poll has for a transport: it is never open, so `Connection.send` raises `CannotSend`."""
-
-    is_open = False
-    ended_by: Failure | None = None
-
-    async def send(self, data: Data) -> None:
-        """Do nothing."""
-
-    async def close(self, failure: Failure) -> None:
-        """Do nothing."""
-
-    end = close
-
-
 @dataclass(slots=True)
 class _Batch:
     """The events of one answer, and the cursor that follows them."""
@@ -277,18 +253,9 @@ class _Batch:
     outcomes: list["asyncio.Future[Any]"] = field(default_factory=list)
     cursor: Any = None
 
-    @property
-    def is_done(self) -> bool:
-        return all(outcome.done() for outcome in self.outcomes)
-
 
 class PollingRunner(Dialler[PollingSetup]):
-    """Asks, puts the events into the queue, moves the cursor when they have been handled, asks again.
-
-    Args:
-        source: Whom to ask; called at each request if it is a function.
-        reading: How answers are read.
-    """
+    """Asks, puts the events into the queue, moves the cursor when they have been handled, asks again."""
 
     kind: LinkKind = "polling"
     setup_type = PollingSetup
@@ -359,7 +326,7 @@ class PollingRunner(Dialler[PollingSetup]):
                 )
         session = link.session()
         connection = Connection(
-            session, _NoTransport(), name=link.new_id(), url=answer.url, headers=_headers_of(answer.headers)
+            session, Transport(), name=link.new_id(), url=answer.url, headers=_headers_of(answer.headers)
         )
         batch = _Batch()
         self._batches.append(batch)
@@ -382,7 +349,7 @@ class PollingRunner(Dialler[PollingSetup]):
 
     def _commit(self, link: Link) -> None:
         """Move the cursor past the answers whose events have all been handled."""
-        while self._batches and self._batches[0].is_done:
+        while self._batches and all(outcome.done() for outcome in self._batches[0].outcomes):
             cursor = self._batches.popleft().cursor
             if cursor is not None and cursor != link.cursor:
                 link.cursor = cursor

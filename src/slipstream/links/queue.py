@@ -32,13 +32,7 @@ class Reader(Protocol):
 
 
 class Inbox(Generic[T]):
-    """A queue that is full at `size`.
-
-    Args:
-        size: Most items that wait; at least 1.
-        policy: What to do with one more.
-        on_drop: Called with each item that is dropped.
-    """
+    """A queue that is full at `size` items; each that is dropped goes to `on_drop`."""
 
     __slots__ = (
         "_getters",
@@ -47,7 +41,6 @@ class Inbox(Generic[T]):
         "_line",
         "_on_drop",
         "can_overflow",
-        "dropped",
         "high_water",
         "is_closed",
         "policy",
@@ -57,7 +50,6 @@ class Inbox(Generic[T]):
 
     def __init__(self, size: int, policy: QueuePolicy, on_drop: Callable[[T], None] | None = None) -> None:
         self.size, self.policy = size, policy
-        self.dropped = 0
         self.high_water = 0
         self.unfinished = 0
         self.is_closed = False
@@ -77,22 +69,12 @@ class Inbox(Generic[T]):
         return bool(self._line)
 
     def offer(self, item: T, reader: Reader | None = None, *, is_alone: bool = False) -> bool:
-        """Add an item without waiting, by the policy.
+        """Add an item without waiting, by the policy; return whether there was room.
 
-        While `can_overflow` holds, "wait" means up to twice the size: a handler that waits for a reply must not keep
-        the reader from it.
-
-        Args:
-            item: The item.
-            reader: If there is no room, the item waits in line, and the reader is called when it is in the queue.
-            is_alone: Whether no other item has come with it; a `Delivery` may then handle it at once.
-
-        Returns:
-            Whether there was room. If not, and without a reader, nothing has happened.
-
-        Raises:
-            QueueFull: There is no room, and the policy is "close".
-            QueueClosed: The queue has been closed.
+        If there was none, the item waits in line and `reader` is called when it is in the queue; without a reader,
+        nothing has happened. While `can_overflow` holds, "wait" means up to twice the size: a handler that waits for a
+        reply must not keep the reader from it. `is_alone` says that no other item has come with it; a `Delivery` may
+        then handle it at once. Raises `QueueFull` if the policy is "close", and `QueueClosed`.
         """
         if self.is_closed:
             raise QueueClosed
@@ -108,12 +90,7 @@ class Inbox(Generic[T]):
         return True
 
     async def put(self, item: T) -> None:
-        """Add an item, by the policy; see `offer`.
-
-        Raises:
-            QueueFull: There is no room, and the policy is "close".
-            QueueClosed: The queue has been closed.
-        """
+        """Add an item, by the policy; raise as `offer` does."""
         if self.offer(item):
             return
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -158,11 +135,7 @@ class Inbox(Generic[T]):
         self._let_in()
 
     async def get(self) -> T:
-        """Take the oldest item; call `done()` when it has been handled.
-
-        Raises:
-            QueueClosed: The queue has been closed, and is empty.
-        """
+        """Take the oldest item, and call `done()` when it has been handled; raise `QueueClosed` if none will come."""
         while not self._items:
             if self.is_closed:
                 raise QueueClosed
@@ -220,7 +193,6 @@ class Inbox(Generic[T]):
         self.done()
 
     def _dropped(self, item: T) -> None:
-        self.dropped += 1
         if self._on_drop is not None:
             self._on_drop(item)
 

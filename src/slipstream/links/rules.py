@@ -74,20 +74,6 @@ def closed(side: Side, code: int, reason: str = "") -> Failure:
     return Failure("closed", text, code=code, side=side, reason=reason)
 
 
-@dataclass(frozen=True, slots=True)
-class Retry:
-    """Try again after `wait` seconds."""
-
-    wait: float
-
-
-@dataclass(frozen=True, slots=True)
-class Stop:
-    """Give up, for `reason`."""
-
-    reason: str
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Backoff:
     """How long to wait between attempts.
@@ -163,13 +149,7 @@ def backoff(
 
 
 class Schedule:
-    """Decides what follows each end of a connection: another attempt and when, or none.
-
-    Args:
-        waits: How long to wait, where a setup does not say.
-        fatal: When to give up.
-        random: Draws the waits.
-    """
+    """Decides what follows each end of a connection, by the link's `Backoff` and `Fatal`; `random` draws the waits."""
 
     def __init__(self, waits: Backoff, fatal: Fatal, random: Random) -> None:
         self._own = self._backoff = waits
@@ -184,34 +164,30 @@ class Schedule:
         """Wait from now on as a setup says; None: as the link does. The number of attempts still counts."""
         self._backoff = waits or self._own
 
-    def after(self, failure: Failure, up_for: float | None) -> Retry | Stop:
-        """Decide what follows.
+    def after(self, failure: Failure, up_for: float | None) -> float | str:
+        """Return the seconds to wait after an end for the next attempt, or, as text, why there shall be none.
 
-        Args:
-            failure: The end.
-            up_for: How long the link had been up, in seconds; None if it had not come up.
-
-        Returns:
-            `Retry` after the seconds that the peer asked for, at most `Backoff.retry_after_limit`, and a wait within
-            [0, `Backoff.limit`): clients that were all given one moment shall not come back in it together.
+        A wait is what the peer asked for, at most `Backoff.retry_after_limit`, and a draw from [0, `Backoff.limit`):
+        clients that were all given one moment shall not come back in it together. `up_for` is how many seconds the
+        link had been up; None if it had not come up.
         """
         if up_for is not None:
             self._refusals = 0
             if up_for >= self._backoff.reset_after:
                 self.reset()
         if failure.is_final or failure.code in self._fatal.close_codes:
-            return Stop(failure.text)
+            return failure.text
         if failure.side == "peer" and failure.status in self._fatal.statuses:
             self._refusals += 1
             if self._refusals >= self._fatal.tries:
                 times = f"{self._refusals} times in a row" if self._refusals > 1 else "once"
-                return Stop(f"{failure.text}, {times}")
+                return f"{failure.text}, {times}"
         else:
             self._refusals = 0
         asked = min(failure.retry_after or 0.0, self._backoff.retry_after_limit)
         wait = self._random() * self._backoff.bound(self._attempts)
         self._attempts += 1
-        return Retry(asked + wait)
+        return asked + wait
 
 
 class TokenBucket:
@@ -234,26 +210,14 @@ class TokenBucket:
 
 
 class Turnstile:
-    """Keeps links from all dialling at one moment, whatever waits were drawn.
-
-    Args:
-        window: Seconds within which at most half of the links may dial. Default: 0.1.
-    """
+    """Keeps links from all dialling at one moment: at most half of them within `window` seconds."""
 
     def __init__(self, window: float = 0.1) -> None:
         self._window = window
         self._last: float | None = None
 
     def admit(self, now: float, links: int) -> float:
-        """Book the next free moment.
-
-        Args:
-            now: The time, in seconds; never less than at the last call.
-            links: How many links share the turnstile.
-
-        Returns:
-            Seconds to wait from now, 0 or more.
-        """
+        """Book the next free moment for one of so many links; return the seconds from `now` until then."""
         # A quarter more than half of the links need: the way from here to the peer does not always take as long.
         step = 1.25 * self._window / max(1, links // 2)
         moment = now if self._last is None else max(now, self._last + step)
@@ -262,15 +226,7 @@ class Turnstile:
 
 
 def parse_retry_after(value: str | None, now: datetime) -> float | None:
-    """Read a `Retry-After` header: seconds, or an HTTP date (RFC 9110, section 10.2.3).
-
-    Args:
-        value: The header; None if there is none.
-        now: The time, with a zone.
-
-    Returns:
-        Seconds from now, 0 or more; None if the header is absent or unreadable.
-    """
+    """Read a `Retry-After` header, seconds or a date, as seconds from `now`, 0 or more; None if it is unreadable."""
     if value is None:
         return None
     value = value.strip()
@@ -286,16 +242,10 @@ def parse_retry_after(value: str | None, now: datetime) -> float | None:
 
 
 def pause_after(*, had_events: bool, took: float, interval: float, is_long_poll: bool) -> float:
-    """Return the seconds to wait between an answer and the next request.
+    """Return the seconds to wait between an answer, which took `took` seconds to come, and the next request.
 
-    A long poll asks again at once if the peer has held the request or had events. A peer that answers "nothing" at
-    once does not hold requests, and is asked at the interval.
-
-    Args:
-        had_events: Whether the answer had any.
-        took: Seconds from request to answer.
-        interval: Seconds between an answer and the next request.
-        is_long_poll: Whether the peer is expected to hold the request.
+    A long poll asks again at once if the peer has held the request or had events. A peer that answers "nothing" at once
+    does not hold requests, and is asked at the interval.
     """
     if is_long_poll and (had_events or took >= min(1.0, interval)):
         return 0.0
@@ -303,11 +253,7 @@ def pause_after(*, had_events: bool, took: float, interval: float, is_long_poll:
 
 
 def origin(url: str) -> tuple[str, str, int]:
-    """Return what two URLs of one peer share: scheme (`http` for `ws`), host and port.
-
-    Raises:
-        ValueError: The port is no number.
-    """
+    """Return what URLs of one peer share: scheme (`http` for `ws`), host and port; raise `ValueError` for no port."""
     parts = urlsplit(url)
     scheme = {"ws": "http", "wss": "https"}.get(parts.scheme, parts.scheme)
     return scheme, (parts.hostname or "").lower(), parts.port or _PORTS.get(parts.scheme, 0)

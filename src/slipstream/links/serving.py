@@ -29,14 +29,9 @@ async def hold(
     cancelled: Failure,
     *works: Coroutine[Any, Any, Failure],
 ) -> Failure:
-    """Run the coroutines of a connection until the first ends, end the connection in its session, and return why.
+    """Run the coroutines of a connection until the first ends, then end the connection in its session.
 
-    Args:
-        link: The link.
-        session: The peer's session.
-        connection: The connection.
-        cancelled: Why the connection ends if the task that holds it is cancelled.
-        works: Each returns why the connection has ended.
+    Each returns why the connection has ended, and so does this; if this task is cancelled, `cancelled` is the reason.
     """
     transport, failure = connection.transport, cancelled
     try:
@@ -55,8 +50,7 @@ async def hold(
 async def serve(link: Link, session: Session, connection: Connection, reason: str) -> Failure:
     """Log in, call the `opened` hooks, come up for a reason, send what was kept, and run a handler of connections.
 
-    Returns:
-        Why the program has ended the connection. If the peer ends it, this waits for ever: the reader knows why.
+    Returns why the program has ended the connection. If the peer ends it, this waits for ever: the reader knows why.
     """
     conversation = connection.conversation
     try:

@@ -75,19 +75,10 @@ class Session(Peer):
     # Events
 
     def take(self, connection: Connection, message: Data, reader: Reader, is_alone: bool) -> bool:
-        """Take one message of the peer without waiting; see `deliver`.
+        """Take one message of the peer without waiting; return whether there was room.
 
-        Args:
-            connection: The connection that brought it.
-            message: The message.
-            reader: Called when there is room for the message, if there is none now.
-            is_alone: Whether no other message has come with it.
-
-        Returns:
-            Whether there was room for it.
-
-        Raises:
-            QueueFull: The queue is full, and its policy is "close".
+        If not, `reader` is called when there is. `is_alone` says that no other message has come with it. `QueueFull` is
+        raised as by `deliver`.
         """
         item = self._read(connection, message)
         if isinstance(item, bool):
@@ -115,22 +106,11 @@ class Session(Peer):
         is_new: bool = True,
         is_parsed: bool = False,
     ) -> bool:
-        """Take one message of the peer: give a reply to its call, put an event into the queue, skip others.
+        """Give a reply to its call, queue an event, skip other messages; return whether an event was queued.
 
-        Args:
-            connection: The connection that brought it.
-            raw: The message.
-            outcome: Gets the result of the event.
-            is_strict: Whether to raise for a message that is no event.
-            is_new: False for a message that has been counted, and has waited for the connection to log in.
-            is_parsed: Whether it is an event out of JSON that has been parsed.
-
-        Returns:
-            Whether it is an event that is now in the queue.
-
-        Raises:
-            QueueFull: The queue is full, and its policy is "close".
-            ValueError: It is no event, and `is_strict` holds.
+        `outcome` gets the result of the event. A message that is not `is_new` has been counted, and has waited for the
+        connection to log in; one that `is_parsed` is an event out of JSON. Raises `QueueFull` if the policy is "close",
+        and, if `is_strict`, `ValueError` for a message that is no event.
         """
         item = self._read(connection, raw, outcome, is_strict=is_strict, is_new=is_new, is_parsed=is_parsed)
         if isinstance(item, bool):
@@ -295,11 +275,7 @@ class Session(Peer):
         self.connections.append(connection)
 
     async def release(self, connection: Connection) -> None:
-        """Give the messages that came during the login, and were not received, to the handler of events.
-
-        Raises:
-            QueueFull: The queue is full, and its policy is "close".
-        """
+        """Give what came during the login, and was not received, to the handler; raise `QueueFull` by its policy."""
         conversation = connection.conversation
         if conversation is None or self.is_conversation:
             return

@@ -125,11 +125,7 @@ class TLS:
                 raise WrongSetup(name, path, "a file that is there")
 
     def build(self) -> ssl.SSLContext:
-        """Make the context; it reads files.
-
-        Raises:
-            WrongSetup: A file is no longer there, or not what it should be.
-        """
+        """Make the context from the files; raise `WrongSetup` if one is not there, or not what it should be."""
         if self.context is not None:
             return self.context
         try:
@@ -374,11 +370,7 @@ class Options:
 
     @classmethod
     def of(cls, given: LinkOptions) -> Self:
-        """Complete what was given.
-
-        Raises:
-            WrongSetup: An option is not known, or out of its range.
-        """
+        """Complete what was given; raise `WrongSetup` for an option that is not known, or out of its range."""
         for name in given:
             if name not in cls.__slots__:
                 raise WrongSetup(name, given[name], f"one of the options {', '.join(cls.__slots__)}")  # type: ignore[literal-required]  # it is no option

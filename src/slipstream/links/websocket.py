@@ -26,7 +26,7 @@ from websockets.typing import Subprotocol
 
 from slipstream._foreign.websockets import end_of
 from slipstream._sockets.client import LeanConnection, connection_type
-from slipstream.links.connection import Connection, Data
+from slipstream.links.connection import Connection, Data, Transport
 from slipstream.links.dialling import CAUSES, Dialler, Meaning, failure_of, refusal
 from slipstream.links.errors import LinkDown
 from slipstream.links.intake import Intake, Receiver
@@ -95,14 +95,9 @@ class DialFailed(LinkDown):
 
 
 async def dial(setup: WebSocketSetup, link: str = "") -> ClientConnection:
-    """Connect to a WebSocket server, following redirects without carrying secrets along.
+    """Connect to a WebSocket server, following redirects without carrying secrets along; `link` is named in errors.
 
-    Args:
-        setup: Whom to dial, and how.
-        link: Name to say in errors.
-
-    Returns:
-        The connection of the library `websockets`; it sends no pings of its own.
+    The connection is one of the library `websockets`, and sends no pings of its own.
 
     Raises:
         DialFailed: There is no connection; `failure` has the reason.
@@ -121,15 +116,8 @@ async def connected(
 ) -> ClientConnection:
     """Connect, following redirects: the one way in which links, bots and NoneBot's driver dial.
 
-    Args:
-        url: Whom to dial.
-        arguments: Returns what the library's `connect` takes for an address, without what that must not see.
-        max_redirects: How many redirects to follow.
-        link: Name to say in errors.
-
-    Raises:
-        DialFailed: A redirect cannot be followed, or there are too many.
-        websockets.exceptions.InvalidStatus: The server refuses; other errors of the library are let through too.
+    `arguments` returns what the library's `connect` takes for an address, without what that must not see. Raises
+    `DialFailed` for a redirect that cannot be followed, and lets errors of the library through.
     """
     for _ in range(max_redirects + 1):
         try:
@@ -194,14 +182,13 @@ def _refusal(kind: FailureKind, text: str, response: Response, side: Side) -> Fa
 
 
 @dataclass
-class SocketTransport:
+class SocketTransport(Transport):
     """One connection of the library, with a deadline for what is sent."""
 
     socket: ClientConnection
     link: str
     write_timeout: float | None
     secrets: Sequence[str] = ()
-    ended_by: Failure | None = None
 
     @property
     def is_open(self) -> bool:
@@ -229,8 +216,6 @@ class SocketTransport:
         if self.ended_by is None and self.is_open:
             self.ended_by = self._redacted(failure)
         await self.socket.close(failure.code or 1011, failure.reason)
-
-    end = close  # the reader ends with the connection
 
     def cut(self, failure: Failure) -> None:
         """End the connection without a handshake."""

@@ -87,12 +87,7 @@ def _head(status: int, usual: Headers, headers: Headers) -> bytes:
 
 
 def reply(cycle: RequestResponseCycle, status: int, headers: Headers, content: bytes) -> None:
-    """Write a whole response, as `cycle.send` does for two messages.
-
-    Args:
-        status: Not 1xx, 204 or 304, which have no content.
-        headers: Not checked; none of `_FRAMING`.
-    """
+    """Write a whole response, whose status has content, and whose headers are none of `_FRAMING`."""
     if cycle.disconnected:
         return
     scope = cycle.scope
