@@ -3,6 +3,7 @@
 import sys
 from typing import Any
 
+import httpcore2  # noqa: F401 - looks for socksio once, when it is loaded: not while a test hides it
 import pytest
 from websockets.asyncio import client as websockets_client
 

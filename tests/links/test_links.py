@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from slipstream import FastAPI
-from slipstream.links import Link, Links, LinkState, MissingLibrary, WrongSetup, libraries
+from slipstream.links import Failure, Link, Links, LinkState, MissingLibrary, WrongSetup, libraries
 from slipstream.testclient import TestClient
 
 from .support import QUICK, until
@@ -144,9 +144,8 @@ def test_a_failed_link_makes_health_a_503() -> None:
 
     with TestClient(app) as client:
         assert client.get("/health/links").status_code == 200
-        from slipstream.links import state
 
-        link.move(state.failed(link.status, links.clock.now(), "for the test"))
+        link.move(LinkState.FAILED, "for the test", Failure("error", "for the test", side="us"))
         answer = client.get("/health/links")
 
     assert answer.status_code == 503

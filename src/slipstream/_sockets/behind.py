@@ -22,6 +22,3 @@ def protocol_behind(receive: Receive, send: Send) -> DirectProtocol | None:
     protocol = getattr(receive, "__self__", None)
     sender = getattr(getattr(send, "send", send), "__self__", None)
     return protocol if sender is protocol and isinstance(protocol, DirectProtocol) else None
-
-
-__all__ = ["DirectProtocol", "protocol_behind"]

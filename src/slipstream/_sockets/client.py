@@ -148,6 +148,3 @@ class LeanConnection(WiredProtocol, BoundedConnection):
 def connection_type() -> type[ClientConnection]:
     """Return `LeanConnection`, or `BoundedConnection` if the library's inside is not that of websockets 17."""
     return LeanConnection if connection_fits() else BoundedConnection
-
-
-__all__ = ["BoundedConnection", "LeanConnection", "connection_type"]

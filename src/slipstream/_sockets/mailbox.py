@@ -16,15 +16,14 @@ class Mailbox:
     A waiting task gets its item and runs on at once. So no item is lost because its task is cancelled in between.
     """
 
-    __slots__ = ("_first", "_loop", "_others", "items", "outlet")
+    __slots__ = ("_loop", "_turns", "items", "outlet")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.items: deque[Any] = deque()
         """The waiting items, the oldest first. Code that adds to it must call `wake` before it returns to the loop."""
         self.outlet: Callable[[], None] | None = None
         """Called when an item has come; waiting tasks then get nothing."""
-        self._first: asyncio.Future[Any] | None = None  # what the first task waits for; mostly the only one
-        self._others: list[asyncio.Future[Any]] = []
+        self._turns: list[asyncio.Future[Any]] = []  # what the waiting tasks wait for; mostly it is only one
         self._loop = loop
 
     def __len__(self) -> int:
@@ -50,11 +49,9 @@ class Mailbox:
     def turn(self) -> asyncio.Future[Any]:
         """Return a future of the next item, which the task must await at once; only for an empty queue."""
         turn: asyncio.Future[Any] = WaitedFuture(loop=self._loop)
-        if self._first is None or (self._first.done() and not self._others):
-            self._first = turn
-        else:
-            self._others = [each for each in self._others if not each.done()]
-            self._others.append(turn)
+        if self._turns:
+            self._turns = [each for each in self._turns if not each.done()]
+        self._turns.append(turn)
         return turn
 
     def give(self, item: Any) -> bool:
@@ -62,8 +59,7 @@ class Mailbox:
 
         The task may write to its connection and close it, so a protocol must do nothing with its bytes after this call.
         """
-        turn = self._first
-        return turn is not None and not self.items and self._give(turn, item)
+        return bool(self._turns) and not self.items and self._give(item)
 
     def wake(self) -> None:
         """Give the items to the waiting tasks.
@@ -73,7 +69,7 @@ class Mailbox:
         """
         if self.outlet is not None:
             self.outlet()
-        elif self._first is None or not self.items:
+        elif not self._turns or not self.items:
             return
         elif len(self.items) > 1 or current_task(self._loop) is not None:
             self._loop.call_soon(self._serve)
@@ -85,26 +81,21 @@ class Mailbox:
         if self.outlet is not None:
             self.outlet()
             return
-        while self._first is not None and self._first.done():  # its task is being cancelled
-            self._advance()
-        if self._first is None or not self.items:
+        while self._turns and self._turns[0].done():  # its task is being cancelled
+            del self._turns[0]
+        if not self._turns or not self.items:
             return
         item = self.items.popleft()
-        if not self._give(self._first, item):
+        if not self._give(item):
             self.items.appendleft(item)
             self._loop.call_soon(self._serve, context=contextvars.Context())
-        elif self.items and self._first is not None:
+        elif self.items and self._turns:
             self._loop.call_soon(self._serve)
 
-    def _give(self, turn: asyncio.Future[Any], item: Any) -> bool:
+    def _give(self, item: Any) -> bool:
         """Run the first task with an item; return False if that is not possible."""
-        self._advance()
+        turn = self._turns.pop(0)
         if run_on(turn, item):
             return True
-        if self._first is not None:
-            self._others.insert(0, self._first)
-        self._first = turn
+        self._turns.insert(0, turn)
         return False
-
-    def _advance(self) -> None:
-        self._first = self._others.pop(0) if self._others else None

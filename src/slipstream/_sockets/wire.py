@@ -185,6 +185,3 @@ class Wire(FrameCutter, asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self._protocol.resume_writing()
-
-
-__all__ = ["Taker", "Wire", "WiredProtocol"]

@@ -51,13 +51,6 @@ class Transport:
         await self.close(failure)
 
 
-class Sends(Protocol):
-    """Sends plain messages at once; see `slipstream._sockets.wire.Wire`, which is not loaded for this."""
-
-    def send(self, data: Data) -> bool:
-        """Send a message, if that can be done at once; return whether it was."""
-
-
 class LinkFacts(Protocol):
     """What a connection uses of its link; `status.failure` has the end of the connection before this one."""
 
@@ -135,7 +128,7 @@ class Connection:
         self.path_params: Mapping[str, Any] = path_params or {}
         self.subprotocol = subprotocol
         self.state: dict[str, Any] = {}
-        self.wire: Sends | None = None
+        self.wire: Any = None  # a `slipstream._sockets.wire.Wire`, whose module is not loaded for this
         self.failure: Failure | None = None
         self.conversation: Conversation | None = None
         self.is_ready = False

@@ -13,7 +13,6 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers
 
 from slipstream.exceptions import SlipstreamError
-from slipstream.links import state
 from slipstream.links.errors import MissingLibrary, WrongSetup, ends_task
 from slipstream.links.link import Link, Runner
 from slipstream.links.redact import described, printable, shown_url, without_secrets
@@ -51,7 +50,7 @@ class Dialler(Runner, Generic[S]):
         schedule = Schedule(link.options.backoff, link.options.fatal, home.random)
         while True:
             link.revival.clear()
-            link.move(state.connecting(link.status, clock.now()))
+            link.move(LinkState.CONNECTING, f"attempt {link.status.attempt + 1}")
             link.counters.attempts += 1
             try:
                 failure = await first_of(self.attempt(link, schedule), link.revival.wait())
@@ -65,15 +64,14 @@ class Dialler(Runner, Generic[S]):
             if not isinstance(failure, Failure):  # restarted
                 schedule.reset()
                 continue
-            now = clock.now()
-            was_up = link.status.state is LinkState.UP
-            verdict = schedule.after(failure, now.monotonic - link.status.since.monotonic if was_up else None)
+            up_for = clock.now().monotonic - link.status.since.monotonic if link.state is LinkState.UP else None
+            verdict = schedule.after(failure, up_for)
             if isinstance(verdict, str):
-                link.move(state.failed(link.status, now, verdict, failure))
+                link.move(LinkState.FAILED, verdict, failure)
                 await link.revival.wait()
                 schedule.reset()
                 continue
-            link.move(state.backing_off(link.status, now, failure, verdict))
+            link.move(LinkState.BACKING_OFF, failure.text, failure, verdict)
             await _rest(link, verdict)
             if home.dialling > 1 and not link.revival.is_set():
                 await _rest(link, home.turnstile.admit(clock.now().monotonic, home.dialling))

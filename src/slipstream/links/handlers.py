@@ -4,16 +4,21 @@ The parameter annotated `Connection` gets the connection, the other one the even
 endpoint's body is.
 """
 
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from functools import partial
 from typing import Annotated, Any, get_args, get_origin
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 from pydantic_core import from_json
 
 from slipstream.handlers import EventHandler, UnfitHandler
 from slipstream.links.connection import Connection
 from slipstream.links.errors import WrongHandler
+from slipstream.links.redact import printable
+from slipstream.links.setup import Field
+
+MISSING = object()
+"""What `field_of` returns where there is no such field."""
 
 
 class Handler:
@@ -89,3 +94,30 @@ async def current_connection(connection: Connection) -> Connection:
 def parsed(raw: str | bytes) -> Any:
     """Parse JSON; raise `ValueError` for any other text."""
     return from_json(raw, allow_inf_nan=False)
+
+
+def id_of(event: Any, where: Field | None) -> Any:
+    """Return an event's id; None if it has none."""
+    if where is None:
+        return None
+    found = where(event) if callable(where) else field_of(event, where)
+    return None if found is MISSING else found
+
+
+def field_of(value: Any, where: str) -> Any:
+    """Return the field that a name such as "data.id" leads to: None past a null, `MISSING` if there is none."""
+    for name in where.split("."):
+        value = value.get(name, MISSING) if isinstance(value, Mapping) else getattr(value, name, MISSING)
+        if value is MISSING or value is None:
+            break
+    return value
+
+
+def described_without_input(error: ValueError) -> str:
+    """Describe what is wrong with a message without quoting it: it may hold secrets."""
+    if isinstance(error, ValidationError):
+        found = error.errors(include_input=False, include_url=False, include_context=False)
+        text = "; ".join(f"{'.'.join(map(str, each['loc'])) or 'message'}: {each['msg']}" for each in found[:3])
+    else:
+        text = str(error) if type(error) is ValueError else type(error).__name__
+    return printable(text)

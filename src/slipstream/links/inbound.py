@@ -2,7 +2,7 @@
 
 import asyncio
 import inspect
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from http.client import responses
 from typing import Any, Literal, TypeAlias
@@ -148,7 +148,7 @@ class AcceptRunner(Runner):
     """WebSockets that we accept; see `Links.accept`."""
 
     target: str
-    key: str | Callable[[Any], Any] | None
+    key: Callable[[Any], Any] | None
     permission: Permission | None
     duplicates: Duplicates
     subprotocols: Sequence[str]
@@ -174,7 +174,7 @@ class AcceptRunner(Runner):
         try:
             async with asyncio.timeout(link.options.opened_timeout):
                 headers = await self._permit(websocket, link)
-                key = await self._key_of(websocket, connection_id, link)
+                key = connection_id if self.key is None else await _asked(self.key, websocket, link, "key")
         except HTTPException as refusal:
             await refuse(websocket, refusal)
             return
@@ -272,15 +272,6 @@ class AcceptRunner(Runner):
         if answer is not True and not isinstance(answer, Mapping):
             raise HTTPException(403)
         return {} if answer is True else answer
-
-    async def _key_of(self, websocket: WebSocket, otherwise: str, link: Link) -> Hashable:
-        if self.key is None:
-            return otherwise
-        key = self.key
-        found: Hashable = await _asked(
-            key if callable(key) else lambda websocket: websocket.path_params[key], websocket, link, "key"
-        )
-        return found
 
     def _retire(self, link: Link, session: Session) -> None:
         """Forget a peer without a key when its events have been handled; of those with one, the longest away."""

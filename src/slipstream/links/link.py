@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Hashable, Iterator, Mapping
 from typing import Any, TypeVar
 
-from slipstream.links import state
+from slipstream.links.clock import Moment
 from slipstream.links.connection import Connection
 from slipstream.links.counters import Counters
 from slipstream.links.errors import CannotSend, LinkDown, NotRunning, WrongHandler, WrongSetup, ends_task
@@ -15,9 +15,10 @@ from slipstream.links.handlers import Handler
 from slipstream.links.intake import Receiver
 from slipstream.links.outbox import Dropped
 from slipstream.links.redact import described
+from slipstream.links.rules import Failure
 from slipstream.links.session import Session
 from slipstream.links.setup import LinkKind, Options, check_value
-from slipstream.links.state import LinkState, Status
+from slipstream.links.state import LinkState, Status, moved
 from slipstream.links.supervise import Home, work_for, working_for
 
 logger = logging.getLogger("slipstream.links")
@@ -254,9 +255,17 @@ class Link:
             if inspect.isawaitable(result):
                 await result
 
-    def move(self, new: Status) -> None:
-        """Set a new status, log it, call the hooks, and wake the tasks that wait for it."""
-        old, self.status = self.status, new
+    def move(
+        self,
+        state: LinkState,
+        reason: str,
+        failure: Failure | None = None,
+        wait: float | None = None,
+        now: Moment | None = None,
+    ) -> None:
+        """Set a new status (see `moved`), log it, call the hooks, and wake the tasks that wait for it."""
+        old = self.status
+        new = self.status = moved(old, state, now or self.clock.now(), reason, failure, wait)
         if old.state is not new.state:
             due = f", again in {new.retry_at.monotonic - new.since.monotonic:.2f} s" if new.retry_at else ""
             logger.log(
@@ -270,7 +279,7 @@ class Link:
     def come_up(self, reason: str) -> None:
         """Note that events can come in."""
         if self.status.state is not LinkState.UP and not self.is_stopping:
-            self.move(state.up(self.status, self.clock.now(), reason))
+            self.move(LinkState.UP, reason)
 
     def launch(self, *, after_restart: bool = False) -> None:
         """Run until stopped; an error of the runner makes the link "failed", until `restart`."""
@@ -291,8 +300,9 @@ class Link:
             now = self.clock.now()
         except Exception:  # the clock may be what failed
             now = self.status.since
+        text = described(error)
         if self.status.state is not LinkState.FAILED:
-            self.move(state.failed(self.status, now, described(error)))
+            self.move(LinkState.FAILED, text, Failure("error", text, side="us"), now=now)
 
     @property
     def is_at_work(self) -> bool:

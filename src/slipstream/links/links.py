@@ -13,7 +13,6 @@ from itertools import count
 from typing import Annotated, Any, TypeVar, Unpack, cast
 
 from slipstream.applications import FastAPI
-from slipstream.links import state
 from slipstream.links.clock import Clock
 from slipstream.links.counters import Counters
 from slipstream.links.errors import WrongSetup
@@ -61,8 +60,7 @@ class Links(Home):
     """The links of a program: servers that it dials, and paths that others dial.
 
     `websocket`, `poll`, `accept` and `webhook` return a `Link`, to be kept, or used as a decorator of its handler. Each
-    takes the `name` of the link (default: its kind and a number, such as "polling-1") and `LinkOptions`, and raises
-    `WrongSetup` if the name is taken or an argument is wrong.
+    takes `LinkOptions`, and raises `WrongSetup` if the name is taken or an argument is wrong.
 
     Args:
         app: Application whose lifespan starts and stops the links; or call `attach` later.
@@ -134,16 +132,12 @@ class Links(Home):
     def websocket(
         self,
         setup: "str | WebSocketSetup | Callable[[], Any]",
-        *,
-        name: str | None = None,
         **options: Unpack[LinkOptions],
     ) -> Link:
         """Dial a WebSocket server, and dial again whenever the connection ends.
 
         Args:
             setup: Its address, a `WebSocketSetup`, or a function, async or not, that returns one for each attempt.
-            name: Name of the link.
-            options: See `LinkOptions`.
 
         Raises:
             MissingLibrary: The package websockets is not installed, or python-socks for a SOCKS proxy.
@@ -152,13 +146,12 @@ class Links(Home):
         source = WebSocketSetup(setup) if isinstance(setup, str) else setup
         _check_source(source, WebSocketSetup)
         runner = module.WebSocketRunner(source)
-        return self._add(name, runner, options)
+        return self._add(runner, options)
 
     def poll(
         self,
         setup: "str | PollingSetup | Callable[[], Any]",
         *,
-        name: str | None = None,
         interval: Seconds | None = None,
         events: Field | None = None,
         cursor: Field | None = None,
@@ -172,7 +165,6 @@ class Links(Home):
 
         Args:
             setup: Its address, a `PollingSetup`, or a function, async or not, that returns one for each request.
-            name: Name of the link.
             interval: Seconds between an answer and the next request, where `setup` is an address. Default: 5.
             events: Where the events stand in an answer: a field's name such as "result" or "data.items", or a
                 function of the `Answer`. Default: the whole answer is one event.
@@ -183,7 +175,6 @@ class Links(Home):
             on_cursor: Called with each new cursor, when the events before it have been handled; store it there.
             overlap: How many answers may still be in handling during the next request. Default: 0: a cursor is sent
                 only when all events before it have been handled, so that a crash loses none.
-            options: See `LinkOptions`.
 
         Raises:
             MissingLibrary: The package httpx2 is not installed, or socksio for a SOCKS proxy, or h2 for HTTP/2.
@@ -195,9 +186,8 @@ class Links(Home):
             raise WrongSetup("interval", interval, "the interval in the setup itself, where that is no address")
         _check_source(setup, PollingSetup)
         check_values(Links.poll, locals())
-        reading = module.Reading(events, cursor, cursor_param, on_cursor, overlap)
-        runner = module.PollingRunner(setup, reading)
-        link = self._add(name, runner, options)
+        runner = module.PollingRunner(setup, events, cursor, cursor_param, on_cursor, overlap)
+        link = self._add(runner, options)
         link.cursor = start
         return link
 
@@ -205,7 +195,6 @@ class Links(Home):
         self,
         path: str,
         *,
-        name: str | None = None,
         key: Field | None = None,
         permission: Permission | None = None,
         duplicates: Duplicates = "refuse",
@@ -220,7 +209,6 @@ class Links(Home):
 
         Args:
             path: Path, perhaps with parameters: "/ws/{id}".
-            name: Name of the link.
             key: What tells one peer from another: a path parameter's name, or a function, async or not, of the
                 WebSocket. If it returns a `Response` or raises `HTTPException`, the peer is refused with that; if it
                 raises anything else, with 403. The queue, dedupe window and outbox of a peer with a key outlive its
@@ -239,13 +227,13 @@ class Links(Home):
                 more. Default: 1 MiB.
             silence: Seconds without a message after which the connection is closed. Default: None; the server pings.
             remember: How many absent peers to remember; then the longest absent is forgotten. Default: 1024.
-            options: See `LinkOptions`.
         """
         check_values(Links.accept, locals())
         if isinstance(key, str) and key not in _PARAMETER.findall(path):
             raise WrongSetup("key", key, f"a parameter of the path {path!r}, or a function of the WebSocket")
-        runner = AcceptRunner(path, key, permission, duplicates, tuple(subprotocols), max_message, silence, remember)
-        link = self._add(name, runner, options)
+        known_by = (lambda websocket: websocket.path_params[key]) if isinstance(key, str) else key
+        runner = AcceptRunner(path, known_by, permission, duplicates, subprotocols, max_message, silence, remember)
+        link = self._add(runner, options)
         self._mount(lambda app: runner.mount(app, link, dependencies))
         return link
 
@@ -253,7 +241,6 @@ class Links(Home):
         self,
         path: str,
         *,
-        name: str | None = None,
         wait: bool = True,
         dependencies: Dependencies = (),
         max_message: Size = MiB,
@@ -263,16 +250,15 @@ class Links(Home):
 
         Args:
             path: Path, perhaps with parameters.
-            name: Name of the link.
             wait: Whether to answer when the event has been handled: 200 with what the handler returns as JSON, 204
                 if that is None, 500 if it raises. Otherwise 202 as soon as the event is in the queue.
             dependencies: `Depends(...)` to run first; check signatures there.
             max_message: Most bytes of a body; 413 at more. Default: 1 MiB.
-            options: See `LinkOptions`. Unless the policy is "wait", a full queue means 503 with `Retry-After`.
+            options: Unless the policy is "wait", a full queue means 503 with `Retry-After`.
         """
         check_values(Links.webhook, locals())
         runner = WebhookRunner(path, wait, max_message)
-        link = self._add(name, runner, options)
+        link = self._add(runner, options)
         self._mount(lambda app: runner.mount(app, link, dependencies))
         return link
 
@@ -336,7 +322,7 @@ class Links(Home):
             for inbox in session.inboxes:
                 inbox.clear()
         if link.state is not LinkState.CLOSED:
-            link.move(state.closed(link.status, self.clock.now(), "removed"))
+            link.move(LinkState.CLOSED, "removed")
         stopping = self.spawn(self._end_stop({link: before}), f"links: end of {name}")
         self._leaving.add(stopping)
         stopping.add_done_callback(self._leaving.discard)
@@ -348,9 +334,9 @@ class Links(Home):
         if self.app is not None:
             mount(self.app)
 
-    def _add(self, name: str | None, runner: Runner, options: LinkOptions) -> Link:
+    def _add(self, runner: Runner, options: LinkOptions) -> Link:
         treatment = Options.of(options)
-        check_value("name", name, str | None)
+        name = treatment.name
         if name is None:  # and no earlier link has had: else metrics and logs of two would be taken for one's
             names = (f"{runner.kind}-{number}" for number in self._names[runner.kind])
             name = next(each for each in names if each not in self._links)
@@ -407,7 +393,7 @@ class Links(Home):
             await session.dismiss()
             link.report_dropped(session.outbox.clear(now.monotonic))
         if link.state is not LinkState.CLOSED:
-            link.move(state.closed(link.status, now, "shutting down"))
+            link.move(LinkState.CLOSED, "shutting down")
         if link.hooks_under_way:
             await asyncio.wait(link.hooks_under_way, timeout=self._drain)
         lost, refused = link.counters.lost - before.lost, link.counters.refused - before.refused

@@ -15,8 +15,7 @@ from slipstream.links.connection import Connection, Transport
 from slipstream.links.counters import is_power_of_two
 from slipstream.links.dialling import CAUSES, Dialler, Meaning, failure_of, refusal
 from slipstream.links.errors import ends_task
-from slipstream.links.events import MISSING, field_of, id_of
-from slipstream.links.handlers import parsed
+from slipstream.links.handlers import MISSING, field_of, id_of, parsed
 from slipstream.links.httpx_additions import Closing, Sendable
 from slipstream.links.libraries import check
 from slipstream.links.link import Link, logger
@@ -69,37 +68,6 @@ class Answer:
     data: Any = None
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """How answers are read; see `Links.poll`."""
-
-    events: str | Callable[[Answer], Any] | None = None
-    cursor: str | Callable[[Answer], Any] | None = None
-    cursor_param: str | None = None
-    on_cursor: Callable[[Any], Any] | None = None
-    overlap: int = 0
-
-    def events_in(self, answer: Answer) -> Sequence[Any]:
-        """List the events of an answer, none where the field is null or missing; raise `ValueError` for no list."""
-        if self.events is None:
-            return [answer.content] if answer.content else []
-        found = self.events(answer) if callable(self.events) else id_of(answer.data, self.events)
-        if found is None and answer.data is not None:
-            return []
-        if not isinstance(found, Iterable) or isinstance(found, str | bytes | dict):
-            raise ValueError("there is no list of events where it should be")
-        return list(found)
-
-    def missing_in(self, answer: Answer) -> list[str]:
-        """List the fields that `events` and `cursor` name and a JSON answer lacks; null is not missing."""
-        names = [name for name in (self.events, self.cursor) if isinstance(name, str)]
-        return [name for name in names if answer.data is not None and field_of(answer.data, name) is MISSING]
-
-    def cursor_in(self, answer: Answer) -> Any:
-        """Read the next cursor; None where there is none."""
-        return self.cursor(answer) if callable(self.cursor) else id_of(answer.data, self.cursor)
-
-
 class PollFailed(Exception):
     """A poll has brought no usable answer; `failure` is the reason, as data."""
 
@@ -114,7 +82,7 @@ class Poller:
     def __init__(self) -> None:
         self._client: httpx2.AsyncClient | None = None
         self._made_for: tuple[Any, ...] = ()
-        self._validators: dict[str, str] = {}
+        self.validators: dict[str, str] = {}
         self._validated_url = ""
 
     async def fetch(self, setup: PollingSetup, params: dict[str, Any] | None = None) -> Answer:
@@ -166,7 +134,7 @@ class Poller:
         headers = headers_for(setup.headers, first, url)
         is_home = origin(first) == origin(url)
         if is_home and setup.conditional and self._validated_url == first:
-            headers |= self._validators
+            headers |= self.validators
         body: dict[str, Any] = {}
         if method == setup.method.upper():
             body = {"content": setup.content} if setup.json is None else {"json": setup.json}
@@ -189,7 +157,7 @@ class Poller:
         if status != 304:
             tags = (("if-none-match", "etag"), ("if-modified-since", "last-modified"))
             found = ((name, response.headers.get(tag, "")) for name, tag in tags)
-            self._validators = {name: value for name, value in found if value and value.isascii()}
+            self.validators = {name: value for name, value in found if value and value.isascii()}
             self._validated_url = first
         try:
             data = parsed(bytes(content)) if content else None
@@ -197,10 +165,6 @@ class Poller:
             data = None
         took = time.monotonic() - began
         return Answer(status, response.headers, bytes(content), took, str(response.url), data)
-
-    def forget_validators(self) -> None:
-        """Ask for a whole answer the next time."""
-        self._validators = {}
 
     async def _client_for(self, setup: PollingSetup) -> httpx2.AsyncClient:
         made_for = (setup.tls, setup.proxy, setup.trust_env, setup.http2, setup.timeouts, setup.transport)
@@ -260,9 +224,18 @@ class PollingRunner(Dialler[PollingSetup]):
     kind: LinkKind = "polling"
     setup_type = PollingSetup
 
-    def __init__(self, source: PollingSetup | Callable[[], Any], reading: Reading) -> None:
+    def __init__(
+        self,
+        source: PollingSetup | Callable[[], Any],
+        events: str | Callable[[Answer], Any] | None,
+        cursor: str | Callable[[Answer], Any] | None,
+        cursor_param: str | None,
+        on_cursor: Callable[[Any], Any] | None,
+        overlap: int,
+    ) -> None:
         super().__init__(source)
-        self._reading = reading
+        self._events, self._cursor, self._cursor_param = events, cursor, cursor_param
+        self._on_cursor, self._overlap = on_cursor, overlap
         self._poller = Poller()
         self._batches: deque[_Batch] = deque()
 
@@ -282,7 +255,7 @@ class PollingRunner(Dialler[PollingSetup]):
             setup = await self.setup_for(link, schedule)
             if isinstance(setup, Failure):
                 return setup
-            name = self._reading.cursor_param
+            name = self._cursor_param
             params = {} if name is None or link.cursor is None else {name: link.cursor}
             try:
                 answer = await self._poller.fetch(setup, params)
@@ -292,7 +265,7 @@ class PollingRunner(Dialler[PollingSetup]):
             try:
                 events = await self._hand_on(link, answer)
             except QueueFull:
-                self._poller.forget_validators()
+                self._poller.validators = {}  # ask for a whole answer the next time
                 return Failure("closed", "our queue is full", side="us")
             await self._wait_for_handlers(link)
             pause = pause_after(
@@ -306,8 +279,8 @@ class PollingRunner(Dialler[PollingSetup]):
         if answer.status in (204, 304):
             return 0
         try:
-            events = self._reading.events_in(answer)
-            cursor = self._reading.cursor_in(answer)
+            events = self._events_in(answer)
+            cursor = self._cursor(answer) if callable(self._cursor) else id_of(answer.data, self._cursor)
         except BaseException as error:  # perhaps of a function of the program
             if ends_task(error):
                 raise
@@ -315,7 +288,9 @@ class PollingRunner(Dialler[PollingSetup]):
             link.counters.invalid += 1
             logger.warning("link %s: skipped an answer that cannot be read: %s", link.name, type(error).__name__)
             return 0
-        if missing := self._reading.missing_in(answer):
+        names = [name for name in (self._events, self._cursor) if isinstance(name, str)]
+        missing = [name for name in names if answer.data is not None and field_of(answer.data, name) is MISSING]
+        if missing:
             link.counters.incomplete += 1
             if is_power_of_two(link.counters.incomplete):
                 logger.warning(
@@ -332,16 +307,27 @@ class PollingRunner(Dialler[PollingSetup]):
         self._batches.append(batch)
         for event in events:
             outcome: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-            if await session.deliver(connection, event, outcome, is_parsed=self._reading.events is not None):
+            if await session.deliver(connection, event, outcome, is_parsed=self._events is not None):
                 batch.outcomes.append(outcome)
         # Set when all events are in the queue: what interrupts the loop before leaves the cursor where it was.
         batch.cursor = cursor
         self._commit(link)
         return len(batch.outcomes)
 
+    def _events_in(self, answer: Answer) -> Sequence[Any]:
+        """List the events of an answer, none where the field is null or missing; raise `ValueError` for no list."""
+        if self._events is None:
+            return [answer.content] if answer.content else []
+        found = self._events(answer) if callable(self._events) else id_of(answer.data, self._events)
+        if found is None and answer.data is not None:
+            return []
+        if not isinstance(found, Iterable) or isinstance(found, str | bytes | dict):
+            raise ValueError("there is no list of events where it should be")
+        return list(found)
+
     async def _wait_for_handlers(self, link: Link) -> None:
         """Wait until at most `overlap` answers are in handling."""
-        while len(self._batches) > self._reading.overlap:
+        while len(self._batches) > self._overlap:
             waiting = [outcome for outcome in self._batches[0].outcomes if not outcome.done()]
             if waiting:
                 await asyncio.wait(waiting)
@@ -353,5 +339,5 @@ class PollingRunner(Dialler[PollingSetup]):
             cursor = self._batches.popleft().cursor
             if cursor is not None and cursor != link.cursor:
                 link.cursor = cursor
-                if self._reading.on_cursor is not None:
-                    link.run_hook(self._reading.on_cursor, cursor)
+                if self._on_cursor is not None:
+                    link.run_hook(self._on_cursor, cursor)

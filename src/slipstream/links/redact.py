@@ -25,12 +25,8 @@ def unlogged() -> Iterator[None]:
         _is_ours.reset(token)
 
 
-def _is_loggable(record: logging.LogRecord) -> bool:
-    return not _is_ours.get()
-
-
 for _name in _HTTP_CLIENT:
-    logging.getLogger(_name).addFilter(_is_loggable)
+    logging.getLogger(_name).addFilter(lambda record: not _is_ours.get())
 
 
 def shown_url(url: str) -> str:

@@ -11,8 +11,7 @@ from slipstream.links.counters import is_power_of_two
 from slipstream.links.dedupe import DedupeWindow
 from slipstream.links.delivery import Delivery, End
 from slipstream.links.errors import LinkDown, OutboxFull, ends_task
-from slipstream.links.events import described_without_input, id_of
-from slipstream.links.handlers import Handler, parsed
+from slipstream.links.handlers import Handler, described_without_input, id_of, parsed
 from slipstream.links.outbox import Dropped, Outbox
 from slipstream.links.queue import Inbox, QueueClosed, QueueFull, Reader
 from slipstream.links.rules import Failure
@@ -22,11 +21,7 @@ logger = logging.getLogger("slipstream.links")
 
 
 class Skipped(Exception):
-    """An event was not handled, for `reason`: "dropped", "lost", "refused"."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
+    """An event was not handled, for a reason: "dropped", "lost", "refused"."""
 
 
 class SessionLink(LinkFacts, Protocol):

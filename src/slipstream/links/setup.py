@@ -302,6 +302,7 @@ class LinkOptions(TypedDict, total=False):
     """Options of a link; every way to make one takes them.
 
     Args:
+        name: Name of the link in logs, metrics and `links[name]`. Default: its kind and a number, such as "polling-1".
         queue: Most events that wait for the handler; at least 1. Default: 1000.
         policy: What to do with one more. Default: "wait".
         concurrency: How many events are handled at once; 1 keeps their order. Default: 1.
@@ -322,6 +323,7 @@ class LinkOptions(TypedDict, total=False):
         fatal: Which ends mean that trying again is useless.
     """
 
+    name: str | None
     queue: int
     policy: QueuePolicy
     concurrency: int
@@ -346,6 +348,7 @@ class LinkOptions(TypedDict, total=False):
 class Options:
     """`LinkOptions` with their defaults."""
 
+    name: str | None = None
     queue: Size = 1000
     policy: QueuePolicy = "wait"
     concurrency: Size = 1

@@ -1,6 +1,6 @@
 """The life of a link as data: its state, since when, and why. No I/O, no clock."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 
 from slipstream.links.clock import Moment
@@ -61,38 +61,27 @@ class WrongMove(ValueError):
     """A link was moved to a state that cannot follow its state; a bug."""
 
 
-def connecting(status: Status, now: Moment) -> Status:
-    """Begin an attempt."""
-    attempt = status.attempt + 1
-    return _moved(status, LinkState.CONNECTING, now, f"attempt {attempt}", attempt=attempt)
-
-
-def up(status: Status, now: Moment, reason: str = "connected") -> Status:
-    """Come up."""
-    return _moved(status, LinkState.UP, now, reason, attempt=0, last_up=now, ups=status.ups + 1)
-
-
-def backing_off(status: Status, now: Moment, failure: Failure, wait: float) -> Status:
-    """Wait for the next attempt, `wait` seconds from now."""
-    due = Moment(now.monotonic + wait, now.wall + wait)
-    changes = {"retry_at": due, "failures": status.failures + 1, "failure": failure}
-    return _moved(status, LinkState.BACKING_OFF, now, failure.text, **changes)
-
-
-def failed(status: Status, now: Moment, reason: str, failure: Failure | None = None) -> Status:
-    """Give up."""
-    failure = failure or Failure("error", reason, side="us")
-    return _moved(status, LinkState.FAILED, now, reason, failures=status.failures + 1, failure=failure)
-
-
-def closed(status: Status, now: Moment, reason: str) -> Status:
-    """Stop because the program wants it."""
-    return _moved(status, LinkState.CLOSED, now, reason, attempt=0)
-
-
-def _moved(status: Status, state: LinkState, now: Moment, reason: str, **changes: object) -> Status:
+def moved(
+    status: Status,
+    state: LinkState,
+    now: Moment,
+    reason: str,
+    failure: Failure | None = None,
+    wait: float | None = None,
+) -> Status:
+    """Return the status that follows: in another state from now on, perhaps after a failure, and for `wait` seconds."""
     if state not in _ALLOWED[status.state]:
         raise WrongMove(f"a link that is {status.state} cannot become {state}")
-    last_up = now if status.state is LinkState.UP else status.last_up
-    fields = {"retry_at": None, "last_up": last_up, **changes}
-    return replace(status, state=state, since=now, reason=reason, **fields)  # type: ignore[arg-type]  # of Status
+    is_up = state is LinkState.UP
+    attempts = {LinkState.CONNECTING: status.attempt + 1, LinkState.UP: 0, LinkState.CLOSED: 0}
+    return Status(
+        state=state,
+        since=now,
+        reason=reason,
+        attempt=attempts.get(state, status.attempt),
+        retry_at=None if wait is None else Moment(now.monotonic + wait, now.wall + wait),
+        last_up=now if is_up or status.state is LinkState.UP else status.last_up,
+        ups=status.ups + is_up,
+        failures=status.failures + (failure is not None),
+        failure=failure or status.failure,
+    )
