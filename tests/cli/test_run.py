@@ -1,21 +1,18 @@
 """`slipstream run`, in processes of its own."""
 
-import os
-import re
 import signal
 import socket
 import subprocess
 import sys
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
-from queue import Empty, Queue
 from urllib.request import urlopen
 
 import pytest
 
 from slipstream.cli.run import address_complaint
+from tests.serving import Served, free_port, served_by
 
 Write = Callable[[str, str], Path]
 Command = Callable[..., subprocess.CompletedProcess[str]]
@@ -33,78 +30,8 @@ app = Starlette(routes=[Route("/", home)])
 """
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-class Served:
-    """A running `slipstream run`, whose output is read as it comes."""
-
-    def __init__(self, process: subprocess.Popen[str], port: int) -> None:
-        self.process, self.port = process, port
-        self.lines: Queue[str | None] = Queue()
-        self.seen: list[str] = []
-        threading.Thread(target=self._read, daemon=True).start()
-
-    def _read(self) -> None:
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            self.lines.put(line)
-        self.lines.put(None)
-
-    def wait_for(self, pattern: str, times: int = 1) -> None:
-        """Read on until the output has had that many lines with the pattern."""
-        for _ in range(times):
-            assert self.says(pattern, within=60), f"never saw {pattern!r} in:\n{''.join(self.seen)}"
-
-    def says(self, pattern: str, within: float) -> bool:
-        """Read on until a line has the pattern, or none has come for so many seconds."""
-        with suppress(Empty):
-            while line := self.lines.get(timeout=within):
-                self.seen.append(line)
-                if re.search(pattern, line):
-                    return True
-        return False
-
-    def get(self) -> str:
-        """Ask for `/`; uvicorn tells that start-up is complete shortly before it listens."""
-        for _ in range(100):
-            with suppress(ConnectionRefusedError):
-                socket.create_connection(("127.0.0.1", self.port), timeout=5).close()
-                break
-            threading.Event().wait(0.05)
-        with urlopen(f"http://127.0.0.1:{self.port}/", timeout=30) as response:
-            text: str = response.read().decode()
-            return text
-
-
-@contextmanager
-def serving(folder: Path, *arguments: str) -> Iterator[Served]:
-    port = free_port()
-    command = [sys.executable, "-m", "slipstream", "run", *arguments, "--port", str(port)]
-    with subprocess.Popen(
-        command,
-        cwd=folder,
-        env={**os.environ, "PYTHONUNBUFFERED": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    ) as process:
-        served = Served(process, port)
-        try:
-            yield served
-        finally:
-            if process.poll() is None:
-                process.send_signal(signal.SIGINT)
-            try:
-                process.wait(30)
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
-                raise
+def serving(folder: Path, *arguments: str) -> AbstractContextManager[Served]:
+    return served_by(folder, sys.executable, "-m", "slipstream", "run", *arguments, "--port", "PORT")
 
 
 def test_a_file_is_served_and_the_address_is_told(write: Write, tmp_path: Path) -> None:

@@ -1,19 +1,28 @@
-"""The command line: `slipstream run`, `slipstream explain`, `slipstream openapi`.
+"""The command line: `slipstream run` and its sisters.
 
 Built on click, which uvicorn requires anyway, so that the command line installs nothing of its own.
 Without it `import slipstream` works all the same; only the command says what is missing.
 """
 
 import sys
+from importlib import import_module
+from pathlib import Path
 
 
-def main() -> None:
-    """Run the `slipstream` command with the program's arguments, and exit."""
+def main(called: str | None = None) -> None:
+    """Run the `slipstream` command with the program's arguments, and exit.
+
+    Args:
+        called: The command's name; None takes the program's. Under the alias this is `fastapi.cli.main` too, and
+            `fastapi` is the command of fastapi-cli.
+    """
+    name = "fastapi" if (called or Path(sys.argv[0]).stem) == "fastapi" else "slipstream"
+    package = "fastapi-cli[standard]" if name == "fastapi" else "slipstream[standard]"
     try:
-        from slipstream.cli.program import program
+        module = import_module("fastapi_cli.cli" if name == "fastapi" else "slipstream.cli.program")
     except ModuleNotFoundError as error:
-        if error.name != "click":
+        if error.name not in ("click", "fastapi_cli"):
             raise
-        sys.stderr.write('slipstream: the command line needs click: pip install "slipstream[standard]"\n')
+        sys.stderr.write(f'{name}: the command line needs {error.name}: pip install "{package}"\n')
         sys.exit(2)
-    program(prog_name="slipstream")
+    module.main()

@@ -41,6 +41,7 @@ def find_application(
     try:
         if alias:
             compat.install()
+            compat.tell_children()
         return load(read_target(target, name))
     except SlipstreamError as error:
         fail(error, exit_code)

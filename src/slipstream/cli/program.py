@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from slipstream.cli import run
+from slipstream.cli import alias, run
 from slipstream.cli.options import fail, find_application, takes_application
 
 
@@ -16,6 +16,7 @@ def program() -> None:
 
 
 program.add_command(run.command, "run")
+program.add_command(alias.command, "alias")
 
 
 @program.command("explain")
@@ -67,3 +68,8 @@ def openapi_command(target: str | None, name: str | None, alias: bool, as_yaml: 
         click.echo(text, nl=False)
     else:
         output.write_text(text, encoding="utf-8")
+
+
+def main() -> None:
+    """Run the command that the program's arguments name, and exit."""
+    program(prog_name="slipstream")

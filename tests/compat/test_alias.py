@@ -6,9 +6,6 @@ The real fastapi is installed beside (it is the oracle of other tests), so that 
 import subprocess
 import sys
 import textwrap
-from pathlib import Path
-
-import pytest
 
 
 def python(code: str, *, fails: bool = False) -> str:
@@ -172,43 +169,3 @@ def test_the_version_of_fastapi_is_the_one_that_is_followed() -> None:
         assert version("starlette") != compat.FASTAPI_VERSION
         assert sorted(str(d.name) for d in distributions()) == before
     """)
-
-
-@pytest.mark.parametrize("how", [["program.py"], ["-m", "program"]])
-def test_a_program_runs_under_the_alias(tmp_path: Path, how: list[str]) -> None:
-    """`python -m slipstream.compat` needs no change to the program."""
-    (tmp_path / "beside.py").write_text("import fastapi.exceptions as found")
-    (tmp_path / "program.py").write_text(
-        "import sys, beside\n"
-        "assert __name__ == '__main__'\n"
-        "print(beside.found.__name__, *sys.argv[1:])\n"
-        "sys.exit(7)\n"
-    )  # fmt: skip
-
-    answer = subprocess.run(
-        [sys.executable, "-m", "slipstream.compat", *how, "--an", "argument"],
-        cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
-
-    assert answer.stdout == "slipstream.exceptions --an argument\n"
-    assert answer.returncode == 7
-
-
-@pytest.mark.parametrize(
-    ("arguments", "code", "said"),
-    [
-        ([], 2, "usage: python -m slipstream.compat (SCRIPT | -m MODULE)"),
-        (["-m"], 2, "usage:"),
-        (["--help"], 0, "usage:"),
-        (["no_such_file.py"], 2, "there is no file no_such_file.py in"),
-    ],
-)
-def test_a_wrong_call_says_how_to_call(arguments: list[str], code: int, said: str) -> None:
-    """The exit code is that of any wrong call."""
-    answer = subprocess.run(
-        [sys.executable, "-m", "slipstream.compat", *arguments],
-        capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
-
-    assert answer.returncode == code
-    assert said in answer.stdout + answer.stderr

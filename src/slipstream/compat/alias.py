@@ -1,22 +1,4 @@
-"""Let `import fastapi` give slipstream.
-
-After `install()` each `fastapi.x` is the same module object as `slipstream.x`: classes are identical, so
-`isinstance`, `except`, pickles and patched attributes agree whichever name was written:
-
-    import slipstream.compat
-    slipstream.compat.install()          # before anything imports fastapi
-
-    with slipstream.compat.aliased():    # or for a while, as in a test
-        import some_package_that_imports_fastapi
-
-    python -m slipstream.compat script.py        # or around a whole program
-    python -m slipstream.compat -m package.module
-    slipstream run --alias main.py               # also with --reload and --workers
-
-An installed fastapi is hidden meanwhile, and not changed. `importlib.metadata.version("fastapi")` is
-`FASTAPI_VERSION`, so that packages find the features that they look for. The alias holds in one process; a
-process that `multiprocessing` spawns installs its own.
-"""
+"""The finder that gives slipstream's modules under FastAPI's names, and who puts it in place."""
 
 import contextlib
 import importlib
@@ -25,19 +7,21 @@ import importlib.machinery
 import importlib.metadata
 import importlib.util
 import os
-import runpy
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import CodeType, ModuleType
-from typing import NoReturn
 
 from slipstream._engine.errors import SlipstreamError
 
-__all__ = ["FASTAPI_VERSION", "AlreadyImported", "aliased", "install", "is_installed", "main", "uninstall"]
-
 FASTAPI_VERSION = "0.165.0"
 """The release of FastAPI whose public API slipstream follows."""
+
+STANDIN = str(Path(__file__).parent / "standin")
+"""Folder for `sys.path` that holds the package `fastapi` of those who have no finder yet, and its metadata."""
+
+METADATA = Path(STANDIN, "fastapi.dist-info")
 
 _ALIAS = "fastapi"
 _OWN = "slipstream"
@@ -107,34 +91,17 @@ def aliased(*, force: bool = False) -> Iterator[None]:
         uninstall()
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a script or module under the alias, as `python -m slipstream.compat` does.
+def tell_children() -> None:
+    """Let every process that this one starts have the alias, if it inherits the environment and has slipstream.
 
-    Args:
-        arguments: `["script.py", …]` or `["-m", "module", …]`; None takes the command line's.
-
-    Returns:
-        Exit code: 2 for a wrong call, else 0; what the program raises passes through.
+    A folder with a package `fastapi` that calls `install` goes on $PYTHONPATH, and on `sys.path`, which
+    `multiprocessing` and pytest-xdist copy to their processes.
     """
-    words = list(sys.argv[1:] if arguments is None else arguments)
-    if words[:1] == ["-m"] and len(words) > 1:
-        install()
-        sys.argv = words[1:]
-        runpy.run_module(words[1], run_name="__main__", alter_sys=True)
-        return 0
-    if not words or words[0].startswith("-"):
-        asked = words[:1] in (["-h"], ["--help"])
-        stream = sys.stdout if asked else sys.stderr
-        stream.write("usage: python -m slipstream.compat (SCRIPT | -m MODULE) [ARGUMENT ...]\n")
-        return 0 if asked else 2
-    if not os.path.exists(words[0]):
-        sys.stderr.write(f"slipstream.compat: there is no file {words[0]} in {os.getcwd()}\n")
-        return 2
-    install()
-    sys.argv = words
-    sys.path[0] = os.path.dirname(os.path.abspath(words[0]))
-    runpy.run_path(words[0], run_name="__main__")
-    return 0
+    inherited = os.environ.get("PYTHONPATH")
+    if STANDIN not in (inherited or "").split(os.pathsep):
+        os.environ["PYTHONPATH"] = STANDIN + os.pathsep + inherited if inherited else STANDIN
+    if STANDIN not in sys.path:
+        sys.path.insert(0 if sys.flags.safe_path else 1, STANDIN)  # the first is the program's own folder
 
 
 def _is_alias(name: str) -> bool:
@@ -205,28 +172,10 @@ class _Finder(importlib.metadata.DistributionFinder):
         self, context: importlib.metadata.DistributionFinder.Context = importlib.metadata.DistributionFinder.Context()
     ) -> Iterable[importlib.metadata.Distribution]:
         """Return ours when fastapi is asked for by name; a list of all distributions stays as it is."""
-        return [_Distribution()] if context.name == _ALIAS else []
-
-
-class _Distribution(importlib.metadata.Distribution):
-    """What `importlib.metadata.version("fastapi")` reads."""
-
-    def read_text(self, filename: str) -> str | None:
-        """Return the metadata file; there is no other."""
-        if filename != "METADATA":
-            return None
-        return f"Metadata-Version: 2.1\nName: {_ALIAS}\nVersion: {FASTAPI_VERSION}\nSummary: slipstream, by alias\n"
-
-    def locate_file(self, path: str | os.PathLike[str]) -> NoReturn:
-        """Refuse: nothing of this distribution lies on disk."""
-        raise FileNotFoundError(path)
+        return [importlib.metadata.PathDistribution(METADATA)] if context.name == _ALIAS else []
 
 
 _finder = _Finder()
 
 _displaced: dict[str, ModuleType] = {}
 """The modules of the real fastapi that `install` took out, for `uninstall` to put back."""
-
-if __name__ == "__main__":
-    # `-m` has made this module a second time, under the name __main__; state lives in the first.
-    sys.exit(importlib.import_module("slipstream.compat").main())
