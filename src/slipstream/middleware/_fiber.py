@@ -12,7 +12,7 @@ interface.
 
 import asyncio
 import contextvars
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Coroutine, Generator
 from types import coroutine
 from typing import Any
 
@@ -136,74 +136,3 @@ class Fiber(Waiting):
     def get_name(self) -> str:
         """Return a name for logs."""
         return f"Fiber-{id(self):x}"
-
-
-class Wait:
-    """A future that is done when the fiber's future is, or after a call of `wake`.
-
-    If the waiting task is cancelled, the wait ends, and fiber and future stay as they are.
-    """
-
-    __slots__ = ("_asyncio_future_blocking", "_callback", "_context", "_future", "_is_cancelled", "_is_woken", "_loop")
-
-    def __init__(self, future: Any, loop: asyncio.AbstractEventLoop) -> None:
-        self._future = future
-        self._loop = loop
-        self._callback: Callable[[Any], object] | None = None
-        self._context: contextvars.Context | None = None
-        self._is_woken = False
-        self._is_cancelled: tuple[Any] | None = None
-        self._asyncio_future_blocking = True
-
-    def wake(self) -> None:
-        """End the wait before the future is done."""
-        if self._is_woken:
-            return
-        self._is_woken = True
-        if self._callback is not None:
-            self._future.remove_done_callback(self._on_done)
-            self._loop.call_soon(self._callback, self, context=self._context)
-
-    def _on_done(self, future: Any) -> None:
-        if not self._is_woken and self._callback is not None:
-            self._is_woken = True
-            self._callback(self)
-
-    # The methods of a future that a task, or another fiber's `Wait`, calls.
-
-    def get_loop(self) -> asyncio.AbstractEventLoop:
-        """Return the loop of the future."""
-        return self._loop
-
-    def done(self) -> bool:
-        """Whether the wait has ended."""
-        return self._is_woken or bool(self._future.done())
-
-    def result(self) -> None:
-        """Raise CancelledError if the wait was cancelled; the future's own result goes to the fiber."""
-        if self._is_cancelled is not None:
-            raise asyncio.CancelledError(*(msg for msg in self._is_cancelled if msg is not None))
-
-    def cancel(self, msg: Any = None) -> bool:
-        """End the wait by a CancelledError."""
-        if self.done():
-            return False
-        self._is_cancelled = (msg,)
-        self.wake()
-        return True
-
-    def add_done_callback(
-        self, callback: Callable[[Any], object], *, context: contextvars.Context | None = None
-    ) -> None:
-        """Call back once when the wait has ended; there is one waiter at a time."""
-        self._callback = callback
-        self._context = context
-        if self._is_woken:
-            self._loop.call_soon(callback, self, context=context)
-        else:
-            self._future.add_done_callback(self._on_done, context=context)
-
-    def remove_done_callback(self, callback: Callable[[Any], object]) -> int:
-        """Forget the waiter."""
-        self._callback = None
-        return int(self._future.remove_done_callback(self._on_done))

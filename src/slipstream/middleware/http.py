@@ -22,7 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from slipstream._foreign.asyncio import enter_task
 from slipstream._foreign.starlette import KNOWS_REQUESTS, BodySharingRequest, ForwardedBase
-from slipstream.middleware._fiber import Fiber, Wait, park
+from slipstream.middleware._fiber import Fiber, park
 
 CallNext: TypeAlias = Callable[[Request[Any]], Awaitable[Response]]
 Dispatch: TypeAlias = Callable[[Request[Any], CallNext], Awaitable[Response]]
@@ -107,7 +107,7 @@ class Exchange:
         self._send = send
         self._task = task
         self._loop = task.get_loop()
-        self._wait: Wait | None = None
+        self._wait: asyncio.Future[None] | None = None
         self._held: list[asyncio.Future[None]] = []
         self._is_ignored = False
         self.fiber: Fiber | None = None
@@ -155,8 +155,7 @@ class Exchange:
         kind = message["type"]
         if kind == "http.response.start":
             self.start = message
-            if self._wait is not None:
-                self._wait.wake()
+            self._wake()
         elif kind == "http.response.debug":
             self.info = message["info"]
         elif self.start is None:
@@ -169,11 +168,14 @@ class Exchange:
                 await park()
             else:
                 # A task that the application made waits until the middleware has taken the message.
-                if self._wait is not None:
-                    self._wait.wake()
+                self._wake()
                 taken = self._loop.create_future()
                 self._held.append(taken)
                 await taken
+
+    def _wake(self, _: object = None) -> None:
+        if self._wait is not None and not self._wait.done():
+            self._wait.set_result(None)
 
     def _hang_up(self, message: Message) -> None:
         """Drop a message that nobody reads; raise for a stream, which might go on for ever."""
@@ -210,10 +212,13 @@ class Exchange:
             if fiber.can_run:
                 yield  # let the event loop run
             else:
-                self._wait = Wait(fiber.waits_for, self._loop)
+                # Not the future itself: if the middleware is cancelled, what the application waits for is not.
+                future, self._wait = fiber.waits_for, self._loop.create_future()
+                future.add_done_callback(self._wake)
                 try:
-                    yield self._wait
+                    yield from self._wait
                 finally:
+                    future.remove_done_callback(self._wake)
                     self._wait = None
             if self.inbox or (awaits_start and self.start is not None):
                 return
