@@ -50,12 +50,9 @@ def get_openapi_path(
         Operations by method, security schemes by name, definitions by name.
     """
     schemas = FieldSchemas(field_mapping, separate=separate_input_output_schemas)
-    part = operations.path_part(route, schemas, operation_ids)
-    return (
-        shapes.free(part.operations),
-        operations.scheme_definitions(part.security_schemes),
-        shapes.free(part.definitions),
-    )
+    gathered = operations.Gathered(operation_ids=operation_ids)
+    described = shapes.free(operations.operations_of(route, schemas, gathered))
+    return described, operations.scheme_definitions(gathered.security_schemes), shapes.free(gathered.definitions)
 
 
 def get_openapi_operation_metadata(*, route: PathOperation, method: str, operation_ids: set[str]) -> dict[str, Any]:

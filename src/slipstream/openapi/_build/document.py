@@ -5,37 +5,16 @@ made unique. Then each path operation is described in plain dictionaries. Last, 
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
 from pydantic import BaseModel
 
 from slipstream.openapi._build import shapes
-from slipstream.openapi._build.operations import path_part, scheme_definitions
+from slipstream.openapi._build.operations import Gathered, operations_of, scheme_definitions
 from slipstream.openapi._build.routes import PathOperation, documented_fields, path_operations
 from slipstream.openapi._build.schemas import FieldSchemas, define
 from slipstream.openapi.models import ExternalDocumentation, Info, Server, Tag
-
-
-@dataclass(slots=True)
-class _Gathered:
-    """What the path operations need in the document's components, before it takes its final shape."""
-
-    definitions: dict[str, Any]
-    security_schemes: dict[str, Any] = field(default_factory=dict)
-    operation_ids: set[str] = field(default_factory=set)
-
-    def items(self, routes: Iterable[PathOperation], schemas: FieldSchemas) -> dict[str, dict[str, Any]]:
-        """Describe routes, by path; keep the schemes and definitions that they need."""
-        paths: dict[str, dict[str, Any]] = {}
-        for route in routes:
-            part = path_part(route, schemas, self.operation_ids)
-            if part.operations:
-                paths.setdefault(route.path_format, {}).update(part.operations)
-            self.security_schemes |= part.security_schemes
-            self.definitions |= part.definitions
-        return paths
 
 
 def get_openapi(
@@ -79,9 +58,8 @@ def get_openapi(
     fields = documented_fields([*listed, *listed_webhooks])
     mapping, definitions = define(fields, separate=separate_input_output_schemas)
     schemas = FieldSchemas(mapping, separate=separate_input_output_schemas)
-    gathered = _Gathered(definitions)
-    paths = gathered.items(listed, schemas)
-    hooks = gathered.items(listed_webhooks, schemas)
+    gathered = Gathered(definitions)
+    paths, hooks = (_by_path(each, schemas, gathered) for each in (listed, listed_webhooks))
     optional = {
         "summary": summary,
         "description": description,
@@ -105,7 +83,15 @@ def get_openapi(
     return result
 
 
-def _components(gathered: _Gathered) -> dict[str, Any]:
+def _by_path(routes: Iterable[PathOperation], schemas: FieldSchemas, gathered: Gathered) -> dict[str, dict[str, Any]]:
+    paths: dict[str, dict[str, Any]] = {}
+    for route in routes:
+        if operations := operations_of(route, schemas, gathered):
+            paths.setdefault(route.path_format, {}).update(operations)
+    return paths
+
+
+def _components(gathered: Gathered) -> dict[str, Any]:
     components = {}
     if gathered.definitions:
         definitions = sorted(gathered.definitions.items())

@@ -22,33 +22,26 @@ from slipstream.openapi.constants import METHODS_WITH_BODY
 
 
 @dataclass(slots=True)
-class PathPart:
-    """What one path operation adds to a document: operations by method, schemes and definitions by name.
+class Gathered:
+    """What path operations need in a document: definitions, and schemes, described at the end, by name; ids so far."""
 
-    Schemes are the objects themselves; they are described once, for the whole document.
-    """
-
-    operations: dict[str, Any] = field(default_factory=dict)
-    security_schemes: dict[str, Any] = field(default_factory=dict)
     definitions: dict[str, Any] = field(default_factory=dict)
+    security_schemes: dict[str, Any] = field(default_factory=dict)
+    operation_ids: set[str] = field(default_factory=set)
 
 
-def path_part(route: PathOperation, schemas: FieldSchemas, operation_ids: set[str]) -> PathPart:
-    """Describe a path operation.
-
-    Args:
-        operation_ids: Ids so far; this operation's are added, with a warning for one that is there already.
-    """
-    part = PathPart()
+def operations_of(route: PathOperation, schemas: FieldSchemas, gathered: Gathered) -> dict[str, Any]:
+    """Describe a path operation, by method; warn of an id that is there already."""
     assert route.methods is not None, "Methods must be a list"
     assert response_class_of(route), "A response class is needed to generate OpenAPI"
     if not route.include_in_schema:
-        return part
+        return {}
+    operations = {}
     flat = flatten(route.plan.root)
-    part.security_schemes = schemes_by_name(flat.security)
+    gathered.security_schemes |= schemes_by_name(flat.security)
     can_be_invalid = bool(flat.params) or route.body_field is not None
     for method in route.methods:
-        operation = metadata(route, operation_ids)
+        operation = metadata(route, gathered.operation_ids)
         if required := requirements(flat.security):
             operation["security"] = required
         if described := parameters(flat, schemas):
@@ -56,14 +49,14 @@ def path_part(route: PathOperation, schemas: FieldSchemas, operation_ids: set[st
         if method in METHODS_WITH_BODY and route.body_field is not None:
             operation["requestBody"] = request_body(route.body_field, schemas)
         if route.callbacks:
-            operation["callbacks"] = _callbacks(route.callbacks, schemas, operation_ids)
+            operation["callbacks"] = _callbacks(route.callbacks, schemas, gathered.operation_ids)
         operation["responses"] = responses(route, schemas)
         if can_be_invalid and add_invalid_request(operation["responses"]):
-            part.definitions = INVALID_REQUEST_DEFINITIONS
+            gathered.definitions |= INVALID_REQUEST_DEFINITIONS
         if route.openapi_extra:
             operation = merged(operation, route.openapi_extra)
-        part.operations[method.lower()] = operation
-    return part
+        operations[method.lower()] = operation
+    return operations
 
 
 def metadata(route: PathOperation, operation_ids: set[str]) -> dict[str, Any]:
@@ -107,7 +100,7 @@ def request_body(field: ModelField, schemas: FieldSchemas) -> dict[str, Any]:
 def _callbacks(callbacks: Iterable[Any], schemas: FieldSchemas, operation_ids: set[str]) -> dict[str, Any]:
     """Describe what the server will call: by name, then by path. Schemes and errors there are the other side's."""
     return {
-        callback.name: {callback.path: path_part(callback, schemas, operation_ids).operations}
+        callback.name: {callback.path: operations_of(callback, schemas, Gathered(operation_ids=operation_ids))}
         for callback in callbacks
         if is_path_operation(callback)
     }
