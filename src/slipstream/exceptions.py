@@ -10,7 +10,11 @@ from starlette.exceptions import (
     WebSocketException as StarletteWebSocketException,
 )
 
-from slipstream._engine.errors import DefinitionError as DefinitionError, SlipstreamError as SlipstreamError
+from slipstream._engine.errors import (
+    DefinitionError as DefinitionError,
+    DefinitionWarning as DefinitionWarning,
+    SlipstreamError as SlipstreamError,
+)
 
 
 class EndpointContext(TypedDict, total=False):

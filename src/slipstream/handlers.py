@@ -1,13 +1,15 @@
 """Functions that handle events, with dependencies like those of endpoints; for integrations like `slipstream.links`."""
 
 from collections.abc import Awaitable, Callable
+from functools import cached_property
 from typing import Any
 
 from slipstream._app.refresh import Latest
 from slipstream._engine.compile import Compiled
-from slipstream._engine.errors import UnfitHandler as UnfitHandler
+from slipstream._engine.errors import UnfitHandler as UnfitHandler, UnresolvedAnnotation as UnresolvedAnnotation
 from slipstream._engine.plan.build import build_event_plan
 from slipstream._engine.plan.tree import build_handler_tree
+from slipstream._engine.signature.names import Frames, running
 from slipstream._engine.types import Scope
 from slipstream._routes.compiler import Compiler, overrides_of
 from slipstream._routes.services import IMPLIED, public_errors
@@ -43,15 +45,27 @@ class EventHandler:
     """
 
     def __init__(self, function: Callable[..., Any], label: str, provider: Callable[[], Any]) -> None:
+        self._function, self._label, self._provider = function, label, provider
+        self._latest: _LatestHandle | None = None
+        self._frames: Frames | None = None
+        try:
+            self._latest = _LatestHandle(self._compiler, None)
+        except UnresolvedAnnotation:
+            self._frames = running()
+
+    @cached_property
+    def _compiler(self) -> Compiler:
         with public_errors():
-            tree = build_handler_tree(function, implied=IMPLIED)
-        self._compiler = Compiler(tree, lambda tree: build_event_plan(tree, label))
-        self._provider = provider
-        self._latest = _LatestHandle(self._compiler, None)
+            tree = build_handler_tree(self._function, implied=IMPLIED, frames=self._frames)
+        return Compiler(tree, lambda tree: build_event_plan(tree, self._label))
 
     @property
     def event(self) -> Any:
-        """The annotation of the event's parameter, `typing.Any` where it has none; None if there is no parameter."""
+        """The annotation of the event's parameter, `typing.Any` where it has none; None if there is no parameter.
+
+        Raises:
+            UnresolvedAnnotation: A name in an annotation of the function or its dependencies is not defined (yet).
+        """
         slots = self._compiler.plan.root.signature.slots
         return next((slot.annotation for slot in slots if slot.meta == "event"), None)
 
@@ -65,6 +79,6 @@ class EventHandler:
         """The function that handles an event under the current overrides; compiled again when they have changed."""
         provider = self._provider()
         latest = self._latest
-        if provider is not latest.provider:
+        if latest is None or provider is not latest.provider:
             latest = self._latest = _LatestHandle(self._compiler, provider)
         return latest.get()

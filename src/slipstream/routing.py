@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import partial
 from itertools import starmap
 from typing import Any, Literal, Unpack, cast
 
@@ -25,9 +26,11 @@ from slipstream._app.limits import limited
 from slipstream._app.observing import is_observing, reporting_route
 from slipstream._engine.compile import Dialect
 from slipstream._engine.entry.lifespan import Context, merge
-from slipstream._engine.errors import InvalidPath
+from slipstream._engine.errors import warn
 from slipstream._engine.plan.fields import ModelField
 from slipstream._engine.runtime.threads import is_async
+from slipstream._engine.signature.names import Frames
+from slipstream._engine.signature.origin import origin_of
 from slipstream._engine.types import DirectApp
 from slipstream._options.inherited import merged
 from slipstream._options.levels import InclusionOptions, RouteOptions, RouterOptions, VerbOptions, WebSocketOptions
@@ -117,19 +120,33 @@ class APIRoute(PlannedRoute, routing.Route):  # type: ignore[override]  # path_r
         maker = given["generate_unique_id_function"]
         make = maker.value if isinstance(maker, DefaultPlaceholder) else maker
         self.unique_id: str = given["operation_id"] or make(self)
+        self.response_model, self.status_code = given["response_model"], given["status_code"]
+        self.stream_item_type = stream_item_type
+        frames = None if self._waiting is None else self._waiting[1]  # of the original
+        self._waiting = None
+        self._read_if_defined(partial(self._read, given, stream_item_type), frames)
+
+    def _read(self, given: RouteOptions, stream_item_type: Any, frames: Frames | None) -> None:
         read = read_operation(
-            endpoint,
+            self.endpoint,
             self.pattern,
             given,
             unique_id=self.unique_id,
             stream_item_type=stream_item_type,
             ping_interval=cast(APIRoute, self.asked).ping_interval,
+            frames=frames,
         )
         self.response_model, self.stream_item_type = read.response_model, read.stream_item_type
         self.response_fields = read.response_fields
         self.status_code, self.stream_kind = read.response.status_code, read.response.stream
         self.response_field, self.stream_item_field = read.response.field, read.response.item_field
         self._compiler = Compiler(read.tree, read.plan)
+
+    def settle(self) -> None:
+        """Read the endpoint if that had to wait, and have the handler wrapped then."""
+        if self._waiting is not None:
+            super().settle()
+            self._wrap()
 
     def _is_wrapped(self) -> bool:
         """Whether a class of the user's or a tool has put a function of its own around the handler."""
@@ -140,7 +157,7 @@ class APIRoute(PlannedRoute, routing.Route):  # type: ignore[override]  # path_r
 
     def _wrap(self) -> None:
         """Call a `get_route_handler` of the user's when FastAPI calls it: as soon as there is a route or context."""
-        if not self._is_wrapped():
+        if self._waiting is not None or not self._is_wrapped():
             return
         handler = self.get_route_handler()
         is_replaced = request_response is not half_public.request_response
@@ -212,6 +229,7 @@ class APIRoute(PlannedRoute, routing.Route):  # type: ignore[override]  # path_r
 
     def direct_handler(self) -> tuple[DirectApp, bool]:
         """Return the handler in the direct dialect, and whether user code may see the scope."""
+        self.settle()
         is_plain = self._app is None and self._wrapped is None and self.max_body_size is None
         if not is_plain or STEPS.are_replaced:
             return super().direct_handler()
@@ -228,6 +246,7 @@ class OperationContext(APIRoute, EffectiveRouteContext):  # type: ignore[overrid
 
     def __init__(self, original_route: APIRoute, inclusion: Inclusion) -> None:
         self.original_route = original_route
+        self._waiting = original_route._waiting
         path = inclusion.options["prefix"] + original_route.path
         options = inclusion.options_of(original_route)
         self._populate(path, original_route.endpoint, options, original_route.stream_item_type)
@@ -278,12 +297,18 @@ class APIWebSocketRoute(PlannedRoute, routing.WebSocketRoute):  # type: ignore[o
         self._serve_at(path, endpoint, given["name"])
         self.dependencies: list[Depends] = list(given["dependencies"] or [])
         self.dependency_overrides_provider = given["dependency_overrides_provider"]
-        self._compiler = Compiler(*read_websocket(endpoint, self.pattern, self.dependencies))
+        self._read_if_defined(self._read)
+
+    def _read(self, frames: Frames | None) -> None:
+        self._compiler = Compiler(*read_websocket(self.endpoint, self.pattern, self.dependencies, frames))
 
     def included(self, inclusion: Inclusion) -> "APIWebSocketRoute":
         """Return the route's twin under an inclusion."""
         options = merged(WebSocketOptions, inclusion.options, self)
-        return APIWebSocketRoute(inclusion.options["prefix"] + self.path, self.endpoint, **options)
+        twin = APIWebSocketRoute(inclusion.options["prefix"] + self.path, self.endpoint, **options)
+        if self._waiting is not None:
+            twin._waiting = twin._read, self._waiting[1]
+        return twin
 
 
 class APIRouter(TableRouter):
@@ -331,17 +356,18 @@ class APIRouter(TableRouter):
             options: See `RouteOptions`.
         """
         given = completed(RouteOptions, options, "add_api_route")
-        self._check_path(path)
+        self._check_path(path, endpoint)
         route_class = route_class_override or self.route_class
         every = merged(RouteOptions, self, given)
         if not every["form_limits"]:
             del every["form_limits"]  # not an option of many subclasses, which list theirs
         self.routes.append(route_class(self.prefix + path, endpoint=endpoint, **every))
 
-    def _check_path(self, path: str) -> None:
-        """Refuse a path that would not begin with a slash."""
+    def _check_path(self, path: str, endpoint: Callable[..., Any]) -> None:
+        """Warn of a path that no request has, since it does not begin with a slash."""
         if self.is_root and path and not path.startswith("/"):
-            raise InvalidPath(path, "A path must begin with a slash", f'write "/{path}"')
+            claim = f"A path must begin with a slash, or no request finds it: {path!r}"
+            warn(claim, origin_of(endpoint), f'write "/{path}"')
 
     @unpacks(RouteOptions)
     def api_route(self, path: str, **options: Unpack[RouteOptions]) -> Callable[[DecoratedCallable], DecoratedCallable]:
@@ -427,7 +453,7 @@ class APIRouter(TableRouter):
         dependencies: Sequence[Depends] | None = None,
     ) -> None:
         """Add a WebSocket endpoint below the router's prefix; see `WebSocketOptions`."""
-        self._check_path(path)
+        self._check_path(path, endpoint)
         every = merged(WebSocketOptions, self, {"name": name, "dependencies": dependencies})
         self.routes.append(APIWebSocketRoute(self.prefix + path, endpoint=endpoint, **every))
 

@@ -10,7 +10,7 @@ import pytest
 from pydantic import BaseModel, Field
 
 from slipstream import APIRouter, Body, Depends, FastAPI, Header, Path, Query, Request
-from slipstream._engine.errors import DefinitionError, SlipstreamError, shown
+from slipstream._engine.errors import DefinitionError, DefinitionWarning, SlipstreamError, shown
 from slipstream.bots import exception as bots_errors
 from slipstream.exceptions import DependencyScopeError, FastAPIError
 from slipstream.links import errors as links_errors
@@ -93,7 +93,7 @@ def a_dependency_that_needs_itself() -> None:
 
 
 @case(
-    DefinitionError,
+    DefinitionWarning,
     "GET with several bodies: 'first' and 'second'",
     "  at HERE in two_unmarked_bodies_of_a_get.<locals>.endpoint",
     "  for query parameters write Annotated[Model, Query()]; to read a body all the same, mark each with Body()",
@@ -250,13 +250,23 @@ def an_unknown_converter() -> None:
     async def endpoint(a: int) -> None: ...
 
 
-@case(ValueError, "A path must begin with a slash: 'items'", '  write "/items"')
+@case(
+    DefinitionWarning,
+    "A path must begin with a slash, or no request finds it: 'items'",
+    "  at HERE in a_path_without_slash.<locals>.endpoint",
+    '  write "/items"',
+)
 def a_path_without_slash() -> None:
     @app.get("items")  # HERE
     async def endpoint() -> None: ...
 
 
-@case(ValueError, "A path must begin with a slash: 'chat'", '  write "/chat"')
+@case(
+    DefinitionWarning,
+    "A path must begin with a slash, or no request finds it: 'chat'",
+    "  at HERE in a_websocket_path_without_slash.<locals>.endpoint",
+    '  write "/chat"',
+)
 def a_websocket_path_without_slash() -> None:
     @app.websocket("chat")  # HERE
     async def endpoint() -> None: ...

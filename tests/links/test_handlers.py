@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Annotated, Any, cast
 
 import pytest
-from pydantic import Field
+from pydantic import BaseModel, Field
 from starlette.requests import Request
 
 from slipstream import Depends, FastAPI, Header
@@ -108,13 +108,50 @@ async def test_whatever_can_be_called_is_run_to_its_end(way: str) -> None:
     assert seen == [7]
 
 
-def test_an_annotation_that_cannot_be_read_is_refused() -> None:
-    """At the decorator, not at the first event."""
+async def test_an_annotation_that_cannot_be_read_is_refused_when_links_start() -> None:
+    """The name may be defined below the handler; at the first event it is too late."""
+    links = Links()
+    link = links.webhook("/a")
 
+    @link
     async def handle(event: "Unknown") -> None: ...  # type: ignore[name-defined]  # noqa: F821 - that is the case
 
-    with pytest.raises(WrongHandler, match="Unknown"):
-        handler(handle)
+    with pytest.raises(WrongHandler, match="'Unknown' is not defined: event: Unknown"):
+        async with links.running():
+            raise AssertionError("started")
+
+
+async def test_an_annotation_may_name_a_class_that_is_defined_below_the_handler() -> None:
+    """In the module, or in the function around the handler."""
+    links = Links()
+    link = links.webhook("/a")
+
+    @link
+    async def handle(event: "Below") -> None:
+        seen.append(event)
+
+    class Below(BaseModel):
+        id: int
+
+    seen: list[Below] = []
+    own, nobody = link.handler, cast(Any, None)
+    async with links.running():
+        assert own is not None
+        await own.run(nobody, own.read('{"id": 7}'))
+
+    assert seen == [Below(id=7)]
+
+
+async def test_a_handler_of_running_links_is_read_at_once() -> None:
+    """Nothing would read it later."""
+    links = Links()
+    async with links.running():
+        link = links.webhook("/a")
+
+        async def handle(event: "Unknown") -> None: ...  # type: ignore[name-defined]  # noqa: F821 - that is the case
+
+        with pytest.raises(WrongHandler, match="Unknown"):
+            link(handle)
 
 
 def test_callable_objects_and_methods_can_handle() -> None:

@@ -18,6 +18,7 @@ import slipstream.routing
 import slipstream.sse
 from slipstream._engine.router.pattern import read_pattern
 from slipstream._engine.signature.model import Origin
+from slipstream._engine.signature.names import Names
 from slipstream._routes.operation import describe, path_strings, response_field
 from slipstream.exceptions import DependencyScopeError, FastAPIError
 
@@ -205,7 +206,8 @@ def test_a_description_ends_at_a_form_feed() -> None:
 
 def test_a_response_without_a_model_has_no_field() -> None:
     """Nothing is validated then."""
-    assert response_field(None, "name", 200, HERE) is None
-    field = response_field(Item, "name", 200, HERE)
+    names = Names(nothing, ())
+    assert response_field(None, "name", 200, HERE, names) is None
+    field = response_field(Item, "name", 200, HERE, names)
     assert field is not None
     assert (field.name, field.mode) == ("name", "serialization")

@@ -1,5 +1,6 @@
 """Errors in a program, most raised when a path operation is defined: what was seen, where, what to write instead."""
 
+import warnings
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -38,6 +39,20 @@ class _WrongDefinition(_ExplainedError, DefinitionError):
     pass
 
 
+class DefinitionWarning(UserWarning):
+    """A path operation that is served as FastAPI serves it, though hardly as it was meant."""
+
+
+_warned: dict[str | tuple[str, type[Warning], int], int] = {}
+"""Which warnings have been shown, as Python keeps them."""
+
+
+def warn(claim: str, origin: Any, advice: str) -> None:
+    """Warn of a definition, at the place of what is wrong."""
+    message = DefinitionWarning(f"{claim}\n  at {origin}\n  {advice}")
+    warnings.warn_explicit(message, None, origin.file or "<unknown>", origin.line or 0, registry=_warned)
+
+
 def shown(annotation: Any) -> str:
     """Write a type the way a user would."""
     if isinstance(annotation, type) and not hasattr(annotation, "__args__"):
@@ -54,6 +69,18 @@ class UnsupportedAnnotation(_WrongDefinition):
 
     def __init__(self, claim: str, parameter: str, annotation: Any, origin: Any, advice: str) -> None:
         super().__init__(f"{claim}: {parameter}: {shown(annotation)}", origin, advice)
+
+
+class UnresolvedAnnotation(UnsupportedAnnotation):
+    """A name in an annotation is not defined; until the application starts it may be."""
+
+    def __init__(self, cause: Exception, parameter: str, annotation: Any, origin: Any) -> None:
+        name = getattr(cause, "name", None) or "it"
+        super().__init__(
+            f"An annotation cannot be read: {str(cause).splitlines()[0]}", parameter, annotation, origin,
+            f"define {name} before the application starts; if it is imported under `if TYPE_CHECKING:`, "
+            "import it at run time",
+        )  # fmt: skip
 
 
 class UnfitHandler(_WrongDefinition):
@@ -85,17 +112,6 @@ class ScopeMismatch(_WrongDefinition):
             f'it cannot depend on dependencies with scope "function": {needed}'
         )
         super().__init__(claim, origin, 'give both the same scope: Depends(..., scope="function")')
-
-
-class BodiesWithoutNames(_WrongDefinition):
-    """A GET or HEAD reads several unmarked parameters from a body, which such requests seldom have."""
-
-    def __init__(self, names: Sequence[str], methods: Sequence[str], origin: Any) -> None:
-        claim = f"{', '.join(methods)} with several bodies: {' and '.join(map(repr, names))}"
-        advice = (
-            "for query parameters write Annotated[Model, Query()]; to read a body all the same, mark each with Body()"
-        )
-        super().__init__(claim, origin, advice)
 
 
 NO_FORM_PARSER = 'Forms need the package "python-multipart", which is not installed'

@@ -7,10 +7,12 @@ from enum import IntEnum
 from functools import partial
 from typing import Any, cast
 
+from pydantic import PydanticUndefinedAnnotation
 from starlette.convertors import PathConvertor, StringConvertor
 from starlette.responses import Response
 
 from slipstream._app.refresh import WatchedList
+from slipstream._engine.errors import UnresolvedAnnotation
 from slipstream._engine.plan.build import build_http_plan, build_websocket_plan
 from slipstream._engine.plan.fields import ModelField
 from slipstream._engine.plan.model import Call, Plan, ResponseSpec, StreamKind
@@ -18,6 +20,7 @@ from slipstream._engine.plan.tree import build_tree
 from slipstream._engine.router.pattern import Pattern
 from slipstream._engine.signature.annotations import is_subclass, stream_item
 from slipstream._engine.signature.model import Origin
+from slipstream._engine.signature.names import NOT_DEFINED, Frames, Names
 from slipstream._options.inherited import ResponseClass
 from slipstream._options.levels import RouteOptions
 from slipstream._routes.services import IMPLIED, public_errors
@@ -57,6 +60,7 @@ def read_operation(
     unique_id: str,
     stream_item_type: Any = None,
     ping_interval: Callable[[], float],
+    frames: Frames | None = None,
 ) -> Operation:
     """Read a path operation.
 
@@ -66,13 +70,16 @@ def read_operation(
         unique_id: The operation's id; response fields and combined bodies are named after it.
         stream_item_type: See `Operation`; only for a twin, whose original has read the return annotation.
         ping_interval: Returns after how many seconds of silence a stream of events pings.
+        frames: Functions in which names of annotations may be local; those that are running by default.
 
     Raises:
+        UnresolvedAnnotation: A name that is needed is not defined (yet).
         FastAPIError: Pydantic cannot validate a parameter or a response model.
         AssertionError: A response has a model and a status without a body, or an additional response is no dict.
         DefinitionError: The endpoint cannot be served as it is written.
     """
-    tree = read_tree(endpoint, pattern, options["dependencies"] or ())
+    tree = read_tree(endpoint, pattern, options["dependencies"] or (), frames)
+    names = Names(endpoint, frames)
     chosen, status, model = options["response_class"], options["status_code"], options["response_model"]
     stream = stream_kind(tree, chosen)
     if isinstance(model, DefaultPlaceholder):
@@ -81,9 +88,9 @@ def read_operation(
     response = ResponseSpec(
         status_code=status,
         response_class=None if isinstance(chosen, DefaultPlaceholder) else chosen,
-        field=response_field(model, f"Response_{unique_id}", status, tree.origin),
+        field=response_field(model, f"Response_{unique_id}", status, tree.origin, names),
         stream=stream,
-        item_field=response_field(stream_item_type, f"StreamItem_{unique_id}", None, tree.origin),
+        item_field=response_field(stream_item_type, f"StreamItem_{unique_id}", None, tree.origin, names),
         ping_interval=ping_interval,
         include=options["response_model_include"],
         exclude=options["response_model_exclude"],
@@ -102,22 +109,25 @@ def read_operation(
         form_limits=cast(dict[str, int], options["form_limits"] or {}),
         path_strings=path_strings(pattern),
     )
-    fields = response_fields(options["responses"] or {}, unique_id, tree.origin)
+    fields = response_fields(options["responses"] or {}, unique_id, tree.origin, names)
     return Operation(tree, response, model, stream_item_type, fields, plan)
 
 
 def read_websocket(
-    endpoint: Callable[..., Any], pattern: Pattern, dependencies: Sequence[Any]
+    endpoint: Callable[..., Any], pattern: Pattern, dependencies: Sequence[Any], frames: Frames | None = None
 ) -> tuple[Call, Callable[[Call], Plan]]:
     """Read a WebSocket endpoint; return its tree, and the function that plans the tree."""
-    tree = read_tree(endpoint, pattern, dependencies)
+    tree = read_tree(endpoint, pattern, dependencies, frames)
     return tree, partial(build_websocket_plan, path_strings=path_strings(pattern))
 
 
-def read_tree(endpoint: Callable[..., Any], pattern: Pattern, dependencies: Sequence[Any]) -> Call:
+def read_tree(
+    endpoint: Callable[..., Any], pattern: Pattern, dependencies: Sequence[Any], frames: Frames | None
+) -> Call:
     """Read an endpoint and its dependencies; see `public_errors` for the exceptions."""
+    path = pattern.path_format
     with public_errors():
-        tree = build_tree(endpoint, path=pattern.path_format, implied=IMPLIED, dependencies=dependencies)
+        tree = build_tree(endpoint, path=path, implied=IMPLIED, dependencies=dependencies, frames=frames)
     # Packages add dependencies to the trees of existing routes.
     tree.dependencies = WatchedList(tree.dependencies)
     return tree
@@ -147,6 +157,8 @@ def stream_kind(tree: Call, response_class: ResponseClass) -> StreamKind | None:
 def read_response_model(tree: Call, kind: StreamKind | None) -> tuple[Any, Any]:
     """Return the response model and the type of a stream's items, as the return annotation says."""
     annotation = tree.signature.returns
+    if isinstance(annotation, UnresolvedAnnotation):
+        raise annotation
     if annotation is inspect.Signature.empty or is_subclass(annotation, Response):
         return None, None
     item = stream_item(annotation)
@@ -157,8 +169,14 @@ def read_response_model(tree: Call, kind: StreamKind | None) -> tuple[Any, Any]:
     return None, item
 
 
-def response_field(model: Any, name: str, status_code: int | str | None, origin: Origin) -> ModelField | None:
-    """Make the field that validates and writes a response model, if there is one."""
+def response_field(
+    model: Any, name: str, status_code: int | str | None, origin: Origin, names: Names
+) -> ModelField | None:
+    """Make the field that validates and writes a response model, if there is one.
+
+    Raises:
+        UnresolvedAnnotation: A name in it is not defined (yet).
+    """
     if not model:
         return None
     assert is_body_allowed_for_status_code(status_code), (
@@ -166,20 +184,24 @@ def response_field(model: Any, name: str, status_code: int | str | None, origin:
         "  write response_model=None, or choose a status whose responses have one"
     )
     try:
-        return create_model_field(name=name, type_=model, mode="serialization")
+        field = create_model_field(name=name, type_=names.resolve(model), mode="serialization")
+        field.checker.rebuild()
+    except (*NOT_DEFINED, PydanticUndefinedAnnotation) as exc:
+        raise UnresolvedAnnotation(exc, "response model", model, origin) from exc
     except FastAPIError as exc:
         seen, _, advice = str(exc).partition("\n")
         raise type(exc)(f"{seen}\n  at {origin}\n{advice}") from exc.__cause__
+    return field
 
 
 def response_fields(
-    responses: Mapping[int | str, dict[str, Any]], unique_id: str, origin: Origin
+    responses: Mapping[int | str, dict[str, Any]], unique_id: str, origin: Origin, names: Names
 ) -> dict[int | str, ModelField]:
     """Make the fields of those additional responses that have a model, by status."""
     fields = {}
     for status, response in responses.items():
         assert isinstance(response, dict), "An additional response must be a dict"
-        field = response_field(response.get("model"), f"Response_{status}_{unique_id}", status, origin)
+        field = response_field(response.get("model"), f"Response_{status}_{unique_id}", status, origin, names)
         if field is not None:
             fields[status] = field
     return fields

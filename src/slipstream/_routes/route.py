@@ -13,12 +13,17 @@ from slipstream._app.observing import is_observing, reporting
 from slipstream._app.refresh import WatchedClass, version
 from slipstream._engine.compile import Compiled, Dialect
 from slipstream._engine.entry.asgi import as_direct
+from slipstream._engine.errors import UnresolvedAnnotation
 from slipstream._engine.plan.model import Call, Plan
 from slipstream._engine.router.pattern import Pattern, read_pattern
+from slipstream._engine.signature.names import Frames, running
 from slipstream._engine.types import DirectApp
 from slipstream._routes.compiler import Compiler, overrides_of, wrapped_app
 from slipstream._routes.context import CONTEXT, noted
 from slipstream._routes.stepwise import STEPS, stepwise
+
+_READ = frozenset({"_compiler", "response_fields", "stream_kind", "response_field", "stream_item_field"})
+"""Attributes that a route lacks until its endpoint is read."""
 
 
 class PlannedRoute(BaseRoute, metaclass=WatchedClass):
@@ -27,6 +32,8 @@ class PlannedRoute(BaseRoute, metaclass=WatchedClass):
     dependency_overrides_provider: Any | None
     _compiler: Compiler
     _app: ASGIApp | None = None
+    _waiting: tuple[Callable[[Frames | None], None], Frames] | None = None
+    """What reads the endpoint later, and the functions in which its names may be local."""
 
     def _serve_at(self, path: str, endpoint: Callable[..., Any], name: str | None) -> None:
         """Set the attributes that follow from path, endpoint and name."""
@@ -35,6 +42,20 @@ class PlannedRoute(BaseRoute, metaclass=WatchedClass):
         self.pattern: Pattern = read_pattern(path, is_relative=True)
         self.path_format = self.pattern.path_format
         self.param_convertors = dict(self.pattern.convertors)
+
+    def _read_if_defined(self, read: Callable[[Frames | None], None], frames: Frames | None = None) -> None:
+        """Read the endpoint, now or, while a name of its annotations is not defined, when what is read is needed."""
+        try:
+            read(frames)
+        except UnresolvedAnnotation:
+            self._waiting = read, running() if frames is None else frames
+
+    def settle(self) -> None:
+        """Read the endpoint if that had to wait; raise UnresolvedAnnotation if a name is still not defined."""
+        if self._waiting is not None:
+            read, frames = self._waiting
+            read(frames)
+            self._waiting = None
 
     @property
     def plan(self) -> Plan:
@@ -82,6 +103,7 @@ class PlannedRoute(BaseRoute, metaclass=WatchedClass):
 
     def handler(self) -> ASGIApp:
         """Return the assigned app or the handler under the current overrides, compiled if necessary."""
+        self.settle()
         return self._own_handler() if self._app is None else self._app
 
     def _own_handler(self) -> ASGIApp:
@@ -122,3 +144,14 @@ def _served(route: PlannedRoute, scope: Scope) -> PlannedRoute:
     """Return the context in a scope if it is one of the route's, else the route."""
     context = noted(scope, CONTEXT)
     return context if context is not None and context.original_route is route else route
+
+
+def _read_first(route: PlannedRoute, name: str) -> Any:
+    if route._waiting is None or name not in _READ:
+        raise AttributeError(f"{type(route).__name__!r} object has no attribute {name!r}")
+    route.settle()
+    return getattr(route, name)
+
+
+# Not in the class, where a type checker would take every misspelt attribute for one.
+setattr(PlannedRoute, "__getattr__", _read_first)  # noqa: B010 - see above

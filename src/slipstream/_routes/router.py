@@ -1,6 +1,7 @@
 """A Starlette router that looks its routes up in a table."""
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any, cast
 
 from starlette import routing
@@ -15,6 +16,20 @@ from slipstream._options.levels import RouterOptions
 from slipstream._routes.context import ROUTER, noted
 from slipstream._routes.frontend import low_priority_app
 from slipstream._routes.inclusion import IncludableRouter, IncludedRouter, effective, low_priority
+from slipstream._routes.route import PlannedRoute
+
+
+def settle(routes: Sequence[BaseRoute]) -> None:
+    """Have every route read its endpoint that has not yet, those of mounted applications too.
+
+    Raises:
+        UnresolvedAnnotation: A name in an annotation is still not defined.
+    """
+    for route in effective(routes):
+        if isinstance(route, PlannedRoute):
+            route.settle()
+        else:
+            settle(getattr(getattr(route, "starlette_route", route), "routes", ()))
 
 
 class TableRouter(routing.Router):
@@ -79,7 +94,7 @@ class TableRouter(routing.Router):
     async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, WebSocket or lifespan."""
         if scope["type"] == "lifespan":
-            await lifespan(scope, receive, send, cast(Context, self.lifespan_context))
+            await lifespan(scope, receive, send, cast(Context, self.lifespan_context), partial(settle, self.routes))
             return
         if "router" not in scope:
             scope["router"] = self

@@ -5,7 +5,7 @@ What the framework itself serves is compiled; `solve_dependencies` walks the sam
 
 import inspect
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any, ForwardRef, cast
 
 from slipstream._engine.errors import NO_FORM_PARSER, OTHER_FORM_PARSER
 from slipstream._engine.plan.body import build_body_field, should_embed
@@ -16,7 +16,7 @@ from slipstream._engine.plan.model import Call
 from slipstream._engine.plan.tree import build_tree
 from slipstream._engine.runtime.form import read_again
 from slipstream._engine.signature.annotations import is_subclass, stream_item
-from slipstream._engine.signature.read import resolved, written_signature
+from slipstream._engine.signature.names import written_signature
 from slipstream._engine.types import DependencyScope
 from slipstream._routes.services import IMPLIED, public_errors
 from slipstream._routes.solving import (
@@ -100,21 +100,33 @@ def get_typed_signature(call: Callable[..., Any]) -> inspect.Signature:
     return inspect.Signature(
         [
             parameter.replace(annotation=get_typed_annotation(parameter.annotation, names))
-            for parameter in written_signature(call).parameters.values()
+            for parameter in _signature_of(call).parameters.values()
         ]
     )
 
 
 def get_typed_return_annotation(call: Callable[..., Any]) -> Any:
     """Return what a callable says it returns, evaluated; None where it does not say."""
-    annotation = written_signature(call).return_annotation
+    annotation = _signature_of(call).return_annotation
     return None if annotation is inspect.Signature.empty else get_typed_annotation(annotation, _globals_of(call))
 
 
 def get_typed_annotation(annotation: Any, globalns: dict[str, Any]) -> Any:
     """Evaluate an annotation that is text; one whose names are unknown stays a reference."""
-    value = resolved(annotation, globalns)
-    return None if value is type(None) and isinstance(annotation, str) else value
+    if not isinstance(annotation, str):
+        return annotation
+    try:
+        value = eval(annotation, globalns)
+    except NameError:
+        return ForwardRef(annotation)
+    return None if value is type(None) else value
+
+
+def _signature_of(call: Callable[..., Any]) -> inspect.Signature:
+    try:
+        return inspect.signature(call, eval_str=True)
+    except NameError:
+        return written_signature(call)
 
 
 def _globals_of(call: Callable[..., Any]) -> dict[str, Any]:

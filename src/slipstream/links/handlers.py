@@ -5,13 +5,14 @@ endpoint's body is.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from contextlib import suppress
 from functools import partial
 from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import from_json
 
-from slipstream.handlers import EventHandler, UnfitHandler
+from slipstream.handlers import EventHandler, UnfitHandler, UnresolvedAnnotation
 from slipstream.links.connection import Connection
 from slipstream.links.errors import WrongHandler
 from slipstream.links.redact import printable
@@ -31,17 +32,34 @@ class Handler:
     def __init__(self, function: Callable[..., Any], link: str, overrides: Callable[[], Any]) -> None:
         written = function.func if isinstance(function, partial) else function
         self.name = getattr(written, "__qualname__", repr(written))
-        self._overrides = overrides
+        self._link, self._overrides = link, overrides
+        self.is_settled = False
         try:
             self._handler = EventHandler(function, f"EVENT {link}", overrides)
-            annotation = self._handler.event
-            self._adapter: TypeAdapter[Any] = TypeAdapter(annotation)
-            self._adapter.rebuild()  # raises for a name that is unknown, which the constructor leaves for later
+            with suppress(UnresolvedAnnotation, NameError):
+                self._read()
         except UnfitHandler as error:
             raise WrongHandler(link, self.name, error.claim) from error
-        except NameError as unknown:
-            raise WrongHandler(link, self.name, f"an annotation cannot be read ({unknown})") from unknown
+
+    def settle(self) -> None:
+        """Read annotations with names that were not defined when the function was decorated.
+
+        Raises:
+            WrongHandler: A name is still not defined, or the function asks for what a link does not have.
+        """
+        try:
+            self._read()
+        except (UnresolvedAnnotation, NameError, UnfitHandler) as error:
+            raise WrongHandler(self._link, self.name, getattr(error, "claim", str(error))) from error
+
+    def _read(self) -> None:
+        if self.is_settled:
+            return
+        annotation = self._handler.event
+        self._adapter: TypeAdapter[Any] = TypeAdapter(annotation)
+        self._adapter.rebuild()  # raises for a name that is unknown, which the constructor leaves for later
         self._is_raw = (get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation) in (str, bytes)
+        self.is_settled = True
 
     @property
     def is_conversation(self) -> bool:

@@ -81,13 +81,27 @@ class Link:
     # What the program says
 
     def __call__(self, function: F) -> F:
-        """Make a function the handler, and return it; raise `WrongHandler` if it asks for what a link does not have."""
+        """Make a function the handler, and return it; names in its annotations may be defined until the link starts.
+
+        Raises:
+            WrongHandler: It asks for what a link does not have.
+        """
         check_value("handler", function, Callable)
         handler = Handler(function, self.name, lambda: self.home.app)
-        if handler.is_conversation and self.kind in ("polling", "webhook"):
-            raise WrongHandler(self.name, handler.name, "it takes no event, and there is no connection to read from")
+        if handler.is_settled or self.home.is_running:
+            self.settle(handler)
         self.handler = handler
         return function
+
+    def settle(self, handler: Handler) -> None:
+        """Have a handler read annotations with names that were not defined when it was decorated.
+
+        Raises:
+            WrongHandler: A name is still not defined, or the handler takes no event.
+        """
+        handler.settle()
+        if handler.is_conversation and self.kind in ("polling", "webhook"):
+            raise WrongHandler(self.name, handler.name, "it takes no event, and there is no connection to read from")
 
     def login(self, function: F) -> F:
         """Call a function of `(connection)` first with each new connection, to log in.

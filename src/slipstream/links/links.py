@@ -118,7 +118,14 @@ class Links(Home):
 
     @asynccontextmanager
     async def running(self) -> AsyncGenerator["Links", None]:
-        """Run the links while the context is open; for programs without an application."""
+        """Run the links while the context is open; for programs without an application.
+
+        Raises:
+            WrongHandler: A name in an annotation of a handler is not defined.
+        """
+        for link in self._links.values():
+            if link.handler is not None:
+                link.settle(link.handler)
         async with self.supervised():
             for link in tuple(self._links.values()):
                 self._start(link)

@@ -27,7 +27,7 @@ class Server:
         self.sent.append(message)
 
     def serve(self, context: Any) -> "Server":
-        anyio.run(lifespan, self.scope, self.receive, self.send, context)
+        anyio.run(lifespan, self.scope, self.receive, self.send, context, lambda: None)
         return self
 
     @property
@@ -128,7 +128,7 @@ def test_the_messages_are_starlettes(state: Any, fails: str) -> None:
         return server.types, server.scope["state"]
 
     async def ours(scope: Any, receive: Any, send: Any) -> None:
-        await lifespan(scope, receive, send, context)
+        await lifespan(scope, receive, send, context, lambda: None)
 
     assert messages(ours) == messages(Router(lifespan=context).lifespan)
 

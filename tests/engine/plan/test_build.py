@@ -6,7 +6,7 @@ import pytest
 from pydantic import BaseModel
 
 from slipstream import Body, Depends, FastAPI, File, Form, WebSocket
-from slipstream._engine.errors import DefinitionError
+from slipstream._engine.errors import DefinitionWarning
 from slipstream._engine.plan.model import Plan
 
 
@@ -67,13 +67,13 @@ def test_strictness_and_limits_are_those_of_the_application() -> None:
 
 
 @pytest.mark.parametrize("methods", [["GET"], ["HEAD"], ["GET", "HEAD"]], ids=str)
-def test_several_unmarked_bodies_of_a_get_are_refused(methods: list[str]) -> None:
-    """Nearly always, query parameters were meant."""
+def test_several_unmarked_bodies_of_a_get_are_warned_of(methods: list[str]) -> None:
+    """Nearly always, query parameters were meant; FastAPI serves it all the same."""
 
     async def endpoint(first: Item, second: Item) -> None: ...
 
-    with pytest.raises(DefinitionError, match="with several bodies"):
-        plan_of(endpoint, *methods)
+    with pytest.warns(DefinitionWarning, match="with several bodies"):
+        assert plan_of(endpoint, *methods).body is not None
     assert plan_of(endpoint, "GET", "POST").body is not None
 
 

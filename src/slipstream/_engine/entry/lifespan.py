@@ -16,11 +16,15 @@ Context: TypeAlias = Callable[[Any], AbstractAsyncContextManager[State]]
 """Takes the application; entering the context is the start-up, leaving it the shut-down."""
 
 
-async def lifespan(scope: Scope, receive: Receive, send: Send, context: Context) -> None:
-    """Serve a lifespan scope: enter `context`, report, wait for the end, leave it, report; failures are raised too."""
+async def lifespan(scope: Scope, receive: Receive, send: Send, context: Context, prepare: Callable[[], object]) -> None:
+    """Serve a lifespan scope: call `prepare`, enter `context`, report, wait for the end, leave it, report.
+
+    Failures are raised too.
+    """
     ended = "startup"
     await receive()
     try:
+        prepare()
         async with context(scope.get("app")) as state:
             if state is not None:
                 if "state" not in scope:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Literal
 
-from slipstream._engine.errors import BodiesWithoutNames, UnsupportedAnnotation
+from slipstream._engine.errors import UnsupportedAnnotation, warn
 from slipstream._engine.plan.body import build_body_field, is_form, should_embed
 from slipstream._engine.plan.flatten import flat_body_params
 from slipstream._engine.plan.form_parser import require_form_parser
@@ -33,11 +33,7 @@ def build_http_plan(
     documented = build_body_field(fields, name=unique_id, embed=embed)
     body: BodyPlan | None = None
     if documented is not None:
-        names = tuple(field.name for field in root.body_params)
-        marked = {slot.name for slot in root.signature.slots if slot.marked}
-        # A GET with two unmarked models is mostly a mistake; with `Body()` they are meant.
-        if set(methods) <= {"GET", "HEAD"} and len(set(names)) > 1 and not marked.issuperset(names):
-            raise BodiesWithoutNames(names, tuple(sorted(methods)), root.origin)
+        _warn_of_implied_bodies(root, methods)
         if is_form(documented):
             require_form_parser(root.origin)
         kind: Literal["json", "form"] = "form" if is_form(documented) else "json"
@@ -64,3 +60,15 @@ def _refuse_links(root: Call) -> None:
                 "There is a connection of a link only where one of its events is handled",
                 slot.name, slot.annotation, owner.origin, "write Request or WebSocket, or leave the parameter out",
             )  # fmt: skip
+
+
+def _warn_of_implied_bodies(root: Call, methods: Sequence[str]) -> None:
+    """Warn of a GET with two unmarked models, which is mostly a mistake; with `Body()` they are meant."""
+    names = tuple(field.name for field in root.body_params)
+    marked = {slot.name for slot in root.signature.slots if slot.marked}
+    if set(methods) <= {"GET", "HEAD"} and len(set(names)) > 1 and not marked.issuperset(names):
+        warn(
+            f"{', '.join(sorted(methods))} with several bodies: {' and '.join(map(repr, names))}",
+            root.origin,
+            "for query parameters write Annotated[Model, Query()]; to read a body all the same, mark each with Body()",
+        )

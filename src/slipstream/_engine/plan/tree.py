@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
-from pydantic import PydanticSchemaGenerationError
+from pydantic import PydanticSchemaGenerationError, PydanticUndefinedAnnotation
 from pydantic.fields import FieldInfo
 
 from slipstream._engine.abc import DependencyMarker
@@ -13,6 +13,7 @@ from slipstream._engine.errors import (
     InvalidFieldType,
     OldPydanticModel,
     ScopeMismatch,
+    UnresolvedAnnotation,
     UnsupportedAnnotation,
     shown,
 )
@@ -21,6 +22,7 @@ from slipstream._engine.plan.items import read_by_member
 from slipstream._engine.plan.model import Call
 from slipstream._engine.signature.annotations import is_pydantic_v1
 from slipstream._engine.signature.model import Origin, Signature, Slot
+from slipstream._engine.signature.names import Frames
 from slipstream._engine.signature.read import path_names_of, read_handler, read_signature
 from slipstream._engine.types import ContextKind, SlotSource
 
@@ -29,18 +31,27 @@ Implied = Mapping[SlotSource, type[FieldInfo]]
 
 
 def build_tree(
-    endpoint: Callable[..., Any], *, path: str, implied: Implied, dependencies: Sequence[DependencyMarker] = ()
+    endpoint: Callable[..., Any],
+    *,
+    path: str,
+    implied: Implied,
+    dependencies: Sequence[DependencyMarker] = (),
+    frames: Frames | None = None,
 ) -> Call:
-    """Read an endpoint and its dependencies; further ones of app, routers and route come first, outermost first."""
-    builder = _TreeBuilder(path, implied)
+    """Read an endpoint and its dependencies; further ones of app, routers and route come first, outermost first.
+
+    Names of annotations may be local to one of `frames`, by default to what is running.
+    """
+    builder = _TreeBuilder(path, implied, frames)
     root = builder.call(endpoint, scope="function")
     root.dependencies[:0] = [builder.dependency(marker, None, (), root.origin) for marker in dependencies]
     return root
 
 
-def build_handler_tree(handler: Callable[..., Any], *, implied: Implied) -> Call:
+def build_handler_tree(handler: Callable[..., Any], *, implied: Implied, frames: Frames | None = None) -> Call:
     """Read a handler of events and its dependencies; raise UnfitHandler for a parameter without a value."""
-    return _TreeBuilder("/", implied).call(handler, read_handler(handler, implied), scope="function")
+    signature = read_handler(handler, implied, frames)
+    return _TreeBuilder("/", implied, frames).call(handler, signature, scope="function")
 
 
 def override_tree(root: Call, overrides: Mapping[Callable[..., Any], Callable[..., Any]], implied: Implied) -> Call:
@@ -59,14 +70,15 @@ def _is_overridden(call: Call, overrides: Mapping[Callable[..., Any], Callable[.
 class _TreeBuilder:
     """Builds the calls of one path; `way` has the callables from the root to the present one, to find cycles."""
 
-    def __init__(self, path: str, implied: Implied) -> None:
+    def __init__(self, path: str, implied: Implied, frames: Frames | None = None) -> None:
         self.path = path
+        self.frames = frames
         self.path_names = path_names_of(path)
         self.implied = implied
         self.way: list[Callable[..., Any]] = []
 
     def call(self, function: Callable[..., Any], signature: Signature | None = None, **facts: Any) -> Call:
-        signature = signature or read_signature(function, self.path_names, self.implied)
+        signature = signature or read_signature(function, self.path_names, self.implied, self.frames)
         call = Call(signature=signature, path=self.path, **facts)
         if any(function is passed for passed in self.way):
             names = tuple(getattr(passed, "__name__", repr(passed)) for passed in (*self.way, function))
@@ -140,7 +152,9 @@ def _checked(field: ModelField, call: Call) -> ModelField:
             "make it a model of Pydantic 2",
         )  # fmt: skip
     try:
-        _ = field.checker
+        field.checker.rebuild()  # raises for a name that is not defined; the constructor leaves it for later
+    except PydanticUndefinedAnnotation as exc:
+        raise UnresolvedAnnotation(exc, field.name, field.field_info.annotation, call.origin) from exc
     except PydanticSchemaGenerationError as exc:
         raise InvalidFieldType(
             "Pydantic cannot validate values of this type",

@@ -44,7 +44,8 @@ class Slot:
 class Signature:
     """What a callable asks for, in the order of its parameters, and what it returns.
 
-    `returns` is the resolved return annotation; `inspect.Signature.empty` if there is none.
+    `returns` is the resolved return annotation, `inspect.Signature.empty` if there is none; if a name of it is not
+    defined, the error to raise where it is needed.
     """
 
     call: Callable[..., Any]

@@ -7,13 +7,12 @@ a name in the path is a path parameter; uploads are files; scalars are query par
 import dataclasses
 import inspect
 import re
-import sys
 from collections.abc import Callable, Mapping
 from copy import copy
 from functools import partial
 from itertools import chain
 from operator import is_not
-from typing import Annotated, Any, ForwardRef, TypeAlias, cast, get_args, get_origin
+from typing import Annotated, Any, TypeAlias, cast, get_args, get_origin
 
 from pydantic import AliasChoices
 from pydantic.fields import FieldInfo
@@ -22,14 +21,20 @@ from starlette.background import BackgroundTasks
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 from starlette.websockets import WebSocket
-from typing_inspection.typing_objects import is_typealiastype
 
 from slipstream._engine.abc import is_dependency_marker, is_value_marker
-from slipstream._engine.errors import AmbiguousParameter, UnfitHandler, UnsupportedAnnotation, shown
+from slipstream._engine.errors import (
+    AmbiguousParameter,
+    UnfitHandler,
+    UnresolvedAnnotation,
+    UnsupportedAnnotation,
+    shown,
+)
 from slipstream._engine.signature.annotations import is_scalar, is_scalar_sequence, is_subclass, is_upload, model_of
 from slipstream._engine.signature.kinds import call_kind
 from slipstream._engine.signature.merge import merge
 from slipstream._engine.signature.model import Origin, Signature, Slot
+from slipstream._engine.signature.names import NOT_DEFINED, Frames, Names, unaliased, written_signature
 from slipstream._engine.signature.origin import origin_of
 from slipstream._engine.types import ContextKind, SlotSource
 
@@ -48,23 +53,30 @@ Implied: TypeAlias = Mapping[SlotSource, type[FieldInfo]]
 """Marker classes for parameters without a marker."""
 
 
-def read_signature(call: Callable[..., Any], path_names: frozenset[str], implied: Implied) -> Signature:
-    """Read what a function, class, partial or callable object asks for; `path_names` are parameters of the path.
+def read_signature(
+    call: Callable[..., Any], path_names: frozenset[str], implied: Implied, frames: Frames | None = None
+) -> Signature:
+    """Read what a function, class, partial or callable object asks for.
+
+    Args:
+        path_names: Parameters of the path.
+        frames: Functions around the callable; those that are running by default.
 
     Raises:
+        UnresolvedAnnotation: A name that is needed is not defined.
         DefinitionError: No request can give a parameter's value, or two markers contradict each other.
     """
     remembered = _memory(call) if inspect.isfunction(call) else []
     for in_path, signature in remembered:
         if in_path == path_names.intersection(slot.name for slot in signature.slots):
             return signature
-    signature = _read(call, path_names, implied)
-    if not _reads_path_by_alias(signature):
+    signature = _read(call, path_names, implied, frames)
+    if not _reads_path_by_alias(signature) and not isinstance(signature.returns, UnresolvedAnnotation):
         remembered.append((path_names.intersection(slot.name for slot in signature.slots), signature))
     return signature
 
 
-def read_handler(call: Callable[..., Any], implied: Implied) -> Signature:
+def read_handler(call: Callable[..., Any], implied: Implied, frames: Frames | None = None) -> Signature:
     """Read what a handler of events asks for: dependencies, objects such as the connection, and the event.
 
     The event goes to the first parameter that asks for neither of the others; further ones must have a default.
@@ -74,7 +86,7 @@ def read_handler(call: Callable[..., Any], implied: Implied) -> Signature:
         UnfitHandler: A parameter cannot be given by name, or wants a second event.
         DefinitionError: Two markers of a parameter contradict each other.
     """
-    signature = _read(call, frozenset(), implied, takes_event=True)
+    signature = _read(call, frozenset(), implied, frames, takes_event=True)
     written = written_signature(call).parameters
     slots: dict[Any, Slot] = {}
     for slot in signature.slots:
@@ -94,20 +106,50 @@ def read_handler(call: Callable[..., Any], implied: Implied) -> Signature:
 
 
 def _read(
-    call: Callable[..., Any], path_names: frozenset[str], implied: Implied, *, takes_event: bool = False
+    call: Callable[..., Any],
+    path_names: frozenset[str],
+    implied: Implied,
+    frames: Frames | None,
+    *,
+    takes_event: bool = False,
 ) -> Signature:
     written = written_signature(call)
-    names = getattr(inspect.unwrap(call), "__globals__", {})
     origin = origin_of(call)
+    names = Names(call, frames)
     slots = []
+    unresolved: UnresolvedAnnotation | None = None
     for parameter in written.parameters.values():
-        annotation = resolved(parameter.annotation, names)
-        reader = _ParameterReader(
-            parameter.name, annotation, parameter.default, path_names, implied, origin, takes_event
-        )
-        slots.append(reader.read())
-    returns = resolved(written.return_annotation, names)
+        try:
+            annotation = _resolved(parameter, names)
+            reader = _ParameterReader(
+                parameter.name, annotation, parameter.default, path_names, implied, origin, takes_event
+            )
+            slots.append(reader.read())
+        except NameError as exc:  # the other parameters' errors are raised first
+            unresolved = UnresolvedAnnotation(exc, parameter.name, parameter.annotation, origin)
+    if unresolved is not None:
+        raise unresolved
+    try:
+        returns = names.resolve(written.return_annotation)
+    except NOT_DEFINED as exc:
+        returns = UnresolvedAnnotation(exc, "return", written.return_annotation, origin)
     return Signature(call=call, origin=origin, slots=tuple(slots), returns=returns, kind=call_kind(call))
+
+
+def _resolved(parameter: inspect.Parameter, names: Names) -> Any:
+    """Evaluate an annotation; where a dependency gives the value, its type may be unknown.
+
+    Raises:
+        NameError: A name is not defined, nor the attribute of a module.
+    """
+    try:
+        return names.resolve(unaliased(names.resolve(parameter.annotation)))
+    except NOT_DEFINED as exc:
+        whole = names.without_type(parameter.annotation)
+        markers = (parameter.default, *getattr(whole, "__metadata__", ()))
+        if any(is_dependency_marker(marker) and marker.dependency is not None for marker in markers):
+            return whole
+        raise exc if isinstance(exc, NameError) else NameError(str(exc), name=exc.name) from exc
 
 
 _MEMORY = "__slipstream_signatures__"
@@ -153,29 +195,6 @@ def path_names_of(path: str) -> frozenset[str]:
     return frozenset(re.findall("{(.*?)}", path))
 
 
-def written_signature(call: Callable[..., Any]) -> inspect.Signature:
-    """Return the signature as it is written, annotations evaluated where all their names are known."""
-    try:
-        return inspect.signature(call, eval_str=True)
-    except NameError:
-        # For example a return type that is imported under TYPE_CHECKING only.
-        if sys.version_info >= (3, 14):
-            from annotationlib import Format  # noqa: PLC0415 - only exists from 3.14 on
-
-            return inspect.signature(call, annotation_format=Format.FORWARDREF)
-        return inspect.signature(call)
-
-
-def resolved(annotation: Any, namespace: dict[str, Any]) -> Any:
-    """Evaluate an annotation that is still text; return a `ForwardRef` where a name is unknown."""
-    if not isinstance(annotation, str):
-        return annotation
-    try:
-        return eval(annotation, namespace)
-    except NameError:
-        return ForwardRef(annotation)
-
-
 @dataclasses.dataclass(slots=True)
 class _ParameterReader:
     name: str
@@ -192,8 +211,7 @@ class _ParameterReader:
         return self.name in self.path_names
 
     def read(self) -> Slot:
-        annotation = self.annotation.__value__ if is_typealiastype(self.annotation) else self.annotation
-        whole = Any if annotation is EMPTY else annotation
+        whole = Any if self.annotation is EMPTY else self.annotation
         kind, *metadata = get_args(whole) if get_origin(whole) is Annotated else (whole,)
         marker = self._marker(metadata, whole, kind)
         if is_dependency_marker(marker):

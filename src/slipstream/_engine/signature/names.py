@@ -1,0 +1,154 @@
+"""Looks up the names in annotations that are text, and takes type aliases off.
+
+A name may be defined after the function whose annotation has it, or inside of a function that was running when the
+route was made; `running` keeps such functions for a second look.
+"""
+
+import ast
+import inspect
+import sys
+from collections import ChainMap
+from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
+from operator import getitem
+from types import CodeType, FrameType, SimpleNamespace
+from typing import Annotated, Any, ForwardRef, Literal, TypeAlias, TypeVar, cast, get_args, get_origin, get_type_hints
+
+from typing_inspection.typing_objects import is_typealiastype
+
+from slipstream._engine.signature.kinds import unwrapped
+
+NOT_DEFINED = (NameError, AttributeError)
+"""What evaluating an annotation raises while a name of it, or an attribute of a module, is not defined."""
+
+Frames: TypeAlias = tuple[FrameType, ...]
+
+
+def written_signature(call: Callable[..., Any]) -> inspect.Signature:
+    """Return the signature as it is written, with annotations that may be text."""
+    if sys.version_info >= (3, 14):
+        from annotationlib import Format  # noqa: PLC0415 - only exists from 3.14 on
+
+        return inspect.signature(call, annotation_format=Format.FORWARDREF)
+    return inspect.signature(call)
+
+
+def running() -> Frames:
+    """List the functions and class bodies that are running, the innermost first, without slipstream's own."""
+    found = []
+    frame = inspect.currentframe()
+    while frame is not None:
+        is_own = frame.f_globals.get("__name__", "").startswith("slipstream.")
+        if not is_own and frame.f_code.co_name != "<module>":
+            found.append(frame)
+        frame = frame.f_back
+    return tuple(found)
+
+
+class Names:
+    """The names that the annotations of a callable may use; for a class, those of its bases too.
+
+    Args:
+        frames: Functions that may be around the callable; those that are running by default.
+    """
+
+    def __init__(self, call: Callable[..., Any], frames: Frames | None) -> None:
+        target = unwrapped(call)
+        cls = target if inspect.isclass(target) else type(target)
+        self._owners = [target] if hasattr(target, "__globals__") else list(cls.__mro__)
+        self._globals = _globals_of(self._owners[0])
+        self._frames = frames
+
+    @cached_property
+    def _locals(self) -> ChainMap[str, Any]:
+        frames = running() if self._frames is None else self._frames
+        return ChainMap(*(cast(Any, scope) for owner in self._owners for scope in _scopes(owner, frames)))
+
+    def resolve(self, annotation: Any) -> Any:
+        """Evaluate what is text in an annotation, at any depth.
+
+        Raises:
+            NameError: A name is not defined.
+            AttributeError: A module lacks a name.
+        """
+        while isinstance(annotation, str):
+            annotation = eval(annotation, self._globals, self._locals)
+        if _holds_text(annotation):
+            holder: Any = SimpleNamespace(__annotations__={"it": annotation})
+            annotation = get_type_hints(holder, self._globals, self._locals, include_extras=True)["it"]
+        return annotation
+
+    def without_type(self, annotation: Any) -> Any:
+        """Evaluate the metadata of `Annotated[X, ...]`, and leave X as it is; see `resolve` for errors."""
+        if not isinstance(annotation, str):
+            return annotation
+        tree = ast.parse(annotation, mode="eval")
+        match tree.body:
+            case ast.Subscript(slice=ast.Tuple(elts=[kind, *_] as parts)):
+                parts[0] = ast.copy_location(ast.Name("X", ast.Load()), kind)
+                known = self._locals.new_child({"X": ForwardRef(ast.unparse(kind))})
+                return eval(compile(tree, "<annotation>", "eval"), self._globals, known)
+        return ForwardRef(annotation)
+
+
+def _globals_of(owner: Any) -> dict[str, Any]:
+    made = vars(owner).get("__init__") if inspect.isclass(owner) else owner
+    known: dict[str, Any] | None = getattr(made, "__globals__", None)
+    return vars(sys.modules.get(owner.__module__, SimpleNamespace())) if known is None else known
+
+
+def _scopes(owner: Any, frames: Frames) -> Iterator[Mapping[str, Any]]:
+    """Yield the names around a function or class, the innermost first."""
+    yield {each.__name__: each for each in getattr(owner, "__type_params__", ())}
+    code: CodeType | None = getattr(owner, "__code__", None)
+    if code is not None and owner.__closure__:
+        yield dict(_filled(zip(code.co_freevars, owner.__closure__, strict=True)))
+    names = _globals_of(owner)
+    for frame in frames:
+        if frame.f_globals is names and owner.__qualname__.startswith(frame.f_code.co_qualname + "."):
+            yield frame.f_locals
+    yield names
+
+
+def _filled(cells: Any) -> Iterator[tuple[str, Any]]:
+    for name, cell in cells:
+        try:
+            yield name, cell.cell_contents
+        except ValueError:  # not assigned yet
+            continue
+
+
+def _holds_text(annotation: Any) -> bool:
+    if isinstance(annotation, (str, ForwardRef)):
+        return True
+    origin = get_origin(annotation)
+    return origin not in (None, Literal) and any(map(_holds_text, getattr(annotation, "__args__", ())))
+
+
+def unaliased(annotation: Any) -> Any:
+    """Take type aliases off, and off the type inside of `Annotated[...]`; aliases deeper inside are left to Pydantic.
+
+    Raises:
+        NameError: The alias has a name that is not defined.
+    """
+    while is_typealiastype(annotation) or is_typealiastype(get_origin(annotation)):
+        if is_typealiastype(annotation):
+            annotation = annotation.__value__
+        else:
+            alias: Any = get_origin(annotation)
+            given = dict(zip(alias.__type_params__, get_args(annotation), strict=False))
+            annotation = substituted(alias.__value__, given)
+    if get_origin(annotation) is not Annotated:
+        return annotation
+    inner = unaliased(annotation.__origin__)
+    return annotation if inner is annotation.__origin__ else getitem(Annotated, (inner, *annotation.__metadata__))
+
+
+def substituted(annotation: Any, known: Mapping[Any, Any]) -> Any:
+    """Put types in the place of type variables."""
+    if isinstance(annotation, TypeVar):
+        return known.get(annotation, annotation)
+    variables = getattr(annotation, "__parameters__", ())
+    if known.keys().isdisjoint(variables):
+        return annotation
+    return annotation[tuple(known.get(each, each) for each in variables)]
