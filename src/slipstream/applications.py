@@ -55,11 +55,7 @@ def _by_router(method: Callable[Concatenate[Any, P], R]) -> Callable[Concatenate
 
 
 class FastAPI(Starlette):
-    """An application.
-
-    Args:
-        options: See `AppOptions`.
-    """
+    """An application; see `AppOptions` for its options."""
 
     root_path: Any = Watched()
     """Path, a string, before the paths of the routes in every URL; "" takes the server's `root_path`."""

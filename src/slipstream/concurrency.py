@@ -42,11 +42,7 @@ async def contextmanager_in_threadpool(cm: AbstractContextManager[T]) -> AsyncGe
 
 
 class ConcurrencyLimit:
-    """A bound on simultaneous calls, counted apart in each event loop.
-
-    Args:
-        max_concurrency: How many may run at once; at least 1.
-    """
+    """A bound on simultaneous calls, at least 1, counted apart in each event loop."""
 
     def __init__(self, max_concurrency: int) -> None:
         self.max_concurrency = max_concurrency

@@ -54,11 +54,7 @@ class ORJSONResponse(JSONResponse):
     """
 
     def render(self, content: Any) -> bytes:
-        """Encode the content.
-
-        Raises:
-            TypeError: An object of another type is in it.
-        """
+        """Encode the content; raise TypeError for an object of another type."""
         if orjson is not None:
             encoded: bytes = orjson.dumps(content, option=orjson.OPT_NON_STR_KEYS | orjson.OPT_SERIALIZE_NUMPY)
             return encoded

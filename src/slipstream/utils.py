@@ -104,11 +104,6 @@ def deep_dict_update(main_dict: dict[Any, Any], update_dict: dict[Any, Any]) -> 
 
 
 def get_value_or_default(first_item: DefaultPlaceholder | T, *extra_items: DefaultPlaceholder | T) -> Any:
-    """Return the first value that is not a placeholder; if all are, the first placeholder.
-
-    Args:
-        first_item: The innermost value.
-        extra_items: Values of outer routers and the app, in this order.
-    """
+    """Return the first value that is no placeholder, or else the first; the innermost level stands first."""
     chosen = (item for item in (first_item, *extra_items) if not isinstance(item, DefaultPlaceholder))
     return next(chosen, first_item)

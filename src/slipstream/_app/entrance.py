@@ -64,11 +64,7 @@ class Entrance(Latest[Door]):
 
 
 def door_of(stack: ASGIApp, root_path: str = "") -> Door:
-    """Return the door of a stack; that of a `SoleGuard` chooses handlers of routes, with nothing in between.
-
-    Args:
-        root_path: Replaces the server's root path in every scope; "" leaves it.
-    """
+    """Return the door of a stack, that of a `SoleGuard` to the routes' handlers; a root path replaces the server's."""
     fail: Fail = raise_again
     if isinstance(stack, SoleGuard):
         (choose, choose_direct), fail = stack.choosers(), stack.fail

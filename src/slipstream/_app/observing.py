@@ -105,13 +105,7 @@ class Observer:
 
 
 def reporting(report: Callable[[Any], object], plain: ASGIApp, observed: Callable[[], ASGIApp]) -> ASGIApp:
-    """Make an app that reports to the observation in the scope, if there is one, before it serves.
-
-    Args:
-        report: Called with the observation.
-        plain: Serves requests that are not observed.
-        observed: Returns what serves the others; called at the first of them.
-    """
+    """Make an app that serves by `plain`; with an observation in the scope it reports, then serves by `observed()`."""
     serve_observed: ASGIApp | None = None
 
     async def serve(scope: Scope, receive: Receive, send: Send) -> None:

@@ -37,11 +37,7 @@ class Registered:
     async def answer(
         self, exc: Exception, scope: Scope, receive: Receive, send: Send, *, started: bool | None = None
     ) -> None:
-        """Answer an exception; without a handler, answer 500 and raise it again.
-
-        Args:
-            started: Whether the response has started; None reads it from the scope.
-        """
+        """Answer an exception, or without a handler answer 500 and raise it; `started` None: as the scope says."""
         guard = self.guard
         scope[HANDLERS] = guard.pair  # in place of those of a mounted application
         try:

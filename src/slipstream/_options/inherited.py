@@ -145,14 +145,9 @@ _SILENT: Final[Any] = object()
 
 
 def merged(options: type[D], *levels: object) -> D:
-    """Merge the options of several levels.
+    """Return a value for each option of a TypedDict, merged from several levels, outermost first.
 
-    Args:
-        options: TypedDict with the options to return.
-        levels: Outermost first; objects with options as attributes, or dicts of them. A level may lack options.
-
-    Returns:
-        A value for each of the options.
+    A level is an object with options as attributes, or a dict of them, and may lack some.
     """
     *outer, innermost = levels
     plain, rows = _rows(cast(Any, options))

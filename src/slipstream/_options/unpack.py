@@ -26,9 +26,6 @@ def unpacks(options: type[object], otherwise: Any = None) -> Callable[[F], F]:
     """Decorate a function that takes `**options: Unpack[options]` with a `__signature__` that lists the options.
 
     The function still gets the given options only: `completed` checks their names and fills in defaults.
-
-    Args:
-        otherwise: Default of options without `Otherwise`.
     """
 
     def decorate(function: F) -> F:
@@ -47,14 +44,9 @@ def unpacks(options: type[object], otherwise: Any = None) -> Callable[[F], F]:
 
 
 def completed(options: type[D], given: Mapping[str, Any], owner: str, otherwise: Any = None) -> D:
-    """Return a value for every option: the given one, checked, or the default.
+    """Return a value for every option: the given one, checked, or the default; raise TypeError for one that is none.
 
-    Args:
-        owner: Name of the function that was called, for the error.
-        otherwise: Default of options without `Otherwise`.
-
-    Raises:
-        TypeError: There is no such option.
+    `owner` names the function that was called; `otherwise` is the default of options without `Otherwise`.
     """
     known = _read(cast(Any, options), otherwise)
     values = {name: rule.default for name, (_, rule) in known.items()}

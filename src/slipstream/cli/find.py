@@ -78,15 +78,7 @@ class Target:
 
 
 def read_target(text: str | None, attribute: str | None = None) -> Target:
-    """Read `FILE`, `FOLDER` or `MODULE`, each perhaps with `:NAME`.
-
-    Args:
-        text: What the user typed; None looks for the files of `DEFAULT_FILES`.
-        attribute: What the user gave as `--app`.
-
-    Raises:
-        TargetError: There is no such file, or it cannot have a module name.
-    """
+    """Read `FILE`, `FOLDER` or `MODULE`, each perhaps with `:NAME`; None looks for the files of `DEFAULT_FILES`."""
     place, named = _split(text) if text is not None else (str(_first_file(DEFAULT_FILES, Path.cwd())), None)
     if named and attribute and named != attribute:
         raise TargetError(f"two names for one application: {named} and {attribute}", "keep one of them")
@@ -105,15 +97,7 @@ def read_target(text: str | None, attribute: str | None = None) -> Target:
 
 
 def load(target: Target) -> tuple[Callable[..., Any], str]:
-    """Import the module and find the application in it.
-
-    Returns:
-        The application, and where it was found: `module:name`.
-
-    Raises:
-        TargetError: No such module, or no application in it.
-        ImportFailed: The module raised.
-    """
+    """Import the module and find the application in it; return that, and where it was found: `module:name`."""
     module = _imported(target)
     name = target.attribute or _only_application(module)
     found: Any = module

@@ -33,11 +33,7 @@ def takes_application(command: C) -> C:
 def find_application(
     target: str | None, name: str | None, alias: bool, *, exit_code: int | None = None
 ) -> tuple[Any, str]:
-    """Import the application that the options of `takes_application` name, or end the command.
-
-    Args:
-        exit_code: The process's exit code where there is no application; None for `FAILED_PROGRAM` or `WRONG_USE`.
-    """
+    """Import the application that the options of `takes_application` name, or end the command as `fail` does."""
     try:
         if alias:
             compat.install()

@@ -53,15 +53,7 @@ class Fiber(Waiting):
         return self._fut_waiter
 
     def step(self, stepper: "asyncio.Task[Any]", loop: asyncio.AbstractEventLoop) -> None:
-        """Run the coroutine up to its next pause.
-
-        Args:
-            stepper: The current task.
-            loop: The running loop.
-
-        Raises:
-            BaseException: Whatever the coroutine raises.
-        """
+        """Run the coroutine up to its next pause, inside of the current task; raise what it raises."""
         error = self._arrived() if self._must_cancel or self._fut_waiter is not None else None
         leave_task(loop, stepper)
         enter_task(loop, self)

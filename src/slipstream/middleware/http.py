@@ -190,9 +190,6 @@ class Exchange:
         """Run the application until it has sent a piece of the body or has ended.
 
         While `call_next` waits, the start of the response is enough, as soon as the application has to wait.
-
-        Args:
-            task: The current task, if the caller knows it.
         """
         if task is None:
             task = asyncio.current_task(self._loop)

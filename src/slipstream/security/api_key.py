@@ -28,11 +28,7 @@ class APIKeyBase(SecurityBase):
 
 
 class _PlacedKey(APIKeyBase):
-    """An API key in the place of the class.
-
-    Args:
-        name: Name of the parameter, header or cookie.
-    """
+    """An API key in the place of the class; `name` is that of the parameter, header or cookie."""
 
     location: ClassVar[APIKeyIn]
     _shelf: ClassVar[str]

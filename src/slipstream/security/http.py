@@ -43,11 +43,7 @@ class HTTPAuthorizationCredentials(BaseModel):
 
 
 class HTTPBase(SecurityBase):
-    """Any scheme of the `Authorization` header.
-
-    Args:
-        scheme: Name of the scheme, from IANA's registry.
-    """
+    """Any scheme of the `Authorization` header; `scheme` is its name in IANA's registry."""
 
     model: HTTPBaseModel
 
@@ -116,8 +112,7 @@ class HTTPBasic(HTTPBase):
 class HTTPBearer(HTTPBase):
     """A bearer token in the `Authorization` header (RFC 6750); gives `HTTPAuthorizationCredentials`.
 
-    Args:
-        bearerFormat: What the token is, in the documentation; `JWT`, say.
+    `bearerFormat` says in the documentation what the token is: `JWT`, say.
     """
 
     _expected = "bearer"

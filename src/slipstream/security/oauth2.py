@@ -68,11 +68,7 @@ class OAuth2PasswordRequestFormStrict(OAuth2PasswordRequestForm):
 
 
 class OAuth2(WholeHeader):
-    """Any OAuth2 flows; gives the whole `Authorization` header to the endpoint.
-
-    Args:
-        flows: The flows, as a model or as OpenAPI writes them.
-    """
+    """Any OAuth2 flows, as a model or as OpenAPI writes them; gives the whole `Authorization` header."""
 
     model: OAuth2Model
 

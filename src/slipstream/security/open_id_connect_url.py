@@ -11,10 +11,9 @@ from slipstream.security.base import WholeHeader
 
 
 class OpenIdConnect(WholeHeader):
-    """Documents OpenID Connect and gives the whole `Authorization` header to the endpoint, unchecked.
+    """Documents OpenID Connect, by the URL of the provider's discovery document.
 
-    Args:
-        openIdConnectUrl: The provider's discovery document.
+    Gives the whole `Authorization` header to the endpoint, unchecked.
     """
 
     model: OpenIdConnectModel

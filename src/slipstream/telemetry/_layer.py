@@ -140,11 +140,7 @@ class _Request:
             self.finish()
 
     def finish(self, error_type: str | None = None) -> None:
-        """Record the request; only the first call counts.
-
-        Args:
-            error_type: Class of the exception that the application raised, if any.
-        """
+        """Record the request, with the class of the exception that ended it; only the first call counts."""
         if self._is_done:
             return
         self._is_done = True

@@ -40,15 +40,7 @@ _FAREWELLS = frozenset({1000, 1001})
 
 
 class Observation:
-    """What is recorded of one request.
-
-    Args:
-        kind: First word of the span's name: the method, or "WS".
-        root: Path under which the application is served.
-        tracer: Makes spans; None for no spans.
-        logger: Takes log records; None for no records.
-        with_operations: Whether operations get spans too.
-    """
+    """What is recorded of one request; `kind` is the first word of the span's name: the method, or "WS"."""
 
     __slots__ = (
         "_tokens",
@@ -189,13 +181,7 @@ class Observation:
 
 
 class Operation:
-    """The span of one operation, current inside of a `with` block.
-
-    Args:
-        observation: Of the operation's request.
-        function: Module and qualified name of the function that runs.
-        is_failure: Whether an exception that ends the operation is a failure.
-    """
+    """The span of one operation, current inside of a `with` block; `function` is the one that runs."""
 
     __slots__ = ("_function", "_is_failure", "_name", "_observation", "_span", "_token", "_tracer")
 

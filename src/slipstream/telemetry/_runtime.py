@@ -64,12 +64,7 @@ def _configure(config: Settings) -> None:
 
 
 def _configure_from_environment(config: Settings) -> None:
-    """Add an exporter for each signal that is wanted and has an endpoint, once to each provider.
-
-    Raises:
-        FastAPIError: The environment says something that cannot be done, or a provider takes no exporters.
-        ImportError: The SDK or the exporter is not installed.
-    """
+    """Add an exporter for each signal that is wanted and has an endpoint, once to each provider."""
     if os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
         return
     wanted = {"TRACES": config.tracing, "METRICS": config.metrics, "LOGS": config.logs}
@@ -82,14 +77,7 @@ def _configure_from_environment(config: Settings) -> None:
 
 
 def _export_endpoint(signal: str) -> str | None:
-    """Read where a signal goes; None if the environment does not say so, or says that it goes nowhere.
-
-    Args:
-        signal: "TRACES", "METRICS" or "LOGS".
-
-    Raises:
-        FastAPIError: No HTTP URL, or an exporter or a protocol that is not supported.
-    """
+    """Read where a signal goes; None if the environment does not say so, or says that it goes nowhere."""
     endpoint = _read(f"OTEL_EXPORTER_OTLP_{signal}_ENDPOINT")
     if endpoint is None:
         base = _read("OTEL_EXPORTER_OTLP_ENDPOINT")

@@ -11,10 +11,7 @@ from slipstream.openapi._build.schemas import FieldSchemas
 
 
 def parameters(flat: FlatCall, schemas: FieldSchemas) -> list[dict[str, Any]]:
-    """Describe the parameters of a tree of calls, each name once per place.
-
-    Of several parameters with one name in one place, the last required one is described, or else the last one.
-    """
+    """Describe the parameters of calls; of several with one name and place, the last required one, else the last."""
     gathered = {}
     required = {}
     for parameter in every_parameter(flat, schemas):

@@ -47,24 +47,14 @@ class SchemaGenerator(GenerateJsonSchema):
 
 
 class FieldSchemas:
-    """The schemas of a document's fields, looked up by field.
-
-    Args:
-        mapping: Schemas by field and mode.
-        separate: Whether a model may have two schemas, one as it is read and one as it is written.
-    """
+    """The schemas of a document's fields, looked up by field; `separate` as in `get_openapi`."""
 
     def __init__(self, mapping: FieldMapping, *, separate: bool) -> None:
         self._mapping = mapping
         self._separate = separate
 
     def of(self, field: ModelField, *, alias: str | None = None) -> dict[str, Any]:
-        """Return a field's schema, with a title unless it points to a definition.
-
-        Args:
-            field: One of the fields that the document was started with.
-            alias: The name to make a title from, if not the field's own.
-        """
+        """Return a field's schema; unless it points to a definition, with a title, made from `alias` if given."""
         schema = self._mapping[(field, schema_mode(field, separate=self._separate))]
         if "$ref" in schema:
             return dict(schema)
@@ -81,11 +71,9 @@ def schema_mode(field: ModelField, *, separate: bool) -> Mode:
 
 
 def define(fields: Sequence[ModelField], *, separate: bool = True) -> tuple[FieldMapping, dict[str, Any]]:
-    """Make the schemas of fields, and the definitions that they point to.
+    """Make the schemas of fields, by field and mode, and the definitions that they point to, by name.
 
-    Returns:
-        Schemas by field and mode, and definitions by name. Fields of the same meaning share
-        one schema; do not change it.
+    Fields of the same meaning share a schema; do not change it.
     """
     keys: dict[tuple[ModelField, Mode], Hashable] = {}
     inputs: dict[Hashable, tuple[Mode, CoreSchema]] = {}
