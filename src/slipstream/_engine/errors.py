@@ -1,7 +1,6 @@
 """Errors in a program, most raised when a path operation is defined: what was seen, where, what to write instead."""
 
 import warnings
-from collections.abc import Sequence
 from typing import Any, ClassVar
 
 
@@ -22,8 +21,6 @@ class _ExplainedError(SlipstreamError):
         self.advice = advice
 
     def __str__(self) -> str:
-        if self.text:
-            return super().__str__()
         place = self.origin and f"at {self.origin}"
         return "\n  ".join(filter(None, (self.claim, place, self.advice)))
 
@@ -98,20 +95,9 @@ class OldPydanticModel(UnsupportedAnnotation):
 class DependencyCycle(_WrongDefinition):
     """A dependency needs itself, directly or through others."""
 
-    def __init__(self, names: Sequence[str], origin: Any) -> None:
-        advice = "break it: move what both need into a third dependency"
-        super().__init__(f"dependency cycle: {' -> '.join(names)}", origin, advice)
-
 
 class ScopeMismatch(_WrongDefinition):
     """A dependency of scope "request" needs one of scope "function", which is closed before the response."""
-
-    def __init__(self, name: str, needed: str, origin: Any) -> None:
-        claim = (
-            f'The dependency "{name}" has a scope of "request", '
-            f'it cannot depend on dependencies with scope "function": {needed}'
-        )
-        super().__init__(claim, origin, 'give both the same scope: Depends(..., scope="function")')
 
 
 NO_FORM_PARSER = 'Forms need the package "python-multipart", which is not installed'

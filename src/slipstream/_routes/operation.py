@@ -15,7 +15,7 @@ from slipstream._app.refresh import WatchedList
 from slipstream._engine.errors import UnresolvedAnnotation
 from slipstream._engine.plan.build import build_http_plan, build_websocket_plan
 from slipstream._engine.plan.fields import ModelField
-from slipstream._engine.plan.model import Call, Plan, ResponseSpec, StreamKind
+from slipstream._engine.plan.model import DUMP_OPTIONS, Call, Plan, ResponseSpec, StreamKind
 from slipstream._engine.plan.tree import build_tree
 from slipstream._engine.router.pattern import Pattern
 from slipstream._engine.signature.annotations import is_subclass, stream_item
@@ -92,12 +92,7 @@ def read_operation(
         stream=stream,
         item_field=response_field(stream_item_type, f"StreamItem_{unique_id}", None, tree.origin, names),
         ping_interval=ping_interval,
-        include=options["response_model_include"],
-        exclude=options["response_model_exclude"],
-        by_alias=options["response_model_by_alias"],
-        exclude_unset=options["response_model_exclude_unset"],
-        exclude_defaults=options["response_model_exclude_defaults"],
-        exclude_none=options["response_model_exclude_none"],
+        dump_options={name: cast(Any, options)[f"response_model_{name}"] for name in DUMP_OPTIONS},
     )
     strict = options["strict_content_type"]
     plan = partial(

@@ -2,10 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any
 
 from slipstream._engine.plan.failing import Failing
-from slipstream._engine.plan.fields import ModelField
 from slipstream._engine.plan.hops import endpoint_hop, given_back, rows
 from slipstream._engine.plan.model import Condition, Plan, Solve, Step, Take
 from slipstream._engine.plan.program import (
@@ -184,15 +182,12 @@ def _encode(plan: Plan, manner: Manner) -> Encode | None:
         return Encode("response")
     if response.field is None:
         return Encode("bytes")
-    trusts = None if manner.shows_steps else trusted_model(response.field.checker.core_schema)
-    return Encode("bytes", trusts=trusts, options=_dump_options(response.dump_options, response.field))
-
-
-def _dump_options(options: dict[str, Any], item: ModelField) -> dict[str, Any]:
-    """Choose the options that differ from the serializer's defaults; aliases matter only if there are any."""
-    is_named = not has_aliases(item.checker.core_schema)
-    return {
+    schema = response.field.checker.core_schema
+    trusts = None if manner.shows_steps else trusted_model(schema)
+    is_aliased = has_aliases(schema)
+    options = {
         key: value
-        for key, value in options.items()
-        if (not is_named if key == "by_alias" else value is not None and value is not False)
+        for key, value in response.dump_options.items()
+        if (is_aliased if key == "by_alias" else value is not None and value is not False)
     }
+    return Encode("bytes", trusts=trusts, options=options)

@@ -10,7 +10,7 @@ from slipstream._engine.codegen.writer import literal
 from slipstream._engine.errors import shown
 from slipstream._engine.plan.fields import ModelField
 from slipstream._engine.plan.flatten import request_names
-from slipstream._engine.plan.model import Again, Call, Plan, ResponseSpec, Solve
+from slipstream._engine.plan.model import DUMP_OPTIONS, Again, Call, Plan, ResponseSpec, Solve
 from slipstream._engine.plan.program import Act, Check, Encode, Hop, Invoke, Program, ReadBody
 from slipstream._engine.signature.kinds import unpartial
 from slipstream._engine.signature.model import Origin, Slot
@@ -169,8 +169,8 @@ def _response_lines(response: ResponseSpec, encode: Encode) -> list[str]:
     kind = "application/json, written as bytes" if response.response_class is None else response.response_class.__name__
     lines = [f"{status} {kind}; a Response is sent as it is"]
     if response.field is not None:
-        usual, options = ResponseSpec().dump_options, response.dump_options.items()
-        unusual = "".join(f", {key}={value!r}" for key, value in options if value != usual[key])
+        options = response.dump_options.items()
+        unusual = "".join(f", {key}={value!r}" for key, value in options if value != DUMP_OPTIONS[key])
         lines.append(f"checked against {_annotation(response.field)}{unusual}")
         if encode.trusts is not None:
             lines.append(f"an instance of {encode.trusts.__name__} is written without a check")

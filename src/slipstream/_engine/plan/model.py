@@ -90,13 +90,22 @@ class Call:
 
 StreamKind: TypeAlias = Literal["jsonl", "sse", "raw"]
 
-_DUMP_OPTIONS = ("include", "exclude", "by_alias", "exclude_unset", "exclude_defaults", "exclude_none")
+DUMP_OPTIONS: dict[str, Any] = {
+    "include": None,
+    "exclude": None,
+    "by_alias": True,
+    "exclude_unset": False,
+    "exclude_defaults": False,
+    "exclude_none": False,
+}
+"""The options of response models, which are arguments of Pydantic's `dump_*` methods, and their defaults."""
 
 
 @dataclass(frozen=True, slots=True)
 class ResponseSpec:
     """How the endpoint's result becomes a response."""
 
+    dump_options: dict[str, Any] = field(default_factory=DUMP_OPTIONS.copy)
     status_code: int | None = None
     response_class: type[Any] | None = None
     """If it is None, Pydantic writes the JSON bytes."""
@@ -108,17 +117,6 @@ class ResponseSpec:
     """The model of each streamed item."""
     ping_interval: Callable[[], float] = usual_interval
     """Returns the seconds of silence after which a stream of events sends a ping."""
-    include: Any = None
-    exclude: Any = None
-    by_alias: bool = True
-    exclude_unset: bool = False
-    exclude_defaults: bool = False
-    exclude_none: bool = False
-
-    @property
-    def dump_options(self) -> dict[str, Any]:
-        """The arguments for Pydantic's `dump_*` methods."""
-        return {name: getattr(self, name) for name in _DUMP_OPTIONS}
 
 
 @dataclass(frozen=True, slots=True)

@@ -177,10 +177,6 @@ class Program:
     """How the list `exits` is closed; None if nothing can be on it."""
 
     @property
-    def is_gathering(self) -> bool:
-        return self.errors == "gathered"
-
-    @property
     def fast_body(self) -> ModelField | None:
         return None if self.read is None else self.read.fast
 

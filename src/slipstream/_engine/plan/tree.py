@@ -81,8 +81,9 @@ class _TreeBuilder:
         signature = signature or read_signature(function, self.path_names, self.implied, self.frames)
         call = Call(signature=signature, path=self.path, **facts)
         if any(function is passed for passed in self.way):
-            names = tuple(getattr(passed, "__name__", repr(passed)) for passed in (*self.way, function))
-            raise DependencyCycle(names, call.origin)
+            names = (getattr(passed, "__name__", repr(passed)) for passed in (*self.way, function))
+            advice = "break it: move what both need into a third dependency"
+            raise DependencyCycle(f"dependency cycle: {' -> '.join(names)}", call.origin, advice)
         self.way.append(function)
         for slot in signature.slots:
             self._fill(call, slot)
@@ -93,7 +94,13 @@ class _TreeBuilder:
         if slot.source == "dependency":
             marker = cast(DependencyMarker, slot.meta)
             if call.is_generator and call.lifetime == "request" and marker.scope == "function":
-                raise ScopeMismatch(getattr(call.call, "__name__", "<unnamed_callable>"), slot.name, call.origin)
+                name = getattr(call.call, "__name__", "<unnamed_callable>")
+                raise ScopeMismatch(
+                    f'The dependency "{name}" has a scope of "request", '
+                    f'it cannot depend on dependencies with scope "function": {slot.name}',
+                    call.origin,
+                    'give both the same scope: Depends(..., scope="function")',
+                )
             # A scope that is asked for twice appears twice below, as in FastAPI.
             scopes = (*call.parent_scopes, *call.own_scopes)
             call.dependencies.append(self.dependency(marker, slot.name, scopes, call.origin))
