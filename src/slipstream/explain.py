@@ -141,16 +141,13 @@ def _find(operations: Sequence[Operation], wanted: str) -> Operation:
     if not path.startswith("/"):
         raise LookupError(f"an operation is a method and a path, such as GET /items, and not {wanted!r}")
     fits = [item for item in operations if verb in item.verbs]
-    for item in fits:
-        if path in item.paths:
-            return item
-    for item in fits:
-        if _serves(item, verb, path):
-            return item
+    is_serving = (item for item in fits if _serves(item, verb, path))
+    found = next((item for item in fits if path in item.paths), None) or next(is_serving, None)
+    if found is not None:
+        return found
     paths = list(dict.fromkeys(item.path for item in operations))
     close = [path] if path in paths else get_close_matches(path, paths, n=3, cutoff=0.5)
-    found = [item for near in close for item in operations if item.path == near]
-    labels = [f"{like} {item.path}" for item in found for like in item.verbs]
+    labels = [f"{like} {near}" for near in close for item in operations if item.path == near for like in item.verbs]
     hint = "\n  there is: " + "\n            ".join(labels)
     none = ", nor one that looks like it; without an operation, all are listed"
     raise LookupError(f"there is no operation {verb} {path}{hint if labels else none}")

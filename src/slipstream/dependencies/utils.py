@@ -9,9 +9,9 @@ from typing import Any, ForwardRef, cast
 
 from slipstream._engine.errors import NO_FORM_PARSER, OTHER_FORM_PARSER
 from slipstream._engine.plan.body import build_body_field, should_embed
+from slipstream._engine.plan.build import require_form_parser
 from slipstream._engine.plan.fields import ModelField
 from slipstream._engine.plan.flatten import flat_body_params, flat_params
-from slipstream._engine.plan.form_parser import require_form_parser
 from slipstream._engine.plan.model import Call
 from slipstream._engine.plan.tree import build_tree
 from slipstream._engine.runtime.form import read_again

@@ -8,7 +8,7 @@ import pytest
 
 from slipstream import FastAPI, File, Form, UploadFile
 from slipstream._engine.errors import NO_FORM_PARSER, OTHER_FORM_PARSER, FormParserMissing
-from slipstream._engine.plan.form_parser import require_form_parser
+from slipstream._engine.plan.build import require_form_parser
 
 
 @pytest.fixture

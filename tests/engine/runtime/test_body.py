@@ -15,9 +15,8 @@ from slipstream._engine.runtime.body import (
     key_taker,
     whole_taker,
 )
-from slipstream._engine.runtime.errors import missing
 from slipstream._engine.runtime.take import Item
-from slipstream._engine.runtime.values import UNSET
+from slipstream._engine.runtime.values import UNSET, missing
 
 
 class Refused(Exception):

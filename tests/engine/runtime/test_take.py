@@ -6,9 +6,8 @@ from typing import Any
 import pytest
 from starlette.datastructures import FormData, Headers, QueryParams, UploadFile
 
-from slipstream._engine.runtime.errors import missing
 from slipstream._engine.runtime.take import Item, ItemModel, extras, is_empty_file, model_taker, pick, value_taker
-from slipstream._engine.runtime.values import UNSET
+from slipstream._engine.runtime.values import UNSET, missing
 
 
 def item(

@@ -16,9 +16,8 @@ from slipstream._engine.plan.fields import ModelField, model_fields
 from slipstream._engine.plan.flatten import param_model, request_names
 from slipstream._engine.plan.items import item_model, item_of
 from slipstream._engine.plan.model import Take
-from slipstream._engine.runtime.errors import located, missing
 from slipstream._engine.runtime.take import model_taker, value_taker
-from slipstream._engine.runtime.values import find_header, read_cookies, read_headers, read_query
+from slipstream._engine.runtime.values import find_header, located, missing, read_cookies, read_headers, read_query
 from slipstream._engine.signature.annotations import is_json, is_sequence
 from slipstream._engine.signature.read import path_names_of
 

@@ -1,12 +1,13 @@
 """Endpoint and options in, `Plan` out."""
 
+import re
 from collections.abc import Sequence
-from typing import Literal
+from importlib import import_module
+from typing import Any, Literal
 
-from slipstream._engine.errors import UnsupportedAnnotation, warn
+from slipstream._engine.errors import FormParserMissing, UnsupportedAnnotation, warn
 from slipstream._engine.plan.body import build_body_field, is_form, should_embed
 from slipstream._engine.plan.flatten import flat_body_params
-from slipstream._engine.plan.form_parser import require_form_parser
 from slipstream._engine.plan.model import BodyPlan, Call, Plan, ResponseSpec
 from slipstream._engine.plan.order import order
 
@@ -33,7 +34,16 @@ def build_http_plan(
     documented = build_body_field(fields, name=unique_id, embed=embed)
     body: BodyPlan | None = None
     if documented is not None:
-        _warn_of_implied_bodies(root, methods)
+        names = tuple(field.name for field in root.body_params)
+        marked = {slot.name for slot in root.signature.slots if slot.marked}
+        # A GET with two unmarked models is mostly a mistake; with `Body()` they are meant.
+        if set(methods) <= {"GET", "HEAD"} and len(set(names)) > 1 and not marked.issuperset(names):
+            warn(
+                f"{', '.join(sorted(methods))} with several bodies: {' and '.join(map(repr, names))}",
+                root.origin,
+                "for query parameters write Annotated[Model, Query()]; "
+                "to read a body all the same, mark each with Body()",
+            )
         if is_form(documented):
             require_form_parser(root.origin)
         kind: Literal["json", "form"] = "form" if is_form(documented) else "json"
@@ -62,13 +72,20 @@ def _refuse_links(root: Call) -> None:
             )  # fmt: skip
 
 
-def _warn_of_implied_bodies(root: Call, methods: Sequence[str]) -> None:
-    """Warn of a GET with two unmarked models, which is mostly a mistake; with `Body()` they are meant."""
-    names = tuple(field.name for field in root.body_params)
-    marked = {slot.name for slot in root.signature.slots if slot.marked}
-    if set(methods) <= {"GET", "HEAD"} and len(set(names)) > 1 and not marked.issuperset(names):
-        warn(
-            f"{', '.join(sorted(methods))} with several bodies: {' and '.join(map(repr, names))}",
-            root.origin,
-            "for query parameters write Annotated[Model, Query()]; to read a body all the same, mark each with Body()",
-        )
+def require_form_parser(origin: Any) -> None:
+    """Raise `FormParserMissing`, with the origin of an endpoint, if python-multipart is not installed."""
+    version = _found("python_multipart", "__version__") or ""
+    if tuple(map(int, re.findall(r"\d+", version)[:3])) > (0, 0, 12):
+        return
+    # Older releases had the name `multipart`, which is also that of an unrelated package.
+    if _found("multipart", "__version__") is None:
+        raise FormParserMissing(None, origin)
+    if _found("multipart.multipart", "parse_options_header") is None:
+        raise FormParserMissing("multipart", origin)
+
+
+def _found(module: str, name: str) -> Any:
+    try:
+        return getattr(import_module(module), name, None)
+    except ImportError:
+        return None

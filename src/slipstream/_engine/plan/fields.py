@@ -11,7 +11,7 @@ from pydantic.fields import FieldInfo
 from pydantic.warnings import UnsupportedFieldAttributeWarning
 from pydantic_core import PydanticUndefined
 
-from slipstream._engine.runtime.errors import located
+from slipstream._engine.runtime.values import located
 from slipstream._engine.signature.annotations import is_subclass
 from slipstream._engine.signature.merge import FIELD_ATTRIBUTES
 from slipstream._engine.types import ErrorDetail, Location

@@ -82,7 +82,14 @@ class Tree:
         self._relative: list[Leaf] = []
         for leaf in self._leaves:
             self._plant(leaf)
-        self._static = {leaf.pattern.path: leaf for leaf in self._leaves if self._is_first_static(leaf)}
+        self._static: dict[str, Leaf] = {}
+        """By path, leaves without parameters that are the earliest for their path."""
+        for leaf in self._leaves:
+            path = leaf.pattern.path
+            if leaf.pattern.is_static and not path.endswith("\n"):
+                rivals = self._possible(path.split("/", self._depth))
+                if leaf is next(rival for rival in rivals if rival is leaf or rival.pattern.regex.match(path)):
+                    self._static[path] = leaf
         rival = self._relative[0].rank if self._relative else NEVER
         self._trailing = {
             leaf.pattern.path.rpartition("/")[0]: leaf
@@ -192,14 +199,6 @@ class Tree:
             node = child_for(node, segment)
             node.lowest = min(node.lowest, leaf.rank)
         node.leaves.append(leaf)
-
-    def _is_first_static(self, leaf: Leaf) -> bool:
-        """Whether a leaf is static and the earliest for its path."""
-        path = leaf.pattern.path
-        if not leaf.pattern.is_static or path.endswith("\n"):
-            return False
-        rivals = self._possible(path.split("/", self._depth))
-        return leaf is next(rival for rival in rivals if rival is leaf or rival.pattern.regex.match(path))
 
 
 def is_within_segment(segment: Segment) -> bool:

@@ -11,9 +11,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 
 from slipstream._engine.abc import Services
-from slipstream._engine.runtime.errors import missing
 from slipstream._engine.runtime.take import Item
-from slipstream._engine.runtime.values import UNSET
+from slipstream._engine.runtime.values import UNSET, missing
 from slipstream._engine.types import ErrorDetail, Location, Message, Receive, Scope
 from slipstream._foreign.starlette import limit_signal
 

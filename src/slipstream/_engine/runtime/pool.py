@@ -64,7 +64,9 @@ class Job:
         work_in(self.scope)
         self.is_begun = True
         try:
-            self.result = self.context.run(self._begin)
+            if self.is_cancelled:
+                raise NotMade
+            self.result = self.context.run(self.call, self._each) if self.is_row else self.context.run(self.call)
         except StopIteration as exc:
             self.error = RuntimeError("coroutine raised StopIteration")
             self.error.__cause__ = exc
@@ -72,11 +74,6 @@ class Job:
             self.error = exc
         finally:
             work_in(None)
-
-    def _begin(self) -> Any:
-        if self.is_cancelled:
-            raise NotMade
-        return self.call(self._each) if self.is_row else self.call()
 
     def _each(self, call: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
         """Make the next call of a row, in a context of its own, unless the task has been cancelled."""
@@ -212,7 +209,10 @@ class Pool:
                 job.make()
             finally:
                 if job.is_begun:
-                    self._report(job)
+                    self._over.append(job)
+                    if not self._is_reporting:  # then the loop is not about to look
+                        self._is_reporting = True
+                        self._call_in_loop(self._settle)
                 else:
                     self._jobs.appendleft(job)
             del job  # an idle worker must not keep the call's objects alive
@@ -229,13 +229,6 @@ class Pool:
                 return bool(self._jobs)
         self._is_waking = False
         return bool(self._jobs) or not self.is_closed
-
-    def _report(self, job: Job) -> None:
-        """Wake the loop for a finished job, from a worker, unless it is about to look."""
-        self._over.append(job)
-        if not self._is_reporting:
-            self._is_reporting = True
-            self._call_in_loop(self._settle)
 
     def _call_in_loop(self, callback: Callable[[], None]) -> None:
         with suppress(RuntimeError):  # the loop is closed, so no task waits

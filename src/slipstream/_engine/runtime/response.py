@@ -10,8 +10,8 @@ from pydantic import ValidationError
 from pydantic_core import to_json
 from starlette.responses import Response
 
-from slipstream._engine.runtime.errors import located
 from slipstream._engine.runtime.plain import is_plain
+from slipstream._engine.runtime.values import located
 from slipstream._engine.runtime.watch import RESPONSE_STARTED, call_watched
 from slipstream._engine.types import ErrorDetail, Message, Receive, Scope, Send
 

@@ -6,8 +6,7 @@ from typing import Any
 
 from starlette.datastructures import FormData, Headers, ImmutableMultiDict, UploadFile
 
-from slipstream._engine.runtime.errors import missing
-from slipstream._engine.runtime.values import UNSET
+from slipstream._engine.runtime.values import UNSET, missing
 from slipstream._engine.types import ErrorDetail, Location
 
 Check = Callable[[Any, Location], tuple[Any, list[ErrorDetail]]]

@@ -1,12 +1,13 @@
-"""Reads query string, headers and cookies for parameters that are one plain string; `take.py` reads the others."""
+"""Reads query string, headers and cookies for parameters that are one plain string, and words errors of all."""
 
 from typing import Any, Final
 from urllib.parse import unquote
 
+from pydantic import ValidationError
 from starlette.datastructures import Headers
 from starlette.requests import cookie_parser
 
-from slipstream._engine.types import Scope
+from slipstream._engine.types import ErrorDetail, Location, Scope
 
 
 class _Unset:
@@ -19,6 +20,16 @@ class _Unset:
 
 UNSET: Final[Any] = _Unset()
 """A value that the request does not have; None would be a value."""
+
+
+def located(exc: ValidationError, loc: Location) -> list[ErrorDetail]:
+    """List the errors of an exception, each location prefixed with `loc`."""
+    return [{**error, "loc": (*loc, *error["loc"])} for error in exc.errors(include_url=False)]
+
+
+def missing(loc: Location) -> ErrorDetail:
+    """Make the error for a required value that the request does not have."""
+    return {"type": "missing", "loc": loc, "msg": "Field required", "input": None}
 
 
 def read_query(raw: bytes) -> dict[str, str]:
