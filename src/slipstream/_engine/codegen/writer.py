@@ -35,7 +35,6 @@ class Writer:
         self._depth = 0
 
     def line(self, text: str = "") -> None:
-        """Add a line at the current depth."""
         self.lines.append((self._depth, text))
 
     def comment(self, text: str) -> None:
@@ -91,7 +90,6 @@ class Writer:
 
     @property
     def text(self) -> str:
-        """The source with its comments."""
         return _joined(self.lines)
 
     @property

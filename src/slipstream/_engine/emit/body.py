@@ -62,8 +62,6 @@ def emit_read_body(pen: Pen, step: ReadBody) -> None:
 
 
 def decoded(pen: Pen) -> str:
-    """Write the parsing of the bytes."""
-
     def make() -> Callable[..., Any]:
         return body_decoder(pen.services, _body(pen).strict, pen.plan.where, pen.layer.body_reporter(pen))
 

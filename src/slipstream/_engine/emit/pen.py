@@ -138,7 +138,6 @@ class Pen(Writer):
         return self.constant(name if self.is_free(name) else f"call_{name}", call.call)
 
     def variable(self, call: Call, name: str) -> str:
-        """Reserve the local of a parameter."""
         local = self.variables[id(call), name] = self.local(name)
         return local
 

@@ -116,7 +116,6 @@ def result_refuser(services: Services, plan: Plan, item: ModelField) -> Callable
 
 
 def _wrapper(pen: Pen, step: Encode) -> Callable[..., Any]:
-    """Make the function that puts the result into a Response."""
     spec, item = pen.plan.response, pen.plan.response.field
     is_json = spec.response_class is None
     content_of = plain_encoder(pen.services.jsonable) if is_json else pen.services.jsonable

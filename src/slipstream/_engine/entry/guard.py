@@ -30,8 +30,6 @@ HANDLERS = "starlette.exception_handlers"
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """The exception handlers of an application."""
-
     pair: HandlerPair
     server_error: ExceptionHandler | None = None
     """Handler for 500 or `Exception`, called for exceptions that have no other handler."""
@@ -93,8 +91,12 @@ async def answer(
             raise exc
         if watch.started:
             raise RuntimeError("Caught handled exception, but response already started.") from exc
-        if connection is None:
-            connection = connect(scope, receive, send, body)
+        if connection is None and scope["type"] == "websocket":
+            connection = WebSocket(scope, receive, send)
+        elif connection is None and body is not None:
+            connection = request_with_body(scope, receive, send, body)
+        elif connection is None:
+            connection = Request(scope, receive, send)
         response = await call_anywhere(handler, connection, exc)
         if response is not None:
             await response(scope, receive, watch)
@@ -104,12 +106,6 @@ async def answer(
         raise
     # A program may raise the same exception object again and again: its traceback must not grow.
     exc.__traceback__ = None
-
-
-def connect(scope: Scope, receive: Receive, send: Send, body: bytes | None = None) -> HTTPConnection[Any]:
-    if scope["type"] == "websocket":
-        return WebSocket(scope, receive, send)
-    return Request(scope, receive, send) if body is None else request_with_body(scope, receive, send, body)
 
 
 async def crash(
@@ -145,12 +141,10 @@ _DEBUG_PAGE = ServerErrorMiddleware(PlainTextResponse(), debug=True)
 
 
 async def plain_http_answer(request: HTTPConnection[Any], exc: HTTPException) -> Response:
-    """Answer an HTTPException in plain text, unless the application registers another handler."""
     if exc.status_code in (204, 304):
         return Response(status_code=exc.status_code, headers=exc.headers)
     return PlainTextResponse(exc.detail, status_code=exc.status_code, headers=exc.headers)
 
 
 async def close_websocket(websocket: WebSocket, exc: WebSocketException) -> None:
-    """Close the connection with the exception's code and reason."""
     await websocket.close(code=exc.code, reason=exc.reason)

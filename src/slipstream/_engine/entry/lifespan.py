@@ -59,7 +59,6 @@ def as_context(source: Callable[[Any], Any] | None) -> Context:
 
 @asynccontextmanager
 async def empty(app: Any) -> AsyncGenerator[State]:
-    """Start nothing, stop nothing."""
     yield None
 
 

@@ -1,19 +1,25 @@
-"""The field that documents a whole body and validates nothing; what cannot be described fails at the user's line."""
+"""The field that documents a whole body and validates nothing; what cannot be described fails at the user's line.
+
+The schema of a form, which is flat, is an `allOf` of the schemas of its parameters, not an object of them.
+"""
 
 from collections.abc import Sequence
-from copy import copy
+from copy import copy, deepcopy
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, GetPydanticSchema, create_model
+from pydantic import AliasChoices, BaseModel, ConfigDict, GetJsonSchemaHandler, GetPydanticSchema, create_model
 from pydantic.fields import FieldInfo
+from pydantic_core import CoreSchema
 
-from slipstream._engine.plan.fields import ModelField
-from slipstream._engine.plan.flatten import slot_source
-from slipstream._engine.plan.form_schema import describe_form, describe_form_model
+from slipstream._engine.plan.fields import ModelField, model_fields
+from slipstream._engine.plan.flatten import request_names, slot_source
 from slipstream._engine.signature.annotations import is_json, is_optional, is_subclass, model_of, models_of_union
 
 _MULTIPART = "multipart/form-data"
+
+FormPart: TypeAlias = tuple[str, ModelField, list[type[BaseModel]]]
+"""The name of a property in Pydantic's schema, its parameter, and the models of the parameter."""
 
 
 def should_embed(fields: Sequence[ModelField]) -> bool:
@@ -51,7 +57,6 @@ def build_body_field(body_params: Sequence[ModelField], *, name: str, embed: boo
 
 
 def is_form(item: ModelField) -> bool:
-    """Whether a parameter is a value or a file of a form."""
     return slot_source(item) in ("form", "file")
 
 
@@ -108,3 +113,82 @@ def _combined_field(body_params: Sequence[ModelField], model: type[BaseModel]) -
     # `Body`, `Form` or `File`; a user's subclass may have other arguments.
     marker: Any = next(cls for cls in type(parts[0]).__mro__ if "slot_source" in vars(cls))
     return ModelField("body", marker(**options))
+
+
+def describe_form_model(model: type[BaseModel], core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> Any:
+    """Return a form model's schema with the names that a browser sends; a copy, inline, if they differ."""
+    schema = handler(core_schema)
+    shared = handler.resolve_ref_schema(schema)
+    renamed = _renamed(model, shared)
+    if not renamed:
+        return schema
+    own = deepcopy(shared)
+    own["properties"] = {renamed.get(name, [name])[0]: value for name, value in own["properties"].items()}
+    own["required"] = []
+    for name in shared.get("required", []):
+        names = renamed.get(name, [name])
+        if len(names) == 1:
+            own["required"].append(names[0])
+        else:
+            own.setdefault("allOf", []).append({"anyOf": [{"required": [choice]} for choice in names]})
+    return own
+
+
+def _renamed(model: type[BaseModel], schema: dict[str, Any]) -> dict[str, list[str]]:
+    """Find the properties that have another name in a form, or several."""
+    properties, required = schema.get("properties", {}), schema.get("required", [])
+    renamed = {}
+    for item in model_fields(model):
+        given = item.field_info.validation_alias
+        first = given.choices[0] if isinstance(given, AliasChoices) else item.validation_alias or item.alias
+        known_as = first if isinstance(first, str) else ""
+        names = [alias for alias, _ in request_names(item)]
+        differs = names[0] != known_as or (len(names) > 1 and known_as in required)
+        if known_as in properties and differs:
+            renamed[known_as] = names
+    return renamed
+
+
+def describe_form(parts: Sequence[FormPart], schema: dict[str, Any]) -> None:
+    """Turn the schema of an object with one key per parameter into that of a flat form, in place."""
+    described = schema.pop("properties")
+    schema.pop("required", None)
+    properties: dict[str, Any] = {}
+    required: list[str] = []
+    conditions: list[dict[str, Any]] = []
+    for key, item, models in parts:
+        if models:
+            conditions += _model_conditions(item, models, described[key])
+            continue
+        name = request_names(item)[0][0]
+        if name in properties:
+            conditions.append({"properties": {name: described[key]}})
+        else:
+            properties[name] = described[key]
+        if item.field_info.is_required() and name not in required:
+            required.append(name)
+    if properties:
+        schema["properties"] = properties
+    if required:
+        schema["required"] = required
+    schema["allOf"] = conditions
+
+
+def _model_conditions(
+    item: ModelField, models: list[type[BaseModel]], described: dict[str, Any]
+) -> list[dict[str, Any]]:
+    """Return the conditions of a form model, which may be absent if it is optional."""
+    described.pop("default", None)
+    if not is_optional(item.field_info.annotation):
+        return [described]
+    # A form cannot be null: no field of it stands for None.
+    described["anyOf"] = [choice for choice in described["anyOf"] if choice.get("type") != "null"]
+    absent: dict[str, Any]
+    if any(model.model_config.get("extra") in ("allow", "forbid") for model in models):
+        absent = {"maxProperties": 0}
+    else:
+        names = {alias for model in models for field in model_fields(model) for alias, _ in request_names(field)}
+        absent = {"not": {"anyOf": [{"required": [name]} for name in sorted(names)]}} if names else {}
+    if item.field_info.is_required():
+        return [{"not": absent}, described]
+    return [{"anyOf": [absent, described]}]

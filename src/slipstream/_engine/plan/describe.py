@@ -19,7 +19,6 @@ _INDENT = "  "
 
 
 def describe_program(program: Program) -> list[str]:
-    """Describe a program, one fact a line."""
     plan = program.plan
     parts: dict[str, Iterable[str]] = {
         "body, read first": [] if program.read is None else _body_lines(program.read),

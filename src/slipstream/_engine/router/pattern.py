@@ -46,7 +46,6 @@ class Pattern:
 
     @property
     def is_static(self) -> bool:
-        """Whether there is no parameter."""
         return not self.names
 
     @cached_property

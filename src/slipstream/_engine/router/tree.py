@@ -184,7 +184,6 @@ class Tree:
         return found
 
     def _plant(self, leaf: Leaf) -> None:
-        """Put a leaf where its segments lead."""
         pattern = leaf.pattern
         if not pattern.path.startswith("/"):
             self._relative.append(leaf)

@@ -104,7 +104,6 @@ def body_decoder(
 
 
 def whole_taker(item: Item) -> Callable[[Any], tuple[Any, list[ErrorDetail]]]:
-    """Make the function that reads a parameter that is the whole body."""
     return partial(item.settle, loc=("body",))
 
 

@@ -76,7 +76,6 @@ class ShieldedGenerator:
             raise not_yielded(self.generator) from None
 
     async def leave(self) -> None:
-        """Run to the end."""
         was = self.scope.shield
         self.scope.shield = True
         try:
@@ -90,7 +89,6 @@ class ShieldedGenerator:
         await checkpoint_if_cancelled()
 
     async def athrow(self, exc: BaseException) -> Any:
-        """Throw an exception in where the generator yielded."""
         was = self.scope.shield
         self.scope.shield = True
         try:

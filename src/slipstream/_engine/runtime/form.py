@@ -8,7 +8,7 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 
 from slipstream._engine.runtime.body import request_reader
-from slipstream._engine.runtime.take import Item, ItemModel, extras, pick
+from slipstream._engine.runtime.take import Item, extras, pick
 from slipstream._engine.runtime.values import UNSET
 from slipstream._engine.types import ErrorDetail
 
@@ -80,13 +80,11 @@ async def read_again(file: UploadFile) -> bytes:
 
 async def _model_content(param: Item, form: FormData) -> Any:
     """Return the input of a form model; `UNSET` if it is optional and the form has none of its fields."""
-    if param.is_optional and not any(_is_sent(model, form) for model in param.models):
+    if param.is_optional and not any(
+        (model.keeps_extras and form) or any(name in form for field in model.fields for name, _ in field.names)
+        for model in param.models
+    ):
         return UNSET
     # The models of a union differ in their fields, so each gets the whole form.
     fields = param.models[0].fields if len(param.models) == 1 else ()
     return {name: value async for name, value, _ in _found(fields, form)}
-
-
-def _is_sent(model: ItemModel, form: FormData) -> bool:
-    names = {name for field in model.fields for name, _ in field.names}
-    return bool(names.intersection(form) or (model.keeps_extras and form))

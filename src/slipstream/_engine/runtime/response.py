@@ -88,7 +88,6 @@ def respond_open(response: Any, scope: Scope, receive: Receive, send: Send, back
 
 
 def has_body(status: int) -> bool:
-    """Whether a response of this status may have a body."""
     return not (status < 200 or status in (204, 205, 304))
 
 

@@ -22,7 +22,6 @@ PING_INTERVAL_S = 15.0
 
 
 def usual_interval() -> float:
-    """Return the present `PING_INTERVAL_S`."""
     return PING_INTERVAL_S
 
 
@@ -59,7 +58,6 @@ class ClosingStream(StreamingResponse):
     """Closes its generator at the end, also after an exception, so that the endpoint's clean-up runs at once."""
 
     async def stream_response(self, send: Send) -> None:
-        """Send the body, then close the generator."""
         try:
             await super().stream_response(send)
         finally:

@@ -105,8 +105,6 @@ def extras(values: Mapping[str, Any], known: set[str]) -> Iterator[tuple[str, An
 
 
 def value_taker(item: Item, source: str) -> Callable[[Mapping[str, Any]], tuple[Any, list[ErrorDetail]]]:
-    """Make the taker of one value."""
-
     def take(values: Mapping[str, Any]) -> tuple[Any, list[ErrorDetail]]:
         _, key = item.find(values)
         return item.settle(pick(item, values, key), (source, key))

@@ -96,7 +96,6 @@ class ThreadGenerator:
         return value
 
     async def athrow(self, exc: BaseException) -> Any:
-        """Throw an exception in where the generator yielded."""
         value = await _in_worker(partial(self._throw, exc), is_cleanup=True)
         if value is _END:
             raise StopAsyncIteration
@@ -109,7 +108,6 @@ class ThreadGenerator:
             return _END
 
     async def leave(self) -> None:
-        """Run to the end."""
         if await _in_worker(partial(next, self.generator, _END), is_cleanup=True) is not _END:
             raise not_stopped()
 
