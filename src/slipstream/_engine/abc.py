@@ -1,6 +1,7 @@
 """Protocols for what the engine uses of the modules above it."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, Protocol, TypeGuard
 
 from pydantic.fields import FieldInfo
@@ -45,6 +46,25 @@ def is_dependency_marker(thing: Any) -> TypeGuard[DependencyMarker]:
     return hasattr(type(thing), "security_scopes") and hasattr(thing, "dependency")
 
 
+class Observation(Protocol):
+    """What an observed handler reports to; the scope has it under `Services.observation_key`."""
+
+    def enter(self, connection: Any, function: str) -> None:
+        """Note the Request or WebSocket of the handler, and the module and qualified name of its endpoint."""
+
+    def read(self, body: Any) -> None:
+        """Note the body."""
+
+    def invalid(self, errors: Sequence[Any], values: dict[str, Any] | None = None) -> None:
+        """Note the validation errors, and the arguments that were valid."""
+
+    def solved(self, values: dict[str, Any]) -> None:
+        """Note the endpoint's arguments."""
+
+    def operation(self, name: str) -> AbstractContextManager[None]:
+        """Measure a `with` block."""
+
+
 class Services(Protocol):
     """What generated handlers use of the modules above the engine, which it may not import."""
 
@@ -81,4 +101,4 @@ class Services(Protocol):
 
     @property
     def observation_key(self) -> str:
-        """Key in the scope of an observed request; its value has the methods that `emit/observed.py` calls."""
+        """Key of the `Observation` in the scope of an observed request."""

@@ -13,7 +13,7 @@ from slipstream._engine.entry.lifespan import from_events
 from slipstream._engine.plan.body import is_form
 from slipstream._engine.plan.fields import ModelField
 from slipstream._engine.plan.flatten import flat_body_params
-from slipstream._engine.plan.model import BodyPlan, Call, Plan, ResponseSpec, StreamKind
+from slipstream._engine.plan.model import DUMP_OPTIONS, BodyPlan, Call, Plan, ResponseSpec, StreamKind
 from slipstream._engine.runtime.threads import in_thread, is_async
 from slipstream._engine.signature.annotations import is_subclass
 from slipstream._routes.compiler import Compiler, overrides_of, wrapped_app
@@ -88,12 +88,7 @@ def get_request_handler(
         field=response_field,
         stream=kind if dependant.is_generator else None,
         item_field=stream_item_field,
-        include=response_model_include,
-        exclude=response_model_exclude,
-        by_alias=response_model_by_alias,
-        exclude_unset=response_model_exclude_unset,
-        exclude_defaults=response_model_exclude_defaults,
-        exclude_none=response_model_exclude_none,
+        dump_options={name: given[f"response_model_{name}"] for name in DUMP_OPTIONS},
     )
     provider = dependency_overrides_provider
     walk = stepwise(Plan("http", dependant.path, dependant, (), body, response), provider)

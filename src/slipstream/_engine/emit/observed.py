@@ -1,10 +1,11 @@
-"""The layer over any dialect by which a handler reports each step to an observation (`telemetry/_observation.py`)."""
+"""The layer over any dialect by which a handler reports each step to the request's `Observation` (`abc.py`)."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 
 from starlette.responses import Response
 
+from slipstream._engine.abc import Observation
 from slipstream._engine.codegen.writer import literal
 from slipstream._engine.emit.calls import by_keyword, named_arguments
 from slipstream._engine.emit.pen import Layer, Pen
@@ -54,7 +55,7 @@ class Observed(Layer):
         key = pen.services.observation_key
 
         def report(scope: Scope, detail: ErrorDetail, text: str) -> None:
-            observation = scope[key]
+            observation: Observation = scope[key]
             observation.read(text)
             observation.invalid([detail])
 

@@ -91,12 +91,8 @@ async def answer(
             raise exc
         if watch.started:
             raise RuntimeError("Caught handled exception, but response already started.") from exc
-        if connection is None and scope["type"] == "websocket":
-            connection = WebSocket(scope, receive, send)
-        elif connection is None and body is not None:
-            connection = request_with_body(scope, receive, send, body)
-        elif connection is None:
-            connection = Request(scope, receive, send)
+        if connection is None:
+            connection = connect(scope, receive, send, body)
         response = await call_anywhere(handler, connection, exc)
         if response is not None:
             await response(scope, receive, watch)
@@ -106,6 +102,12 @@ async def answer(
         raise
     # A program may raise the same exception object again and again: its traceback must not grow.
     exc.__traceback__ = None
+
+
+def connect(scope: Scope, receive: Receive, send: Send, body: bytes | None = None) -> HTTPConnection[Any]:
+    if scope["type"] == "websocket":
+        return WebSocket(scope, receive, send)
+    return Request(scope, receive, send) if body is None else request_with_body(scope, receive, send, body)
 
 
 async def crash(
