@@ -1,6 +1,7 @@
 """The queue between a bot's peer and its handler, without sockets."""
 
 import asyncio
+import contextvars
 from typing import Any
 
 import pytest
@@ -15,8 +16,8 @@ from .support import Script, bot_class
 pytestmark = pytest.mark.anyio
 
 
-def spawn(work: Any, name: str) -> "asyncio.Task[Any]":
-    return asyncio.get_running_loop().create_task(work, name=name)
+def spawn(work: Any, name: str, context: contextvars.Context) -> "asyncio.Task[Any]":
+    return asyncio.get_running_loop().create_task(work, name=name, context=context)
 
 
 def bot_of(script: Script) -> Any:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings, strategies as st
 
+from slipstream.links import delivery as module
 from slipstream.links.counters import Counters
 from slipstream.links.delivery import Delivery, End
 from slipstream.links.queue import QueueFull, QueuePolicy
@@ -49,8 +50,8 @@ class Feed:
             pass
 
 
-def spawn(work: Any, name: str) -> "asyncio.Task[Any]":
-    return asyncio.get_running_loop().create_task(work, name=name)
+def spawn(work: Any, name: str, context: contextvars.Context) -> "asyncio.Task[Any]":
+    return asyncio.get_running_loop().create_task(work, name=name, context=context)
 
 
 async def outside(call: Callable[[], Any]) -> Any:
@@ -291,3 +292,122 @@ def test_a_delivery_whose_peer_has_left_keeps_no_worker() -> None:
         assert (after - before, len(asyncio.all_tasks()) - before, work.idle) == (-1, -1, 2)
 
     asyncio.run(scenario())
+
+
+ENDS = ["at once", "after a wait", "raises", "raises after a wait", "is cancelled", "cancels itself", "is no coroutine"]
+
+
+@settings(deadline=None, max_examples=150)
+@given(ends=st.lists(st.sampled_from(ENDS), max_size=12), can_lend=st.booleans())
+def test_a_handler_cannot_tell_whether_it_was_begun_before_its_worker_woke(ends: list[str], can_lend: bool) -> None:
+    """One task, one context, timeouts and scopes from its first line to its last, and each item has one end."""
+    variable = contextvars.ContextVar[int]("variable", default=0)
+    tasks: set[Any] = set()
+
+    async def handle(item: tuple[int, str]) -> int:
+        number, end = item
+        task = asyncio.current_task()
+        assert task is not None
+        assert task.cancelling() == 0
+        assert variable.get() == 0
+        tasks.add(task)
+        token = variable.set(number)
+        try:
+            if end.startswith("cancels"):
+                task.cancel()
+            if end == "is cancelled":
+                other = asyncio.get_running_loop().create_future()
+                asyncio.get_running_loop().call_soon(other.cancel)
+                await other
+            if end.endswith("wait") or end.startswith("cancels"):
+                async with asyncio.timeout(60):
+                    await asyncio.wait({asyncio.ensure_future(turns(2))})
+            if end.startswith("raises"):
+                raise ValueError(number)
+        finally:
+            assert asyncio.current_task() is task
+            assert variable.get() == number
+            variable.reset(token)
+        return number
+
+    async def scenario() -> tuple[list[tuple[Any, End]], Counters]:
+        work = Work(lambda item: asyncio.ensure_future(handle(item)) if item[1] == ENDS[-1] else handle(item))
+        delivery = work.delivery()
+        await delivery.put((-1, "at once"))
+        await delivery.join()
+        await turns()
+        for number, end in enumerate(ends, 1):
+            assert await outside(partial(delivery.offer, (number, end), is_alone=True))
+            await delivery.join()
+            await turns()
+        assert (delivery.unfinished, delivery.busy) == (0, 0)
+        delivery.cancel()
+        return work.ends, work.counts
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "_CAN_LEND", can_lend)
+        found, counts = asyncio.run(scenario())
+
+    expected = {"raises": "failed", "raises after a wait": "failed", "is cancelled": "failed", "cancels itself": "lost"}
+    assert [end for _, end in found] == ["handled", *(expected.get(end, "handled") for end in ends)]
+    assert counts.handled + counts.failed + counts.lost == len(ends) + 1
+
+
+async def _wait_for_ever(begun: list[str], ended: list[str], item: str) -> None:
+    begun.append(item)
+    try:
+        await asyncio.get_running_loop().create_future()
+    finally:
+        ended.append(item)
+
+
+@pytest.mark.parametrize("pause", [0, 1, 3])
+def test_a_handler_that_was_begun_gets_the_cancellation_of_its_worker(pause: int) -> None:
+    """Also one that comes before the worker has woken: its clean-up must run, and its item is lost."""
+    begun: list[str] = []
+    ended: list[str] = []
+
+    async def scenario() -> list[tuple[Any, End]]:
+        work = Work(lambda item: _wait_for_ever(begun, ended, item) if item == "long" else turns(0))
+        delivery = work.delivery()
+        await delivery.put("first")
+        await delivery.join()
+        await turns()
+        workers: set[asyncio.Task[Any]] = set()
+
+        def come() -> None:
+            delivery.offer("long", is_alone=True)
+            if not pause:
+                workers.update(delivery.cancel())
+
+        await outside(come)
+        await turns(pause)
+        workers.update(delivery.cancel())
+        await asyncio.wait(workers)
+        return work.ends
+
+    assert asyncio.run(scenario()) == [("first", "handled"), ("long", "lost")]
+    assert (begun, ended) == (["long"], ["long"])
+
+
+def test_nothing_else_starts_beside_a_handler_that_was_begun() -> None:
+    """What a handler itself offers, and what comes while it waits, keeps its turn."""
+    log: list[str] = []
+
+    async def scenario() -> None:
+        async def handle(item: str) -> None:
+            log.append(item)
+            if item == "outer":
+                delivery.offer("inner", is_alone=True)
+                log.append("outer ends")
+
+        delivery = Work(handle).delivery()
+        await delivery.put("first")
+        await delivery.join()
+        await turns()
+        await outside(lambda: delivery.offer("outer", is_alone=True))
+        await delivery.join()
+        delivery.cancel()
+
+    asyncio.run(scenario())
+    assert log == ["first", "outer", "outer ends", "inner"]

@@ -67,3 +67,39 @@ def test_one_large_message_that_waits_is_enough(wire: Any) -> None:
 
     assert [len(fetch(wire)), wire.transport.is_read] == [65_535, True]
     assert [len(fetch(wire)), wire.transport.is_read] == [65_536, True]
+
+
+class Keeper:
+    """Takes messages, and keeps them."""
+
+    def __init__(self) -> None:
+        self.got: list[str | bytes] = []
+
+    def take(self, message: str | bytes, is_alone: bool) -> bool:
+        self.got.append(message)
+        return True
+
+    def finish(self, end: Any) -> None:
+        """Do nothing."""
+
+
+def test_a_taker_of_bytes_is_spared_the_text_and_nothing_that_is_not_utf8_comes_through(wire: Any) -> None:
+    """Whoever wants bytes would encode what was decoded; the check of the encoding stays."""
+    refused = []
+
+    class Protocol:
+        def refuse_text(self) -> None:
+            refused.append(True)
+
+    wire._protocol = Protocol()
+    taker = Keeper()
+    wire.give_to(taker, as_bytes=True)
+    for text in ("plain", "häßlich"):
+        wire.data_received(write_frame(True, text.encode()))
+    wire.data_received(write_frame(False, b"\xff"))
+    wire.data_received(write_frame(True, b"\xff"))
+    as_bytes = [each if isinstance(each, bytes) else each.encode() for each in taker.got]
+
+    assert taker.got[0] == b"plain"
+    assert as_bytes == [b"plain", "häßlich".encode(), b"\xff"]
+    assert refused == [True]

@@ -4,8 +4,8 @@ import asyncio
 import contextvars
 import inspect
 from asyncio import current_task
-from collections.abc import Callable
-from types import SimpleNamespace
+from collections.abc import Callable, Coroutine, Generator
+from types import SimpleNamespace, coroutine
 from typing import Any, NoReturn
 
 enter_task: Any = getattr(asyncio.tasks, "_enter_task", None)
@@ -82,6 +82,34 @@ def _resume(turn: Any, resume: Callable[[Any], object], item: Any) -> None:
 
 def _raise(error: BaseException) -> NoReturn:
     raise error
+
+
+@coroutine
+def go_on(
+    begun: Coroutine[Any, Any, Any], waits_for: Any, error: BaseException | None = None
+) -> Generator[Any, Any, Any]:
+    """Go on with a coroutine that was begun by hand, and return its result.
+
+    Args:
+        begun: The coroutine.
+        waits_for: What it has yielded last: a future, or None for a turn of the loop.
+        error: What the task raised meanwhile, since it was cancelled; None: nothing.
+    """
+    while True:
+        if error is None or (waits_for is not None and waits_for.cancel()):
+            error = None
+            if waits_for is not None:
+                waits_for._asyncio_future_blocking = True  # marks it as awaited; asyncio's tasks look for it
+            try:
+                yield waits_for
+            except BaseException as raised:
+                error = raised
+        if error is None:
+            return (yield from begun.__await__())
+        try:
+            waits_for, error = begun.throw(error), None
+        except StopIteration as end:
+            return end.value
 
 
 class Waiting(asyncio.Future[None]):

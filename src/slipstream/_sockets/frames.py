@@ -13,6 +13,7 @@ except ImportError:  # installed without a compiler
 
 _TEXT, _BINARY = 0x81, 0x82  # FIN, no reserved bit
 _PLAIN = frozenset({_TEXT, _BINARY})
+_SHORT_TEXT, _SHORT_BINARY = (tuple(bytes((first, size)) for size in range(126)) for first in (_TEXT, _BINARY))
 _MASKED = 0x80
 _CONTROL = 0x08
 
@@ -20,7 +21,7 @@ _CONTROL = 0x08
 class FrameCutter:
     """Cuts the stream of one peer, who has to mask or not; subclasses take the frames of up to `max_size` bytes."""
 
-    __slots__ = ("_fragmented", "_mask", "_max_size", "_needed", "_passing", "_rest")
+    __slots__ = ("_as_bytes", "_fragmented", "_mask", "_max_size", "_needed", "_passing", "_rest")
 
     def __init__(self, *, masked: bool, max_size: int) -> None:
         self._mask = _MASKED if masked else 0
@@ -29,6 +30,7 @@ class FrameCutter:
         self._needed = 0
         self._fragmented = False
         self._passing = False
+        self._as_bytes = False
 
     def take(self, is_text: bool, payload: bytes) -> None:
         """Take a whole message."""
@@ -43,18 +45,21 @@ class FrameCutter:
         size = len(data)
         if size < 4 or self._rest is not None or self._fragmented or self._passing:
             return None
-        first, length, start = data[0], data[1] ^ self._mask, 2
+        length, start = data[1] ^ self._mask, 2
         if length >= 126:
             if length > 126:  # very long, or masked wrongly
                 return None
             length, start = data[2] << 8 | data[3], 4
         if self._mask:
             start += 4
-        if first not in _PLAIN or start + length != size or length > self._max_size:
+        if start + length != size or length > self._max_size:
             return None
         payload = mask(data[start:], data[start - 4 : start]) if self._mask else data[start:]
-        if first == _BINARY:
+        first = data[0]
+        if first == _BINARY or (self._as_bytes and first == _TEXT and payload.isascii()):
             return payload
+        if first != _TEXT:
+            return None
         try:
             return payload.decode()
         except UnicodeDecodeError:
@@ -107,8 +112,10 @@ class FrameCutter:
 
 def write_frame(is_text: bool, payload: bytes, key: bytes = b"") -> bytes:
     """Return a whole message as one frame; `key`, for clients, is four unpredictable bytes to mask it with."""
-    first, size = _TEXT if is_text else _BINARY, len(payload)
-    second = _MASKED if key else 0
+    size = len(payload)
+    if not key and size < 126:
+        return (_SHORT_TEXT if is_text else _SHORT_BINARY)[size] + payload
+    first, second = _TEXT if is_text else _BINARY, _MASKED if key else 0
     if size < 126:
         head = (first << 8 | second | size).to_bytes(2)
     elif size < 65536:

@@ -115,9 +115,14 @@ class Wire(FrameCutter, asyncio.Protocol):
         self.feed(data)
         self.queue.wake()
 
-    def give_to(self, taker: Taker | None) -> None:
-        """Give every message, also those that wait, to a taker; None lets tasks fetch them again."""
-        self._taker, self._is_blocked = taker, False
+    def give_to(self, taker: Taker | None, *, as_bytes: bool = False) -> None:
+        """Give every message, also those that wait, to a taker; None lets tasks fetch them again.
+
+        Args:
+            taker: Who takes them.
+            as_bytes: Whether a text may come as its UTF-8, which saves time.
+        """
+        self._taker, self._is_blocked, self._as_bytes = taker, False, as_bytes
         self.queue.outlet = None if taker is None else self._pour
         self._pour()
 

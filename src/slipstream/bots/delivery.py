@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeAlias
 
 from slipstream.bots.adapters.bot import Bot
 from slipstream.links.delivery import Delivery, End, Spawn
-from slipstream.links.queue import QueueClosed, QueueFull as QueueFull, QueuePolicy, Reader
+from slipstream.links.queue import QueueClosed, QueueFull as QueueFull, QueuePolicy
 
 logger = logging.getLogger("slipstream.bots")
 
@@ -52,7 +52,7 @@ class Channel:
         on_idle: Called when nothing waits, runs or may come any more.
     """
 
-    __slots__ = ("_calls", "_delivery", "_extra", "_holds", "_on_idle", "counts", "name")
+    __slots__ = ("_calls", "_extra", "_holds", "_on_idle", "counts", "delivery", "name")
 
     def __init__(
         self,
@@ -65,11 +65,9 @@ class Channel:
     ) -> None:
         self.name, self.counts = name, Counts()
         self._on_idle = on_idle
-        self._delivery: Delivery[Item] = Delivery(
-            self, self.counts, f"bots: {name} handler", queue, policy, concurrency
-        )
-        self._delivery.on_idle = on_idle
-        self._delivery.employ(spawn)
+        self.delivery: Delivery[Item] = Delivery(self, self.counts, f"bots: {name} handler", queue, policy, concurrency)
+        self.delivery.on_idle = on_idle
+        self.delivery.employ(spawn)
         self._calls: dict[int, tuple[Waiting, bool]] = {}
         self._holds = 0
         self._extra = 0  # handlers to allow beside the others, one for each call whose answer has to come as a message
@@ -77,21 +75,21 @@ class Channel:
     @property
     def is_stopping(self) -> bool:
         """Whether no messages are let in but for what API calls wait for, and what is dropped is lost."""
-        return self._delivery.is_stopping
+        return self.delivery.is_stopping
 
     @is_stopping.setter
     def is_stopping(self, is_stopping: bool) -> None:
-        self._delivery.is_stopping = is_stopping
+        self.delivery.is_stopping = is_stopping
 
     @property
     def waiting(self) -> int:
         """Messages that wait or are being handled."""
-        return self._delivery.unfinished
+        return self.delivery.unfinished
 
     @property
     def high_water(self) -> int:
         """Most messages that ever waited."""
-        return self._delivery.high_water
+        return self.delivery.high_water
 
     def watch(self, traffic: Waiting, *, is_strict: bool) -> None:
         """Count the calls of one more connection.
@@ -127,35 +125,12 @@ class Channel:
         """Let as many handlers start as may, now that an API call, or something that held them, has begun or ended."""
         calls = [(len(traffic), is_strict) for traffic, is_strict in self._calls.values()]
         self._extra = sum(count for count, is_strict in calls if not is_strict)
-        self._delivery.allow_overflow(any(count for count, _ in calls))
-        self._delivery.allow(self._extra, is_held=self._holds > 0)
+        self.delivery.allow_overflow(any(count for count, _ in calls))
+        self.delivery.allow(self._extra, is_held=self._holds > 0)
         may_come = self._calls or self._holds
-        self._delivery.on_idle = None if may_come else self._on_idle
+        self.delivery.on_idle = None if may_come else self._on_idle
         if self.is_idle:
             self._on_idle()
-
-    def take(self, bot: Bot, message: bytes, reader: Reader, is_alone: bool) -> bool:
-        """Take a message without waiting.
-
-        Returns:
-            Whether there was room; if not, `reader.go_on` is called when there is.
-
-        Raises:
-            QueueFull: There is no room, and the policy is "close".
-        """
-        delivery = self._delivery
-        if delivery.is_stopping or type(bot).take_reply is not _TAKE_REPLY:
-            if not self._lets_in(bot, message):
-                return True
-        else:
-            self.counts.received += 1
-        try:
-            return delivery.offer((bot, message, None), reader, is_alone=is_alone)
-        except (QueueClosed, QueueFull) as error:
-            self.counts.refused += 1
-            if isinstance(error, QueueFull):
-                raise
-            return True
 
     async def put(self, bot: Bot, message: bytes, outcome: "asyncio.Future[None] | None" = None) -> bool:
         """Take a message, waiting for room where the policy is "wait".
@@ -167,10 +142,10 @@ class Channel:
             QueueFull: There is no room, and the policy is "close".
         """
         refused = self.counts.refused
-        if not self._lets_in(bot, message):
+        if not self.lets_in(bot, message):
             return self.counts.refused == refused
         try:
-            await self._delivery.put((bot, message, outcome))
+            await self.delivery.put((bot, message, outcome))
         except BaseException as error:
             self.counts.refused += 1
             if isinstance(error, QueueClosed):
@@ -180,27 +155,27 @@ class Channel:
 
     async def join(self) -> None:
         """Wait until all that was taken has been handled."""
-        await self._delivery.join()
+        await self.delivery.join()
 
     def let_go(self) -> None:
         """Keep no task for messages that may come."""
-        self._delivery.let_go()
+        self.delivery.let_go()
 
     def clear(self) -> int:
         """Drop what waits, and cancel what runs; return how many messages are lost by it."""
         self.is_stopping = True
         lost = self.waiting
-        self._delivery.cancel()
-        self._delivery.close()
-        self._delivery.clear()
+        self.delivery.cancel()
+        self.delivery.close()
+        self.delivery.clear()
         return lost
 
-    def _lets_in(self, bot: Bot, message: bytes) -> bool:
+    def lets_in(self, bot: Bot, message: bytes) -> bool:
         """Count a message; return whether it is one for the handler."""
         self.counts.received += 1
         if type(bot).take_reply is not _TAKE_REPLY and self._is_reply(bot, message):
             self.counts.handled += 1
-        elif self._delivery.is_stopping and not self._extra:
+        elif self.delivery.is_stopping and not self._extra:
             self.counts.refused += 1
         else:
             return True

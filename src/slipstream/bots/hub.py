@@ -4,15 +4,17 @@ import asyncio
 import inspect
 import logging
 from collections.abc import Awaitable, Callable, Collection, Coroutine
-from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from contextvars import Context
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from slipstream.bots.adapters.bot import Bot, Traffic
 from slipstream.bots.delivery import Channel
 from slipstream.bots.exception import BotExists, WrongSetting
-from slipstream.links.queue import QueuePolicy, Reader
+from slipstream.links.counters import Counters
+from slipstream.links.queue import QueueClosed, QueueFull, QueuePolicy, Reader
 from slipstream.links.redact import printable
 
 logger = logging.getLogger("slipstream.bots")
@@ -100,17 +102,37 @@ class Presence:
     channel: Channel
     traffic: Traffic
     socket: Socket | None
-    announced: "asyncio.Task[None] | None" = field(default=None)
+    takes_replies: bool
+    announced: "asyncio.Task[None] | None" = None
     is_over: bool = False
+    counters: Counters | None = None
+    """Those of the link that we dial."""
+
+    takes_bytes: ClassVar[bool] = True
 
     def take(self, connection: Any, message: str | bytes, reader: Reader, is_alone: bool) -> bool:
-        """Take a message: for a task that waits in `receive`, or else for the bot's handler; see `Channel.take`."""
-        socket = self.socket
+        """Take a message: for a task that waits in `receive`, or else for the bot's handler; see `Receiver.take`."""
+        bot, channel, socket, counters = self.bot, self.channel, self.socket, self.counters
+        delivery = channel.delivery
+        if counters is not None:  # what its channel has taken counts as handled by a link
+            counters.received += 1
+            counters.handled += 1
         if socket is not None and socket.waiting and socket.take(message):
             return True
         if isinstance(message, str):
             message = message.encode()
-        return self.channel.take(self.bot, message, reader, is_alone)
+        if self.takes_replies or delivery.is_stopping:
+            if not channel.lets_in(bot, message):
+                return True
+        else:
+            channel.counts.received += 1
+        try:
+            return delivery.offer((bot, message, None), reader, is_alone=is_alone)
+        except (QueueClosed, QueueFull) as error:
+            channel.counts.refused += 1
+            if isinstance(error, QueueFull):
+                raise
+            return True
 
 
 class Hub:
@@ -136,9 +158,9 @@ class Hub:
         self._tasks: set[asyncio.Task[Any]] = set()
         self.is_stopping = False
 
-    def spawn(self, work: Coroutine[Any, Any, Any], name: str) -> "asyncio.Task[Any]":
-        """Run a coroutine; it is kept until its end, and what it raises is logged."""
-        task = asyncio.get_running_loop().create_task(work, name=name)
+    def spawn(self, work: Coroutine[Any, Any, Any], name: str, context: Context | None = None) -> "asyncio.Task[Any]":
+        """Run a coroutine, in a context; it is kept until its end, and what it raises is logged."""
+        task = asyncio.get_running_loop().create_task(work, name=name, context=context)
         self._tasks.add(task)
         task.add_done_callback(self._ended)
         return task
@@ -187,8 +209,9 @@ class Hub:
         traffic = Traffic(channel.look)
         bot.__dict__["_traffic"] = traffic
         self.clients[bot.self_id] = bot
-        channel.watch(traffic, is_strict=socket is None or type(bot).take_reply is not Bot.take_reply)
-        presence = Presence(adapter, bot, channel, traffic, socket)
+        takes_replies = type(bot).take_reply is not Bot.take_reply
+        channel.watch(traffic, is_strict=socket is None or takes_replies)
+        presence = Presence(adapter, bot, channel, traffic, socket, takes_replies)
         channel.hold()
         return presence
 

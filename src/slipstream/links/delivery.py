@@ -2,18 +2,16 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
-from contextvars import copy_context
+from contextvars import Context, copy_context
+from types import CoroutineType
 from typing import Any, Literal, Protocol, TypeAlias, TypeVar
 
-from slipstream._foreign.asyncio import WaitedFuture, run_on
+from slipstream._foreign.asyncio import enter_task, go_on, leave_task
 from slipstream.links.errors import ends_task
 from slipstream.links.queue import Inbox, QueuePolicy, Reader
 
 T = TypeVar("T")
 T_contra = TypeVar("T_contra", contravariant=True)
-
-Spawn: TypeAlias = Callable[[Coroutine[Any, Any, Any], str], "asyncio.Task[Any]"]
-"""Starts a task of a name, and keeps it."""
 
 End: TypeAlias = Literal["handled", "failed", "dropped", "lost"]
 """How an item ended: its handler returned, or raised; a full queue dropped it; there was no time for it."""
@@ -21,8 +19,18 @@ End: TypeAlias = Literal["handled", "failed", "dropped", "lost"]
 _TURN = 64
 """Items that a worker handles before it lets others run, where its handler never waits."""
 
+_CAN_LEND = enter_task is not None
+"""Whether a coroutine can run in the name of a task that waits."""
+
 _TAKE: Any = object()
 """What wakes a worker that is to take an item itself."""
+
+
+class Spawn(Protocol):
+    """Starts tasks, and keeps them."""
+
+    def __call__(self, work: Coroutine[Any, Any, Any], name: str, *, context: Context) -> "asyncio.Task[Any]":
+        """Start a task."""
 
 
 class Counts(Protocol):
@@ -44,12 +52,29 @@ class Handling(Protocol[T_contra]):
         """Note the end of an item, and what the handler returned or raised."""
 
 
+class _Worker:
+    """A task that handles items, and what it takes to handle one in its name while it waits for an item."""
+
+    __slots__ = ("before", "begun", "context", "loop", "task", "turn")
+
+    task: "asyncio.Task[Any]"
+    loop: asyncio.AbstractEventLoop
+
+    def __init__(self, context: Context) -> None:
+        self.context, self.before = context, context.copy()
+        self.turn: asyncio.Future[Any] | None = None
+        """What it waits for; None while it handles an item."""
+        self.begun: tuple[Any, Coroutine[Any, Any, Any], Any] | None = None
+        """An item that it has to go on with, the coroutine of the handler, and what that waits for."""
+
+
 class Delivery(Inbox[T]):
     """A queue, and the workers that handle what is in it.
 
-    A worker is a task. It is started when there is something to handle, and stays for what comes next: an item that
-    comes alone is handled before `offer` returns, up to where its handler waits. Every handler finds the context
-    variables as they were when the delivery was made; a worker whose handler leaves others is replaced.
+    A worker is a task. It is started when there is something to handle, and stays for what comes next. An item that
+    comes alone is handled before `offer` returns, in the name of a worker that waits, which wakes and goes on with it
+    only where the handler waits. Every handler finds the context variables as they were when the delivery was made; a
+    worker whose handler leaves others is replaced.
 
     Args:
         handling: Handles the items.
@@ -90,7 +115,7 @@ class Delivery(Inbox[T]):
         self._handling, self._counts, self._name = handling, counts, name
         self._allowed = self._concurrency = self._kept = concurrency
         self._coming = 0  # workers that were woken or started, and have not run yet
-        self._parked: list[asyncio.Future[Any]] = []
+        self._parked: list[_Worker] = []
         self._workers: set[asyncio.Task[Any]] = set()
         self._spawn: Spawn | None = None
         self.context = copy_context()
@@ -108,25 +133,60 @@ class Delivery(Inbox[T]):
 
     def offer(self, item: T, reader: Reader | None = None, *, is_alone: bool = False) -> bool:
         """Add an item without waiting; see `Inbox.offer`."""
-        if is_alone and self._parked and not self._items and self.busy < self._allowed:
-            turn = self._parked.pop()
-            self.busy += 1
-            self.unfinished += 1
-            if not self.high_water:
-                self.high_water = 1
-            if run_on(turn, item):
-                return True
+        if not (is_alone and _CAN_LEND and self._parked and not self._items and self.busy < self._allowed):
+            return super().offer(item, reader)
+        worker = self._parked.pop()
+        turn, loop, task, context = worker.turn, worker.loop, worker.task, worker.context
+        if turn is None or turn.done():  # the worker is being cancelled
+            return super().offer(item, reader)
+        try:
+            enter_task(loop, task)
+            try:
+                context.run(self._begin, worker, item)
+            finally:
+                leave_task(loop, task)
+        except RuntimeError:  # a task runs, or the context has been entered; what a handler raises does not come here
+            self._parked.append(worker)
+            return super().offer(item, reader)
+        if turn.done():  # the handler has cancelled the worker
+            self.busy -= worker.begun is None and task in self._workers
+        elif worker.begun is not None or context != worker.before or self.busy > self._kept - len(self._parked):
+            turn.set_result(None)
+        else:
             self.busy -= 1
-            self.unfinished -= 1
-            if not turn.done():
-                self._parked.append(turn)
-        return super().offer(item, reader)
+            self._parked.append(worker)
+            if self._items:
+                self._wake()
+        return True
+
+    def _begin(self, worker: _Worker, item: T) -> None:
+        """Run the handler of an item up to where it waits; the worker has to do the rest."""
+        self.busy += 1
+        self.unfinished += 1
+        try:
+            work = self._handling.handle(item)
+            if type(work) is CoroutineType:
+                worker.begun = item, work, work.send(None)
+            else:
+                worker.begun = item, _awaited(work), None
+            return
+        except StopIteration as end:
+            self._counts.handled += 1
+            self._handling.ended(item, "handled", end.value)
+        except Exception as error:
+            self._end(item, "failed", error)
+        except BaseException as error:  # it may end the worker
+            worker.begun = item, _raised(error), None
+            return
+        self.unfinished -= 1
+        if not self.unfinished and (self._joining or self.on_idle is not None):
+            self._idled()
 
     def let_go(self) -> None:
         """Keep no worker for later items: the peer has left."""
         self._kept = 0
         while self._parked:
-            self._rouse(self._parked.pop(), None)
+            self._rouse(None)
 
     def cancel(self) -> set["asyncio.Task[Any]"]:
         """Cancel the handlers, start no others until `employ`, and return their tasks; the queue stays as it is."""
@@ -155,47 +215,43 @@ class Delivery(Inbox[T]):
         """Start or wake workers for the items, as many as may run."""
         while self.busy < self._allowed and len(self._items) > self._coming and self._spawn is not None:
             if self._parked:
-                self._coming += self._rouse(self._parked.pop(), _TAKE)
+                self._coming += self._rouse(_TAKE)
                 continue
             self.busy += 1
             self._coming += 1
-            self._workers.add(self.context.copy().run(self._spawn, self._work(), self._name))
+            context = self.context.copy()
+            self._workers.add(self._spawn(self._work(_Worker(context)), self._name, context=context))
 
-    def _rouse(self, turn: "asyncio.Future[Any]", item: Any) -> bool:
+    def _rouse(self, reason: Any) -> bool:
         """Wake a worker in the next turn of the loop, unless it is being cancelled; return whether it will run."""
-        if turn.done():
+        turn = self._parked.pop().turn
+        if turn is None or turn.done():
             return False
         self.busy += 1
-        turn.set_result(item)
+        turn.set_result(reason)
         return True
 
-    async def _work(self) -> None:
+    async def _work(self, worker: _Worker) -> None:
         """Handle items until there are none, and enough workers wait for more."""
         task = asyncio.current_task()
         assert task is not None
-        loop, before, handled = asyncio.get_running_loop(), copy_context(), 0
-        handling, counts, parked = self._handling, self._counts, self._parked
-        turn: asyncio.Future[Any] | None = None
+        worker.task, worker.loop, handled = task, asyncio.get_running_loop(), 0
+        handling, counts = self._handling, self._counts
         self._coming -= 1
         try:
-            while True:
+            while not task.cancelling() and worker.context == worker.before:
+                rest: Awaitable[Any] | None = None
                 if self._items and self.busy <= self._allowed:
                     item: Any = self.take()
-                elif self.is_closed or len(parked) + self.busy > self._kept:
+                elif self.is_closed or len(self._parked) + self.busy > self._kept:
                     return
                 else:
-                    turn = WaitedFuture(loop=loop)
-                    parked.append(turn)
-                    self.busy -= 1
-                    item = await turn
-                    turn, handled = None, 0
-                    if item is None:
-                        return
-                    if item is _TAKE:
-                        self._coming -= 1
+                    begun = await self._begun(worker)
+                    if begun is None:
                         continue
+                    (item, rest), handled = begun, 0
                 try:
-                    result = await handling.handle(item)
+                    result = await (handling.handle(item) if rest is None else rest)
                 except BaseException as error:
                     is_over = ends_task(error)
                     self._end(item, "lost" if is_over else "failed", error)
@@ -208,22 +264,47 @@ class Delivery(Inbox[T]):
                     self.unfinished -= 1
                     if not self.unfinished and (self._joining or self.on_idle is not None):
                         self._idled()
-                if task.cancelling() or copy_context() != before:  # what this handler left is not for the next
-                    return
                 handled += 1
                 if handled % _TURN == 0:
                     await asyncio.sleep(0)
         finally:
-            self._leave(task, turn)
+            self._leave(worker)
 
-    def _leave(self, task: "asyncio.Task[Any]", turn: "asyncio.Future[Any] | None") -> None:
-        """Remove a worker, and wake another for its work; `turn` is what it waited for when it was cancelled."""
-        if task not in self._workers:
+    async def _begun(self, worker: _Worker) -> tuple[Any, Awaitable[Any]] | None:
+        """Wait until there is something to do; return an item that was begun in the worker's name, and its rest."""
+        worker.turn = worker.loop.create_future()
+        self._parked.append(worker)
+        self.busy -= 1
+        cancelled: asyncio.CancelledError | None = None
+        try:
+            reason = await worker.turn
+        except asyncio.CancelledError as error:
+            if worker.begun is None:
+                raise
+            reason, cancelled = None, error
+        begun, worker.begun, worker.turn = worker.begun, None, None
+        self._coming -= reason is _TAKE
+        return None if begun is None else (begun[0], go_on(begun[1], begun[2], cancelled))
+
+    def _leave(self, worker: _Worker) -> None:
+        """Remove a worker, and wake another for its work."""
+        if worker.task not in self._workers:
             return
-        self._workers.discard(task)
+        self._workers.discard(worker.task)
+        turn = worker.turn
         if turn is None:
             self.busy -= 1
         elif turn.done() and not turn.cancelled():  # it was roused, and cancelled before it ran
             self.busy -= 1
             self._coming -= turn.result() is _TAKE
         self._wake()
+
+
+async def _awaited(work: Awaitable[Any]) -> Any:
+    """Wait for what is no coroutine."""
+    return await work
+
+
+async def _raised(error: BaseException) -> None:
+    """Raise an error."""
+    raise error

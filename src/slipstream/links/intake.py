@@ -6,21 +6,23 @@ from typing import Any, Protocol
 
 from slipstream.links.connection import Data
 from slipstream.links.errors import ends_task
-from slipstream.links.queue import Reader
 
 
 class Receiver(Protocol):
-    """Takes the messages of connections: the session of a link, or an object of the program in its place."""
+    """Takes the messages of connections: the session of a link, or an object of the program in its place.
 
-    def take(self, connection: Any, message: Data, reader: Reader, is_alone: bool) -> bool:
+    With `takes_bytes = True` it may get a text as its UTF-8, which saves time.
+    """
+
+    def take(self, connection: Any, message: Data, reader: "Intake", is_alone: bool) -> bool:
         """Take a message; see `Session.take`."""
 
 
 class Source(Protocol):
     """Gives messages as they come; see `slipstream._sockets.wire.Wire`, which is not loaded for this."""
 
-    def give_to(self, taker: Any) -> None:
-        """Give every message to a taker; None: to none."""
+    def give_to(self, taker: Any, *, as_bytes: bool = False) -> None:
+        """Give every message to a taker, a text as its UTF-8 where that saves time; None: to none."""
 
     def go_on(self) -> None:
         """Give again."""
@@ -39,10 +41,10 @@ class Intake:
         limit: Most bytes of one; None: the library's own limit.
     """
 
-    __slots__ = ("_connection", "_end", "_error", "_limit", "_receiver", "_room", "_sure", "_wire")
+    __slots__ = ("_connection", "_end", "_error", "_limit", "_room", "_sure", "_wire", "receiver")
 
     def __init__(self, receiver: Receiver, connection: Any, limit: int | None = None) -> None:
-        self._receiver, self._connection = receiver, connection
+        self.receiver, self._connection = receiver, connection
         self._limit = limit
         self._sure = float("inf") if limit is None else limit // 4  # so many characters are no more bytes than allowed
         self._wire: Source | None = None
@@ -61,7 +63,7 @@ class Intake:
             TooLong: A message is longer than allowed.
         """
         self._wire = wire
-        wire.give_to(self)
+        wire.give_to(self, as_bytes=getattr(self.receiver, "takes_bytes", False))
         try:
             return self._outcome(await self._end)
         finally:
@@ -87,7 +89,7 @@ class Intake:
         try:
             if len(message) > self._sure and self._limit is not None and size_of(message) > self._limit:
                 raise TooLong
-            return self._receiver.take(self._connection, message, self, is_alone)
+            return self.receiver.take(self._connection, message, self, is_alone)
         except BaseException as error:
             if ends_task(error):
                 raise

@@ -5,7 +5,7 @@ import logging
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from contextvars import ContextVar
+from contextvars import Context, ContextVar
 from functools import partial
 from itertools import count
 from typing import Any, TypeVar
@@ -59,13 +59,17 @@ class Home:
             await group.__aexit__(None, None, None)
 
     def spawn(
-        self, work: Coroutine[Any, Any, Any], name: str, on_error: Callable[[BaseException], Any] | None = None
+        self,
+        work: Coroutine[Any, Any, Any],
+        name: str,
+        on_error: Callable[[BaseException], Any] | None = None,
+        context: Context | None = None,
     ) -> "asyncio.Task[Any]":
-        """Run a coroutine; give its error to `on_error`, or else log it."""
+        """Run a coroutine, in a context; give its error to `on_error`, or else log it."""
         if self._group is None:
             work.close()
             raise RuntimeError("the supervisor is not running")
-        task = self._group.create_task(_guarded(work, name, on_error), name=name)
+        task = self._group.create_task(_guarded(work, name, on_error), name=name, context=context)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         task.add_done_callback(lambda _: work.close())  # a task that is cancelled before its first step runs nothing

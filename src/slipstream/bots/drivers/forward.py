@@ -24,8 +24,8 @@ from slipstream.bots.exception import BotExists, UnknownAdapter, WebSocketClosed
 from slipstream.bots.hub import Hub, Presence
 from slipstream.links import TLS, Backoff, Connection, Fatal, Link, Links, LinkState, Status, Timeouts
 from slipstream.links.errors import WrongSetup
+from slipstream.links.intake import Intake
 from slipstream.links.libraries import check
-from slipstream.links.queue import Reader
 
 logger = logging.getLogger("slipstream.bots")
 
@@ -255,7 +255,8 @@ class _Dialled(_Source):
 
     kind = WebSocketSetup
 
-    _early: tuple[str | bytes, Reader] | None = None
+    takes_bytes = True
+    _early: tuple[str | bytes, Intake] | None = None
 
     def opened_on(self, link: Link) -> None:
         """Receive what the link brings."""
@@ -269,22 +270,21 @@ class _Dialled(_Source):
         bot = self._driver.adapters[setup.adapter](setup.self_id, socket)
         self._presence = self._driver.hub.connect(setup.adapter, bot, socket)
         socket.read_by_driver(self.leave, partial(self._driver.hub.take_back, self._presence))
+        self._presence.counters = self._counters
         connection.state["bot"] = self._presence
         self._driver.hub.announce(self._presence)
         early, self._early = self._early, None
         if early is not None and self.take(connection, *early, is_alone=False):
             early[1].go_on()
 
-    def take(self, connection: Connection, message: str | bytes, reader: Reader, is_alone: bool) -> bool:
-        """Take a message for the bot of the connection; one that comes before there is a bot waits for it."""
+    def take(self, connection: Connection, message: str | bytes, reader: Intake, is_alone: bool) -> bool:
+        """Take the first message for the bot of the connection, which takes the others; it waits for the bot."""
         presence: Presence | None = connection.state.get("bot")
         if presence is None:
             self._early = message, reader
             return False
-        self._counters.received += 1
-        has_room = presence.take(connection, message, reader, is_alone)
-        self._counters.handled += 1
-        return has_room
+        reader.receiver = presence
+        return presence.take(connection, message, reader, is_alone)
 
     def _changed(self, link: Link, old: Status, new: Status) -> None:
         if new.state is LinkState.UP:
