@@ -1,5 +1,8 @@
 """Slipstream: typed functions compiled, at start-up, to the flat code that serves them."""
 
+import sys
+from types import ModuleType
+
 from starlette import status
 
 from slipstream.applications import FastAPI
@@ -12,7 +15,18 @@ from slipstream.responses import Response
 from slipstream.routing import APIRouter
 from slipstream.websockets import WebSocket, WebSocketDisconnect
 
-__version__ = "0.1.0"
+__version__: str
+"""Ours, or FastAPI's while the module bears FastAPI's name, for packages that compare."""
+
+
+class _Package(ModuleType):
+    def __getattr__(self, name: str) -> str:
+        if name != "__version__":
+            raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}", name=name, obj=self)
+        return "0.165.0" if sys.modules.get("fastapi") is self else "0.1.0"
+
+
+sys.modules[__name__].__class__ = _Package
 
 __all__ = [
     "APIRouter",

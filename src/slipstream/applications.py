@@ -9,6 +9,7 @@ from starlette.applications import Starlette
 from starlette.datastructures import State
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -18,7 +19,7 @@ from slipstream._app.entrance import Entrance
 from slipstream._app.limits import limited
 from slipstream._app.observing import Observer
 from slipstream._app.refresh import Latest, Watched, WatchedDict, version
-from slipstream._app.stack import build_stack
+from slipstream._app.stack import are_replaced, build_stack
 from slipstream._engine.types import Reply
 from slipstream._options.levels import AppOptions, RouteOptions, RouterOptions
 from slipstream._options.unpack import completed, names_of, unpacks
@@ -120,9 +121,13 @@ class FastAPI(Starlette):
         self.setup()
 
     def build_middleware_stack(self) -> ASGIApp:
-        """Put guards and middleware around the router."""
-        stack = build_stack(self.router, self.user_middleware, self.exception_handlers, debug=self.debug)
-        return limited(stack, self.max_body_size)
+        """Put guards and middleware around the router; Starlette's own if a tool has replaced functions of these."""
+        if are_replaced():
+            stack = cast(ServerErrorMiddleware, super().build_middleware_stack())
+            stack.app = limited(stack.app, self.max_body_size)
+            return stack
+        middleware, size = self.user_middleware, self.max_body_size
+        return build_stack(self.router, middleware, self.exception_handlers, debug=self.debug, max_body_size=size)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve as an ASGI app."""

@@ -165,7 +165,9 @@ def test_the_version_of_fastapi_is_the_one_that_is_followed() -> None:
         from importlib.metadata import distributions, version
         before = sorted(str(d.name) for d in distributions())
         compat.install()
-        assert version("fastapi") == compat.FASTAPI_VERSION
+        import fastapi
+
+        assert version("fastapi") == fastapi.__version__ == compat.FASTAPI_VERSION
         assert version("starlette") != compat.FASTAPI_VERSION
         assert sorted(str(d.name) for d in distributions()) == before
     """)

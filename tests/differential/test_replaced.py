@@ -13,6 +13,11 @@ from typing import Any
 
 import pytest
 from hypothesis import given
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.errors import ServerErrorMiddleware
+from starlette.middleware.exceptions import ExceptionMiddleware
+from starlette.routing import Router
 
 from .harness import Pair, Sent, Side
 from .strategies import PREAMBLE, examples
@@ -305,6 +310,115 @@ def test_a_callable_that_is_replaced_in_a_tree_is_called_until_it_is_put_back() 
         assert heard() == [(["q"], ["d", "x"])] * 2
         pair.get("/watch", b"on=0")
         assert heard() == [(), ()]
+
+
+STACK = """
+log = []
+
+class Mine(Exception):
+    pass
+
+@app.exception_handler(Mine)
+def on_mine(request, exc):
+    return JSONResponse({"mine": str(exc)}, 444)
+
+@app.exception_handler(500)
+def on_crash(request, exc):
+    return PlainTextResponse(str(exc), 500)
+
+def raising(kind: str = "none"):
+    match kind:
+        case "mine":
+            raise Mine("mine")
+        case "http":
+            raise HTTPException(503, "busy")
+        case "crash":
+            raise ValueError("crash")
+
+app.get("/")(raising)
+# --- end of preamble
+"""
+LAYERS = {
+    "plain": "",
+    "middleware": "@app.middleware('http')\nasync def through(request, go_on):\n    return await go_on(request)\n",
+    "limit": "app.max_body_size = app.router.max_body_size = 5\n",
+}
+METHODS = [
+    (ExceptionMiddleware, "__call__"), (ServerErrorMiddleware, "__call__"), (ServerErrorMiddleware, "error_response"),
+    (ExceptionMiddleware, "http_exception"), (Router, "__call__"), (Starlette, "__call__"), (Middleware, "__init__"),
+    (ExceptionMiddleware, "__init__"),
+]  # fmt: skip
+
+
+@contextmanager
+def layer_replaced(pair: Pair, cls: type, name: str) -> Iterator[None]:
+    """Put a spy into a class of Starlette that both frameworks use; it logs for the application that is asked."""
+    original = vars(cls)[name]
+
+    def spy(self: Any, *args: Any, **options: Any) -> Any:
+        scope = args[0] if args and isinstance(args[0], dict) else {}
+        is_layer = cls is not Middleware or args[0] in (ServerErrorMiddleware, ExceptionMiddleware)
+        for side in pair.sides if is_layer else ():
+            if name == "__init__" or side.app is scope.get("app", self):
+                side.log.append(f"{cls.__name__}.{name}")
+        return original(self, *args, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cls, name, spy)
+        # Tools of this kind replace functions of `fastapi.routing` too; that is when it is looked again.
+        patch.setattr("slipstream.routing.request_response", import_module("slipstream.routing").request_response)
+        yield
+
+
+def answers(pair: Pair) -> list[Any]:
+    return [pair.get("/", f"kind={kind}".encode()).log for kind in ("none", "mine", "http", "crash")]
+
+
+@pytest.mark.parametrize("is_late", [False, True])
+@pytest.mark.parametrize("layers", LAYERS)
+@pytest.mark.parametrize(("cls", "name"), METHODS)
+def test_a_function_that_is_replaced_in_a_layer_of_starlettes_is_called(
+    cls: type, name: str, layers: str, is_late: bool
+) -> None:
+    """Sentry, New Relic and Scout record exceptions there, and read the handlers of the layer's instances."""
+    pair = Pair(PREAMBLE + STACK + LAYERS[layers])
+    if is_late:
+        assert not any(answers(pair))
+
+    with layer_replaced(pair, cls, name):
+        if name == "__init__" and is_late:
+            return  # FastAPI has built its layers by then
+        heard = answers(pair)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("slipstream.routing.request_response", import_module("slipstream.routing").request_response)
+
+    assert any(heard) == (name not in ("http_exception", "error_response"))
+    assert not any(answers(pair))
+
+
+def test_handlers_that_a_tool_wraps_in_a_layers_instance_are_called(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sentry reports an HTTPException from there, whose status is one of those that are reported."""
+    original = ExceptionMiddleware.__init__
+    heard: list[str] = []
+
+    def init(self: Any, *args: Any, **options: Any) -> None:
+        original(self, *args, **options)
+        handlers = dict(self._exception_handlers)
+
+        async def told(request: Any, exc: Exception) -> Any:
+            heard.append(type(exc).__name__)
+            answered = handlers[next(cls for cls in type(exc).__mro__ if cls in handlers)](request, exc)
+            return await answered if inspect.isawaitable(answered) else answered
+
+        for key in self._exception_handlers:
+            self._exception_handlers[key] = told
+
+    monkeypatch.setattr(ExceptionMiddleware, "__init__", init)
+    pair = Pair(PREAMBLE + STACK)
+
+    answers(pair)
+
+    assert heard == ["Mine"] * 3 + ["HTTPException"] * 3
 
 
 @examples(15)

@@ -8,12 +8,9 @@ from starlette.applications import Starlette
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from slipstream._app.observing import Observer
-from slipstream._app.refresh import Latest
-from slipstream._app.stack import SoleGuard
+from slipstream._app.refresh import Latest, is_as_written
+from slipstream._app.stack import SoleGuard, are_replaced
 from slipstream._engine.entry.asgi import Choose, Fail, Target
-
-_STARLETTES_OWN = Starlette.__call__
-"""Packages that watch applications, such as Sentry, replace it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +40,8 @@ class Entrance(Latest[Door]):
     def __init__(self, app: Enterable) -> None:
         super().__init__(self._open)
         self._app = app
+        self._built: tuple[ASGIApp | None, bool] = None, False
+        """The stack that was built here, and whether it is Starlette's own."""
 
     def enter(self, scope: Scope) -> Door:
         """Return the door for a scope; called for each until the first request, and after a change."""
@@ -54,10 +53,12 @@ class Entrance(Latest[Door]):
 
     def _open(self) -> Door:
         app = self._app
-        stack = app.middleware_stack
-        if stack is None:
+        stack, is_replaced = app.middleware_stack, are_replaced()
+        built, was_replaced = self._built
+        if stack is None or (stack is built and is_replaced != was_replaced):
             stack = vars(app)["middleware_stack"] = app.build_middleware_stack()  # not counted as a change
-        if Starlette.__call__ is not _STARLETTES_OWN:
+            self._built = stack, is_replaced
+        if not is_as_written(Starlette, "__call__"):  # Sentry's is not
             stack = partial(Starlette.__call__, cast(Starlette, app))
         door = door_of(app.observer.around(stack), app.root_path)
         return replace(door, choose=app.observer.lifespans(door.choose))

@@ -4,11 +4,12 @@ Each change adds one to a number that the whole process shares. A `Latest` keeps
 which it was made, and makes it again when the number has moved.
 """
 
+import sys
 import threading
 from abc import ABCMeta
 from collections.abc import Callable
 from functools import wraps
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any, Generic, TypeVar, cast
 
 K = TypeVar("K")
@@ -122,6 +123,17 @@ class WatchedClass(ABCMeta):
     def __delattr__(cls, name: str) -> None:
         super().__delattr__(name)
         version.bump()
+
+
+def is_as_written(cls: type, *names: str) -> bool:
+    """Whether functions of another library's class, without names all, are those that its module has defined.
+
+    Tools put theirs in their places at run time, perhaps before this package is imported.
+    """
+    own = vars(sys.modules[cls.__module__])
+    found = [vars(cls).get(name) for name in names or vars(cls)]
+    functions = [one for one in found if callable(one) and not isinstance(one, type)]
+    return all(type(one) is FunctionType and one.__globals__ is own for one in functions)
 
 
 class WatchedList(list[V]):

@@ -2,6 +2,8 @@
 
 Without middleware there is one, `SoleGuard`. With middleware there are two guards: `InnerGuard` answers exceptions of
 the routes, so that middleware sees a response; `OuterGuard` answers those of middleware, and those without a handler.
+While a tool has replaced functions of the classes of Starlette that guards stand in for, an application has Starlette's
+own.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -10,10 +12,13 @@ from typing import Any, Protocol
 
 from starlette.middleware import Middleware
 from starlette.middleware.errors import ServerErrorMiddleware
+from starlette.middleware.exceptions import ExceptionMiddleware
+from starlette.routing import Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from slipstream._app.dispatch import Dispatcher
-from slipstream._app.refresh import Latest
+from slipstream._app.limits import limited
+from slipstream._app.refresh import Latest, is_as_written
 from slipstream._engine.entry.asgi import Choose, Fail, make_chooser, make_direct_chooser
 from slipstream._engine.entry.guard import HANDLERS, ExceptionHandler, Guard, answer, crash
 from slipstream._engine.runtime.watch import Watch
@@ -52,6 +57,11 @@ class Dispatching(Protocol):
     dispatcher: Dispatcher
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None: ...
+
+
+def are_replaced() -> bool:
+    """Whether a tool has put functions of its own into the classes of Starlette for which guards stand in."""
+    return not all(map(is_as_written, (Middleware, ServerErrorMiddleware, ExceptionMiddleware, Router)))
 
 
 class Outermost(ServerErrorMiddleware):
@@ -93,20 +103,20 @@ class SoleGuard(Outermost):
             await self.fail(exc, scope, receive, send)
 
 
-class InnerGuard:
+class InnerGuard(ExceptionMiddleware):
     """Between middleware and the routes: answers exceptions that have a handler, raises others on to middleware."""
 
     def __init__(self, router: ASGIApp, registered: Registered) -> None:
-        self._router = router
+        super().__init__(router, debug=registered.debug)
         self._registered = registered
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
-            await self._router(scope, receive, send)
+            await self.app(scope, receive, send)
             return
         scope[HANDLERS] = self._registered.guard.pair
         try:
-            await self._router(scope, receive, send)
+            await self.app(scope, receive, send)
         except Exception as exc:
             scope[HANDLERS] = self._registered.guard.pair  # in place of those of a mounted application
             await answer(exc, scope, receive, send)
@@ -127,12 +137,19 @@ class OuterGuard(Outermost):
             await self._registered.answer(exc, scope, receive, send, started=watch.started)
 
 
-def build_stack(router: Dispatching, middleware: Sequence[Middleware], handlers: Handlers, *, debug: bool) -> ASGIApp:
+def build_stack(
+    router: Dispatching,
+    middleware: Sequence[Middleware],
+    handlers: Handlers,
+    *,
+    debug: bool,
+    max_body_size: int | None = None,
+) -> ASGIApp:
     """Put guards and middleware, the first outermost, around a router; `debug` shows tracebacks in answers."""
     registered = Registered(handlers, debug)
-    if not middleware:
+    if not middleware and max_body_size is None:
         return SoleGuard(router, registered)
     app: ASGIApp = InnerGuard(router, registered)
     for cls, args, options in reversed(middleware):
         app = cls(app, *args, **options)
-    return OuterGuard(app, registered)
+    return OuterGuard(limited(app, max_body_size), registered)
