@@ -142,12 +142,8 @@ class FastAPI(Starlette):
     async def serve_direct(self, scope: Scope, receive: Receive, send: Send, raw: bytes, reply: Reply) -> None:
         """Serve an HTTP request whose body has arrived, without ASGI messages where possible; for `slipstream.server`.
 
-        Args:
-            scope: ASGI's, of type "http".
-            receive: Returns the body, for user code that reads it.
-            send: Sends a response in several pieces.
-            raw: The whole body.
-            reply: Sends a whole response, as `reply(status, headers, content)`; it adds the content-length.
+        `raw` is the body, which `receive` returns to user code that reads it. `reply(status, headers, content)` sends
+        a whole response and adds the content-length; `send` sends a response in several pieces.
         """
         scope["app"] = self
         entrance = self._entrance
@@ -271,11 +267,7 @@ class FastAPI(Starlette):
         return decorator(lambda function: self.add_event_handler(event_type, function))
 
     def middleware(self, middleware_type: str) -> Callable[[DecoratedCallable], DecoratedCallable]:
-        """Run the decorated function of `(request, call_next)` around every HTTP request.
-
-        Args:
-            middleware_type: "http"; not checked.
-        """
+        """Run the decorated function of `(request, call_next)` around every HTTP request; "http" is the only type."""
         return decorator(lambda function: self.add_middleware(HTTPMiddleware, dispatch=function))
 
     def exception_handler(

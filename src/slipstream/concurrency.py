@@ -19,11 +19,10 @@ T = TypeVar("T")
 
 @asynccontextmanager
 async def contextmanager_in_threadpool(cm: AbstractContextManager[T]) -> AsyncGenerator[T, None]:
-    """Enter and leave a blocking context manager in worker threads.
+    """Enter and leave a blocking context manager in worker threads, also when the request is cancelled.
 
     Leaving never waits for a free worker of the shared pool: were all of them blocked on what this
-    context manager holds (a pooled connection, say), nobody could ever let go of it. It also runs to
-    its end when the request is cancelled.
+    context manager holds (a pooled connection, say), nobody could ever let go of it.
     """
     value = await run_in_threadpool(cm.__enter__)
     own_worker = anyio.CapacityLimiter(1)

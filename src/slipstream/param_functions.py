@@ -63,11 +63,9 @@ def Depends(
 def Security(
     dependency: Callable[..., Any] | None = None, *, scopes: Sequence[str] | None = None, use_cache: bool = True
 ) -> Any:
-    """Have a callable called first that guards the path operation.
+    """Have a callable called first that guards the path operation, once per request with the same scopes.
 
     Args:
-        dependency: The callable; None takes the parameter's own type.
         scopes: OAuth2 scopes that it asks for; shown in the documentation and given to `SecurityScopes`.
-        use_cache: Call it once per request, however many parameters name it with the same scopes.
     """
     return params.Security(dependency, scopes=scopes, use_cache=use_cache)

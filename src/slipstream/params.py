@@ -85,11 +85,7 @@ class Param(_Value):  # type: ignore[misc]
 
 
 class Path(Param):  # type: ignore[misc]
-    """A part of the path. A request always has it, so it takes no default.
-
-    Raises:
-        AssertionError: A default was given.
-    """
+    """A part of the path. A request always has it, so a default is an AssertionError."""
 
     in_ = ParamTypes.path
 

@@ -6,6 +6,7 @@ replace functions of this module at run time: `get_request_handler`, `request_re
 here, those that serve a request in `_routes/stepwise.py`.
 """
 
+import inspect
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
@@ -71,12 +72,7 @@ from slipstream.types import DecoratedCallable
 
 
 class APIRoute(PlannedRoute, routing.Route):  # type: ignore[override]  # path_regex is an attribute in Starlette
-    """A path operation: an endpoint, a path, methods and options.
-
-    Args:
-        path: Path, perhaps with parameters and converters: `/items/{item_id:int}`.
-        endpoint: Function that serves it.
-        options: See `RouteOptions`.
+    """A path operation: an endpoint, a path such as `/items/{item_id:int}`, and `RouteOptions`.
 
     Raises:
         DefinitionError: The endpoint cannot be served as it is written.
@@ -283,13 +279,7 @@ _DESCRIBED = (
 
 
 class APIWebSocketRoute(PlannedRoute, routing.WebSocketRoute):  # type: ignore[override]  # see APIRoute
-    """A WebSocket endpoint with dependencies and validated parameters.
-
-    Args:
-        path: Path, perhaps with parameters.
-        endpoint: Function that receives and sends.
-        options: See `WebSocketOptions`.
-    """
+    """A WebSocket endpoint with dependencies and validated parameters, a path, and `WebSocketOptions`."""
 
     @unpacks(WebSocketOptions)
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Unpack[WebSocketOptions]) -> None:
@@ -311,12 +301,23 @@ class APIWebSocketRoute(PlannedRoute, routing.WebSocketRoute):  # type: ignore[o
         return twin
 
 
-class APIRouter(TableRouter):
-    """A collection of routes with options in common; include it in an application or in another router.
+def _like(get: DecoratedCallable, method: str) -> DecoratedCallable:
+    """Make the router's method for an HTTP method; its signature and its words are those of `get`."""
 
-    Args:
-        route_class: Class of its path operations; a subclass of `APIRoute` may wrap the handler.
-        options: See `RouterOptions`.
+    def verb(self: "APIRouter", path: str, **options: Unpack[VerbOptions]) -> Any:
+        return self._verb(method, path, options)
+
+    verb.__name__ = method.lower()
+    verb.__qualname__ = f"APIRouter.{verb.__name__}"
+    verb.__doc__ = str(get.__doc__).replace("GET", method)
+    verb.__signature__ = inspect.signature(get)  # type: ignore[attr-defined]  # functions take any attribute
+    return cast(DecoratedCallable, verb)
+
+
+class APIRouter(TableRouter):
+    """A collection of routes with `RouterOptions` in common; include it in an application or in another router.
+
+    `route_class` is that of its path operations; a subclass of `APIRoute` may wrap the handler.
     """
 
     is_root = False
@@ -349,11 +350,9 @@ class APIRouter(TableRouter):
         route_class_override: type[APIRoute] | None = None,
         **options: Unpack[RouteOptions],
     ) -> None:
-        """Add a path operation below the router's prefix; every verb comes through here.
+        """Add a path operation below the router's prefix, with `RouteOptions`; every verb comes through here.
 
-        Args:
-            route_class_override: Class to use in place of the router's `route_class`.
-            options: See `RouteOptions`.
+        `route_class_override` is its class in place of the router's `route_class`.
         """
         given = completed(RouteOptions, options, "add_api_route")
         self._check_path(path, endpoint)
@@ -386,40 +385,13 @@ class APIRouter(TableRouter):
         """Serve `GET path` with the decorated function."""
         return self._verb("GET", path, options)
 
-    @unpacks(VerbOptions)
-    def put(self, path: str, **options: Unpack[VerbOptions]) -> Callable[[DecoratedCallable], DecoratedCallable]:
-        """Serve `PUT path` with the decorated function."""
-        return self._verb("PUT", path, options)
-
-    @unpacks(VerbOptions)
-    def post(self, path: str, **options: Unpack[VerbOptions]) -> Callable[[DecoratedCallable], DecoratedCallable]:
-        """Serve `POST path` with the decorated function."""
-        return self._verb("POST", path, options)
-
-    @unpacks(VerbOptions)
-    def delete(self, path: str, **options: Unpack[VerbOptions]) -> Callable[[DecoratedCallable], DecoratedCallable]:
-        """Serve `DELETE path` with the decorated function."""
-        return self._verb("DELETE", path, options)
-
-    @unpacks(VerbOptions)
-    def options(self, path: str, **options: Unpack[VerbOptions]) -> Callable[[DecoratedCallable], DecoratedCallable]:
-        """Serve `OPTIONS path` with the decorated function."""
-        return self._verb("OPTIONS", path, options)
-
-    @unpacks(VerbOptions)
-    def head(self, path: str, **options: Unpack[VerbOptions]) -> Callable[[DecoratedCallable], DecoratedCallable]:
-        """Serve `HEAD path` with the decorated function."""
-        return self._verb("HEAD", path, options)
-
-    @unpacks(VerbOptions)
-    def patch(self, path: str, **options: Unpack[VerbOptions]) -> Callable[[DecoratedCallable], DecoratedCallable]:
-        """Serve `PATCH path` with the decorated function."""
-        return self._verb("PATCH", path, options)
-
-    @unpacks(VerbOptions)
-    def trace(self, path: str, **options: Unpack[VerbOptions]) -> Callable[[DecoratedCallable], DecoratedCallable]:
-        """Serve `TRACE path` with the decorated function."""
-        return self._verb("TRACE", path, options)
+    put = _like(get, "PUT")
+    post = _like(get, "POST")
+    delete = _like(get, "DELETE")
+    options = _like(get, "OPTIONS")
+    head = _like(get, "HEAD")
+    patch = _like(get, "PATCH")
+    trace = _like(get, "TRACE")
 
     def websocket(
         self, path: str, name: str | None = None, *, dependencies: Sequence[Depends] | None = None
@@ -459,13 +431,9 @@ class APIRouter(TableRouter):
 
     @unpacks(InclusionOptions)
     def include_router(self, router: "APIRouter", **options: Unpack[InclusionOptions]) -> None:
-        """Serve the routes of another router too, under a prefix and with options in common.
+        """Serve the routes of another router too, which is not changed, under a prefix and with `InclusionOptions`.
 
         Routes that are added to it later are served as well.
-
-        Args:
-            router: The router to include; it is not changed.
-            options: See `InclusionOptions`.
 
         Raises:
             FastAPIError: A path and its prefix are both empty.

@@ -69,10 +69,7 @@ class Jinja2Templates(StarletteTemplates):
     def TemplateResponse(self, *args: Any, **kwargs: Any) -> HTMLResponse:  # noqa: N802  # Starlette's name
         """Render a template as an HTML response, as Starlette does.
 
-        The request may be a key of `context` instead, as before Starlette 1.0.
-
-        Raises:
-            ValueError: There is no request, neither as argument nor in the context.
+        The request may be a key of `context` instead, as before Starlette 1.0; a ValueError if it is in neither.
         """
         if args and isinstance(args[0], str):
             kwargs = {**dict(zip(_OLDER_ORDER, args, strict=False)), **kwargs}

@@ -53,11 +53,7 @@ version = Version()
 
 
 class Latest(Generic[V]):
-    """A value that is made again at the first `get` after a change.
-
-    Args:
-        make: Returns the value. After a change during the call, the next `get` calls it once more.
-    """
+    """A value that is made again at the first `get` after a change, also after one while it was made."""
 
     def __init__(self, make: Callable[[], V]) -> None:
         self._make = make

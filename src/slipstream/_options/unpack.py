@@ -14,8 +14,7 @@ D = TypeVar("D")
 class Otherwise:
     """Metadata of an option with another default than None, or with a check: `size: Annotated[int, Otherwise(3)]`.
 
-    Args:
-        check: Takes the option's name and a given value; raises an error for the user.
+    The check takes the option's name and a given value, and raises an error for the user.
     """
 
     default: Any = None

@@ -12,12 +12,6 @@ from slipstream.cli.find import ImportFailed, load, read_target
 
 C = TypeVar("C", bound=Callable[..., Any])
 
-WRONG_USE = 2
-"""Exit code when what was asked for cannot be done."""
-
-FAILED_PROGRAM = 1
-"""Exit code when the user's own program raised."""
-
 
 def takes_application(command: C) -> C:
     """Give a command the argument TARGET and the options `--app` and `--alias`."""
@@ -44,10 +38,10 @@ def find_application(
 
 
 def fail(error: Exception | str, exit_code: int | None = None) -> NoReturn:
-    """Print an error and end the command."""
+    """Print an error and end the command, by default with 1 if the user's own program raised, else with 2."""
     if isinstance(error, ImportFailed):
         click.echo(error.excerpt(), err=True)
     click.echo(f"slipstream: {error}", err=True)
     if exit_code is None:
-        exit_code = FAILED_PROGRAM if isinstance(error, ImportFailed) else WRONG_USE
+        exit_code = 1 if isinstance(error, ImportFailed) else 2
     sys.exit(exit_code)

@@ -29,11 +29,7 @@ Dispatch: TypeAlias = Callable[[Request[Any], CallNext], Awaitable[Response]]
 
 
 class HTTPMiddleware:
-    """Middleware with a `dispatch` method; takes the place of Starlette's `BaseHTTPMiddleware`.
-
-    Args:
-        dispatch: Function to use instead of the method.
-    """
+    """Middleware with a `dispatch` method, or function; takes the place of Starlette's `BaseHTTPMiddleware`."""
 
     def __init__(self, app: ASGIApp, dispatch: Dispatch | None = None) -> None:
         self.app = app
@@ -263,10 +259,9 @@ class Exchange:
         self.inbox.clear()
 
     async def cancel(self, task: "asyncio.Task[Any]", cause: BaseException) -> None:
-        """Cancel the application and wait for its clean-up; exceptions of the clean-up are dropped.
+        """Cancel the application and wait for its clean-up, whose exceptions are dropped.
 
-        Raises:
-            CancelledError: The task was cancelled during the clean-up; the application was then cancelled again.
+        If the task is cancelled meanwhile, the application is cancelled again, and CancelledError raised at the end.
         """
         fiber = self.fiber
         assert fiber is not None
@@ -332,17 +327,14 @@ class ForwardedResponse(ForwardedBase):  # type: ignore[misc]  # chosen at impor
         if whole is not None:
             await send({"type": "http.response.body", "body": whole})
         else:
-            await self._send_pieces(send)
+            has_body = True
+            async for piece in body:
+                if isinstance(piece, dict):
+                    has_body = False
+                    await send(piece)
+                else:
+                    await send({"type": "http.response.body", "body": piece, "more_body": True})
+            if has_body:
+                await send({"type": "http.response.body", "body": b"", "more_body": False})
         if self.background is not None:
             await self.background()
-
-    async def _send_pieces(self, send: Send) -> None:
-        has_body = True
-        async for piece in self.body_iterator:
-            if isinstance(piece, dict):
-                has_body = False
-                await send(piece)
-            else:
-                await send({"type": "http.response.body", "body": piece, "more_body": True})
-        if has_body:
-            await send({"type": "http.response.body", "body": b"", "more_body": False})

@@ -73,12 +73,7 @@ def get_redoc_html(
     redoc_favicon_url: str = _FAVICON,
     with_google_fonts: bool = True,
 ) -> HTMLResponse:
-    """Make the page that shows a document with ReDoc.
-
-    Args:
-        openapi_url: Where the document is.
-        with_google_fonts: Load ReDoc's fonts from Google; False keeps to the fonts at hand.
-    """
+    """Make the page that shows a document with ReDoc, in fonts from Google or in those at hand."""
     fonts = f'<link rel="stylesheet" href="{_GOOGLE_FONTS}">\n  ' if with_google_fonts else ""
     head = f"{fonts}{_icon(redoc_favicon_url)}\n  <style>body {{ margin: 0; padding: 0; }}</style>"
     body = f"""<noscript>This page needs JavaScript to show the documentation.</noscript>

@@ -44,11 +44,7 @@ def get_openapi_path(
     field_mapping: Mapping[tuple[ModelField, Mode], JsonSchemaValue],
     separate_input_output_schemas: bool = True,
 ) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
-    """Describe one path operation.
-
-    Returns:
-        Operations by method, security schemes by name, definitions by name.
-    """
+    """Describe one path operation: operations by method, security schemes by name, definitions by name."""
     schemas = FieldSchemas(field_mapping, separate=separate_input_output_schemas)
     gathered = operations.Gathered(operation_ids=operation_ids)
     described = shapes.free(operations.operations_of(route, schemas, gathered))

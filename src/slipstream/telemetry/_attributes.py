@@ -87,12 +87,7 @@ def host_attributes(host: str, scheme: str) -> Attributes:
 
 
 def redacted_query(query: bytes) -> str:
-    """Replace signatures and credentials in a query string.
-
-    Source:
-        OpenTelemetry's conventions for `url.query`: the parameters that open the stores of Amazon, Google and
-        Microsoft, spelled as they are there.
-    """
+    """Replace signatures and credentials in a query string; the conventions for `url.query` name the parameters."""
     try:
         pairs = parse_qsl(query.decode("latin-1"), keep_blank_values=True)
     except ValueError:  # more fields than the standard library will read

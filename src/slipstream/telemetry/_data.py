@@ -40,14 +40,10 @@ class TelemetryData:
 
 
 def get_telemetry_data(context: Any = None) -> TelemetryData | None:
-    """Return what is known of the request that a context belongs to.
+    """Return what is known of the request that an OpenTelemetry context belongs to; None takes the current context.
 
-    Args:
-        context: An OpenTelemetry context, such as a log record's `context`; None for the current one.
-
-    Returns:
-        None outside of requests, for requests that nobody observes, and once the request is over, even for a
-        context that was kept.
+    It is None outside of requests, for requests that nobody observes, and once the request is over, even for a context
+    that was kept.
     """
     contexts = sys.modules.get("opentelemetry.context")
     if contexts is None:

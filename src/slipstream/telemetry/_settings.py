@@ -34,11 +34,7 @@ class Settings:
 
     @classmethod
     def of(cls, config: Mapping[str, Any] | None) -> "Settings":
-        """Read a configuration; keys that are not known are ignored, as FastAPI does.
-
-        Raises:
-            FastAPIError: It asks for what only OpenTelemetry can do, and OpenTelemetry is not installed.
-        """
+        """Read a configuration, ignoring unknown keys; FastAPIError if it needs OpenTelemetry and that is missing."""
         given = {key: value for key, value in dict(config or {}).items() if key in cls.__slots__}
         wanted = [name for name in _PROVIDERS if given.get(name) is not None]
         if given.get("auto_configure"):

@@ -21,7 +21,6 @@ from slipstream.openapi import models
 Shape: TypeAlias = Callable[[Any], Any]
 
 _ATOMS = frozenset({str, int, bool, float, type(None)})
-_LAST = 1_000
 
 
 def free(value: Any) -> Any:
@@ -41,23 +40,17 @@ def _key(key: Any) -> str:
     return key if type(key) is str else next(iter(to_jsonable_python({key: None})))
 
 
-class _Ranks(dict[str, int]):
-    """Places of known keys; unknown keys share the last place, so that a stable sort keeps their order."""
-
-    def __missing__(self, key: str) -> int:
-        return _LAST
-
-
 def record(fields: Mapping[str, Shape]) -> Shape:
     """Shape an object with known keys."""
-    rank = _Ranks({key: place for place, key in enumerate(fields)}).__getitem__
+    ranks = {key: place for place, key in enumerate(fields)}
+    last = len(ranks)  # shared by unknown keys, so that a stable sort keeps their order
 
     def shape(value: Any) -> Any:
         if type(value) is not dict:
             return free(value)
         return {
             _key(key): fields.get(key, free)(item)
-            for key in sorted(value, key=rank)
+            for key in sorted(value, key=lambda key: ranks.get(key, last))
             if (item := value[key]) is not None
         }
 
