@@ -79,7 +79,6 @@ class APIRoute(PlannedRoute, routing.Route):  # type: ignore[override]  # path_r
         FastAPIError: Pydantic cannot validate a parameter or the response model.
     """
 
-    _body_field: ModelField | None = None
     _wrapped: ASGIApp | None = None
 
     @unpacks(RouteOptions)
@@ -137,6 +136,9 @@ class APIRoute(PlannedRoute, routing.Route):  # type: ignore[override]  # path_r
         self.status_code, self.stream_kind = read.response.status_code, read.response.stream
         self.response_field, self.stream_item_field = read.response.field, read.response.item_field
         self._compiler = Compiler(read.tree, read.plan)
+        body = self._compiler.plan.body
+        self.body_field: ModelField | None = None if body is None else body.documented
+        self._embed_body_fields = body is not None and body.embed
 
     def settle(self) -> None:
         """Read the endpoint if that had to wait, and have the handler wrapped then."""
@@ -164,22 +166,6 @@ class APIRoute(PlannedRoute, routing.Route):  # type: ignore[override]  # path_r
     def _dialect(self) -> Dialect | None:
         """ "request" if a function of the user's takes the Request and calls the handler."""
         return None if self._wrapped is None else "request"
-
-    @property
-    def body_field(self) -> ModelField | None:
-        """The field that documents the body."""
-        if self._body_field is not None:
-            return self._body_field
-        return None if self.plan.body is None else self.plan.body.documented
-
-    @body_field.setter
-    def body_field(self, field: ModelField | None) -> None:
-        self._body_field = field
-
-    @property
-    def _embed_body_fields(self) -> bool:
-        """Whether the body is an object with one key per parameter."""
-        return self.plan.body is not None and self.plan.body.embed
 
     @property
     def is_sse_stream(self) -> bool:

@@ -5,11 +5,10 @@ touches it.
 """
 
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass, field
-from operator import is_not
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from slipstream._app.refresh import Latest, Lock, version
+from slipstream._app.refresh import Latest, Lock
 from slipstream._engine.compile import OBSERVED, UNOBSERVED, Compiled, Dialect, compile_plan
 from slipstream._engine.emit.handler import CLOSING, EXITS
 from slipstream._engine.entry.guard import connect
@@ -19,6 +18,7 @@ from slipstream._engine.runtime.cleanup import inner_failure, leave, open_failur
 from slipstream._engine.runtime.response import respond_open
 from slipstream._engine.runtime.threads import in_thread
 from slipstream._engine.types import ASGIApp, Receive, Scope, Send
+from slipstream._routes.dependant import Dependant, State, call_of, dependant_of, watch
 from slipstream._routes.services import IMPLIED, SERVICES, public_errors
 
 Overrides = Mapping[Callable[..., Any], Callable[..., Any]]
@@ -29,10 +29,10 @@ _KEPT = 32
 
 @dataclass(frozen=True, slots=True)
 class _Planned:
-    """A plan without overrides, the shape of the tree that it was made of, and the handlers that belong to both."""
+    """A plan without overrides, the state of the changed tree that it was made of, and the handlers of the plan."""
 
     plan: Plan
-    shape: tuple[object, ...]
+    state: State | None
     handlers: dict[Hashable, Compiled] = field(default_factory=dict)
 
 
@@ -44,27 +44,49 @@ class Compiler:
         plan_of: Plans the route, given that tree or one with overrides in it.
     """
 
-    def __init__(self, tree: Call, plan_of: Callable[[Call], Plan]) -> None:
-        self._plan_of = plan_of
-        self._planned = _Planned(plan_of(tree), _shape(tree))
+    def __init__(self, tree: Call, plan_of: Callable[..., Plan]) -> None:
+        self._start(plan_of, _Planned(plan_of(tree), None), None)
+
+    def _start(self, plan_of: Callable[..., Plan], planned: _Planned, dependant: Dependant | None) -> None:
+        self._plan_of, self._planned, self._dependant = plan_of, planned, dependant
         self._latest = Latest(self._plan_again_if_changed)
         self._lock = Lock()
 
     def __deepcopy__(self, memo: dict[int, object]) -> "Compiler":
-        """Copies of a route share what was compiled."""
-        return self
+        """Copies of a route share what was compiled, until one of them is changed."""
+        return self.with_tree(None if self._dependant is None else dependant_of(self._dependant))
+
+    def with_tree(self, dependant: Dependant | None) -> "Compiler":
+        """Make a compiler like this one for another tree; None: for the same."""
+        twin = object.__new__(Compiler)
+        planned = self._planned if dependant is None else _Planned(self._planned.plan, None)
+        twin._start(self._plan_of, planned, dependant)
+        return twin
+
+    @property
+    def dependant(self) -> Dependant:
+        """The tree for packages to read and change; only a tree that was asked for is looked at for changes."""
+        if self._dependant is None:
+            dependant = dependant_of(self.plan.root)
+            watch(dependant)
+            self._planned = replace(self._planned, state=State(dependant))
+            self._dependant = dependant
+        return self._dependant
 
     @property
     def plan(self) -> Plan:
-        """The plan without overrides; made again when a package has changed its tree in place."""
+        """The plan without overrides; made again when a package has changed the tree."""
         return self._latest.get().plan
 
     def _plan_again_if_changed(self) -> _Planned:
-        root = self._planned.plan.root
-        shape = _shape(root)
-        known = self._planned.shape
-        if len(shape) != len(known) or any(map(is_not, shape, known)):
-            self._planned = _Planned(self._plan_of(root), shape)
+        before, dependant = self._planned, self._dependant
+        if dependant is not None:
+            state = State(dependant)
+            if before.state is None or not state.is_same(before.state):
+                # A change in place leaves the body's field, as in FastAPI; a tree that was put there has another.
+                known = {"known": before.plan.body} if before.state is not None and before.plan.body else {}
+                watch(dependant)
+                self._planned = _Planned(self._plan_of(call_of(dependant), **known), State(dependant))
         return self._planned
 
     def compiled(self, overrides: Overrides, dialect: Dialect | None = None, *, is_observed: bool = False) -> Compiled:
@@ -93,16 +115,6 @@ class Compiler:
                     known.clear()
                 known[key] = found
         return found
-
-
-def _shape(call: Call) -> tuple[object, ...]:
-    """List the objects of a tree: what is called, with which values, after which dependencies."""
-    shelves = (call.path_params, call.query_params, call.header_params, call.cookie_params, call.body_params)
-    values = (value for shelf in shelves for value in (shelf, *shelf))
-    return (call.signature, *values, *(part for inner in call.dependencies for part in _shape(inner)))
-
-
-Call.noticed = staticmethod(version.bump)
 
 
 def overrides_of(provider: object) -> Overrides:

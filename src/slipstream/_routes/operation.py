@@ -11,7 +11,6 @@ from pydantic import PydanticUndefinedAnnotation
 from starlette.convertors import PathConvertor, StringConvertor
 from starlette.responses import Response
 
-from slipstream._app.refresh import WatchedList
 from slipstream._engine.errors import UnresolvedAnnotation
 from slipstream._engine.plan.build import build_http_plan, build_websocket_plan
 from slipstream._engine.plan.fields import ModelField
@@ -122,10 +121,7 @@ def read_tree(
     """Read an endpoint and its dependencies; see `public_errors` for the exceptions."""
     path = pattern.path_format
     with public_errors():
-        tree = build_tree(endpoint, path=path, implied=IMPLIED, dependencies=dependencies, frames=frames)
-    # Packages add dependencies to the trees of existing routes.
-    tree.dependencies = WatchedList(tree.dependencies)
-    return tree
+        return build_tree(endpoint, path=path, implied=IMPLIED, dependencies=dependencies, frames=frames)
 
 
 def path_strings(pattern: Pattern) -> frozenset[str]:

@@ -14,15 +14,21 @@ from slipstream._app.refresh import WatchedClass, version
 from slipstream._engine.compile import Compiled, Dialect
 from slipstream._engine.entry.asgi import as_direct
 from slipstream._engine.errors import UnresolvedAnnotation
-from slipstream._engine.plan.model import Call, Plan
+from slipstream._engine.plan.model import Plan
 from slipstream._engine.router.pattern import Pattern, read_pattern
 from slipstream._engine.signature.names import Frames, running
 from slipstream._engine.types import DirectApp
 from slipstream._routes.compiler import Compiler, overrides_of, wrapped_app
 from slipstream._routes.context import CONTEXT, noted
+from slipstream._routes.dependant import Dependant
 from slipstream._routes.stepwise import STEPS, stepwise
 
-_READ = frozenset({"_compiler", "response_fields", "stream_kind", "response_field", "stream_item_field"})
+_READ = frozenset(
+    {
+        "_compiler", "response_fields", "stream_kind", "response_field", "stream_item_field", "body_field",
+        "_embed_body_fields",
+    }
+)  # fmt: skip
 """Attributes that a route lacks until its endpoint is read."""
 
 
@@ -79,9 +85,14 @@ class PlannedRoute(BaseRoute, metaclass=WatchedClass):
         return None
 
     @property
-    def dependant(self) -> Call:
-        """The tree of calls; FastAPI's name."""
-        return self.plan.root
+    def dependant(self) -> Dependant:
+        """The tree of calls under FastAPI's names; a change of it, or another tree, holds from the next request on."""
+        return self._compiler.dependant
+
+    @dependant.setter
+    def dependant(self, dependant: Dependant) -> None:
+        self._compiler = self._compiler.with_tree(dependant)
+        version.bump()
 
     @property
     def path_regex(self) -> re.Pattern[str]:

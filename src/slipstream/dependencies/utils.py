@@ -18,6 +18,7 @@ from slipstream._engine.runtime.form import read_again
 from slipstream._engine.signature.annotations import is_subclass, stream_item
 from slipstream._engine.signature.names import written_signature
 from slipstream._engine.types import DependencyScope
+from slipstream._routes.dependant import Dependant, dependant_of
 from slipstream._routes.services import IMPLIED, public_errors
 from slipstream._routes.solving import (
     SolvedDependency as SolvedDependency,
@@ -25,7 +26,7 @@ from slipstream._routes.solving import (
     request_params_to_args as request_params_to_args,
     solve_dependencies as solve_dependencies,
 )
-from slipstream.dependencies.models import Dependant, _get_cache_key, dependant_of
+from slipstream.dependencies.models import _get_cache_key
 from slipstream.params import Depends, Security
 
 get_flat_params = flat_params

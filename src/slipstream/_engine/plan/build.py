@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib import import_module
 from typing import Any, Literal
 
@@ -21,19 +22,23 @@ def build_http_plan(
     strict_content_type: bool,
     form_limits: dict[str, int],
     path_strings: frozenset[str],
+    known: BodyPlan | None = None,
 ) -> Plan:
     """Plan a path operation.
 
     `unique_id` names a combined body model, `form_limits` are options of `Request.form`, `path_strings` are the path
-    parameters whose converter returns a string.
+    parameters whose converter returns a string. `known` says how the body was read before a package changed the tree,
+    and is read still; only its fields are other ones.
     """
     _refuse_links(root)
     label = f"{','.join(sorted(methods))} {root.path}"
     fields = flat_body_params(root)
     embed = should_embed(fields)
-    documented = build_body_field(fields, name=unique_id, embed=embed)
+    documented = None if known else build_body_field(fields, name=unique_id, embed=embed)
     body: BodyPlan | None = None
-    if documented is not None:
+    if known is not None and fields:
+        body = replace(known, fields=tuple(fields))
+    elif documented is not None:
         names = tuple(field.name for field in root.body_params)
         marked = {slot.name for slot in root.signature.slots if slot.marked}
         # A GET with two unmarked models is mostly a mistake; with `Body()` they are meant.

@@ -1,8 +1,8 @@
 """What a path operation asks for, as data: a tree of calls, the steps to the endpoint, its body and its response."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar, Literal, TypeAlias
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
 
 from slipstream._engine.abc import Limit
 from slipstream._engine.plan.fields import ModelField
@@ -33,18 +33,10 @@ class Call:
     limit: Limit | None = None
     replaces: "Call | None" = None
     """The call that an override replaces; both are shared by the same rule."""
-    noticed: ClassVar[Callable[[], None]] = staticmethod(lambda: None)
-    """Is called when a callable has been replaced; whoever keeps what is made of trees sets it."""
 
     @property
     def call(self) -> Callable[..., Any]:
         return self.signature.call
-
-    @call.setter
-    def call(self, call: Callable[..., Any]) -> None:
-        """Replace the callable by a wrapper of the same kind."""
-        self.signature = replace(self.signature, call=call)
-        Call.noticed()
 
     @property
     def kind(self) -> CallKind:
