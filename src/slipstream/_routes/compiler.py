@@ -45,9 +45,9 @@ class Compiler:
     """
 
     def __init__(self, tree: Call, plan_of: Callable[..., Plan]) -> None:
-        self._start(plan_of, _Planned(plan_of(tree), None), None)
+        self._begin(plan_of, _Planned(plan_of(tree), None), None)
 
-    def _start(self, plan_of: Callable[..., Plan], planned: _Planned, dependant: Dependant | None) -> None:
+    def _begin(self, plan_of: Callable[..., Plan], planned: _Planned, dependant: Dependant | None) -> None:
         self._plan_of, self._planned, self._dependant = plan_of, planned, dependant
         self._latest = Latest(self._plan_again_if_changed)
         self._lock = Lock()
@@ -60,7 +60,7 @@ class Compiler:
         """Make a compiler like this one for another tree; None: for the same."""
         twin = object.__new__(Compiler)
         planned = self._planned if dependant is None else _Planned(self._planned.plan, None)
-        twin._start(self._plan_of, planned, dependant)
+        twin._begin(self._plan_of, planned, dependant)
         return twin
 
     @property
