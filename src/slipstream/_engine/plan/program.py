@@ -172,9 +172,8 @@ class Program:
     is_shielded: bool
     """Whether a dependency may yield inside a cancel scope of its own and needs a shield."""
     closing: Leave | None
-    """How the list `closing` is closed; None if nothing can be on it."""
     exits: Leave | None
-    """How the list `exits` is closed; None if nothing can be on it."""
+    """How the lists of open things are closed; None if nothing can be on one."""
 
     @property
     def fast_body(self) -> ModelField | None:

@@ -88,12 +88,12 @@ def stream_wrapper(
         if kind == "raw" or frame is None:
             # A response class of the user's may iterate a plain generator by itself.
             content = closing_items(generator) if hasattr(generator, "__anext__") else generator
-            return make_response(partial(make, content=content), status, response, background)
-        if kind == "jsonl":
-            make_lines = partial(ClosingStream, _lines(generator, frame), media_type="application/jsonl")
-            return make_response(make_lines, status, response, background)
-        make_events = partial(_event_stream, _events(generator, frame, ping_interval))
-        return make_response(make_events, status, response, background)
+            made = partial(make, content=content)
+        elif kind == "jsonl":
+            made = partial(ClosingStream, _lines(generator, frame), media_type="application/jsonl")
+        else:
+            made = partial(_event_stream, _events(generator, frame, ping_interval))
+        return make_response(made, status, response, background)
 
     return wrap
 
@@ -126,8 +126,6 @@ async def _events(
                     event = KEEPALIVE
                 yield event
                 await anyio.lowlevel.checkpoint()
-        except anyio.EndOfStream:
-            pass
-        except GeneratorExit:
-            pass  # closed early; the task group would wrap it in an ExceptionGroup
+        except (anyio.EndOfStream, GeneratorExit):
+            pass  # ended, or closed early, which the task group would raise as an ExceptionGroup
         tasks.cancel_scope.cancel()
