@@ -84,6 +84,7 @@ def read_operation(
     if isinstance(model, DefaultPlaceholder):
         model, stream_item_type = read_response_model(tree, stream)
     status = int(status) if isinstance(status, IntEnum) else status
+    given: Any = options
     response = ResponseSpec(
         status_code=status,
         response_class=None if isinstance(chosen, DefaultPlaceholder) else chosen,
@@ -91,7 +92,7 @@ def read_operation(
         stream=stream,
         item_field=response_field(stream_item_type, f"StreamItem_{unique_id}", None, tree.origin, names),
         ping_interval=ping_interval,
-        dump_options={name: cast(Any, options)[f"response_model_{name}"] for name in DUMP_OPTIONS},
+        dump_options={name: given[f"response_model_{name}"] for name in DUMP_OPTIONS},
     )
     strict = options["strict_content_type"]
     plan = partial(

@@ -31,8 +31,8 @@ def should_embed(fields: Sequence[ModelField]) -> bool:
     if len({item.name for item in fields}) > 1 or getattr(first.field_info, "embed", None):
         return True
     kind = first.field_info.annotation
-    is_alike = all(form_models(item) and item.field_info.annotation is kind for item in fields)
-    if form_models(first) and not is_alike:  # dependencies may use one name for different form models
+    are_alike = len(fields) == 1 or all(form_models(item) and item.field_info.annotation is kind for item in fields)
+    if not are_alike and form_models(first):  # dependencies may use one name for different form models
         return True
     # A form has keys, so only a model can be the whole form.
     return is_form(first) and not is_subclass(first.field_info.annotation, BaseModel) and not form_models(first)
