@@ -31,7 +31,7 @@ def test_the_version_is_the_packages(slipstream: Command) -> None:
     assert slipstream("--version").stdout == f"slipstream {version('slipstream')}\n"
 
 
-@pytest.mark.parametrize("name", ["run", "explain", "openapi"])
+@pytest.mark.parametrize("name", ["run", "explain", "openapi", "alias", "migrate"])
 def test_each_command_has_help(name: str) -> None:
     """The second thing to type."""
     answer = CliRunner().invoke(program, [name, "--help"])

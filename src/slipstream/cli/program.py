@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from slipstream.cli import alias, run
+from slipstream.cli import alias, migrate, run
 from slipstream.cli.options import fail, find_application, takes_application
 
 
@@ -17,6 +17,7 @@ def program() -> None:
 
 program.add_command(run.command, "run")
 program.add_command(alias.command, "alias")
+program.add_command(migrate.command, "migrate")
 
 
 @program.command("explain")
