@@ -145,8 +145,8 @@ async def test_an_annotation_may_name_a_class_that_is_defined_below_the_handler(
 async def test_a_handler_of_running_links_is_read_at_once() -> None:
     """Nothing would read it later."""
     links = Links()
+    link = links.webhook("/a")
     async with links.running():
-        link = links.webhook("/a")
 
         async def handle(event: "Unknown") -> None: ...  # type: ignore[name-defined]  # noqa: F821 - that is the case
 
