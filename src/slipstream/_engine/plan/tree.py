@@ -16,10 +16,12 @@ from slipstream._engine.errors import (
     UnresolvedAnnotation,
     UnsupportedAnnotation,
     shown,
+    warn,
 )
 from slipstream._engine.plan.fields import ModelField
 from slipstream._engine.plan.items import read_by_member
 from slipstream._engine.plan.model import Call
+from slipstream._engine.runtime.response import is_finite
 from slipstream._engine.signature.annotations import is_pydantic_v1
 from slipstream._engine.signature.model import Origin, Signature, Slot
 from slipstream._engine.signature.names import Frames
@@ -153,6 +155,14 @@ def replacement(call: Call, function: Callable[..., Any], implied: Implied) -> C
 
 def _checked(field: ModelField, call: Call) -> ModelField:
     """Build the validator when the route is registered, so that an error shows the user's line."""
+    info = field.field_info
+    said = (info.default, info.examples, getattr(info, "example", None), getattr(info, "openapi_examples", None))
+    if not is_finite(list(said)):
+        warn(
+            f"the default or an example of {field.name!r} is a number that JSON has not; OpenAPI's document lacks it",
+            call.origin,
+            "write another number; for a default, None and an annotation like float | None will do",
+        )
     if is_pydantic_v1(field.field_info.annotation):
         raise OldPydanticModel(
             "pydantic.v1 models are no longer supported", field.name, field.field_info.annotation, call.origin,

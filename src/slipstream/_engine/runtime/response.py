@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import to_json
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
 from slipstream._engine.runtime.plain import is_plain
 from slipstream._engine.runtime.values import located
@@ -51,10 +51,17 @@ def finite(value: Any) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, dict):
-        return {key: finite(item) for key, item in value.items()}
+        return {key if is_finite(key) else str(key): finite(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [finite(item) for item in value]
     return value
+
+
+def is_finite(value: Any) -> bool:
+    """Whether JSON has all numbers in a value."""
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return all(map(is_finite, value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()))
 
 
 def blank_response() -> Response:
@@ -112,6 +119,8 @@ def result_wrapper(
     make: Callable[..., Any], content_of: Callable[[Any], Any], status: int | None
 ) -> Callable[..., Any]:
     """Make the function that puts a result into a Response object by the class `make`; `content_of` converts it."""
+    if getattr(make, "render", None) is JSONResponse.render:
+        make = partial(_json_response, make)
 
     def wrap(result: Any, response: Any = None, background: Any = None) -> Any:
         if isinstance(result, Response):
@@ -124,6 +133,14 @@ def result_wrapper(
         return reply
 
     return wrap
+
+
+def _json_response(make: Callable[..., Any], content: Any, **options: Any) -> Any:
+    """Call Starlette's JSONResponse, with null in the place of numbers that JSON has not."""
+    try:
+        return make(content, **options)
+    except ValueError:
+        return make(finite(content), **options)
 
 
 def make_response(make: Callable[..., Any], status: int | None, injected: Any, background: Any) -> Any:

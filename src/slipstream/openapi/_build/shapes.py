@@ -1,13 +1,14 @@
 """The final form of each OpenAPI object: the order of its keys, and the kinds of its values.
 
-A shape copies a value: keys are put in the order of the models in `openapi/models.py` (unknown keys last), None is
-left out of objects, bounds become floats, and everything becomes JSON. A value that the shape does not expect is
+A shape copies a value: keys are put in the order of the models in `openapi/models.py` (unknown keys last), None and
+numbers that JSON has not are left out of objects, bounds become floats, and everything becomes JSON. A value that the shape does not expect is
 copied unchanged: it is the user's, and tools that read the document explain better what is wrong with it.
 """
 
 from collections.abc import Callable, Mapping
 from enum import Enum
 from functools import cache
+from math import isfinite
 from types import NoneType
 from typing import Any, ForwardRef, TypeAlias, get_args, get_origin, get_type_hints
 
@@ -20,20 +21,22 @@ from slipstream.openapi import models
 
 Shape: TypeAlias = Callable[[Any], Any]
 
-_ATOMS = frozenset({str, int, bool, float, type(None)})
+_ATOMS = frozenset({str, int, bool, type(None)})
 
 
 def free(value: Any) -> Any:
-    """Copy any value as JSON, without None in its objects."""
+    """Copy any value as JSON, without None in its objects; return None for a number that JSON has not."""
     kind = type(value)
     if kind in _ATOMS:
         return value
+    if kind is float:
+        return value if isfinite(value) else None
     if kind is dict:
-        return {_key(key): free(item) for key, item in value.items() if item is not None}
+        return {_key(key): made for key, item in value.items() if (made := free(item)) is not None}
     if kind is list or kind is tuple:
         return [free(item) for item in value]
     plain = to_jsonable_python(value)
-    return free(plain) if type(plain) in (dict, list) else plain
+    return free(plain) if type(plain) in (dict, list, float) else plain
 
 
 def _key(key: Any) -> str:
@@ -49,9 +52,9 @@ def record(fields: Mapping[str, Shape]) -> Shape:
         if type(value) is not dict:
             return free(value)
         return {
-            _key(key): fields.get(key, free)(item)
+            _key(key): made
             for key in sorted(value, key=lambda key: ranks.get(key, last))
-            if (item := value[key]) is not None
+            if (item := value[key]) is not None and (made := fields.get(key, free)(item)) is not None
         }
 
     return shape
@@ -63,7 +66,8 @@ def map_of(item_shape: Shape) -> Shape:
     def shape(value: Any) -> Any:
         if type(value) is not dict:
             return free(value)
-        return {_key(key): item_shape(item) for key, item in value.items() if item is not None}
+        items = ((_key(key), item_shape(item)) for key, item in value.items() if item is not None)
+        return {key: made for key, made in items if made is not None}
 
     return shape
 
