@@ -163,7 +163,14 @@ def _encode(obj: Any, include: Any, exclude: Any, how: _How) -> Any:
         raise PydanticV1NotSupportedError(
             f"pydantic.v1 models are not supported; make {type(obj).__qualname__} a Pydantic 2 model"
         )
-    return _encode(_as_mapping(obj), include, exclude, how)
+    try:
+        mapping = dict(obj)
+    except Exception as not_a_mapping:
+        try:
+            mapping = vars(obj)
+        except Exception as no_attributes:
+            raise ValueError([not_a_mapping, no_attributes]) from no_attributes
+    return _encode(mapping, include, exclude, how)
 
 
 _LEAVES = frozenset({str, int, float, bool, type(None)})
@@ -184,13 +191,3 @@ def _is_kept(key: Any, value: Any, include: Any, exclude: Any, how: _How) -> boo
     if value is None and how.exclude_none:
         return False
     return not (how.sqlalchemy_safe and isinstance(key, str) and key.startswith("_sa"))
-
-
-def _as_mapping(obj: Any) -> Any:
-    try:
-        return dict(obj)
-    except Exception as not_a_mapping:
-        try:
-            return vars(obj)
-        except Exception as no_attributes:
-            raise ValueError([not_a_mapping, no_attributes]) from no_attributes

@@ -43,16 +43,10 @@ def explain(app: Any, operation: str | None = None) -> str:
 
 
 def dump(app: Any, folder: Path) -> list[Path]:
-    """Write every generated source to a folder, one file an operation, and an index of them.
+    """Write every generated source to a folder, one file an operation, and an index; return the paths, that one first.
 
-    File names come from method and path ("get_items_item_id.py"), so that two dumps can be compared.
-
-    Args:
-        app: An application or a router.
-        folder: Where to; made if it is not there. Files of the same names are replaced.
-
-    Returns:
-        What was written, the index first.
+    The folder is made if it is not there, and files of the same names are replaced. Names come from method and path
+    ("get_items_item_id.py"), so that two dumps can be compared.
     """
     folder.mkdir(parents=True, exist_ok=True)
     written: dict[str, Operation] = {}

@@ -2,11 +2,12 @@
 
 import re
 import warnings
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any, Literal, TypeVar
 
 from pydantic import PydanticSchemaGenerationError
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
+from starlette.routing import Route
 
 from slipstream._engine.plan.fields import ModelField
 from slipstream._engine.signature.annotations import is_pydantic_v1
@@ -68,13 +69,7 @@ def create_model_field(
     return field
 
 
-class _NamedRoute(Protocol):
-    name: str
-    path_format: str
-    methods: Any
-
-
-def generate_unique_id(route: _NamedRoute) -> str:
+def generate_unique_id(route: Route) -> str:
     """Make the default operation id: the endpoint's name, the path and one of the methods."""
     assert route.methods
     identifier = re.sub(r"\W", "_", f"{route.name}{route.path_format}")

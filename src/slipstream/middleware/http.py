@@ -81,22 +81,6 @@ class Exchange:
     It is the iterator of the response's body: bytes, and dicts for messages of other kinds.
     """
 
-    __slots__ = (
-        "_app",
-        "_held",
-        "_is_ignored",
-        "_loop",
-        "_request",
-        "_send",
-        "_task",
-        "_wait",
-        "fiber",
-        "inbox",
-        "info",
-        "is_read",
-        "start",
-    )
-
     def __init__(self, app: ASGIApp, request: BodySharingRequest, send: Send, task: "asyncio.Task[Any]") -> None:
         self._app = app
         self._request = request

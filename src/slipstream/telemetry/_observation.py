@@ -6,6 +6,7 @@ Generated handlers call `enter`, `read`, `solved`, `invalid` and `operation` (`_
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from typing import Any, Final
 
 from opentelemetry import context as contexts
@@ -41,20 +42,6 @@ _FAREWELLS = frozenset({1000, 1001})
 
 class Observation:
     """What is recorded of one request; `kind` is the first word of the span's name: the method, or "WS"."""
-
-    __slots__ = (
-        "_tokens",
-        "context",
-        "data",
-        "function",
-        "kind",
-        "logger",
-        "mounts",
-        "root",
-        "route",
-        "span",
-        "tracer",
-    )
 
     def __init__(self, kind: str, root: str, tracer: Any, logger: Any, *, with_operations: bool) -> None:
         self.function = ""
@@ -180,26 +167,23 @@ class Observation:
         run_task.reset(task)
 
 
+@dataclass(slots=True)
 class Operation:
     """The span of one operation, current inside of a `with` block; `function` is the one that runs."""
 
-    __slots__ = ("_function", "_is_failure", "_name", "_observation", "_span", "_token", "_tracer")
-
-    def __init__(
-        self, observation: Observation, name: str, function: str, is_failure: Callable[[BaseException], bool]
-    ) -> None:
-        self._observation = observation
-        self._tracer: Any = observation.tracer
-        self._name = name
-        self._function = function
-        self._is_failure = is_failure
-        self._span: Any = None
+    observation: Observation
+    name: str
+    function: str
+    is_failure: Callable[[BaseException], bool]
+    _span: Any = None
+    _token: Any = None
 
     def __enter__(self) -> None:
         # The parent is the request's span, also if an open dependency has made another span current.
-        context = self._observation.context
-        known = {"code.function.name": self._function}
-        self._span = attempt(TRACER, self._tracer.start_span, self._name, context, attributes=known)
+        context = self.observation.context
+        tracer: Any = self.observation.tracer
+        known = {"code.function.name": self.function}
+        self._span = attempt(TRACER, tracer.start_span, self.name, context, attributes=known)
         if self._span is not None:
             self._token = contexts.attach(set_span_in_context(self._span, context))
 
@@ -208,7 +192,7 @@ class Operation:
         if span is None:
             return
         contexts.detach(self._token)
-        if exc is not None and self._is_failure(exc):
+        if exc is not None and self.is_failure(exc):
             attempt(_SPAN, span.set_attribute, "error.type", type_of(exc))
             attempt(_SPAN, span.set_status, Status(StatusCode.ERROR))
         attempt(_SPAN, span.end)

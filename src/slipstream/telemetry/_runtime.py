@@ -50,9 +50,17 @@ async def lifespan(config: Settings, app: ASGIApp, scope: Scope, receive: Receiv
 
 
 def _configure(config: Settings) -> None:
-    """Add what the environment asks for; a warning where that does not work."""
+    """Add an exporter for each signal that is wanted and has an endpoint; a warning where that does not work."""
+    if os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
+        return
+    wanted = {"TRACES": config.tracing, "METRICS": config.metrics, "LOGS": config.logs}
+    given = {"TRACES": config.tracer_provider, "METRICS": config.meter_provider, "LOGS": config.logger_provider}
     try:
-        _configure_from_environment(config)
+        endpoints = {signal: _export_endpoint(signal) for signal, is_wanted in wanted.items() if is_wanted}
+        with _lock:
+            for signal, endpoint in endpoints.items():
+                if endpoint is not None:
+                    _export(_PARTS[signal], endpoint, given[signal])
     except ImportError:
         logger.warning(
             "telemetry: no exporter was added, for the SDK of OpenTelemetry or its OTLP exporter is not installed; "
@@ -61,19 +69,6 @@ def _configure(config: Settings) -> None:
         )
     except Exception as exc:
         logger.warning("telemetry: no exporter was added: %s", exc, exc_info=not isinstance(exc, FastAPIError))
-
-
-def _configure_from_environment(config: Settings) -> None:
-    """Add an exporter for each signal that is wanted and has an endpoint, once to each provider."""
-    if os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
-        return
-    wanted = {"TRACES": config.tracing, "METRICS": config.metrics, "LOGS": config.logs}
-    endpoints = {signal: _export_endpoint(signal) for signal, is_wanted in wanted.items() if is_wanted}
-    given = {"TRACES": config.tracer_provider, "METRICS": config.meter_provider, "LOGS": config.logger_provider}
-    with _lock:
-        for signal, endpoint in endpoints.items():
-            if endpoint is not None:
-                _export(_PARTS[signal], endpoint, given[signal])
 
 
 def _export_endpoint(signal: str) -> str | None:
