@@ -59,7 +59,7 @@ from slipstream._routes.half_public import (
     serialize_response as serialize_response,
 )
 from slipstream._routes.inclusion import IncludedRouter, Inclusion, check_inclusion, check_prefix
-from slipstream._routes.operation import describe, read_operation, read_websocket
+from slipstream._routes.operation import Methods, describe, read_operation, read_websocket
 from slipstream._routes.route import PlannedRoute
 from slipstream._routes.router import TableRouter
 from slipstream._routes.solving import SolvedDependency as SolvedDependency, solve_dependencies as solve_dependencies
@@ -91,7 +91,7 @@ class APIRoute(PlannedRoute, routing.Route):  # type: ignore[override]  # path_r
         self, path: str, endpoint: Callable[..., Any], given: RouteOptions, stream_item_type: Any = None
     ) -> None:
         self._serve_at(path, endpoint, given["name"])
-        self.methods = {method.upper() for method in given["methods"] or ["GET"]}
+        self.methods: set[str] = Methods(given["methods"] or ["GET"])
         self.tags: list[str | Enum] = given["tags"] or []
         self.dependencies: list[Depends] = list(given["dependencies"] or [])
         self.summary, self.description = given["summary"], describe(endpoint, given["description"])

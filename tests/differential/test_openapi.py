@@ -1,8 +1,12 @@
 """The document of drawn applications: every option of every level, in every combination."""
 
+import warnings
+
 from hypothesis import given, strategies as st
 
-from .harness import Pair, Sent
+from slipstream.routing import iter_route_contexts
+
+from .harness import FRAMEWORKS, Pair, Sent, load
 from .strategies import PREAMBLE, body_kinds, examples, params, scalar_kinds, sequence_kinds
 
 NAMES = """
@@ -131,3 +135,44 @@ def test_the_document_says_what_fastapis_says(source: str) -> None:
     pair.get("/openapi.json")
     pair.request(Sent(path="/openapi.json", root_path="/proxy"))
     pair.get("/o.json")
+
+
+METHODS = st.permutations(["GET", "POST", "PUT", "DELETE", "PATCH"])
+
+
+@examples(30)
+@given(METHODS, st.integers(1, 5), st.sampled_from(["app", "router", "subclass"]))
+def test_a_route_of_several_methods_is_named_by_the_first(order: list[str], count: int, way: str) -> None:
+    """FastAPI takes one of a set; whatever it takes, the rest of the document is the same."""
+    methods = order[:count]
+    source = {
+        "app": "app = FastAPI()\n@app.api_route('/a/{x}', methods=METHODS)\ndef read(x: int): ...",
+        "router": "app, router = FastAPI(), APIRouter()\n@router.api_route('/a', methods=METHODS)\n"
+        "def read(): ...\napp.include_router(router, prefix='/p')",
+        "subclass": "from fastapi.routing import APIRoute\nclass Own(APIRoute): ...\napp = FastAPI()\n"
+        "app.router.route_class = Own\n@app.api_route('/a', methods=METHODS)\ndef read(): ...",
+    }[way].replace("METHODS", repr(methods))
+    theirs, ours = (load(PREAMBLE + source, framework) for framework in FRAMEWORKS)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        wanted, document = theirs.app.openapi(), ours.app.openapi()
+    [route] = [each for each in iter_route_contexts(ours.app.routes) if hasattr(each, "unique_id")]
+
+    for described in (wanted, document):
+        [item] = described["paths"].values()
+        assert len({operation.pop("operationId") for operation in item.values()}) == 1
+
+    assert wanted == document
+    assert route.unique_id.endswith("_" + methods[0].lower())
+    assert list(route.methods) == methods
+
+
+def test_methods_that_come_as_a_set_are_named_in_the_alphabets_order() -> None:
+    """A set has no first; what a program adds later comes last."""
+    source = "app = FastAPI()\n@app.api_route('/', methods={'PUT', 'GET', 'POST'})\ndef read(): ...\n"
+    route = load(PREAMBLE + source, "slipstream").app.routes[-1]
+
+    assert route.unique_id == "read__get"
+    route.methods |= {"DELETE", "COPY"}
+    assert list(route.methods) == ["GET", "POST", "PUT", "COPY", "DELETE"]
+    assert route.methods == {"GET", "POST", "PUT", "COPY", "DELETE"}

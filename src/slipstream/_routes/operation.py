@@ -1,7 +1,7 @@
 """Read endpoints with their options: `read_operation` for HTTP, `read_websocket` for WebSockets."""
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import partial
@@ -28,6 +28,22 @@ from slipstream.exceptions import FastAPIError
 from slipstream.responses import EventSourceResponse
 from slipstream.sse import ServerSentEvent
 from slipstream.utils import create_model_field, is_body_allowed_for_status_code
+
+
+class Methods(set[str]):
+    """The methods of a path operation in the order in which they were declared; in that of the alphabet, if as a set.
+
+    What is made of them, such as the operation's id, is the same in every process.
+    """
+
+    def __init__(self, declared: Collection[str]) -> None:
+        super().__init__(method.upper() for method in declared)
+        has_order = isinstance(declared, Methods) or not isinstance(declared, Set)
+        self._order = [method.upper() for method in (declared if has_order else sorted(declared))]
+
+    def __iter__(self) -> Iterator[str]:
+        declared = [method for method in dict.fromkeys(self._order) if method in self]
+        return iter([*declared, *sorted(self.difference(declared))])
 
 
 @dataclass(frozen=True, slots=True)
