@@ -17,7 +17,7 @@ from slipstream._engine.plan.fields import ModelField
 from slipstream._engine.plan.model import DUMP_OPTIONS, Call, Plan, ResponseSpec, StreamKind
 from slipstream._engine.plan.tree import build_tree
 from slipstream._engine.router.pattern import Pattern
-from slipstream._engine.signature.annotations import is_subclass, stream_item
+from slipstream._engine.signature.annotations import is_subclass, stream_item, unaliased
 from slipstream._engine.signature.model import Origin
 from slipstream._engine.signature.names import NOT_DEFINED, Frames, Names
 from slipstream._options.inherited import ResponseClass
@@ -167,7 +167,7 @@ def read_response_model(tree: Call, kind: StreamKind | None) -> tuple[Any, Any]:
     annotation = tree.signature.returns
     if isinstance(annotation, UnresolvedAnnotation):
         raise annotation
-    if annotation is inspect.Signature.empty or is_subclass(annotation, Response):
+    if annotation is inspect.Signature.empty or is_subclass(unaliased(annotation), Response):
         return None, None
     item = stream_item(annotation)
     if item is None or kind is None:

@@ -6,12 +6,14 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import is_dataclass
 from functools import lru_cache, wraps
+from operator import getitem
 from types import UnionType
 from typing import Annotated, Any, TypeGuard, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, Json
 from pydantic.fields import FieldInfo
 from starlette.datastructures import UploadFile
+from typing_inspection.typing_objects import is_typealiastype
 
 T = TypeVar("T")
 
@@ -43,19 +45,50 @@ def is_subclass(annotation: Any, classes: type[T] | tuple[type[T], ...]) -> Type
         return False
 
 
+def unaliased(annotation: Any) -> Any:
+    """Take type aliases off, and off the type inside of `Annotated[...]`; aliases deeper inside are left to Pydantic.
+
+    Raises:
+        NameError: The alias has a name that is not defined.
+    """
+    while is_typealiastype(annotation) or is_typealiastype(get_origin(annotation)):
+        if is_typealiastype(annotation):
+            annotation = annotation.__value__
+        else:
+            alias: Any = get_origin(annotation)
+            given = dict(zip(alias.__type_params__, get_args(annotation), strict=False))
+            annotation = substituted(alias.__value__, given)
+    if get_origin(annotation) is not Annotated:
+        return annotation
+    inner = unaliased(annotation.__origin__)
+    return annotation if inner is annotation.__origin__ else getitem(Annotated, (inner, *annotation.__metadata__))
+
+
+def substituted(annotation: Any, known: Mapping[Any, Any]) -> Any:
+    """Put types in the place of type variables."""
+    if isinstance(annotation, TypeVar):
+        return known.get(annotation, annotation)
+    variables = getattr(annotation, "__parameters__", ())
+    if known.keys().isdisjoint(variables):
+        return annotation
+    return annotation[tuple(known.get(each, each) for each in variables)]
+
+
 def is_union(annotation: Any) -> bool:
     """Whether it is `X | Y` or `Union[X, Y]`."""
     return get_origin(annotation) in (Union, UnionType)
 
 
 def _choices(annotation: Any) -> tuple[Any, ...]:
-    """The members of a union; else the annotation alone."""
-    return get_args(annotation) if is_union(annotation) else (annotation,)
+    """The members of a union; else the annotation alone. Without type aliases."""
+    annotation = unaliased(annotation)
+    return tuple(map(unaliased, get_args(annotation))) if is_union(annotation) else (annotation,)
 
 
 def bare(annotation: Any) -> Any:
-    """Take `Annotated[...]` off."""
-    return get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
+    """Take type aliases and `Annotated[...]` off."""
+    annotation = unaliased(annotation)
+    return annotation.__origin__ if get_origin(annotation) is Annotated else annotation
 
 
 @remembered
@@ -133,15 +166,13 @@ def is_bytes_sequence(annotation: Any) -> bool:
 
 def is_optional(annotation: Any) -> bool:
     """Whether None is a member of the union."""
-    return type(None) in get_args(annotation)
+    return type(None) in get_args(unaliased(annotation))
 
 
 def model_of(annotation: Any) -> type[BaseModel] | None:
     """The model of `Model` or `Model | None`; None for all else."""
-    choices = _choices(annotation)
-    if len(choices) == 2 and type(None) in choices:
-        annotation = next(choice for choice in choices if choice is not type(None))
-    return annotation if is_subclass(annotation, BaseModel) else None
+    choices = [choice for choice in _choices(annotation) if choice is not type(None)]
+    return choices[0] if len(choices) == 1 and is_subclass(choices[0], BaseModel) else None
 
 
 def models_of_union(annotation: Any) -> tuple[type[BaseModel], ...]:
@@ -157,6 +188,7 @@ def is_json(info: FieldInfo) -> bool:
 
 def stream_item(annotation: Any) -> Any | None:
     """The item type of an annotation such as `AsyncIterable[Item]`, `Any` without one; None for all else."""
+    annotation = unaliased(annotation)
     origin = get_origin(annotation)
     if origin not in STREAM_ORIGINS:
         return None

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 from types import CodeType, FunctionType
-from typing import Any
+from typing import Any, get_origin
 
 from slipstream._engine.types import CallKind
 
@@ -24,8 +24,9 @@ def unpartial(call: Any) -> Any:
 
 
 def unwrapped(call: Any) -> Any:
-    """The function that the user wrote, beneath partials and `functools.wraps`."""
-    return inspect.unwrap(unpartial(call))
+    """The function that the user wrote, beneath partials and `functools.wraps`; of `Class[int]` the class."""
+    call = inspect.unwrap(unpartial(call))
+    return get_origin(call) or call
 
 
 def call_kind(call: Callable[..., Any]) -> CallKind:

@@ -1,4 +1,4 @@
-"""Looks up the names in annotations that are text, and takes type aliases off.
+"""Looks up the names in annotations that are text.
 
 A name may be defined after the function whose annotation has it, or inside of a function that was running when the
 route was made; `running` keeps such functions for a second look.
@@ -10,11 +10,8 @@ import sys
 from collections import ChainMap
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
-from operator import getitem
 from types import CodeType, FrameType, SimpleNamespace
-from typing import Annotated, Any, ForwardRef, Literal, TypeAlias, TypeVar, cast, get_args, get_origin, get_type_hints
-
-from typing_inspection.typing_objects import is_typealiastype
+from typing import Any, ForwardRef, Literal, TypeAlias, cast, get_origin, get_type_hints
 
 from slipstream._engine.signature.kinds import unwrapped
 
@@ -25,7 +22,8 @@ Frames: TypeAlias = tuple[FrameType, ...]
 
 
 def written_signature(call: Callable[..., Any]) -> inspect.Signature:
-    """Return the signature as it is written, with annotations that may be text."""
+    """Return the signature as it is written, with annotations that may be text; of `Class[int]` that of the class."""
+    call = get_origin(call) or call
     if sys.version_info >= (3, 14):
         from annotationlib import Format  # noqa: PLC0415 - only exists from 3.14 on
 
@@ -123,32 +121,3 @@ def _holds_text(annotation: Any) -> bool:
         return True
     origin = get_origin(annotation)
     return origin not in (None, Literal) and any(map(_holds_text, getattr(annotation, "__args__", ())))
-
-
-def unaliased(annotation: Any) -> Any:
-    """Take type aliases off, and off the type inside of `Annotated[...]`; aliases deeper inside are left to Pydantic.
-
-    Raises:
-        NameError: The alias has a name that is not defined.
-    """
-    while is_typealiastype(annotation) or is_typealiastype(get_origin(annotation)):
-        if is_typealiastype(annotation):
-            annotation = annotation.__value__
-        else:
-            alias: Any = get_origin(annotation)
-            given = dict(zip(alias.__type_params__, get_args(annotation), strict=False))
-            annotation = substituted(alias.__value__, given)
-    if get_origin(annotation) is not Annotated:
-        return annotation
-    inner = unaliased(annotation.__origin__)
-    return annotation if inner is annotation.__origin__ else getitem(Annotated, (inner, *annotation.__metadata__))
-
-
-def substituted(annotation: Any, known: Mapping[Any, Any]) -> Any:
-    """Put types in the place of type variables."""
-    if isinstance(annotation, TypeVar):
-        return known.get(annotation, annotation)
-    variables = getattr(annotation, "__parameters__", ())
-    if known.keys().isdisjoint(variables):
-        return annotation
-    return annotation[tuple(known.get(each, each) for each in variables)]

@@ -30,11 +30,19 @@ from slipstream._engine.errors import (
     UnsupportedAnnotation,
     shown,
 )
-from slipstream._engine.signature.annotations import is_scalar, is_scalar_sequence, is_subclass, is_upload, model_of
+from slipstream._engine.signature.annotations import (
+    is_scalar,
+    is_scalar_sequence,
+    is_subclass,
+    is_upload,
+    model_of,
+    substituted,
+    unaliased,
+)
 from slipstream._engine.signature.kinds import call_kind
 from slipstream._engine.signature.merge import merge
 from slipstream._engine.signature.model import Origin, Signature, Slot
-from slipstream._engine.signature.names import NOT_DEFINED, Frames, Names, unaliased, written_signature
+from slipstream._engine.signature.names import NOT_DEFINED, Frames, Names, written_signature
 from slipstream._engine.signature.origin import origin_of
 from slipstream._engine.types import ContextKind, SlotSource
 
@@ -116,11 +124,12 @@ def _read(
     written = written_signature(call)
     origin = origin_of(call)
     names = Names(call, frames)
+    known = dict(zip(getattr(get_origin(call), "__parameters__", ()), get_args(call), strict=False))
     slots = []
     unresolved: UnresolvedAnnotation | None = None
     for parameter in written.parameters.values():
         try:
-            annotation = _resolved(parameter, names)
+            annotation = substituted(_resolved(parameter, names), known)
             reader = _ParameterReader(
                 parameter.name, annotation, parameter.default, path_names, implied, origin, takes_event
             )
@@ -357,6 +366,7 @@ def context_kind(annotation: Any) -> ContextKind | None:
 
     Public classes such as SecurityScopes have an attribute `slot_context` that says so.
     """
+    annotation = get_origin(annotation) or annotation  # Request[State]
     for known, kind in _CONTEXTS:
         if is_subclass(annotation, known):
             return kind
