@@ -2,29 +2,25 @@
 
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
-from typing import Any, ParamSpec
+from typing import ParamSpec
 
 from starlette.background import BackgroundTask, BackgroundTasks as StarletteBackgroundTasks
 
 from slipstream.logger import logger
 
-P = ParamSpec("P")
+P = ParamSpec("P")  # a name of FastAPI's module
 
 run_task: ContextVar[Callable[[BackgroundTask], Awaitable[None]] | None] = ContextVar("run_task", default=None)
 """Runs each task of the current request; None where nobody observes it, and tasks are called."""
 
 
 class BackgroundTasks(StarletteBackgroundTasks):
-    """Tasks that run one after another once the response has been sent.
+    """Tasks that run one after another once the response has been sent, plain `def` functions in a worker thread.
 
     A task that fails is logged with its traceback; the following ones still run.
     """
 
     tasks: list[BackgroundTask]
-
-    def add_task(self, func: Callable[P, Any], *args: P.args, **kwargs: P.kwargs) -> None:
-        """Add a call; a plain `def` function runs in a worker thread."""
-        super().add_task(func, *args, **kwargs)
 
     async def __call__(self) -> None:
         """Run all tasks in the order they were added."""

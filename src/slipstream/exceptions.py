@@ -57,9 +57,6 @@ class WebSocketException(StarletteWebSocketException):
         reason: Text for the client, at most 123 bytes of UTF-8.
     """
 
-    def __init__(self, code: int, reason: str | None = None) -> None:
-        super().__init__(code=code, reason=reason)
-
 
 RequestErrorModel: type[BaseModel] = create_model("Request")
 WebSocketErrorModel: type[BaseModel] = create_model("WebSocket")

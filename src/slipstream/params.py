@@ -39,17 +39,19 @@ class _Value(FieldInfo):  # type: ignore[misc]
     include_in_schema: bool
     openapi_examples: dict[str, Example] | None
 
-    def __init__(self, default: Any, annotation: Any, options: ValueOptions) -> None:
-        given = completed(ValueOptions, options, type(self).__name__, _Unset)
-        if given["example"] is not _Unset:
-            _warn("`example` has been deprecated, please use `examples` instead")
-        if given["regex"] is not None:
-            _warn("`regex` has been deprecated, please use `pattern` instead")
+    def __init__(self, default: Any, annotation: Any, options: ValueOptions, **own: Any) -> None:
+        vars(self).update(own)
+        given: dict[str, Any] = dict(completed(ValueOptions, options, type(self).__name__, _Unset))
+        for old, new, absent in (("example", "examples", _Unset), ("regex", "pattern", None)):
+            if given[old] is not absent:
+                # Frames above: the class, the function of `param_functions`, the user's line.
+                text = f"`{old}` has been deprecated, please use `{new}` instead"
+                warnings.warn(text, category=FastAPIDeprecationWarning, stacklevel=4)
         self.example = given["example"]
         self.include_in_schema = given["include_in_schema"]
         self.openapi_examples = given["openapi_examples"]
 
-        described: dict[str, Any] = {name: value for name, value in given.items() if name not in NOT_PYDANTIC}
+        described = {name: value for name, value in given.items() if name not in NOT_PYDANTIC}
         described |= {"default": default, "annotation": annotation, "pattern": given["pattern"] or given["regex"]}
         if given["serialization_alias"] in (_Unset, None) and isinstance(given["alias"], str):
             described["serialization_alias"] = given["alias"]
@@ -59,11 +61,6 @@ class _Value(FieldInfo):  # type: ignore[misc]
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.default})"
-
-
-def _warn(message: str) -> None:
-    # Frames above: _Value, the class, the function of `param_functions`, the user's line.
-    warnings.warn(message, category=FastAPIDeprecationWarning, stacklevel=5)
 
 
 class Param(_Value):  # type: ignore[misc]
@@ -120,8 +117,7 @@ class Header(Param):  # type: ignore[misc]
         convert_underscores: bool = True,
         **options: Unpack[ValueOptions],
     ) -> None:
-        self.convert_underscores = convert_underscores
-        _Value.__init__(self, default, annotation, options)
+        _Value.__init__(self, default, annotation, options, convert_underscores=convert_underscores)
 
 
 class Cookie(Param):  # type: ignore[misc]
@@ -152,9 +148,7 @@ class Body(_Value):  # type: ignore[misc]
         media_type: str = "application/json",
         **options: Unpack[ValueOptions],
     ) -> None:
-        self.embed = embed
-        self.media_type = media_type
-        super().__init__(default, annotation, options)
+        super().__init__(default, annotation, options, embed=embed, media_type=media_type)
 
 
 class Form(Body):  # type: ignore[misc]
@@ -171,9 +165,7 @@ class Form(Body):  # type: ignore[misc]
         media_type: str = "application/x-www-form-urlencoded",
         **options: Unpack[ValueOptions],
     ) -> None:
-        self.embed = None
-        self.media_type = media_type
-        _Value.__init__(self, default, annotation, options)
+        _Value.__init__(self, default, annotation, options, embed=None, media_type=media_type)
 
 
 class File(Form):  # type: ignore[misc]
@@ -190,9 +182,7 @@ class File(Form):  # type: ignore[misc]
         media_type: str = "multipart/form-data",
         **options: Unpack[ValueOptions],
     ) -> None:
-        self.embed = None
-        self.media_type = media_type
-        _Value.__init__(self, default, annotation, options)
+        _Value.__init__(self, default, annotation, options, embed=None, media_type=media_type)
 
 
 @dataclass(frozen=True)

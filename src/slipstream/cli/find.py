@@ -193,8 +193,11 @@ def _application(found: Any, where: str) -> Callable[..., Any]:
         kind = "a class" if inspect.isclass(found) else f"of type {type(found).__name__}"
         raise TargetError(f"{where} is no application: it is {kind}", "name an instance of FastAPI")
     application: Callable[..., Any] = found
-    if not inspect.isroutine(found) or not _takes_nothing(found):
+    if not inspect.isroutine(found):
         return application
+    parameters = inspect.signature(found).parameters.values()
+    if any(p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in parameters):
+        return application  # not a factory: it has to be called with something, as ASGI applications are
     try:
         made = application()
     except Exception as error:
@@ -206,9 +209,3 @@ def _application(found: Any, where: str) -> Callable[..., Any]:
         raise TargetError(f"{where}() returned {type(made).__name__}", "let it return the application")
     application = made
     return application
-
-
-def _takes_nothing(function: Callable[..., Any]) -> bool:
-    """Whether a function can be called without arguments: an ASGI application cannot."""
-    parameters = inspect.signature(function).parameters.values()
-    return not any(p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in parameters)
