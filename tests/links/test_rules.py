@@ -90,10 +90,11 @@ def test_a_short_connection_does_not_reset_the_waits(failures: int, up_for: floa
 
 def test_another_rule_goes_on_where_the_waits_have_grown_to() -> None:
     """A function that gives another interval at each attempt does not dial at its shortest for ever."""
-    schedule = Schedule(Backoff(first=1, limit=16), Fatal(), always(ABOUT_ONE))
+    own = Backoff(first=1, limit=16)
+    schedule = Schedule(own, Fatal(), always(ABOUT_ONE))
     waits = []
     for rule in (None, None, Backoff(first=0.5, limit=3), Backoff(first=0.75, limit=3), None, None):
-        schedule.adopt(rule)
+        schedule.waits = rule or own
         verdict = schedule.after(LOST, None)
         assert isinstance(verdict, float)
         waits.append(round(verdict, 6))

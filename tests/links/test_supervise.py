@@ -36,7 +36,7 @@ class Scripted(Dialler[WebSocketSetup]):
 
     async def attempt(self, link: Link, schedule: Schedule) -> Failure:
         self._number += 1
-        schedule.adopt(self.backoff)
+        schedule.waits = self.backoff or link.options.backoff
         return await self._attempts(link, self._number)
 
 

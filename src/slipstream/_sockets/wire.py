@@ -160,15 +160,11 @@ class Wire(FrameCutter, asyncio.Protocol):
         return self._protocol.take_frame(frame)
 
     def resume(self) -> None:
-        """Read again if enough messages were fetched."""
-        if len(self.queue) <= self._low:
-            self.read_on()
-
-    def read_on(self) -> None:
-        """Read again, however many messages wait."""
-        self.read_paused = False
-        if not self.transport.is_closing():
-            self.transport.resume_reading()
+        """Read again if enough messages were fetched, or will not be."""
+        if self.is_leaving or len(self.queue) <= self._low:
+            self.read_paused = False
+            if not self.transport.is_closing():
+                self.transport.resume_reading()
 
     def send(self, data: str | bytes) -> bool:
         """Send a message if that is possible at once; return whether it was."""

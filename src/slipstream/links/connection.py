@@ -81,7 +81,8 @@ class Peer:
 
     async def pace(self) -> None:
         """Wait until one more message may be sent, by the link's `rate`, each caller in turn."""
-        assert self.bucket is not None
+        if self.bucket is None:
+            return
         clock = self.link.clock
         async with self._pacing:
             while wait := self.bucket.take(clock.now().monotonic):
@@ -172,17 +173,11 @@ class Connection:
         self.peer.count_sent()
 
     async def call(self, message: Mapping[str, Any], *, within: float | None = None) -> Any:
-        """Send a message and wait for its reply.
+        """Send a JSON object as a message, wait for its reply, and return that, parsed.
 
         The field that the link's `reply_id` names is filled in, unless the message has one. The reply is the message
-        with the same value there; it does not go to the handler.
-
-        Args:
-            message: The JSON object to send.
-            within: Seconds to wait. Default: the link's `call_timeout`.
-
-        Returns:
-            The reply, parsed.
+        with the same value there; it does not go to the handler. `within` is how many seconds to wait; by default the
+        link's `call_timeout`.
 
         Raises:
             LinkDown: The connection ended before the reply came; raised at once. The peer may have acted.
@@ -217,27 +212,19 @@ class Connection:
         self.link.counters.calls_failed += self.peer.pending.fail(down, self)
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
-        """End the connection; a link that dials then dials again.
-
-        Args:
-            code: Close code, as RFC 6455 (section 7.4) defines them.
-            reason: Text for the peer, at most 123 bytes of UTF-8.
+        """End the connection with a close code, as RFC 6455 (section 7.4) has them; a link that dials then dials again.
 
         Raises:
-            WrongSetup: A close frame cannot hold these; the connection goes on.
+            WrongSetup: A close frame cannot hold the code, or a reason of more than 123 bytes; the connection goes on.
         """
         check_close(code, reason)
         await self.transport.close(closed("us", code, reason))
 
     def spawn(self, work: Coroutine[Any, Any, Any], *, name: str | None = None) -> "asyncio.Task[Any]":
-        """Run a coroutine beside the connection, such as a platform's own heartbeat.
+        """Run a coroutine beside the connection, such as a platform's own heartbeat, in a task of a name.
 
         It is cancelled when the connection ends. An error that it raises is logged and ends the connection with 1011
         and a `failure` of kind "task"; a `LinkDown` after the end of the connection is ignored.
-
-        Args:
-            work: The coroutine.
-            name: Name of the task. Default: made from `id`.
 
         Raises:
             LinkDown: The connection has ended, or never opens: a webhook's request, an answer to a poll.

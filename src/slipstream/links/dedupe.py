@@ -3,30 +3,24 @@
 from collections.abc import Hashable
 
 
-class DedupeWindow:
+class DedupeWindow(dict[Hashable, None]):
     """The latest `size` different ids; with 0, nothing counts as seen."""
 
     def __init__(self, size: int) -> None:
+        super().__init__()
         self._size = size
-        self._ids: dict[Hashable, None] = {}
-
-    def __len__(self) -> int:
-        return len(self._ids)
-
-    def __contains__(self, event_id: Hashable) -> bool:
-        return event_id in self._ids
 
     def add(self, event_id: Hashable) -> bool:
         """Remember an id; return whether it is new. A known id leaves the window only after `size` others again."""
         if self._size == 0:
             return True
-        is_new = event_id not in self._ids
-        self._ids.pop(event_id, None)
-        self._ids[event_id] = None
-        if len(self._ids) > self._size:
-            del self._ids[next(iter(self._ids))]
+        is_new = event_id not in self
+        self.pop(event_id, None)
+        self[event_id] = None
+        if len(self) > self._size:
+            del self[next(iter(self))]
         return is_new
 
     def discard(self, event_id: Hashable) -> None:
         """Forget an id, as after an event that could not be kept."""
-        self._ids.pop(event_id, None)
+        self.pop(event_id, None)

@@ -14,6 +14,7 @@ from starlette.datastructures import Headers
 
 from slipstream.exceptions import SlipstreamError
 from slipstream.links.errors import MissingLibrary, WrongSetup, ends_task
+from slipstream.links.libraries import check
 from slipstream.links.link import Link, Runner
 from slipstream.links.redact import described, printable, shown_url, without_secrets
 from slipstream.links.rules import MOST_BODY, Failure, FailureKind, Schedule, Side, parse_retry_after
@@ -35,14 +36,20 @@ CAUSES: Sequence[Meaning] = (
 
 
 class Dialler(Runner, Generic[S]):
-    """Keeps a link up; `source` is a setup, or a function, async or not, that returns one for each attempt."""
+    """Keeps a link up; `source` is an address, a setup, or a function that returns a setup for each attempt."""
 
     dials = True
     setup_type: type[S]
 
-    def __init__(self, source: "S | Callable[[], Awaitable[S] | S]") -> None:
-        self._source = source
-        self.target = shown_url(source.url) if isinstance(source, self.setup_type) else "asked at each attempt"
+    def __init__(self, source: "str | S | Callable[[], Awaitable[S] | S]") -> None:
+        kind, self.target = self.setup_type, "asked at each attempt"
+        self._source = source = kind(source) if isinstance(source, str) else source
+        if isinstance(source, kind):
+            check(source)
+            self.target = shown_url(source.url)
+        elif not callable(source):
+            expected = f"an address, a {kind.__name__}, or a function that makes one"
+            raise WrongSetup("setup", type(source).__name__, expected)
 
     async def run(self, link: Link) -> None:
         """Attempt, wait, attempt again, until the link is stopped; `Link.restart` ends an attempt or a wait."""
@@ -101,7 +108,7 @@ class Dialler(Runner, Generic[S]):
         else:
             if isinstance(setup, self.setup_type):
                 self.target = shown_url(setup.url)
-                schedule.adopt(setup.backoff)
+                schedule.waits = setup.backoff or link.options.backoff
                 return setup
             reason = f"the function gave {type(setup).__name__}, expected {self.setup_type.__name__}"
         return Failure("setup", f"the setup could not be made: {reason}", side="us")

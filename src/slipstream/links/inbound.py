@@ -47,7 +47,8 @@ class AcceptedTransport(Transport):
         self._socket, self._link = socket, link
         self.is_closed = False
         """Whether either side has closed."""
-        self.is_stalled = asyncio.Event()
+        self.stalled: asyncio.Future[Failure] = asyncio.get_running_loop().create_future()
+        """Why to stop reading; set when we do not wait for the peer any more."""
 
     @property
     def is_open(self) -> bool:
@@ -63,8 +64,7 @@ class AcceptedTransport(Transport):
                 await (self._socket.send_text(data) if isinstance(data, str) else self._socket.send_bytes(data))
         except TimeoutError:
             self.is_closed = True
-            self.ended_by = self.ended_by or Failure("silent", f"the peer took nothing for {_WRITE_TIMEOUT:g} seconds")
-            self.is_stalled.set()
+            await self.end(Failure("silent", f"the peer took nothing for {_WRITE_TIMEOUT:g} seconds"))
             raise LinkDown(self._link, "the peer takes nothing") from None
         except (WebSocketDisconnect, RuntimeError, OSError) as error:
             self.is_closed = True
@@ -85,7 +85,8 @@ class AcceptedTransport(Transport):
     async def end(self, failure: Failure) -> None:
         """Stop reading; a close frame follows."""
         self.ended_by = self.ended_by or failure
-        self.is_stalled.set()
+        if not self.stalled.done():
+            self.stalled.set_result(self.ended_by)
 
 
 class Refusal(HTTPException):
@@ -200,13 +201,11 @@ class AcceptRunner(Runner):
             path_params=websocket.path_params,
             subprotocol=subprotocol,
         )
-        # From here to `begin` nothing waits: of two that come at once, the later one finds the earlier one here.
+        # From here to `hold` nothing waits: of two that come at once, the later one finds the earlier one here.
         if old is not None and self.duplicates == "replace":
             session.replace(old, REPLACED)
         else:
             old = None
-        link.connections.add(connection)
-        session.begin(connection)
         working_for.set(link)
         try:
             cancelled = Failure("error", "cancelled", side="us")
@@ -239,7 +238,7 @@ class AcceptRunner(Runner):
         return await first_of(
             self._read(websocket, transport, session, connection),
             serve(link, session, connection, f"serving {self.target}"),
-            self._stalled(transport),
+            transport.stalled,
         )
 
     async def _read(
@@ -257,11 +256,7 @@ class AcceptRunner(Runner):
             text = f"no message for {self.silence} seconds"
             return await close(connection, Failure("silent", text, code=1001, reason="silence"))
         transport.is_closed = True
-        return await last_words(session, connection, closed("peer", code, reason))
-
-    async def _stalled(self, transport: AcceptedTransport) -> Failure:
-        await transport.is_stalled.wait()
-        return transport.ended_by or Failure("silent", "the peer takes nothing")
+        return await last_words(connection, closed("peer", code, reason))
 
     async def _permit(self, websocket: WebSocket, link: Link) -> Mapping[str, str]:
         """Return the headers of the answer to a peer's handshake; raise `HTTPException` if the peer may not come in.

@@ -5,7 +5,7 @@ import importlib.util
 from typing import Any
 
 from slipstream.links.errors import MissingLibrary
-from slipstream.links.setup import PollingSetup, WebSocketSetup
+from slipstream.links.setup import PollingSetup, Setup, WebSocketSetup
 
 
 def load(module: str, library: str, purpose: str) -> Any:
@@ -18,7 +18,7 @@ def load(module: str, library: str, purpose: str) -> Any:
         raise MissingLibrary(library, purpose) from missing
 
 
-def check(setup: WebSocketSetup | PollingSetup) -> None:
+def check(setup: Setup) -> None:
     """Raise `MissingLibrary` unless the libraries are there that a setup needs beside the one that dials."""
     if setup.proxy is not None and setup.proxy.startswith("socks"):
         require("python-socks" if isinstance(setup, WebSocketSetup) else "socksio", "a SOCKS proxy", "socks")

@@ -19,7 +19,7 @@ from slipstream.links.rules import Failure
 from slipstream.links.session import Session
 from slipstream.links.setup import LinkKind, Options, check_value
 from slipstream.links.state import LinkState, Status, moved
-from slipstream.links.supervise import Home, work_for, working_for
+from slipstream.links.supervise import Home, work_for
 
 logger = logging.getLogger("slipstream.links")
 
@@ -182,12 +182,8 @@ class Link:
     async def send(self, data: Any, *, key: Hashable = None) -> bool:
         """Send a message now, or keep it in the outbox until the link is up.
 
-        Args:
-            data: `str` and `bytes` go as they are, all else as JSON text.
-            key: Which peer, where there are several.
-
-        Returns:
-            True if an open connection has taken it, False if it is kept.
+        `str` and `bytes` go as they are, all else as JSON text; `key` says to which peer, where there are several.
+        Returns True if an open connection has taken the message, False if it is kept.
 
         Raises:
             OutboxFull: The outbox is full, and its policy is "refuse".
@@ -207,10 +203,7 @@ class Link:
     async def call(self, message: Mapping[str, Any], *, within: float | None = None, key: Hashable = None) -> Any:
         """Send a message and wait for its reply; see `Connection.call`.
 
-        Raises:
-            LinkDown: The link is not up, or goes down before the reply comes.
-            CallTimeout: No reply came in time.
-            CannotSend: The link polls, or is a webhook.
+        Raises `LinkDown` also where the link is not up, and `CannotSend` where it polls, or is a webhook.
         """
         self._check_sendable()
         session = self.sessions.get(key)
@@ -317,11 +310,6 @@ class Link:
         text = described(error)
         if self.status.state is not LinkState.FAILED:
             self.move(LinkState.FAILED, text, Failure("error", text, side="us"), now=now)
-
-    @property
-    def is_at_work(self) -> bool:
-        """Whether the current task works for this link: runs its handler, a hook, or a function asked for a setup."""
-        return working_for.get() is self
 
     def report_dropped(self, dropped: list[Dropped]) -> None:
         """Count and log messages that an outbox dropped, and call the hooks."""

@@ -18,7 +18,7 @@ from slipstream.links.counters import Counters
 from slipstream.links.errors import WrongSetup
 from slipstream.links.health import LinkHealth, add_health_routes, exposition, health_of
 from slipstream.links.inbound import AcceptRunner, Duplicates, Permission, WebhookRunner
-from slipstream.links.libraries import check, load
+from slipstream.links.libraries import load
 from slipstream.links.link import Changed, Link, Runner
 from slipstream.links.rules import Random
 from slipstream.links.setup import (
@@ -37,7 +37,7 @@ from slipstream.links.setup import (
     check_values,
 )
 from slipstream.links.state import LinkState
-from slipstream.links.supervise import Home
+from slipstream.links.supervise import Home, working_for
 from slipstream.params import Depends
 
 logger = logging.getLogger("slipstream.links")
@@ -150,10 +150,7 @@ class Links(Home):
             MissingLibrary: The package websockets is not installed, or python-socks for a SOCKS proxy.
         """
         module = load("slipstream.links.websocket", "websockets", "a WebSocket link")
-        source = WebSocketSetup(setup) if isinstance(setup, str) else setup
-        _check_source(source, WebSocketSetup)
-        runner = module.WebSocketRunner(source)
-        return self._add(runner, options)
+        return self._add(module.WebSocketRunner(setup), options)
 
     def poll(
         self,
@@ -187,13 +184,12 @@ class Links(Home):
             MissingLibrary: The package httpx2 is not installed, or socksio for a SOCKS proxy, or h2 for HTTP/2.
         """
         module = load("slipstream.links.polling", "httpx2", "a polling link")
-        if isinstance(setup, str):
-            setup = PollingSetup(setup) if interval is None else PollingSetup(setup, interval=interval)
-        elif interval is not None:
-            raise WrongSetup("interval", interval, "the interval in the setup itself, where that is no address")
-        _check_source(setup, PollingSetup)
-        check_values(Links.poll, locals())
+        if interval is not None:
+            if not isinstance(setup, str):
+                raise WrongSetup("interval", interval, "the interval in the setup itself, where that is no address")
+            setup = PollingSetup(setup, interval=interval)
         runner = module.PollingRunner(setup, events, cursor, cursor_param, on_cursor, overlap)
+        check_values(Links.poll, locals())
         link = self._add(runner, options)
         link.cursor = start
         return link
@@ -321,7 +317,7 @@ class Links(Home):
         self.dialling -= link.runner.dials
         if not self.is_running:
             return
-        if not link.is_at_work:
+        if working_for.get() is not link:
             await self._stop((link,))
             return
         before = self._begin_stop(link)
@@ -411,11 +407,3 @@ class Links(Home):
                 lost,
                 refused,
             )
-
-
-def _check_source(source: object, kind: type[WebSocketSetup] | type[PollingSetup]) -> None:
-    if isinstance(source, kind):
-        check(source)
-    elif not callable(source):
-        expected = f"an address, a {kind.__name__}, or a function that makes one"
-        raise WrongSetup("setup", type(source).__name__, expected)

@@ -226,7 +226,7 @@ class PollingRunner(Dialler[PollingSetup]):
 
     def __init__(
         self,
-        source: PollingSetup | Callable[[], Any],
+        source: str | PollingSetup | Callable[[], Any],
         events: str | Callable[[Answer], Any] | None,
         cursor: str | Callable[[Answer], Any] | None,
         cursor_param: str | None,
@@ -239,14 +239,10 @@ class PollingRunner(Dialler[PollingSetup]):
         self._poller = Poller()
         self._batches: deque[_Batch] = deque()
 
-    async def run(self, link: Link) -> None:
-        """Keep asking until the link is stopped."""
-        self._batches.clear()
-        await super().run(link)
-
     async def close(self, link: Link) -> None:
         """Move the cursor past what has been handled, and close the client."""
         self._commit(link)
+        self._batches.clear()
         await self._poller.aclose()
 
     async def attempt(self, link: Link, schedule: Schedule) -> Failure:
@@ -267,7 +263,10 @@ class PollingRunner(Dialler[PollingSetup]):
             except QueueFull:
                 self._poller.validators = {}  # ask for a whole answer the next time
                 return Failure("closed", "our queue is full", side="us")
-            await self._wait_for_handlers(link)
+            while len(self._batches) > self._overlap:
+                if waiting := [outcome for outcome in self._batches[0].outcomes if not outcome.done()]:
+                    await asyncio.wait(waiting)
+                self._commit(link)
             pause = pause_after(
                 had_events=events > 0, took=answer.took, interval=setup.interval, is_long_poll=setup.long_poll
             )
@@ -324,14 +323,6 @@ class PollingRunner(Dialler[PollingSetup]):
         if not isinstance(found, Iterable) or isinstance(found, str | bytes | dict):
             raise ValueError("there is no list of events where it should be")
         return list(found)
-
-    async def _wait_for_handlers(self, link: Link) -> None:
-        """Wait until at most `overlap` answers are in handling."""
-        while len(self._batches) > self._overlap:
-            waiting = [outcome for outcome in self._batches[0].outcomes if not outcome.done()]
-            if waiting:
-                await asyncio.wait(waiting)
-            self._commit(link)
 
     def _commit(self, link: Link) -> None:
         """Move the cursor past the answers whose events have all been handled."""

@@ -48,7 +48,7 @@ class Inbox(Generic[T]):
         "unfinished",
     )
 
-    def __init__(self, size: int, policy: QueuePolicy, on_drop: Callable[[T], None] | None = None) -> None:
+    def __init__(self, size: int, policy: QueuePolicy, on_drop: Callable[[T], None] = lambda item: None) -> None:
         self.size, self.policy = size, policy
         self.high_water = 0
         self.unfinished = 0
@@ -124,7 +124,7 @@ class Inbox(Generic[T]):
             del self._line[0]
             item, reader = first
             if self.is_closed:
-                self._dropped(item)
+                self._on_drop(item)
             else:
                 self._add(item)
             reader.go_on()
@@ -174,27 +174,21 @@ class Inbox(Generic[T]):
         self._wake()
         self._let_in()
 
-    def clear(self) -> int:
-        """Drop all items in the queue and in line for it; return how many."""
+    def clear(self) -> None:
+        """Drop all items in the queue and in line for it."""
         waiting = [each for each in self._line if isinstance(each, tuple)]
         self._line = [each for each in self._line if not isinstance(each, tuple)]
-        count = len(self._items) + len(waiting)
         while self._items:
             self._drop()
         for item, reader in waiting:
-            self._dropped(item)
+            self._on_drop(item)
             reader.go_on()
         self._let_in()
-        return count
 
     def _drop(self) -> None:
         item = self._items.popleft()
-        self._dropped(item)
+        self._on_drop(item)
         self.done()
-
-    def _dropped(self, item: T) -> None:
-        if self._on_drop is not None:
-            self._on_drop(item)
 
     def _wake(self) -> None:
         """Wake the tasks that wait for items."""

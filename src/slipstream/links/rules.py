@@ -149,20 +149,16 @@ def backoff(
 
 
 class Schedule:
-    """Decides what follows each end of a connection, by the link's `Backoff` and `Fatal`; `random` draws the waits."""
+    """Decides what follows each end of a connection; `random` draws the waits, by a rule that may change meanwhile."""
 
     def __init__(self, waits: Backoff, fatal: Fatal, random: Random) -> None:
-        self._own = self._backoff = waits
+        self.waits = waits
         self._fatal, self._random = fatal, random
         self.reset()
 
     def reset(self) -> None:
         """Forget the failures so far, as after a stable connection."""
         self._refusals = self._attempts = 0
-
-    def adopt(self, waits: Backoff | None) -> None:
-        """Wait from now on as a setup says; None: as the link does. The number of attempts still counts."""
-        self._backoff = waits or self._own
 
     def after(self, failure: Failure, up_for: float | None) -> float | str:
         """Return the seconds to wait after an end for the next attempt, or, as text, why there shall be none.
@@ -173,7 +169,7 @@ class Schedule:
         """
         if up_for is not None:
             self._refusals = 0
-            if up_for >= self._backoff.reset_after:
+            if up_for >= self.waits.reset_after:
                 self.reset()
         if failure.is_final or failure.code in self._fatal.close_codes:
             return failure.text
@@ -184,8 +180,8 @@ class Schedule:
                 return f"{failure.text}, {times}"
         else:
             self._refusals = 0
-        asked = min(failure.retry_after or 0.0, self._backoff.retry_after_limit)
-        wait = self._random() * self._backoff.bound(self._attempts)
+        asked = min(failure.retry_after or 0.0, self.waits.retry_after_limit)
+        wait = self._random() * self.waits.bound(self._attempts)
         self._attempts += 1
         return asked + wait
 

@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Coroutine
-from typing import Any, NoReturn
+from collections.abc import Awaitable
+from typing import NoReturn
 
 from slipstream.links.connection import Connection
 from slipstream.links.errors import LinkDown, ends_task
@@ -27,13 +27,15 @@ async def hold(
     session: Session,
     connection: Connection,
     cancelled: Failure,
-    *works: Coroutine[Any, Any, Failure],
+    *works: Awaitable[Failure],
 ) -> Failure:
-    """Run the coroutines of a connection until the first ends, then end the connection in its session.
+    """Begin a connection in its session, run its coroutines until the first ends, and end it in the session.
 
     Each returns why the connection has ended, and so does this; if this task is cancelled, `cancelled` is the reason.
     """
     transport, failure = connection.transport, cancelled
+    link.connections.add(connection)
+    session.begin(connection)
     try:
         failure = await first_of(*works)
     except BaseException as error:
@@ -122,7 +124,7 @@ async def finish(link: Link, connection: Connection) -> None:
         await asyncio.wait(hooks, timeout=link.options.opened_timeout)
 
 
-async def last_words(session: Session, connection: Connection, failure: Failure) -> Failure:
+async def last_words(connection: Connection, failure: Failure) -> Failure:
     """Let a conversation read for at most `GRACE` what came before the end of its connection; return the failure."""
     conversation = connection.conversation
     if conversation is not None:
@@ -131,7 +133,7 @@ async def last_words(session: Session, connection: Connection, failure: Failure)
             async with asyncio.timeout(GRACE):
                 await conversation.is_over.wait()
         except TimeoutError:
-            logger.warning("link %s: a conversation outlived its connection, and is cancelled", session.link.name)
+            logger.warning("link %s: a conversation outlived its connection, and is cancelled", connection.link.name)
     return failure
 
 

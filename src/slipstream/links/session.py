@@ -5,6 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable, Hashable, Mapping
 from functools import partial
 from typing import Any, Protocol
+from weakref import WeakValueDictionary
 
 from slipstream.links.connection import Connection, Conversation, Data, Item, LinkFacts, Peer, encoded
 from slipstream.links.counters import is_power_of_two
@@ -48,7 +49,7 @@ class Session(Peer):
         self.window = DedupeWindow(options.dedupe)
         self.outbox = Outbox(options.outbox, options.outbox_bytes, options.outbox_ttl, options.outbox_policy)
         self.handled_id: Any = None
-        self._in_hand: dict[Hashable, asyncio.Future[Any]] = {}
+        self._in_hand: WeakValueDictionary[Hashable, asyncio.Future[Any]] = WeakValueDictionary()
         self._sending = asyncio.Lock()
 
     # Life
@@ -75,7 +76,10 @@ class Session(Peer):
         If not, `reader` is called when there is. `is_alone` says that no other message has come with it. `QueueFull` is
         raised as by `deliver`.
         """
-        item = self._read(connection, message)
+        try:
+            item = self._read(connection, message)
+        except ValueError:
+            return True
         if isinstance(item, bool):
             return True
         self._note(item)
@@ -107,7 +111,12 @@ class Session(Peer):
         connection to log in; one that `is_parsed` is an event out of JSON. Raises `QueueFull` if the policy is "close",
         and, if `is_strict`, `ValueError` for a message that is no event.
         """
-        item = self._read(connection, raw, outcome, is_strict=is_strict, is_new=is_new, is_parsed=is_parsed)
+        try:
+            item = self._read(connection, raw, outcome, is_new, is_parsed)
+        except ValueError:
+            if is_strict:
+                raise
+            return False
         if isinstance(item, bool):
             return item
         self._note(item)
@@ -127,12 +136,10 @@ class Session(Peer):
         connection: Connection,
         raw: Any,
         outcome: "asyncio.Future[Any] | None" = None,
-        *,
-        is_strict: bool = False,
         is_new: bool = True,
         is_parsed: bool = False,
     ) -> Item | bool:
-        """Make an event of a message; or return whether it repeats an event that is still in handling."""
+        """Make an event of a message, or return whether it repeats one in handling; raise `ValueError` for none."""
         handler, counters = self.link.handler, self.link.counters
         if is_new:
             if self.pending.expects_replies and self._is_reply(raw):
@@ -150,9 +157,7 @@ class Session(Peer):
             event = handler.read_value(raw) if is_parsed else handler.read(raw)
         except ValueError as error:
             self._skip(error)
-            if is_strict:
-                raise
-            return False
+            raise
         try:
             event_id = id_of(event, self.link.options.event_id)
             hash(event_id)
@@ -161,9 +166,7 @@ class Session(Peer):
                 raise
             unreadable = ValueError(f"its id cannot be read: {type(error).__name__}")
             self._skip(unreadable)
-            if is_strict:
-                raise unreadable from error
-            return False
+            raise unreadable from error
         if event_id is not None and event_id in self.window:
             counters.duplicates += 1
             return outcome is not None and self._follow(event_id, outcome)
@@ -175,7 +178,6 @@ class Session(Peer):
             self.window.add(item.event_id)
             if item.outcome is not None:
                 self._in_hand[item.event_id] = item.outcome
-                item.outcome.add_done_callback(partial(self._let_go, item.event_id))
 
     def _refused(self, item: Item) -> None:
         """Count an event for which there was no room; the peer has to send it again."""
@@ -192,10 +194,6 @@ class Session(Peer):
         first.add_done_callback(partial(_copy, outcome))
         return True
 
-    def _let_go(self, event_id: Hashable, outcome: "asyncio.Future[Any]") -> None:
-        if self._in_hand.get(event_id) is outcome:
-            del self._in_hand[event_id]
-
     def _skip(self, error: ValueError) -> None:
         counters = self.link.counters
         counters.invalid += 1
@@ -210,7 +208,7 @@ class Session(Peer):
     def handle(self, item: Item) -> Awaitable[Any]:
         """Call the handler."""
         handler = self.link.handler
-        return _nothing() if handler is None else handler.run(item.connection, item.event)
+        return asyncio.sleep(0) if handler is None else handler.run(item.connection, item.event)
 
     def ended(self, item: Item, end: End, result: Any) -> None:
         """Forget, log and settle an event by its end."""
@@ -287,8 +285,7 @@ class Session(Peer):
         """Let a connection that has logged in take messages; first those of the outbox."""
         connection.is_ready = True
         while connection.is_ready and connection.is_open and len(self.outbox):
-            if self.bucket is not None:
-                await self.pace()
+            await self.pace()
             async with self._sending:
                 message, expired = self.outbox.take(self.link.clock.now().monotonic)
                 self.link.report_dropped(expired)
@@ -333,7 +330,7 @@ class Session(Peer):
         """Send a message now, or keep it until the peer is back, after those that are kept; see `Link.send`."""
         message = encoded(data)
         async with self._sending:
-            if self.bucket is not None and self.sendable is not None and not len(self.outbox):
+            if self.sendable is not None and not len(self.outbox):
                 await self.pace()
             connection = self.sendable
             if connection is not None and not len(self.outbox):
@@ -382,7 +379,3 @@ def _settle(outcome: "asyncio.Future[Any] | None", result: Any = None, error: Ba
 def _copy(outcome: "asyncio.Future[Any]", first: "asyncio.Future[Any]") -> None:
     error = first.exception()
     _settle(outcome, None if error else first.result(), error)
-
-
-async def _nothing() -> None:
-    """Handle an event for which there is no handler."""

@@ -100,7 +100,7 @@ async def work_for(link: object, work: Awaitable[T]) -> T:
     return await work
 
 
-async def first_of(*works: Coroutine[Any, Any, T]) -> T:
+async def first_of(*works: Awaitable[T]) -> T:
     """Run coroutines until the first ends; cancel the others, wait for their ends, and return the result of the first.
 
     If several end at once, the first argument of them counts. If this task is cancelled, that exception itself is
@@ -115,7 +115,7 @@ async def first_of(*works: Coroutine[Any, Any, T]) -> T:
     return first.result()
 
 
-async def _end(tasks: Sequence[asyncio.Task[Any]]) -> None:
+async def _end(tasks: Sequence[asyncio.Future[Any]]) -> None:
     """Cancel tasks once, and wait until all have ended, even if this task is cancelled meanwhile."""
     cancelled: asyncio.CancelledError | None = None
     for task in tasks:

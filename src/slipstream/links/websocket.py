@@ -295,18 +295,16 @@ class WebSocketRunner(Dialler[WebSocketSetup]):
             subprotocol=socket.subprotocol,
         )
         connection.wire = socket.wire if isinstance(socket, LeanConnection) else None
-        link.connections.add(connection)
-        session.begin(connection)
         try:
             return await hold(
                 link,
                 session,
                 connection,
                 closed("us", 1001),  # cancelled: the program stops or restarts the link
-                self._read(transport, link.receiver or session, session, connection, setup.timeouts.silence),
+                self._read(transport, link.receiver or session, connection, setup.timeouts.silence),
                 heartbeat(transport, session, link, setup.ping_interval, setup.ping_timeout),
                 serve(link, session, connection, f"connected to {self.target}"),
-                self._watch(transport, session, connection),
+                self._watch(transport, connection),
             )
         finally:
             try:
@@ -315,12 +313,7 @@ class WebSocketRunner(Dialler[WebSocketSetup]):
                 await finish(link, connection)
 
     async def _read(
-        self,
-        transport: SocketTransport,
-        receiver: Receiver,
-        session: Session,
-        connection: Connection,
-        silence: float | None,
+        self, transport: SocketTransport, receiver: Receiver, connection: Connection, silence: float | None
     ) -> Failure:
         """Take in messages until the connection ends, with those that came before the end."""
         socket = transport.socket
@@ -337,7 +330,7 @@ class WebSocketRunner(Dialler[WebSocketSetup]):
                 await intake.fetch(receive)
             raise end_of(socket)
         except ConnectionClosed as closed:
-            return await last_words(session, connection, transport.end_of(closed))
+            return await last_words(connection, transport.end_of(closed))
         except QueueFull:
             return await close(connection, QUEUE_FULL)
         except TimeoutError:
@@ -345,7 +338,7 @@ class WebSocketRunner(Dialler[WebSocketSetup]):
             transport.cut(failure)
             return failure
 
-    async def _watch(self, transport: SocketTransport, session: Session, connection: Connection) -> Failure:
+    async def _watch(self, transport: SocketTransport, connection: Connection) -> Failure:
         """Fail calls as soon as the connection ends, though messages before its end may still be unread."""
         await transport.socket.wait_closed()
         connection.fail_calls(Failure("closed", "the connection has ended", code=transport.socket.close_code))

@@ -18,11 +18,7 @@ def http_protocol() -> str:
 
 
 def ws_protocol() -> str:
-    """Return `slipstream.server.websockets:WebSocketProtocol`, to give to uvicorn as `ws`.
-
-    Returns "auto", with which uvicorn chooses, if that class cannot be imported: websockets is missing
-    (`pip install "slipstream[standard]"`), or this release of uvicorn has another inside.
-    """
+    """Return what `http_protocol` does, for `ws`: `slipstream.server.websockets:WebSocketProtocol` or "auto"."""
     return _found("slipstream.server.websockets", "WebSocketProtocol")
 
 

@@ -78,16 +78,12 @@ class WebSocketProtocol(DirectProtocol, WiredProtocol, WebSocketsSansIOProtocol)
             if data is not None and self.wire.send(data):
                 return
         await super().send(message)
-        self._keep_wire()
-
-    def _keep_wire(self) -> None:
-        """Update the wire after the state of the connection may have changed."""
         wire = self.wire
         wire.is_open = self.handshake_complete and not self.close_sent and not self.conn.extensions
         if self.close_sent and not wire.is_leaving:
             wire.is_leaving = True
             if wire.read_paused:  # the peer's answer comes after messages that will not be fetched
-                wire.read_on()
+                wire.resume()
 
     async def put(self, data: str | bytes) -> bool:
         """Send a message as soon as the transport's buffer has room; return False if the connection is gone."""

@@ -126,7 +126,7 @@ class BotConnection(LeanConnection):
         """Close, and wait for the peer's close frame, `close_timeout` seconds at most."""
         self.wire.is_leaving = True
         if self.wire.read_paused:  # the close frame comes after messages that no task will receive
-            self.wire.read_on()
+            self.wire.resume()
         await super().close(code, reason)
 
 
