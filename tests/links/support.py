@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from websockets.asyncio.server import Server
 
 from slipstream.links import Backoff
-from slipstream.links.clock import Moment
+from slipstream.links.state import Moment
 
 QUICK = Backoff(first=0.001, limit=0.01, reset_after=0.0)
 PATIENCE = 60

@@ -11,8 +11,8 @@ import pytest
 from websockets.asyncio.server import ServerConnection
 
 from slipstream.links import Connection, Link, Links, LinkState, PollingSetup, WebSocketSetup
-from slipstream.links.clock import Clock, Moment
 from slipstream.links.rules import Turnstile
+from slipstream.links.state import Clock, Moment
 
 from .support import QUICK, Event, Peer, until
 

@@ -20,7 +20,7 @@ from slipstream.links import (
     PollingSetup,
     WebSocketSetup,
 )
-from slipstream.links.clock import Clock
+from slipstream.links.state import Clock
 from slipstream.testclient import TestClient
 from slipstream.websockets import WebSocketDisconnect
 

@@ -2,9 +2,8 @@
 
 import pytest
 
-from slipstream.links.clock import Moment
 from slipstream.links.rules import Failure
-from slipstream.links.state import LinkState, Status, WrongMove, moved
+from slipstream.links.state import LinkState, Moment, Status, WrongMove, moved
 
 CLOSED, CONNECTING, UP, BACKING_OFF, FAILED = LinkState
 

@@ -9,11 +9,11 @@ import pytest
 from anyio import CancelScope
 
 from slipstream.links import Backoff, Fatal, Link, Links, LinkState
-from slipstream.links.clock import Clock
 from slipstream.links.dialling import Dialler
 from slipstream.links.link import Runner
 from slipstream.links.rules import Failure, Schedule
 from slipstream.links.setup import LinkKind, Options, WebSocketSetup
+from slipstream.links.state import Clock
 from slipstream.links.supervise import Home, first_of
 
 from .support import HandMovedClock, until

@@ -1,7 +1,6 @@
 """A connection as a handler sees it: dialled, accepted, polled, or a webhook's request."""
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator, Coroutine, Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol
@@ -9,19 +8,16 @@ from typing import Any, ClassVar, Protocol
 from pydantic_core import to_json
 from starlette.datastructures import Headers
 
-from slipstream.links.clock import Clock
 from slipstream.links.counters import Counters
 from slipstream.links.delivery import Delivery
-from slipstream.links.errors import CallTimeout, CannotReceive, CannotSend, LinkDown, WrongSetup
+from slipstream.links.errors import CallTimeout, CannotReceive, CannotSend, LinkDown, WrongSetup, logger
 from slipstream.links.pending import PendingCalls
 from slipstream.links.queue import Inbox, QueueClosed
 from slipstream.links.redact import printable
 from slipstream.links.rules import Failure, TokenBucket, closed
 from slipstream.links.setup import LinkKind, Options
-from slipstream.links.state import Status
+from slipstream.links.state import Clock, Status
 from slipstream.links.supervise import Home, work_for
-
-logger = logging.getLogger("slipstream.links")
 
 Data = str | bytes
 

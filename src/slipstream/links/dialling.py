@@ -2,7 +2,6 @@
 
 import asyncio
 import inspect
-import logging
 import ssl
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from datetime import UTC, datetime
@@ -13,7 +12,7 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers
 
 from slipstream.exceptions import SlipstreamError
-from slipstream.links.errors import MissingLibrary, WrongSetup, ends_task
+from slipstream.links.errors import MissingLibrary, WrongSetup, ends_task, logger
 from slipstream.links.libraries import check
 from slipstream.links.link import Link, Runner
 from slipstream.links.redact import described, printable, shown_url, without_secrets
@@ -21,8 +20,6 @@ from slipstream.links.rules import MOST_BODY, Failure, FailureKind, Schedule, Si
 from slipstream.links.setup import Setup
 from slipstream.links.state import LinkState
 from slipstream.links.supervise import first_of
-
-logger = logging.getLogger("slipstream.links")
 
 S = TypeVar("S", bound=Setup)
 

@@ -1,9 +1,12 @@
-"""What can go wrong with a link, said to the program that uses it."""
+"""What can go wrong with a link, said to the program that uses it, or in the log."""
 
 import asyncio
+import logging
 from dataclasses import dataclass
 
 from slipstream.exceptions import DefinitionError, SlipstreamError
+
+logger = logging.getLogger("slipstream.links")
 
 
 class LinkError(SlipstreamError):

@@ -5,17 +5,12 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
-
-from slipstream.applications import FastAPI
-from slipstream.links.clock import Moment
 from slipstream.links.counters import Counters
 from slipstream.links.link import Link
 from slipstream.links.redact import HIDDEN
 from slipstream.links.rules import Failure
 from slipstream.links.setup import LinkKind
-from slipstream.links.state import LinkState
+from slipstream.links.state import LinkState, Moment
 
 _HARMLESS = frozenset({"content-length", "content-type", "date", "retry-after", "server", "via"})
 
@@ -119,23 +114,6 @@ def exposition(healths: Iterable[LinkHealth]) -> str:
         for link, labels in every:
             lines += [f"slipstream_link_{name}{{{labels}{more}}} {value:d}" for more, value in numbers(link).items()]
     return "\n".join(lines) + "\n"
-
-
-def add_health_routes(app: FastAPI, health: Callable[[], list[LinkHealth]], path: str, metrics: str | None) -> None:
-    """Serve health as JSON, 503 for the unhealthy, and metrics as text; see `Links.serve_health`."""
-
-    async def serve_health(request: Request) -> Response:
-        links = health()
-        is_healthy = all(each.state is not LinkState.FAILED for each in links)
-        content = {"healthy": is_healthy, "links": [each.as_dict() for each in links]}
-        return JSONResponse(content, status_code=200 if is_healthy else 503)
-
-    async def serve_metrics(request: Request) -> Response:
-        return PlainTextResponse(exposition(health()), media_type="text/plain; version=0.0.4")
-
-    app.add_route(path, serve_health, include_in_schema=False)
-    if metrics is not None:
-        app.add_route(metrics, serve_metrics, include_in_schema=False)
 
 
 def _shown(failure: Failure) -> dict[str, Any]:

@@ -17,9 +17,9 @@ from slipstream._sockets.behind import protocol_behind
 from slipstream.applications import FastAPI
 from slipstream.exceptions import HTTPException, RequestValidationError
 from slipstream.links.connection import Connection, Data, Transport, as_json
-from slipstream.links.errors import CannotSend, LinkDown
+from slipstream.links.errors import CannotSend, LinkDown, logger
 from slipstream.links.intake import Intake, TooLong
-from slipstream.links.link import Link, Runner, logger
+from slipstream.links.link import Link, Runner
 from slipstream.links.queue import QueueFull
 from slipstream.links.rules import Failure, closed
 from slipstream.links.serving import QUEUE_FULL, close, finish, hold, last_words, serve

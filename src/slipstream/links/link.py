@@ -7,10 +7,9 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Hashable, Iterator, Mapping
 from typing import Any, TypeVar
 
-from slipstream.links.clock import Moment
 from slipstream.links.connection import Connection
 from slipstream.links.counters import Counters
-from slipstream.links.errors import CannotSend, LinkDown, NotRunning, WrongHandler, WrongSetup, ends_task
+from slipstream.links.errors import CannotSend, LinkDown, NotRunning, WrongHandler, WrongSetup, ends_task, logger
 from slipstream.links.handlers import Handler
 from slipstream.links.intake import Receiver
 from slipstream.links.outbox import Dropped
@@ -18,10 +17,8 @@ from slipstream.links.redact import described
 from slipstream.links.rules import Failure
 from slipstream.links.session import Session
 from slipstream.links.setup import LinkKind, Options, check_value
-from slipstream.links.state import LinkState, Status, moved
+from slipstream.links.state import LinkState, Moment, Status, moved
 from slipstream.links.supervise import Home, work_for
-
-logger = logging.getLogger("slipstream.links")
 
 F = TypeVar("F", bound=Callable[..., Any])
 

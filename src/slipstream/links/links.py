@@ -1,7 +1,6 @@
 """An application's links: declared by decorators, and run under its lifespan."""
 
 import asyncio
-import logging
 import random as lots
 import re
 from collections import defaultdict
@@ -12,11 +11,13 @@ from functools import partial
 from itertools import count
 from typing import Annotated, Any, TypeVar, Unpack, cast
 
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+
 from slipstream.applications import FastAPI
-from slipstream.links.clock import Clock
 from slipstream.links.counters import Counters
-from slipstream.links.errors import WrongSetup
-from slipstream.links.health import LinkHealth, add_health_routes, exposition, health_of
+from slipstream.links.errors import WrongSetup, logger
+from slipstream.links.health import LinkHealth, exposition, health_of
 from slipstream.links.inbound import AcceptRunner, Duplicates, Permission, WebhookRunner
 from slipstream.links.libraries import load
 from slipstream.links.link import Changed, Link, Runner
@@ -36,11 +37,9 @@ from slipstream.links.setup import (
     check_value,
     check_values,
 )
-from slipstream.links.state import LinkState
+from slipstream.links.state import Clock, LinkState
 from slipstream.links.supervise import Home, working_for
 from slipstream.params import Depends
-
-logger = logging.getLogger("slipstream.links")
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -127,12 +126,12 @@ class Links(Home):
             if link.handler is not None:
                 link.settle(link.handler)
         async with self.supervised():
-            for link in tuple(self._links.values()):
+            for link in self:
                 self._start(link)
             try:
                 yield self
             finally:
-                await asyncio.gather(self._stop(tuple(self._links.values())), *self._leaving)
+                await asyncio.gather(self._end_stop(self._begin_stop(*self)), *self._leaving)
 
     # What the program declares
 
@@ -273,7 +272,17 @@ class Links(Home):
 
     def serve_health(self, path: str = "/health/links", *, metrics: str | None = None) -> None:
         """Serve the links' health as JSON, 503 while one has failed; and on `metrics` Prometheus' text format."""
-        self._mount(lambda app: add_health_routes(app, self.health, path, metrics))
+
+        async def serve_health(request: Request) -> Response:
+            content = {"healthy": self.is_healthy, "links": [each.as_dict() for each in self.health()]}
+            return JSONResponse(content, status_code=200 if self.is_healthy else 503)
+
+        async def serve_metrics(request: Request) -> Response:
+            return PlainTextResponse(self.metrics(), media_type="text/plain; version=0.0.4")
+
+        self._mount(lambda app: app.add_route(path, serve_health, include_in_schema=False))
+        if metrics is not None:
+            self._mount(lambda app: app.add_route(metrics, serve_metrics, include_in_schema=False))
 
     # What the program asks
 
@@ -318,7 +327,7 @@ class Links(Home):
         if not self.is_running:
             return
         if working_for.get() is not link:
-            await self._stop((link,))
+            await self._end_stop(self._begin_stop(link))
             return
         before = self._begin_stop(link)
         for session in link.sessions.values():
@@ -326,7 +335,7 @@ class Links(Home):
                 inbox.clear()
         if link.state is not LinkState.CLOSED:
             link.move(LinkState.CLOSED, "removed")
-        stopping = self.spawn(self._end_stop({link: before}), f"links: end of {name}")
+        stopping = self.spawn(self._end_stop(before), f"links: end of {name}")
         self._leaving.add(stopping)
         stopping.add_done_callback(self._leaving.discard)
 
@@ -363,20 +372,18 @@ class Links(Home):
             session.employ()
         link.launch()
 
-    async def _stop(self, links: Sequence[Link]) -> None:
-        """Let no new events in, handle what has been received, end the connections, log what is lost."""
-        await self._end_stop({link: self._begin_stop(link) for link in links})
-
-    def _begin_stop(self, link: Link) -> Counters:
+    def _begin_stop(self, *links: Link) -> Mapping[Link, Counters]:
         """Let no new events in; return a copy of the counters."""
-        link.is_stopping = True
-        for session in link.sessions.values():
-            session.inbox.is_stopping = True
-        if link.main is not None and (link.state is not LinkState.UP or link.kind == "polling"):
-            link.main.cancel()
-        return replace(link.counters)
+        for link in links:
+            link.is_stopping = True
+            for session in link.sessions.values():
+                session.inbox.is_stopping = True
+            if link.main is not None and (link.state is not LinkState.UP or link.kind == "polling"):
+                link.main.cancel()
+        return {link: replace(link.counters) for link in links}
 
     async def _end_stop(self, links: Mapping[Link, Counters]) -> None:
+        """Handle what has been received, end the connections, log what is lost."""
         joins = [asyncio.ensure_future(session.join()) for link in links for session in link.sessions.values()]
         if joins:
             _, late = await asyncio.wait(joins, timeout=self._drain)

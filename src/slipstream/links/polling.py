@@ -14,11 +14,11 @@ from starlette.datastructures import Headers
 from slipstream.links.connection import Connection, Transport
 from slipstream.links.counters import is_power_of_two
 from slipstream.links.dialling import CAUSES, Dialler, Meaning, failure_of, refusal
-from slipstream.links.errors import ends_task
+from slipstream.links.errors import ends_task, logger
 from slipstream.links.handlers import MISSING, field_of, id_of, parsed
 from slipstream.links.httpx_additions import Closing, Sendable
 from slipstream.links.libraries import check
-from slipstream.links.link import Link, logger
+from slipstream.links.link import Link
 from slipstream.links.queue import QueueFull
 from slipstream.links.redact import shown_url, unlogged
 from slipstream.links.rules import (

@@ -1,12 +1,11 @@
 """From an open connection to its end, dialled or accepted: hooks, the outbox, the conversation."""
 
 import asyncio
-import logging
 from collections.abc import Awaitable
 from typing import NoReturn
 
 from slipstream.links.connection import Connection
-from slipstream.links.errors import LinkDown, ends_task
+from slipstream.links.errors import LinkDown, ends_task, logger
 from slipstream.links.link import Link
 from slipstream.links.queue import QueueFull
 from slipstream.links.redact import described
@@ -18,8 +17,6 @@ GRACE = 1.0
 """Seconds that a conversation may go on after the end of its connection."""
 
 QUEUE_FULL = Failure("closed", "our queue is full", code=1013, side="us", reason="try again later")
-
-logger = logging.getLogger("slipstream.links")
 
 
 async def hold(

@@ -1,7 +1,6 @@
 """What outlives one connection with one peer: queue, dedupe window, outbox, calls, and the workers."""
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable, Hashable, Mapping
 from functools import partial
 from typing import Any, Protocol
@@ -11,14 +10,12 @@ from slipstream.links.connection import Connection, Conversation, Data, Item, Li
 from slipstream.links.counters import is_power_of_two
 from slipstream.links.dedupe import DedupeWindow
 from slipstream.links.delivery import Delivery, End
-from slipstream.links.errors import LinkDown, OutboxFull, ends_task
+from slipstream.links.errors import LinkDown, OutboxFull, ends_task, logger
 from slipstream.links.handlers import Handler, described_without_input, id_of, parsed
 from slipstream.links.outbox import Dropped, Outbox
 from slipstream.links.queue import Inbox, QueueClosed, QueueFull, Reader
 from slipstream.links.rules import Failure
 from slipstream.links.supervise import working_for
-
-logger = logging.getLogger("slipstream.links")
 
 
 class Skipped(Exception):

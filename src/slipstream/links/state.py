@@ -1,10 +1,31 @@
-"""The life of a link as data: its state, since when, and why. No I/O, no clock."""
+"""The life of a link as data: its state, since when by which clock, and why."""
 
+import asyncio
+import time
 from dataclasses import dataclass
 from enum import StrEnum
 
-from slipstream.links.clock import Moment
 from slipstream.links.rules import Failure
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """One instant by two clocks: monotonic seconds, and seconds since 1970."""
+
+    monotonic: float
+    wall: float
+
+
+class Clock:
+    """The machine's clocks, by which links wait; a test moves its own."""
+
+    def now(self) -> Moment:
+        """Return the time."""
+        return Moment(time.monotonic(), time.time())
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
+        await asyncio.sleep(seconds)
 
 
 class LinkState(StrEnum):

@@ -1,7 +1,6 @@
 """What runs the tasks of links, and what the links of a program share."""
 
 import asyncio
-import logging
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -10,11 +9,9 @@ from functools import partial
 from itertools import count
 from typing import Any, TypeVar
 
-from slipstream.links.clock import Clock
-from slipstream.links.errors import ends_task
+from slipstream.links.errors import ends_task, logger
 from slipstream.links.rules import Random, Turnstile
-
-logger = logging.getLogger("slipstream.links")
+from slipstream.links.state import Clock
 
 T = TypeVar("T")
 
