@@ -1,6 +1,7 @@
 """The loop that keeps a link up, under a clock that the test moves."""
 
 import asyncio
+import gc
 import logging
 import random as lots
 from collections.abc import Awaitable, Callable
@@ -155,6 +156,22 @@ async def test_a_task_that_raises_is_logged_and_ends_nobody_else(caplog: pytest.
     assert any(each.levelno == logging.ERROR and "the task" in each.getMessage() for each in caplog.records)
     with pytest.raises(RuntimeError, match="not running"):
         home.spawn(fail(), "too late")
+
+
+async def test_a_task_that_is_cancelled_before_its_first_step_leaves_no_coroutine_behind() -> None:
+    """A link that is stopped in the moment of its start is no bug to warn of."""
+    home, begun = Home(Clock(), lots.random), list[str]()
+
+    async def work() -> None:
+        begun.append("work")
+
+    async with home.supervised():
+        task = home.spawn(work(), "the task", link=object())
+    await asyncio.sleep(0)
+    gc.collect()
+
+    assert task.cancelled()
+    assert begun == []
 
 
 async def test_what_the_program_raises_is_not_wrapped_into_a_group() -> None:

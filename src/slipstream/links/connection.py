@@ -17,7 +17,7 @@ from slipstream.links.redact import printable
 from slipstream.links.rules import Failure, TokenBucket, closed
 from slipstream.links.setup import LinkKind, Options
 from slipstream.links.state import Clock, Status
-from slipstream.links.supervise import Home, work_for
+from slipstream.links.supervise import Home
 
 Data = str | bytes
 
@@ -228,11 +228,9 @@ class Connection:
         if not self.is_current:
             work.close()
             raise self.down()
-        home = self.link.home
-        task = home.spawn(work_for(self.link, work), name or f"links: {self.id} task", self._task_failed)
+        task = self.link.home.spawn(work, name or f"links: {self.id} task", self._task_failed, self.link)
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
-        task.add_done_callback(lambda _: work.close())  # a task that is cancelled before its first step runs nothing
         return task
 
     def _task_failed(self, error: BaseException) -> None:

@@ -18,7 +18,7 @@ from slipstream.links.rules import Failure
 from slipstream.links.session import Session
 from slipstream.links.setup import LinkKind, Options, check_value
 from slipstream.links.state import LinkState, Moment, Status, moved
-from slipstream.links.supervise import Home, work_for
+from slipstream.links.supervise import Home
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -287,7 +287,7 @@ class Link:
 
     def launch(self, *, after_restart: bool = False) -> None:
         """Run until stopped; an error of the runner makes the link "failed", until `restart`."""
-        self.main = self.home.spawn(work_for(self, self._run(after_restart)), f"links: {self.name}", self._fail)
+        self.main = self.home.spawn(self._run(after_restart), f"links: {self.name}", self._fail, self)
 
     async def _run(self, after_restart: bool) -> None:
         if after_restart:
@@ -334,7 +334,7 @@ class Link:
             return None
         if not inspect.isawaitable(result):
             return None
-        task = self.home.spawn(work_for(self, result), f"links: {self.name} hook", self._hook_failed)
+        task = self.home.spawn(result, f"links: {self.name} hook", self._hook_failed, self)
         self.hooks_under_way.add(task)
         task.add_done_callback(self.hooks_under_way.discard)
         return task

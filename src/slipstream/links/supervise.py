@@ -1,8 +1,9 @@
 """What runs the tasks of links, and what the links of a program share."""
 
 import asyncio
+import inspect
 from collections import defaultdict
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from contextvars import Context, ContextVar
 from functools import partial
@@ -57,44 +58,41 @@ class Home:
 
     def spawn(
         self,
-        work: Coroutine[Any, Any, Any],
+        work: Awaitable[Any],
         name: str,
         on_error: Callable[[BaseException], Any] | None = None,
+        link: object = None,
         context: Context | None = None,
     ) -> "asyncio.Task[Any]":
-        """Run a coroutine, in a context; give its error to `on_error`, or else log it."""
+        """Await something in a task, for a link (see `working_for`); give its error to `on_error`, or else log it."""
+
+        def end(task: object) -> None:
+            self._tasks.discard(task)
+            if inspect.iscoroutine(work):  # a task that is cancelled before its first step runs nothing
+                work.close()
+
+        async def guarded() -> Any:
+            if link is not None:
+                working_for.set(link)
+            try:
+                return await work
+            except BaseException as error:
+                if ends_task(error):
+                    raise
+                try:
+                    if on_error is not None:
+                        return on_error(error)
+                except RuntimeError:  # what it wants to start can no longer be started
+                    pass
+                logger.error("%s ended with an exception", name, exc_info=error)
+
         if self._group is None:
-            work.close()
+            end(None)
             raise RuntimeError("the supervisor is not running")
-        task = self._group.create_task(_guarded(work, name, on_error), name=name, context=context)
+        task = self._group.create_task(guarded(), name=name, context=context)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        task.add_done_callback(lambda _: work.close())  # a task that is cancelled before its first step runs nothing
+        task.add_done_callback(end)
         return task
-
-
-async def _guarded(
-    work: Coroutine[Any, Any, T], name: str, on_error: Callable[[BaseException], Any] | None = None
-) -> T | None:
-    try:
-        return await work
-    except BaseException as error:
-        if ends_task(error):
-            raise
-        try:
-            if on_error is not None:
-                on_error(error)
-                return None
-        except RuntimeError:  # what it wants to start can no longer be started
-            pass
-        logger.error("%s ended with an exception", name, exc_info=error)
-        return None
-
-
-async def work_for(link: object, work: Awaitable[T]) -> T:
-    """Await something for a link; see `working_for`."""
-    working_for.set(link)
-    return await work
 
 
 async def first_of(*works: Awaitable[T]) -> T:
