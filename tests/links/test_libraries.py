@@ -8,8 +8,8 @@ import pytest
 from websockets.asyncio import client as websockets_client
 
 from slipstream.links import Links, LinkState, MissingLibrary, PollingSetup, WebSocketSetup
-from slipstream.links.libraries import check, load
 from slipstream.links.polling import Poller, PollFailed
+from slipstream.links.setup import check, load
 from slipstream.links.websocket import DialFailed, dial
 
 pytestmark = pytest.mark.anyio

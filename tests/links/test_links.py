@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from slipstream import FastAPI
-from slipstream.links import Failure, Link, Links, LinkState, MissingLibrary, WrongSetup, libraries
+from slipstream.links import Failure, Link, Links, LinkState, MissingLibrary, WrongSetup, setup
 from slipstream.testclient import TestClient
 
 from .support import QUICK, until
@@ -195,7 +195,7 @@ def test_a_missing_library_says_what_to_install(monkeypatch: pytest.MonkeyPatch)
     def missing(name: str) -> Any:
         raise ModuleNotFoundError("No module named 'websockets'", name="websockets.asyncio")
 
-    monkeypatch.setattr(libraries.importlib, "import_module", missing)
+    monkeypatch.setattr(setup.importlib, "import_module", missing)
 
     with pytest.raises(MissingLibrary, match=r"pip install 'slipstream\[links\]'"):
         Links().websocket(NOWHERE)

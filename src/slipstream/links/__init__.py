@@ -3,7 +3,7 @@
 The libraries that dial (websockets, httpx2) are imported when the first link that needs them is declared.
 """
 
-from slipstream.links.connection import Connection
+from slipstream.links.connection import Connection, current_connection
 from slipstream.links.counters import Counters
 from slipstream.links.errors import (
     CallTimeout,
@@ -17,7 +17,6 @@ from slipstream.links.errors import (
     WrongHandler,
     WrongSetup,
 )
-from slipstream.links.handlers import current_connection
 from slipstream.links.health import LinkHealth
 from slipstream.links.link import Link
 from slipstream.links.links import Links

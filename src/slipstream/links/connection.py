@@ -1,7 +1,7 @@
 """A connection as a handler sees it: dialled, accepted, polled, or a webhook's request."""
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Hashable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Hashable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol
 
@@ -11,6 +11,8 @@ from starlette.datastructures import Headers
 from slipstream.links.counters import Counters
 from slipstream.links.delivery import Delivery
 from slipstream.links.errors import CallTimeout, CannotReceive, CannotSend, LinkDown, WrongSetup, logger
+from slipstream.links.handlers import Handler
+from slipstream.links.outbox import Dropped
 from slipstream.links.pending import PendingCalls
 from slipstream.links.queue import Inbox, QueueClosed
 from slipstream.links.redact import printable
@@ -48,15 +50,20 @@ class Transport:
 
 
 class LinkFacts(Protocol):
-    """What a connection uses of its link; `status.failure` has the end of the connection before this one."""
+    """What connections and sessions use of their link; `status.failure` has the end of the connection before."""
 
     name: str
     kind: LinkKind
     options: Options
     status: Status
+    handler: Handler | None
+    hooks: Mapping[str, list[Callable[..., Any]]]
     counters: Counters
     clock: Clock
     home: Home
+
+    def report_dropped(self, dropped: list[Dropped]) -> None:
+        """Report messages that an outbox dropped."""
 
 
 class Peer:
@@ -271,6 +278,26 @@ class Connection:
         """Whether it has begun, and neither ended nor been replaced by a newer one."""
         return self in self.peer.connections and not self.is_replaced
 
+    def scope(self) -> MutableMapping[str, Any]:
+        """Return a scope for dependencies that ask for a Request, a header or a parameter of the path."""
+        return {
+            "type": "http",
+            "asgi": {"version": "3.0"},
+            "http_version": "1.1",
+            "method": "POST",
+            "scheme": "http",
+            "path": "/",
+            "raw_path": b"/",
+            "root_path": "",
+            "query_string": b"",
+            "headers": self.headers.raw,
+            "client": None,
+            "server": None,
+            "app": self.link.home.app,
+            "path_params": dict(self.path_params),
+            "state": dict(self.link.home.lifespan_state),
+        }
+
     def down(self) -> LinkDown:
         """Return the error that says that the connection has ended."""
         code = self.failure.code if self.failure else None
@@ -302,6 +329,11 @@ class Conversation:
 
     inbox: Inbox[Item]
     is_over: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+async def current_connection(connection: Connection) -> Connection:
+    """Return the connection to a dependency of a handler: `Annotated[Connection, Depends(current_connection)]`."""
+    return connection
 
 
 def check_close(code: int, reason: str) -> None:

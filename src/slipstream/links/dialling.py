@@ -13,11 +13,10 @@ from starlette.datastructures import Headers
 
 from slipstream.exceptions import SlipstreamError
 from slipstream.links.errors import MissingLibrary, WrongSetup, ends_task, logger
-from slipstream.links.libraries import check
 from slipstream.links.link import Link, Runner
 from slipstream.links.redact import described, printable, shown_url, without_secrets
 from slipstream.links.rules import MOST_BODY, Failure, FailureKind, Schedule, Side, parse_retry_after
-from slipstream.links.setup import Setup
+from slipstream.links.setup import Setup, check
 from slipstream.links.state import LinkState
 from slipstream.links.supervise import first_of
 

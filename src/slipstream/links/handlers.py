@@ -4,19 +4,21 @@ The parameter annotated `Connection` gets the connection, the other one the even
 endpoint's body is.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from functools import partial
+from operator import methodcaller
 from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import from_json
 
 from slipstream.handlers import EventHandler, UnfitHandler, UnresolvedAnnotation
-from slipstream.links.connection import Connection
 from slipstream.links.errors import WrongHandler
 from slipstream.links.redact import printable
 from slipstream.links.setup import Field
+
+_scope_of = methodcaller("scope")
 
 MISSING = object()
 """What `field_of` returns where there is no such field."""
@@ -32,7 +34,7 @@ class Handler:
     def __init__(self, function: Callable[..., Any], link: str, overrides: Callable[[], Any]) -> None:
         written = function.func if isinstance(function, partial) else function
         self.name = getattr(written, "__qualname__", repr(written))
-        self._link, self._overrides = link, overrides
+        self._link = link
         self.is_settled = False
         try:
             self._handler = EventHandler(function, f"EVENT {link}", overrides)
@@ -79,34 +81,9 @@ class Handler:
         """Make an event of parsed JSON; see `read`."""
         return self._adapter.validate_python(value)
 
-    def run(self, connection: Connection, event: Any = None) -> Awaitable[Any]:
+    def run(self, connection: object, event: Any = None) -> Awaitable[Any]:
         """Call the function, after everything that it depends on."""
-        return self._handler.handle(connection, event, self._scope_of)
-
-    def _scope_of(self, connection: Connection) -> MutableMapping[str, Any]:
-        """Make the scope for dependencies that ask for a Request, a header or a parameter of the path."""
-        return {
-            "type": "http",
-            "asgi": {"version": "3.0"},
-            "http_version": "1.1",
-            "method": "POST",
-            "scheme": "http",
-            "path": "/",
-            "raw_path": b"/",
-            "root_path": "",
-            "query_string": b"",
-            "headers": connection.headers.raw,
-            "client": None,
-            "server": None,
-            "app": self._overrides(),
-            "path_params": dict(connection.path_params),
-            "state": dict(connection.link.home.lifespan_state),
-        }
-
-
-async def current_connection(connection: Connection) -> Connection:
-    """Return the connection to a dependency of a handler: `Annotated[Connection, Depends(current_connection)]`."""
-    return connection
+        return self._handler.handle(connection, event, _scope_of)
 
 
 def parsed(raw: str | bytes) -> Any:

@@ -26,12 +26,9 @@ class LinkHealth:
         failure: Why the latest attempt or connection ended, as `Failure` has it, without what may hold secrets: the
             values of headers that are not known to be harmless, the body (its size is there), the close reason.
         latency: Seconds from the last ping to its answer.
-        connections: Open connections.
-        waiting: Events that wait for the handler or are being handled.
         high_water: Most events that ever waited.
-        outbox: Messages kept until the link is up.
 
-    The other fields are those of `Status` and `Link`.
+    The other fields are those of `Status` and `Link`, and what the metrics say.
     """
 
     name: str

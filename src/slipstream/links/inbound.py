@@ -17,7 +17,7 @@ from slipstream._sockets.behind import protocol_behind
 from slipstream.applications import FastAPI
 from slipstream.exceptions import HTTPException, RequestValidationError
 from slipstream.links.connection import Connection, Data, Transport, as_json
-from slipstream.links.errors import CannotSend, LinkDown, logger
+from slipstream.links.errors import CannotSend, LinkDown, NotRunning, logger
 from slipstream.links.intake import Intake, TooLong
 from slipstream.links.link import Link, Runner
 from slipstream.links.queue import QueueFull
@@ -170,7 +170,8 @@ class AcceptRunner(Runner):
         app.add_api_websocket_route(self.target, endpoint, name=link.name, dependencies=list(dependencies))
 
     async def _serve(self, websocket: WebSocket, link: Link) -> None:
-        link.check_running()
+        if not link.home.is_running:
+            raise NotRunning(link.name)
         connection_id = link.new_id()
         try:
             async with asyncio.timeout(link.options.opened_timeout):
@@ -230,11 +231,11 @@ class AcceptRunner(Runner):
         headers: Mapping[str, str],
     ) -> Failure:
         if replaced is not None:
-            await _dismiss(replaced)
+            await replaced.close(REPLACED, "replaced by a newer connection")
         await websocket.accept(connection.subprotocol, raw_headers(headers))
         connection.wire = wire_of(websocket)
         if connection.is_replaced:  # by one that came before this one was accepted
-            await _dismiss(connection)
+            await connection.close(REPLACED, "replaced by a newer connection")
         return await first_of(
             self._read(websocket, transport, session, connection),
             serve(link, session, connection, f"serving {self.target}"),
@@ -298,10 +299,6 @@ async def _asked(function: Callable[[Any], Any], websocket: WebSocket, link: Lin
     return answer
 
 
-async def _dismiss(connection: Connection) -> None:
-    await connection.close(REPLACED, "replaced by a newer connection")
-
-
 async def _forget(link: Link, session: Session) -> None:
     await session.join()
     if session.connection is None and link.sessions.get(session.key) is session and not link.is_stopping:
@@ -357,7 +354,8 @@ class WebhookRunner(Runner):
         )
 
     async def _serve(self, request: Request, link: Link) -> Response:
-        link.check_running()
+        if not link.home.is_running:
+            raise NotRunning(link.name)
         body = await request.body()
         session = link.session()
         transport = WebhookTransport(link.name)

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from slipstream.links.connection import Connection
 from slipstream.links.counters import Counters
-from slipstream.links.errors import CannotSend, LinkDown, NotRunning, WrongHandler, WrongSetup, ends_task, logger
+from slipstream.links.errors import CannotSend, LinkDown, WrongHandler, WrongSetup, ends_task, logger
 from slipstream.links.handlers import Handler
 from slipstream.links.intake import Receiver
 from slipstream.links.outbox import Dropped
@@ -341,11 +341,6 @@ class Link:
 
     def _hook_failed(self, error: BaseException) -> None:
         logger.error("link %s: a hook failed", self.name, exc_info=error)
-
-    def check_running(self) -> None:
-        """Raise `NotRunning` unless the supervisor runs."""
-        if not self.home.is_running:
-            raise NotRunning(self.name)
 
     def __iter__(self) -> Iterator[Connection]:
         return iter(tuple(self.connections))

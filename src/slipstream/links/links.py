@@ -19,7 +19,6 @@ from slipstream.links.counters import Counters
 from slipstream.links.errors import WrongSetup, logger
 from slipstream.links.health import LinkHealth, exposition, health_of
 from slipstream.links.inbound import AcceptRunner, Duplicates, Permission, WebhookRunner
-from slipstream.links.libraries import load
 from slipstream.links.link import Changed, Link, Runner
 from slipstream.links.rules import Random
 from slipstream.links.setup import (
@@ -36,6 +35,7 @@ from slipstream.links.setup import (
     Words,
     check_value,
     check_values,
+    load,
 )
 from slipstream.links.state import Clock, LinkState
 from slipstream.links.supervise import Home, working_for
@@ -135,11 +135,7 @@ class Links(Home):
 
     # What the program declares
 
-    def websocket(
-        self,
-        setup: "str | WebSocketSetup | Callable[[], Any]",
-        **options: Unpack[LinkOptions],
-    ) -> Link:
+    def websocket(self, setup: "str | WebSocketSetup | Callable[[], Any]", **options: Unpack[LinkOptions]) -> Link:
         """Dial a WebSocket server, and dial again whenever the connection ends.
 
         Args:

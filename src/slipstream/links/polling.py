@@ -17,7 +17,6 @@ from slipstream.links.dialling import CAUSES, Dialler, Meaning, failure_of, refu
 from slipstream.links.errors import ends_task, logger
 from slipstream.links.handlers import MISSING, field_of, id_of, parsed
 from slipstream.links.httpx_additions import Closing, Sendable
-from slipstream.links.libraries import check
 from slipstream.links.link import Link
 from slipstream.links.queue import QueueFull
 from slipstream.links.redact import shown_url, unlogged
@@ -31,7 +30,7 @@ from slipstream.links.rules import (
     pause_after,
     redirected,
 )
-from slipstream.links.setup import LinkKind, PollingSetup
+from slipstream.links.setup import LinkKind, PollingSetup, check
 
 _MEANINGS: Sequence[Meaning] = (
     (TimeoutError, "timeout", "peer", "no answer in time ({name})"),
@@ -52,8 +51,6 @@ class Answer:
     """What a poll has brought.
 
     Args:
-        status: HTTP status.
-        headers: Headers.
         content: Body, decompressed.
         took: Seconds from request to answer.
         url: Where it came from, after redirects.

@@ -11,7 +11,6 @@ HIDDEN = "[hidden]"
 _TOKEN = re.compile(r"(?=[^/]*\d)[A-Za-z0-9_\-.:~%+=]{20,}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
-_HTTP_CLIENT = ("httpx2", *(f"httpcore2.{part}" for part in ("connection", "http11", "http2", "proxy", "socks")))
 _is_ours: ContextVar[bool] = ContextVar("_is_ours", default=False)
 
 
@@ -25,7 +24,7 @@ def unlogged() -> Iterator[None]:
         _is_ours.reset(token)
 
 
-for _name in _HTTP_CLIENT:
+for _name in ("httpx2", *(f"httpcore2.{part}" for part in ("connection", "http11", "http2", "proxy", "socks"))):
     logging.getLogger(_name).addFilter(lambda record: not _is_ours.get())
 
 

@@ -1,9 +1,9 @@
 """What outlives one connection with one peer: queue, dedupe window, outbox, calls, and the workers."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Hashable, Mapping
+from collections.abc import Awaitable, Hashable
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 from weakref import WeakValueDictionary
 
 from slipstream.links.connection import Connection, Conversation, Data, Item, LinkFacts, Peer, encoded
@@ -11,8 +11,8 @@ from slipstream.links.counters import is_power_of_two
 from slipstream.links.dedupe import DedupeWindow
 from slipstream.links.delivery import Delivery, End
 from slipstream.links.errors import LinkDown, OutboxFull, ends_task, logger
-from slipstream.links.handlers import Handler, described_without_input, id_of, parsed
-from slipstream.links.outbox import Dropped, Outbox
+from slipstream.links.handlers import described_without_input, id_of, parsed
+from slipstream.links.outbox import Outbox
 from slipstream.links.queue import Inbox, QueueClosed, QueueFull, Reader
 from slipstream.links.rules import Failure
 from slipstream.links.supervise import working_for
@@ -22,22 +22,10 @@ class Skipped(Exception):
     """An event was not handled, for a reason: "dropped", "lost", "refused"."""
 
 
-class SessionLink(LinkFacts, Protocol):
-    """What a session uses of its link."""
-
-    handler: Handler | None
-    hooks: Mapping[str, list[Callable[..., Any]]]
-
-    def report_dropped(self, dropped: list[Dropped]) -> None:
-        """Report messages that an outbox dropped."""
-
-
 class Session(Peer):
     """One peer of a link; its key tells it from the others."""
 
-    link: SessionLink
-
-    def __init__(self, link: SessionLink, key: Hashable = None) -> None:
+    def __init__(self, link: LinkFacts, key: Hashable = None) -> None:
         super().__init__(link, key)
         options = link.options
         self.inbox = Delivery(

@@ -1,5 +1,7 @@
-"""What a program says about a link: whom to dial and how, and how its events are treated."""
+"""What a program says about a link: whom to dial, how, with which libraries, and how its events are treated."""
 
+import importlib
+import importlib.util
 import re
 import ssl
 from collections import abc
@@ -23,7 +25,7 @@ from typing import (
 )
 from urllib.parse import urlsplit
 
-from slipstream.links.errors import WrongSetup
+from slipstream.links.errors import MissingLibrary, WrongSetup
 from slipstream.links.outbox import OutboxPolicy
 from slipstream.links.queue import QueuePolicy
 from slipstream.links.redact import HIDDEN, secrets_in, shown_url
@@ -104,7 +106,6 @@ class TLS:
         ca_file: PEM file of the authorities to trust. Default: the system's.
         certificate: PEM file of our certificate, for peers that ask for one.
         key: PEM file of its key, if it is not in `certificate`.
-        password: Password of the key.
         verify: Whether to verify the peer's certificate and name. Default: yes; no is for tests.
         server_name: Name to expect in the certificate, in place of the address's host.
     """
@@ -174,11 +175,9 @@ class Setup:
         url: Address, of a scheme that the kind of link speaks.
         headers: Headers of the handshake or the request; a `Host` replaces the address's.
         cookies: Cookies to send, beside those that a polled server sets.
-        tls: Verification and client certificate.
         proxy: Address of a proxy: `http://`, `https://`, or, with `slipstream[socks]`, `socks5h://` (it resolves the
             names) or `socks5://`; for WebSockets also `socks4a://` and `socks4://`.
         trust_env: Whether to take a proxy from the environment where none is given. Default: no.
-        timeouts: Time-outs.
         max_message: Most bytes of one message or answer, decompressed; a WebSocket ends with 1009 at more.
             Default: 4 MiB.
         max_redirects: How many redirects to follow. To another host, headers, cookies, client certificate, body and
@@ -260,7 +259,6 @@ class PollingSetup(Setup):
     Args:
         interval: Seconds between an answer and the next request; more than 0. Default: 5.
         method: Default: "GET".
-        params: Query parameters, beside those of the address.
         content: Body of the request.
         json: Body of the request as a value; not together with `content`.
         long_poll: Whether the peer holds a request until it has events. The next request then follows at once; give
@@ -403,3 +401,27 @@ def _check_url(url: str, schemes: tuple[str, ...], setting: str = "url") -> None
         is_fine = False
     if not is_fine or any(ord(sign) <= 32 for sign in url):
         raise WrongSetup(setting, shown_url(url), " or ".join(f"{scheme}://host[:port]/path" for scheme in schemes))
+
+
+def load(module: str, library: str, purpose: str) -> Any:
+    """Import a module that needs a library; raise `MissingLibrary` if that is not installed."""
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as missing:
+        if missing.name is None or missing.name.partition(".")[0] != library:
+            raise
+        raise MissingLibrary(library, purpose) from missing
+
+
+def check(setup: Setup) -> None:
+    """Raise `MissingLibrary` unless the libraries are there that a setup needs beside the one that dials."""
+    if setup.proxy is not None and setup.proxy.startswith("socks"):
+        require("python-socks" if isinstance(setup, WebSocketSetup) else "socksio", "a SOCKS proxy", "socks")
+    if isinstance(setup, PollingSetup) and setup.http2:
+        require("h2", "polling by HTTP/2", "http2")
+
+
+def require(library: str, purpose: str, extra: str) -> None:
+    """Raise `MissingLibrary` unless a library is there."""
+    if importlib.util.find_spec(library.replace("-", "_")) is None:
+        raise MissingLibrary(library, purpose, extra)

@@ -30,7 +30,6 @@ from slipstream.links.connection import Connection, Data, Transport
 from slipstream.links.dialling import CAUSES, Dialler, Meaning, failure_of, refusal
 from slipstream.links.errors import LinkDown
 from slipstream.links.intake import Intake, Receiver
-from slipstream.links.libraries import check
 from slipstream.links.link import Link
 from slipstream.links.queue import QueueFull
 from slipstream.links.redact import printable, shown_url, without_secrets
@@ -47,7 +46,7 @@ from slipstream.links.rules import (
 )
 from slipstream.links.serving import QUEUE_FULL, close, finish, for_ever, hold, last_words, serve
 from slipstream.links.session import Session
-from slipstream.links.setup import LinkKind, WebSocketSetup
+from slipstream.links.setup import LinkKind, WebSocketSetup, check
 
 _OURS = frozenset({"host", "cookie", "connection", "upgrade", "content-length", "transfer-encoding"})
 

@@ -25,7 +25,7 @@ from slipstream.bots.hub import Hub, Presence
 from slipstream.links import TLS, Backoff, Connection, Fatal, Link, Links, LinkState, Status, Timeouts
 from slipstream.links.errors import WrongSetup
 from slipstream.links.intake import Intake
-from slipstream.links.libraries import check
+from slipstream.links.setup import check
 
 logger = logging.getLogger("slipstream.bots")
 

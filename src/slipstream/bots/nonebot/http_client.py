@@ -26,7 +26,7 @@ from nonebot.utils import UNSET, UnsetType, exclude_unset
 
 from slipstream._foreign.nonebot import CookieTypes, HeaderTypes, QueryTypes, TimeoutTypes
 from slipstream.links.httpx_additions import Closing, OldTransport, Sendable
-from slipstream.links.libraries import require
+from slipstream.links.setup import require
 
 
 @functools.cache
