@@ -37,10 +37,8 @@ class HTTPException(StarletteHTTPException):
     """Raise it to answer a request with an error.
 
     Args:
-        status_code: HTTP status.
         detail: What the answer's `detail` key holds: anything that JSON can. Default: the status's phrase, or "" if
             it has none.
-        headers: Headers to send along.
     """
 
     def __init__(self, status_code: int, detail: Any = None, headers: Mapping[str, str] | None = None) -> None:

@@ -14,13 +14,10 @@ ContextProcessor = Callable[[Request], dict[str, Any]]
 
 
 class Jinja2Templates(StarletteTemplates):
-    """Renders templates.
+    """Renders templates of a folder, of several folders, or of a Jinja environment.
 
-    Args:
-        directory: Folder or folders of the templates.
-        context_processors: Functions that add to every template's context.
-        env: A Jinja environment, instead of `directory`.
-        env_options: Options of `jinja2.Environment`, such as `trim_blocks=True`; only with `directory`.
+    With folders, other options are those of `jinja2.Environment`, such as `trim_blocks=True`. Context processors are
+    functions that add to every template's context.
     """
 
     def __init__(

@@ -45,7 +45,6 @@ def create_model_field(
 
     Args:
         default: Its default, unless `field_info` says it.
-        field_info: Everything else about it.
         alias: Name on the wire, unless `field_info` says it.
         mode: "validation" for what comes in, "serialization" for what goes out.
 

@@ -40,7 +40,6 @@ def get_swagger_ui_html(
     """Make the page that shows a document with Swagger UI.
 
     Args:
-        openapi_url: Where the document is.
         oauth2_redirect_url: Where an OAuth2 server sends the user back to, relative to the origin.
         init_oauth: Arguments of Swagger UI's `initOAuth`.
         swagger_ui_parameters: Settings of Swagger UI, put on top of `swagger_ui_default_parameters`.

@@ -20,8 +20,6 @@ class OAuth2PasswordRequestForm:
 
     Args:
         grant_type: "password", which this class lets a client leave out.
-        username: Name of the user.
-        password: The password.
         scope: Scopes separated by spaces; `scopes` has them as a list.
         client_id: The client, unless it identifies itself with HTTP Basic.
         client_secret: Its secret, likewise.
