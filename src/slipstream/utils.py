@@ -56,7 +56,7 @@ def create_model_field(
         raise PydanticV1NotSupportedError(
             f"pydantic.v1 models are no longer supported: {type_!r}\n  make it a model of Pydantic 2"
         )
-    field = ModelField(name, field_info or FieldInfo(annotation=type_, default=default, alias=alias), mode)
+    field = ModelField(field_info or FieldInfo(annotation=type_, default=default, alias=alias), name, mode)
     try:
         _ = field.checker
     except PydanticSchemaGenerationError:

@@ -9,7 +9,7 @@ import fastapi.dependencies.utils as theirs
 import fastapi.routing
 import fastapi.security
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.datastructures import FormData, QueryParams
 
 import slipstream
@@ -122,6 +122,69 @@ async def test_a_form_is_taken_as_fastapi_takes_it(items: list[tuple[str, str]])
 
         dependant: Any = utils.get_dependant(path="/", call=endpoint)
         found.append(await utils.request_body_to_args(dependant.body_params, FormData(items), True))
+
+    assert found[0] == found[1]
+
+
+class Other(BaseModel):
+    model_config = ConfigDict(extra="allow")
+
+    number: Annotated[list[int], Field(validation_alias="n")]
+
+
+@pytest.mark.parametrize(
+    "body", [{"item": {"name": "a"}}, {"name": "a"}, {"i": {"name": "b"}}, {"item": 1}, {}, None, []]
+)
+@pytest.mark.parametrize("kind", ["one", "optional", "two", "union", "alias"])
+async def test_models_of_a_form_are_looked_up_in_a_dict_as_fastapi_looks(kind: str, body: Any) -> None:
+    """A package solves a tree anew with the body that it has changed."""
+    found = []
+    for package, utils in BOTH:
+        form = package.Form()
+        annotations: dict[str, Any] = {
+            "one": Annotated[Item, form],
+            "optional": Annotated[Item | None, form],
+            "two": Annotated[Item, form],
+            "union": Annotated[Item | Other, form],
+            "alias": Annotated[Item, package.Form(alias="i")],
+        }
+
+        def endpoint(item: Any = None, more: Any = 0) -> None: ...
+
+        endpoint.__annotations__.update(item=annotations[kind], more=Annotated[int, form] if kind == "two" else Request)
+        dependant: Any = utils.get_dependant(path="/", call=endpoint)
+        values, errors = await utils.request_body_to_args(dependant.body_params, body, False)
+        shown = {name: value.model_dump() if isinstance(value, BaseModel) else value for name, value in values.items()}
+        found.append((shown, [(error["type"], error["loc"]) for error in errors]))
+
+    assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("items", [[], [("name", "")], [("n", "1"), ("n", "2")], [("number", "1")], [("other", "x")]])
+@pytest.mark.parametrize("model", [Item, Other])
+def test_forms_are_searched_for_models_as_fastapi_searches(
+    model: type[BaseModel], items: list[tuple[str, str]]
+) -> None:
+    """Cadwyn asks by these half-public functions what FastAPI would find."""
+    form, found = FormData(items), []
+    for package, utils in BOTH:
+
+        def endpoint(item: Annotated[Any, package.Form()]) -> None: ...
+
+        endpoint.__annotations__["item"] = Annotated[model, package.Form()]
+        (field,) = utils.get_dependant(path="/", call=endpoint).body_params
+        fields = utils.get_cached_model_fields(model)
+        found.append(
+            [
+                utils._get_form_models(field),
+                utils._is_form_model_supplied(model, form),
+                [(each.name, utils._get_param_aliases(each)) for each in fields],
+                [repr(utils._get_multidict_value(each, form, "n")) for each in fields],
+                [repr(utils._get_multidict_value(each, form, "name")) for each in fields],
+                utils._normalize_form_model({"n": ["1", "2"], "name": "", "x": None, "y": []}, model=model),
+                utils._normalize_form_model("text", model=model),
+            ]
+        )
 
     assert found[0] == found[1]
 

@@ -48,6 +48,9 @@ class EffectiveRouteContext:
     original_route: BaseRoute
     starlette_route: BaseRoute | None = None
 
+    def __init__(self, original_route: BaseRoute, starlette_route: BaseRoute | None = None) -> None:
+        self.original_route, self.starlette_route = original_route, starlette_route
+
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """Match a scope by the path under the prefix."""
         raise NotImplementedError
@@ -61,9 +64,6 @@ class ForeignContext(EffectiveRouteContext):
     endpoint = dependant = None
     methods = dependencies = tags = ()
     include_in_schema = True
-
-    def __init__(self, original_route: BaseRoute, starlette_route: BaseRoute) -> None:
-        self.original_route, self.starlette_route = original_route, starlette_route
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """Match a scope by the path under the prefix."""

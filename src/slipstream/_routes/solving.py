@@ -69,13 +69,15 @@ async def request_body_to_args(body_fields: list[ModelField], received_body: Any
         embed_body_fields: Whether each parameter is a key of the body, even if there is only one.
     """
     assert body_fields, "request_body_to_args() takes the body's parameters, and there are none"
+    is_model = bool(form_models(body_fields[0]))
     embed = embed_body_fields or should_embed(body_fields)
     if isinstance(received_body, FormData):
-        whole = len(body_fields) == 1 and not embed and not form_models(body_fields[0])
+        whole = len(body_fields) == 1 and not embed and not is_model
         found, errors = await form_taker([form_item(field) for field in body_fields], whole=whole)(received_body)
         values = dict(zip((field.name for field in body_fields), found, strict=True))
         # A value is None where it was wrong; where it was sent as None, nothing was.
         return {name: value for name, value in values.items() if whole or not errors or value is not None}, errors
+    embed = embed or is_model or len(body_fields) > 1
     body = UNSET if received_body is PydanticUndefined else received_body
     values, errors = {}, []
     for field in body_fields:

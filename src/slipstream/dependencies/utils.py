@@ -4,17 +4,24 @@ What the framework itself serves is compiled; `solve_dependencies` walks the sam
 """
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, ForwardRef, cast
 
+from pydantic import BaseModel
+from pydantic_core import PydanticUndefined
+from starlette.datastructures import FormData
+
 from slipstream._engine.errors import NO_FORM_PARSER, OTHER_FORM_PARSER
-from slipstream._engine.plan.body import build_body_field, should_embed
+from slipstream._engine.plan.body import build_body_field, form_models, should_embed
 from slipstream._engine.plan.build import require_form_parser
-from slipstream._engine.plan.fields import ModelField
-from slipstream._engine.plan.flatten import flat_body_params, flat_params
+from slipstream._engine.plan.fields import ModelField, model_fields
+from slipstream._engine.plan.flatten import flat_body_params, flat_params, request_names
+from slipstream._engine.plan.items import form_item, item_model, read_member
 from slipstream._engine.plan.model import Call
 from slipstream._engine.plan.tree import build_tree
-from slipstream._engine.runtime.form import read_again
+from slipstream._engine.runtime.form import is_supplied, read_again
+from slipstream._engine.runtime.take import pick
+from slipstream._engine.runtime.values import UNSET
 from slipstream._engine.signature.annotations import is_subclass, stream_item
 from slipstream._engine.signature.names import written_signature
 from slipstream._engine.types import DependencyScope
@@ -35,6 +42,8 @@ lenient_issubclass = is_subclass
 multipart_incorrect_install_error = OTHER_FORM_PARSER
 multipart_not_installed_error = NO_FORM_PARSER
 _get_flat_body_params = flat_body_params
+_get_form_models = form_models
+_get_param_aliases = request_names
 _read_file_bytes = read_again
 _should_embed_body_fields = should_embed
 
@@ -132,6 +141,27 @@ def _signature_of(call: Callable[..., Any]) -> inspect.Signature:
 
 def _globals_of(call: Callable[..., Any]) -> dict[str, Any]:
     return getattr(inspect.unwrap(call), "__globals__", {})
+
+
+def get_cached_model_fields(model: type[BaseModel]) -> list[ModelField]:
+    """List the fields of a model."""
+    return list(model_fields(model))
+
+
+def _normalize_form_model(value: Any, *, model: type[BaseModel]) -> Any:
+    """Return a form's values as one model of a union reads them."""
+    return read_member(model, value)
+
+
+def _is_form_model_supplied(model: type[BaseModel], received_body: FormData) -> bool:
+    """Whether a form has a field of a model, or any where the model takes further ones."""
+    return is_supplied(item_model(model, map(form_item, model_fields(model))), received_body)
+
+
+def _get_multidict_value(field: ModelField, values: Mapping[str, Any], alias: str) -> Any:
+    """Return the raw value of a name, or all of them for a sequence; `PydanticUndefined` where there is none."""
+    value = pick(form_item(field), values, alias)
+    return PydanticUndefined if value is UNSET else value
 
 
 def get_validation_alias(field: ModelField) -> str:

@@ -21,7 +21,7 @@ class Coupon(BaseModel):
 
 def field(info: FieldInfo, annotation: Any, name: str = "it") -> ModelField:
     info.annotation = annotation
-    return ModelField(name, info)
+    return ModelField(info, name)
 
 
 @pytest.mark.parametrize(

@@ -227,7 +227,7 @@ def test_a_default_is_told_as_it_was_written(default: Any, text: str) -> None:
     info: Any = Field(default=default)
     info.annotation = Any
 
-    assert shown_default(ModelField("x", info)) == text
+    assert shown_default(ModelField(info, "x")) == text
 
 
 def test_a_place_is_told_from_the_working_directory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ def field(annotation: Any, **options: Any) -> ModelField:
     info = FieldInfo.from_annotation(annotation)
     for name, value in options.items():
         setattr(info, name, value)
-    return ModelField("value", info)
+    return ModelField(info, "value")
 
 
 def test_a_value_is_checked_and_its_errors_are_placed() -> None:
@@ -60,7 +60,7 @@ def test_an_annotation_without_hash_has_a_validator_of_its_own() -> None:
     """Metadata may be lists."""
     info = FieldInfo(annotation=Annotated[int, ["unhashable"]])  # type: ignore[arg-type]
 
-    assert ModelField("value", info).validate("3") == (3, [])
+    assert ModelField(info, "value").validate("3") == (3, [])
 
 
 def test_names_on_the_wire() -> None:
@@ -84,7 +84,7 @@ def test_a_default_is_made_anew() -> None:
 
 def test_a_value_is_written_as_its_type_says() -> None:
     """To objects or straight to bytes; options are Pydantic's."""
-    item = ModelField("item", FieldInfo.from_annotation(Item), "serialization")
+    item = ModelField(FieldInfo.from_annotation(Item), "item", "serialization")
     value = Item(name="a")
 
     assert item.serialize(value) == {"name": "a", "tags": []}
@@ -120,6 +120,6 @@ def test_types_with_a_configuration_of_their_own_keep_it() -> None:
 def test_a_field_shows_what_it_is() -> None:
     """In debuggers and failing tests."""
     assert (
-        repr(field(int))
-        == "ModelField(name='value', field_info=FieldInfo(annotation=int, required=True), mode='validation')"
+        repr(field(int)) == "ModelField(field_info=FieldInfo(annotation=int, required=True), name='value', "
+        "mode='validation', config=None)"
     )

@@ -55,7 +55,7 @@ def call(function: Any, *dependencies: Call, **attributes: Any) -> Call:
 
 def field(name: str, info: FieldInfo, annotation: Any = str) -> ModelField:
     info.annotation = annotation
-    return ModelField(name, info)
+    return ModelField(info, name)
 
 
 def endpoint() -> None: ...
@@ -161,7 +161,7 @@ NAMES = [
 @pytest.mark.parametrize(("info", "name", "config", "names"), NAMES)
 def test_names_on_the_wire(info: Any, name: str, config: ConfigDict, names: list[tuple[str, str]]) -> None:
     """Aliases, choices, the model's configuration and the hyphens of headers all have a say."""
-    assert request_names(ModelField(name, info, config=config), convert_underscores=True) == names
+    assert request_names(ModelField(info, name, config=config), convert_underscores=True) == names
 
 
 def test_fields_of_a_parameter_model_are_listed_one_by_one() -> None:

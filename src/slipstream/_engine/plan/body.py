@@ -53,7 +53,7 @@ def build_body_field(body_params: Sequence[ModelField], *, name: str, embed: boo
     # The field inside the model has the constraints and the discriminator.
     whole.metadata = []
     whole.discriminator = None
-    return ModelField(first.name, whole)
+    return ModelField(whole, first.name)
 
 
 def is_form(item: ModelField) -> bool:
@@ -112,7 +112,7 @@ def _combined_field(body_params: Sequence[ModelField], model: type[BaseModel]) -
         options["media_type"] = media_types.pop()
     # `Body`, `Form` or `File`; a user's subclass may have other arguments.
     marker: Any = next(cls for cls in type(parts[0]).__mro__ if "slot_source" in vars(cls))
-    return ModelField("body", marker(**options))
+    return ModelField(marker(**options), "body")
 
 
 def describe_form_model(model: type[BaseModel], core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> Any:

@@ -1,7 +1,7 @@
 """`ModelField`: a value with its names, validator and serializer, and with the attributes that packages read."""
 
 import warnings
-from dataclasses import is_dataclass
+from dataclasses import dataclass, is_dataclass
 from functools import cached_property, lru_cache
 from operator import getitem
 from typing import Annotated, Any, Literal, cast
@@ -17,23 +17,14 @@ from slipstream._engine.signature.merge import FIELD_ATTRIBUTES
 from slipstream._engine.types import ErrorDetail, Location
 
 
+@dataclass(eq=False)
 class ModelField:
     """One value of a request or a response; `config` is that of the Pydantic model that has the field, if one has."""
 
-    def __init__(
-        self,
-        name: str,
-        field_info: FieldInfo,
-        mode: Literal["validation", "serialization"] = "validation",
-        config: ConfigDict | None = None,
-    ) -> None:
-        self.name = name
-        self.field_info = field_info
-        self.mode = mode
-        self.config = config
-
-    def __repr__(self) -> str:
-        return f"ModelField(name={self.name!r}, field_info={self.field_info!r}, mode={self.mode!r})"
+    field_info: FieldInfo
+    name: str
+    mode: Literal["validation", "serialization"] = "validation"
+    config: ConfigDict | None = None
 
     @property
     def alias(self) -> str:
@@ -127,5 +118,5 @@ def model_fields(model: type[BaseModel]) -> tuple[ModelField, ...]:
         kind: Any = info.annotation
         # Pydantic accepts no config for types that have their own.
         has_own = is_subclass(kind, (BaseModel, dict)) or (isinstance(kind, type) and is_dataclass(kind))
-        fields.append(ModelField(name, info, config=None if has_own else model.model_config))
+        fields.append(ModelField(info, name, config=None if has_own else model.model_config))
     return tuple(fields)

@@ -76,10 +76,11 @@ def _member(choice: Any) -> Any:
     metadata = get_args(choice)[1:] if get_origin(choice) is Annotated else ()
     # Errors name the member, as they would without the validator.
     tag = next((item for item in reversed(metadata) if isinstance(item, Tag)), Tag(model.__name__))
-    return Annotated[choice, BeforeValidator(partial(_read, model)), tag]
+    return Annotated[choice, BeforeValidator(partial(read_member, model)), tag]
 
 
-def _read(model: type[BaseModel], value: Any) -> Any:
+def read_member(model: type[BaseModel], value: Any) -> Any:
+    """Pick the fields of one model of a union out of a form's values; return what is no dict as it is."""
     if not isinstance(value, dict):
         return value
     pairs = [(key, item) for key, items in value.items() for item in (items if isinstance(items, list) else [items])]

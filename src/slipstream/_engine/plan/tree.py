@@ -110,7 +110,7 @@ class _TreeBuilder:
             call.contexts.append((slot.name, cast(ContextKind, slot.meta)))
         else:
             info = cast(FieldInfo, slot.meta)
-            field = _checked(ModelField(slot.name, read_by_member(info) if slot.source == "form" else info), call)
+            field = _checked(ModelField(read_by_member(info) if slot.source == "form" else info, slot.name), call)
             call.params.get(slot.source, call.body_params).append(field)
 
     def dependency(self, marker: DependencyMarker, name: str | None, scopes: tuple[str, ...], origin: Origin) -> Call:

@@ -8,7 +8,7 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 
 from slipstream._engine.runtime.body import request_reader
-from slipstream._engine.runtime.take import Item, extras, pick
+from slipstream._engine.runtime.take import Item, ItemModel, extras, pick
 from slipstream._engine.runtime.values import UNSET
 from slipstream._engine.types import ErrorDetail
 
@@ -78,12 +78,15 @@ async def read_again(file: UploadFile) -> bytes:
         await file.seek(position)
 
 
+def is_supplied(model: ItemModel, form: FormData) -> bool:
+    """Whether a form has a field of a model, or any where the model takes further ones."""
+    has_extras = bool(model.keeps_extras and form)
+    return has_extras or any(name in form for field in model.fields for name, _ in field.names)
+
+
 async def _model_content(param: Item, form: FormData) -> Any:
     """Return the input of a form model; `UNSET` if it is optional and the form has none of its fields."""
-    if param.is_optional and not any(
-        (model.keeps_extras and form) or any(name in form for field in model.fields for name, _ in field.names)
-        for model in param.models
-    ):
+    if param.is_optional and not any(is_supplied(model, form) for model in param.models):
         return UNSET
     # The models of a union differ in their fields, so each gets the whole form.
     fields = param.models[0].fields if len(param.models) == 1 else ()

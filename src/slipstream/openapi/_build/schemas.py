@@ -99,7 +99,7 @@ def _inner_models(fields: Sequence[ModelField]) -> list[ModelField]:
     for mode in MODES:
         models = nested_models(field for field in fields if field.mode == mode)
         inner += [
-            ModelField(model.__name__, FieldInfo(annotation=model), mode) for model in models if model not in outer
+            ModelField(FieldInfo(annotation=model), model.__name__, mode) for model in models if model not in outer
         ]
     return inner
 
