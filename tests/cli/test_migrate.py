@@ -62,6 +62,21 @@ def test_the_files_are_changed_and_what_is_left_is_listed(folder: Path) -> None:
     assert migrate(".").endswith("changed 0 files: 0 imports, 0 uses of what they bind\n")
 
 
+def test_packages_that_import_fastapi_themselves_are_listed(
+    folder: Path, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their classes are the real ones, unless the alias is on. They are known by name, or by what they require."""
+    write("lib/needy-1.dist-info/METADATA", "Name: needy\nVersion: 1\nRequires-Dist: fastapi>=0.1\n")
+    write("lib/needy-1.dist-info/top_level.txt", "needy\n")
+    monkeypatch.syspath_prepend(folder / "lib")
+    write("fastapi_own/models.py", "import fastapi_own, fastapi_x.y, needy, nonebot\nfrom a.fastapi.b import c\n")
+
+    said = migrate(".", "--dry-run")
+
+    title = "these import fastapi themselves, so run the program under the alias:"
+    assert f"{title}\n  a.fastapi.b\n  fastapi_x.y\n  needy\nwould change" in said
+
+
 def test_one_file_can_be_named(folder: Path) -> None:
     """To go step by step."""
     assert migrate("app/main.py") == "changed 1 file: 1 import, 0 uses of what they bind\n"

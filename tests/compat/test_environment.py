@@ -4,8 +4,6 @@ import os
 import sys
 from pathlib import Path
 
-import pytest
-
 from slipstream.compat import FASTAPI_VERSION
 from tests.compat.environments import Environment
 
@@ -141,15 +139,15 @@ def test_status_says_that_metadata_went_with_the_real_fastapi(environment: Envir
     assert f"pip and importlib.metadata: fastapi {FASTAPI_VERSION}" in environment.alias("on")
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="nothing is forbidden to root")
-def test_an_environment_of_somebody_else_is_an_error_with_advice(environment: Environment) -> None:
-    """A system's Python is not for the user to write to."""
-    environment.packages.chmod(0o555)
+def test_an_environment_that_cannot_be_written_to_is_an_error_with_advice(environment: Environment) -> None:
+    """A system's Python is not for the user to write to; here a file is in the way, which stops root as well."""
+    (environment.packages / "slipstream_alias").touch()
 
     answer = environment.run("-m", "slipstream", "alias", "on")
 
     assert answer.returncode == 2
-    assert "cannot write to this environment" in answer.stderr
+    assert "slipstream: cannot write to this environment: " in answer.stderr
+    assert answer.stderr.endswith("\n  make one that is yours: python -m venv .venv\n")
 
 
 def test_the_command_is_fastapi_clis(environment: Environment) -> None:

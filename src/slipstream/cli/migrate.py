@@ -4,6 +4,7 @@ import difflib
 import os
 import re
 from collections.abc import Iterator
+from importlib.metadata import packages_distributions, requires
 from pathlib import Path
 
 import click
@@ -14,6 +15,7 @@ _UNREADABLE = 1
 """Exit code when a file could not be read; all others are done."""
 
 _SETTINGS = re.compile(r"(requirements|Dockerfile|Procfile|Makefile|Pipfile).*|.*\.(toml|cfg|ini|ya?ml|sh|in)")
+_REQUIRED = re.compile(r"fastapi(?![\w.-])")
 _NAMED = re.compile(r"(?<![\w.-])(fastapi|uvicorn|gunicorn)(?![\w.-])")
 
 
@@ -37,6 +39,7 @@ def command(path: Path, dry_run: bool) -> None:
 
     files = imports = uses = 0
     notes: list[str] = []
+    modules: set[str] = set()
     unreadable: list[str] = []
     for file in _files(path):
         try:
@@ -51,13 +54,18 @@ def command(path: Path, dry_run: bool) -> None:
             unreadable.append(f"{file}: {str(error).splitlines()[0]}")
             continue
         notes += [f"{file}:{line}: {text}" for line, text in done.notes]
+        modules |= done.modules
         if done.source != source:
             files, imports, uses = files + 1, imports + done.imports, uses + done.uses
             if dry_run:
                 click.echo(_diff(file, source, done.source), nl=False)
             else:
                 file.write_bytes(done.source)
-    for title, lines in (("for you to look at:", notes), ("left as it is, since it cannot be read:", unreadable)):
+    for title, lines in (
+        ("for you to look at:", notes),
+        ("these import fastapi themselves, so run the program under the alias:", _dependents(modules, path)),
+        ("left as it is, since it cannot be read:", unreadable),
+    ):
         if lines:
             click.echo("\n  ".join([title, *lines]))
     verb = "would change" if dry_run else "changed"
@@ -88,6 +96,22 @@ def _named(file: Path, text: str) -> list[str]:
     return [
         f"{file}:{number}: {line.strip()}" for number, line in enumerate(text.splitlines(), 1) if _NAMED.search(line)
     ]
+
+
+def _dependents(modules: set[str], path: Path) -> list[str]:
+    """List the modules that import FastAPI, by their name or by what their distribution requires."""
+    distributions = packages_distributions()
+    found = []
+    for module in sorted(modules):
+        root, *inner = module.split(".")
+        if (path / root).exists() or (path / "src" / root).exists():
+            continue  # the program's own
+        required = [
+            line for name in distributions.get(root, ()) for line in requires(name) or () if "extra ==" not in line
+        ]
+        if root.startswith("fastapi_") or "fastapi" in inner or any(map(_REQUIRED.match, required)):
+            found.append(module)
+    return found
 
 
 def _diff(file: Path, before: bytes, after: bytes) -> str:

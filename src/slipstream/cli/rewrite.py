@@ -27,6 +27,8 @@ class Rewritten:
     """How many uses of a name that `import fastapi` had bound were renamed with it."""
     notes: list[tuple[int, str]]
     """What a person has to look at: the line, and why."""
+    modules: set[str]
+    """Which other modules it imports."""
 
 
 def rewrite(source: bytes) -> Rewritten:
@@ -48,7 +50,7 @@ def rewrite(source: bytes) -> Rewritten:
     for (start, end), name in sorted(work.edits.items(), reverse=True):
         text = text[:start] + name + text[end:]
     encoded = text.decode().encode(module.encoding)
-    return Rewritten(encoded, work.imports, len(work.edits) - work.imports, sorted(work.notes))
+    return Rewritten(encoded, work.imports, len(work.edits) - work.imports, sorted(work.notes), work.modules)
 
 
 @dataclass
@@ -60,6 +62,7 @@ class _Module:
     edits: dict[tuple[int, int], bytes] = field(default_factory=dict)
     """What to write from one byte to another."""
     notes: set[tuple[int, str]] = field(default_factory=set)
+    modules: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.text = self.module.code.encode()  # what the positions count, whatever the file's encoding is
@@ -76,7 +79,7 @@ class _Module:
     def import_from(self, node: cst.ImportFrom) -> None:
         """Rename `from fastapi.x import y`, if slipstream has it."""
         names = [] if isinstance(node.names, cst.ImportStar) else [_path(alias.name) for alias in node.names]
-        if node.module is None or node.relative or not self.is_ours(node, node.module):
+        if node.module is None or node.relative or not self.is_ours(node.module):
             if _OLD in names:
                 self.note(node, "the name fastapi of another module: it may be slipstream there now")
             return
@@ -91,7 +94,7 @@ class _Module:
     def import_names(self, node: cst.Import) -> None:
         """Rename `import fastapi.x`, and the uses of what it binds."""
         for alias in node.names:
-            if not self.is_ours(node, alias.name):
+            if not self.is_ours(alias.name):
                 continue
             if not _exists(_own(alias.name)):
                 self.note(node, f"left as it is: there is no {_own(alias.name)}")
@@ -113,11 +116,11 @@ class _Module:
         assert scope is not None
         return [each for each in scope.assignments if each.name.partition(".")[0] == _OLD]
 
-    def is_ours(self, node: cst.CSTNode, module: cst.Name | cst.Attribute) -> bool:
-        """Whether an import is of FastAPI; a package that has its name in front imports FastAPI itself."""
+    def is_ours(self, module: cst.Name | cst.Attribute) -> bool:
+        """Whether an import is of FastAPI; others are listed."""
         root: str = _root(module).value
-        if root.startswith(f"{_OLD}_"):
-            self.note(node, f"{root} imports fastapi itself: run the program under the alias, too")
+        if root != _OLD:
+            self.modules.add(_path(module))
         return root == _OLD
 
     def rename(self, node: cst.CSTNode, name: bytes = _NEW.encode()) -> None:
