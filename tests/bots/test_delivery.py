@@ -70,7 +70,7 @@ def test_with_one_handler_at_a_time_the_order_of_frames_is_the_order_of_handling
         script.handle = handle
         channel, bot = Channel("x", spawn, queue), bot_of(script)
         for number in range(len(yields)):
-            await channel.put(bot, str(number).encode())
+            await channel.deliver(bot, str(number).encode())
             await turns(2 if pauses[number] else 0)
         await channel.join()
 
@@ -99,20 +99,20 @@ def test_every_frame_is_counted_once(steps: list[str], policy: Any, concurrency:
         for number, step in enumerate(steps):
             if step == "put":
                 try:
-                    await channel.put(bot, str(number).encode())
+                    await channel.deliver(bot, str(number).encode())
                 except QueueFull:
                     pass
             elif step == "let" and gate.running:
                 gate.let(gate.running[0])
             await turns()
-        channel.clear()
+        channel.give_up()
         await turns()
 
         counts = channel.counts
         settled = counts.handled + counts.failed + counts.dropped + counts.refused + counts.lost
         assert settled == counts.received == steps.count("put")
         assert gate.most <= concurrency
-        assert channel.waiting == 0
+        assert channel.unfinished == 0
 
     asyncio.run(run())
 
@@ -126,7 +126,7 @@ async def test_each_api_call_in_flight_lets_one_more_handler_start(script: Scrip
     answer = asyncio.get_running_loop().create_future()
 
     for message in (b"1", b"2", b"3"):
-        await channel.put(bot, message)
+        await channel.deliver(bot, message)
     await turns()
     alone = list(gate.running)
     call = asyncio.create_task(traffic.carry(answer))
@@ -137,7 +137,7 @@ async def test_each_api_call_in_flight_lets_one_more_handler_start(script: Scrip
     gate.let(b"2")
     await turns()
     after = list(gate.running)
-    channel.clear()
+    channel.give_up()
 
     assert (alone, during, after) == ([b"1"], [b"1", b"2"], [b"1"])
 
@@ -150,10 +150,10 @@ async def test_a_full_queue_keeps_the_reader_waiting_but_lets_an_answer_through(
     traffic._on_change = channel.look
     channel.watch(traffic, is_strict=True)
 
-    await channel.put(bot, b"1")
+    await channel.deliver(bot, b"1")
     await turns()
-    await channel.put(bot, b"2")
-    blocked = asyncio.create_task(channel.put(bot, b"3"))
+    await channel.deliver(bot, b"2")
+    blocked = asyncio.create_task(channel.deliver(bot, b"3"))
     await turns()
     was_blocked = not blocked.done()
     call = asyncio.create_task(traffic.carry(asyncio.get_running_loop().create_future()))
@@ -163,7 +163,7 @@ async def test_a_full_queue_keeps_the_reader_waiting_but_lets_an_answer_through(
     assert blocked.done()
     assert traffic.end() == 1
     assert await call == (False, None)
-    assert channel.clear() == 3
+    assert channel.give_up() == 3
 
 
 async def test_a_held_channel_starts_nothing(script: Script) -> None:
@@ -172,7 +172,7 @@ async def test_a_held_channel_starts_nothing(script: Script) -> None:
     channel, bot = Channel("x", spawn, on_idle=lambda: idle.append(True)), bot_of(script)
 
     channel.hold()
-    await channel.put(bot, b"1")
+    await channel.deliver(bot, b"1")
     await turns()
     held = script.got.empty()
     channel.release()
@@ -194,8 +194,8 @@ async def test_a_handler_whose_awaited_task_was_cancelled_has_failed_and_the_nex
     script.handle = handle
     channel, bot = Channel("x", spawn), bot_of(script)
 
-    await channel.put(bot, b"1")
-    await channel.put(bot, b"2")
+    await channel.deliver(bot, b"1")
+    await channel.deliver(bot, b"2")
 
     assert await script.messages(1) == [b"2"]
     assert channel.counts.failed == 1
@@ -210,12 +210,12 @@ async def test_a_channel_that_stops_takes_only_what_may_answer_a_call(script: Sc
     channel.watch(traffic, is_strict=False)
     channel.is_stopping = True
 
-    late = await channel.put(bot, b"1")
+    late = await channel.deliver(bot, b"1")
     call = asyncio.create_task(traffic.carry(asyncio.get_running_loop().create_future()))
     await turns()
-    answer = await channel.put(bot, b"2")
+    answer = await channel.deliver(bot, b"2")
     traffic.end()
     await call
-    channel.clear()
+    channel.give_up()
 
     assert (late, answer) == (False, True)

@@ -14,7 +14,7 @@ from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple, Self, Union, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, IPvAnyAddress, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, IPvAnyAddress, ValidationError as ValidationError
 
 from slipstream.bots.exception import WrongSetting
 
@@ -65,7 +65,9 @@ class Settings(BaseModel):
             found |= _read_secrets(Path(_secrets_dir), cls.model_fields)
         for path in files:
             found |= read_file(path, _env_file_encoding or "utf-8")
-        found |= _read_environment({*cls.model_fields, *found})
+        names = {*cls.model_fields, *found}
+        of_process = {key: value for key, value in os.environ.items() if key.lower() in names}
+        found |= {key.lower(): _Found(key, value, "the environment") for key, value in of_process.items()}
         merged = {key: _decoded(cls, each) for key, each in found.items() if key not in given}
         super().__init__(**merged, **given)
 
@@ -139,12 +141,7 @@ class Config(Settings):
 
     @classmethod
     def load(cls, _env_file: EnvFiles | None = None, **values: Any) -> Self:
-        """Read the settings as `init()` does.
-
-        Args:
-            _env_file: Files to read in place of `.env.{environment}`; `.env` is read before them.
-            values: Settings of the highest priority.
-        """
+        """Read the settings as `init()` does; `.env` is read before the files that are given."""
         values = {key.lower(): value for key, value in values.items()}
         values["environment"] = Env(**{key: values[key] for key in values if key == "environment"}).environment
         files = files_of(values["environment"]) if _env_file is None else [Path(".env"), *_as_paths(_env_file)]
@@ -214,12 +211,6 @@ def _as_paths(files: EnvFiles | None) -> list[Path]:
     return [Path(each) for each in several]
 
 
-def _read_environment(names: set[str]) -> dict[str, _Found]:
-    return {
-        key.lower(): _Found(key, value, "the environment") for key, value in os.environ.items() if key.lower() in names
-    }
-
-
 def _read_secrets(folder: Path, names: Iterable[str]) -> dict[str, _Found]:
     files = sorted(folder.iterdir()) if folder.is_dir() else []
     return {
@@ -270,6 +261,3 @@ def _members(annotation: Any) -> list[Any]:
 def _is_json(annotation: Any) -> bool:
     kind = get_origin(annotation) or annotation
     return isinstance(kind, type) and issubclass(kind, _JSON_TYPES)
-
-
-__all__ = ["Config", "Env", "Settings", "ValidationError", "WrongSetting", "files_of", "parse_env", "read_file"]

@@ -61,7 +61,7 @@ class HTTPResponse:
 
 @dataclass
 class WebSocket(HTTPConnection, ABC):
-    """A WebSocket, dialled by either side."""
+    """A WebSocket, dialled by either side; who receives or sends after its end gets `WebSocketClosed`."""
 
     @property
     def type(self) -> str:
@@ -79,43 +79,23 @@ class WebSocket(HTTPConnection, ABC):
 
     @abstractmethod
     async def close(self, code: int) -> None:
-        """Close the connection.
-
-        Args:
-            code: Close code, as RFC 6455 (section 7.4) defines them.
-        """
+        """Close the connection with a code of RFC 6455, section 7.4."""
 
     @abstractmethod
     async def receive(self) -> str:
-        """Wait for the next message, as text.
-
-        Raises:
-            WebSocketClosed: The connection has ended.
-        """
+        """Wait for the next message, as text."""
 
     @abstractmethod
     async def receive_bytes(self) -> bytes:
-        """Wait for the next message, as bytes.
-
-        Raises:
-            WebSocketClosed: The connection has ended.
-        """
+        """Wait for the next message, as bytes."""
 
     @abstractmethod
     async def send(self, data: str) -> None:
-        """Send a text message.
-
-        Raises:
-            WebSocketClosed: The connection has ended.
-        """
+        """Send a text message."""
 
     @abstractmethod
     async def send_bytes(self, data: bytes) -> None:
-        """Send a binary message.
-
-        Raises:
-            WebSocketClosed: The connection has ended.
-        """
+        """Send a binary message."""
 
 
 @dataclass

@@ -68,11 +68,7 @@ class Options(BaseModel):
 
     @classmethod
     def of(cls, settings: BaseModel) -> "Options":
-        """Read them from the settings of a program.
-
-        Raises:
-            WrongSetting: One is not possible.
-        """
+        """Read them from the settings of a program; WrongSetting names one that is not possible."""
         prefix = "slipstream_"
         found = settings.model_dump()
         try:
@@ -113,7 +109,6 @@ class Presence:
     def take(self, connection: Any, message: str | bytes, reader: Reader, is_alone: bool) -> bool:
         """Take a message: for a task that waits in `receive`, or else for the bot's handler; see `Receiver.take`."""
         bot, channel, socket, counters = self.bot, self.channel, self.socket, self.counters
-        delivery = channel.delivery
         if counters is not None:  # what its channel has taken counts as handled by a link
             counters.received += 1
             counters.handled += 1
@@ -121,13 +116,13 @@ class Presence:
             return True
         if isinstance(message, str):
             message = message.encode()
-        if self.takes_replies or delivery.is_stopping:
+        if self.takes_replies or channel.is_stopping:
             if not channel.lets_in(bot, message):
                 return True
         else:
             channel.counts.received += 1
         try:
-            return delivery.offer((bot, message, None), reader, is_alone=is_alone)
+            return channel.offer((bot, message, None), reader, is_alone=is_alone)
         except (QueueClosed, QueueFull) as error:
             channel.counts.refused += 1
             if isinstance(error, QueueFull):
@@ -136,14 +131,7 @@ class Presence:
 
 
 class Hub:
-    """Who is connected.
-
-    Args:
-        options: The drivers' options.
-        connect_hooks: Called when a bot has connected.
-        disconnect_hooks: Called when one has disconnected.
-        clients: Where the connected bots stand, by id.
-    """
+    """Who is connected; the bots stand in `clients` by id."""
 
     def __init__(
         self,
@@ -193,16 +181,7 @@ class Hub:
             channel.let_go()
 
     def connect(self, adapter: str, bot: Bot, socket: Socket | None = None) -> Presence:
-        """Give a bot its id; its messages wait until it is announced.
-
-        Args:
-            adapter: Name of the adapter.
-            bot: The bot.
-            socket: The WebSocket that brings its messages, and also the answers to its API calls; None: there is none.
-
-        Raises:
-            BotExists: Another bot has the id.
-        """
+        """Give a bot its id, or raise BotExists; its messages wait until it is announced."""
         if bot.self_id in self.clients:
             raise BotExists(bot.self_id)
         channel = self.channel(adapter, bot.self_id)
@@ -238,7 +217,7 @@ class Hub:
     def take_back(self, presence: Presence, message: str | bytes) -> None:
         """Handle a message after all that was given to somebody who did not take it."""
         content = message.encode() if isinstance(message, str) else message
-        self.spawn(presence.channel.put(presence.bot, content), f"bots: {presence.channel.name} message given back")
+        self.spawn(presence.channel.deliver(presence.bot, content), f"bots: {presence.channel.name} message given back")
 
     async def _announce(self, presence: Presence) -> None:
         try:
@@ -283,14 +262,14 @@ class Hub:
         joins = []
         for channel in channels:
             channel.is_stopping = True
-            if channel.waiting:
+            if channel.unfinished:
                 joins.append(asyncio.ensure_future(channel.join()))
         if joins:
             _, late = await asyncio.wait(joins, timeout=self.options.drain_timeout)
             for join in late:
                 join.cancel()
         for channel, before in zip(channels, refused, strict=True):
-            lost, too_late = channel.clear(), channel.counts.refused - before
+            lost, too_late = channel.give_up(), channel.counts.refused - before
             if lost or too_late:
                 logger.warning(
                     "bot %s: stopped; %d frames were received and not handled in time, %d read and refused",

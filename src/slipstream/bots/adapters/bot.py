@@ -27,11 +27,7 @@ Called = TypeVar("Called", bound=CalledHook)
 
 
 class Traffic:
-    """The API calls of a bot that wait for their answer, to be interrupted when the connection ends.
-
-    Args:
-        on_change: Called when a call begins or ends.
-    """
+    """The API calls of a bot that wait for their answer; `on_change` is called when one begins or ends."""
 
     def __init__(self, on_change: Callable[[], None] = lambda: None) -> None:
         self._on_change = on_change
@@ -100,13 +96,7 @@ class Bot(ABC):
 
     @classmethod
     def register(cls, driver: Any, config: Config, **kwargs: Any) -> None:
-        """Keep the driver that the adapter is registered with, and its settings.
-
-        Args:
-            driver: The driver.
-            config: The driver's settings.
-            kwargs: Further arguments of `register_adapter`.
-        """
+        """Keep the driver and its settings; `kwargs` are further arguments of `register_adapter`."""
         cls.driver, cls.config = driver, config
 
     def take_reply(self, message: bytes) -> bool:
@@ -155,13 +145,6 @@ class Bot(ABC):
     async def call_api(self, api: str, **data: Any) -> Any:
         """Call the platform's API: the calling hooks, the call, the called hooks.
 
-        Args:
-            api: Name of the call.
-            data: Parameters of the call.
-
-        Returns:
-            The platform's answer, as the adapter reads it.
-
         Raises:
             CallInterrupted: The connection has ended, or ends before the answer comes.
         """
@@ -204,9 +187,9 @@ class Bot(ABC):
         traffic: Traffic | None = self.__dict__.get("_traffic")
         if traffic is None:
             return await self._call_api(api, **data)
-        if traffic.is_over:
-            raise CallInterrupted(self.self_id, api)
-        is_done, result = await traffic.carry(self._call_api(api, **data))
+        is_done, result = False, None
+        if not traffic.is_over:
+            is_done, result = await traffic.carry(self._call_api(api, **data))
         if not is_done:
             raise CallInterrupted(self.self_id, api)
         return result

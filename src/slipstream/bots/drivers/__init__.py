@@ -18,17 +18,3 @@ from slipstream.bots.drivers.base import (
     ForwardDriver as ForwardDriver,
     ReverseDriver as ReverseDriver,
 )
-
-__all__ = [
-    "HTTPPOLLING_SETUP",
-    "WEBSOCKET_SETUP",
-    "Driver",
-    "ForwardDriver",
-    "HTTPConnection",
-    "HTTPPollingSetup",
-    "HTTPRequest",
-    "HTTPResponse",
-    "ReverseDriver",
-    "WebSocket",
-    "WebSocketSetup",
-]

@@ -4,7 +4,7 @@ import logging
 import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, Generic, TypeAlias, TypeVar, cast
+from typing import Any, Generic, TypeAlias, TypeVar
 
 from slipstream.bots.adapters.bot import Bot
 from slipstream.bots.config import Config, Env
@@ -22,10 +22,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class PerDriver(Generic[R]):
-    """A registry that each driver has for itself.
-
-    Asked of the class, it is that of the driver made last; before there is one, what all drivers begin with.
-    """
+    """A registry that each driver has for itself; of the class, it is that of the driver made last, or the first."""
 
     def __init__(self, first: R) -> None:
         self.first = first
@@ -39,18 +36,9 @@ class PerDriver(Generic[R]):
         found: R = self.first if last is None else last.__dict__[self._name]
         return found
 
-    def begin(self) -> R:
-        """Give a new driver its own."""
-        return cast(R, self.first.copy())
-
 
 class Driver(ABC):
-    """Carries bytes between peers and bots.
-
-    Args:
-        env: Which environment this is.
-        config: The settings.
-    """
+    """Carries bytes between peers and bots, in an environment and by its settings."""
 
     _adapters: PerDriver[dict[str, type[Bot]]] = PerDriver({})
     """Adapters by name."""
@@ -71,10 +59,10 @@ class Driver(ABC):
     def __init__(self, env: Env, config: Config) -> None:
         self.env, self.config = env.environment, config
         for name in ("_adapters", "_bot_connection_hook", "_bot_disconnection_hook"):
-            self.__dict__[name] = Driver.__dict__[name].begin()
+            self.__dict__[name] = Driver.__dict__[name].first.copy()
         self._clients = {}
         self.options = Options.of(config)
-        self.hub = Hub(self.options, self.connect_hooks, self.disconnect_hooks, self._clients)
+        self.hub = Hub(self.options, self._bot_connection_hook, self._bot_disconnection_hook, self._clients)
         Driver._last = weakref.ref(self)
 
     @staticmethod
@@ -85,20 +73,7 @@ class Driver(ABC):
     @property
     def adapters(self) -> dict[str, type[Bot]]:
         """Adapters by name."""
-        found: dict[str, type[Bot]] = self.__dict__["_adapters"]
-        return found
-
-    @property
-    def connect_hooks(self) -> set[BotHook]:
-        """Called when a bot has connected."""
-        found: set[BotHook] = self.__dict__["_bot_connection_hook"]
-        return found
-
-    @property
-    def disconnect_hooks(self) -> set[BotHook]:
-        """Called when a bot has disconnected."""
-        found: set[BotHook] = self.__dict__["_bot_disconnection_hook"]
-        return found
+        return self._adapters
 
     @property
     @abstractmethod
@@ -116,15 +91,9 @@ class Driver(ABC):
         return dict(self._clients)
 
     def register_adapter(self, name: str, adapter: AdapterClass, **kwargs: Any) -> None:
-        """Say which class speaks a protocol.
+        """Say which class speaks a protocol, under the name in the addresses that it serves.
 
-        Args:
-            name: Name of the adapter, as in the addresses that it serves.
-            adapter: The class.
-            kwargs: What the class's `register` wants besides.
-
-        Raises:
-            AdapterExists: Another class has the name.
+        `kwargs` go to the class's `register`. AdapterExists says that another class has the name.
         """
         known = self.adapters.get(name)
         if known is adapter:
@@ -140,12 +109,12 @@ class Driver(ABC):
 
         Its messages wait until the function is through, or has taken `slipstream_hook_timeout` seconds.
         """
-        self.connect_hooks.add(func)
+        self._bot_connection_hook.add(func)
         return func
 
     def on_bot_disconnect(self, func: Hook) -> Hook:
         """Call a function of the bot when one has disconnected; its id is free by then."""
-        self.disconnect_hooks.add(func)
+        self._bot_disconnection_hook.add(func)
         return func
 
     @abstractmethod
@@ -166,25 +135,11 @@ class ForwardDriver(Driver):
 
     @abstractmethod
     def setup_http_polling(self, setup: HTTPPOLLING_SETUP) -> Any:
-        """Ask an HTTP server again and again.
-
-        Args:
-            setup: Whom, and how; a function is asked for it at each request.
-
-        Returns:
-            What the driver knows of it; perhaps nothing.
-        """
+        """Ask an HTTP server again and again; a function is asked for the setup at each request."""
 
     @abstractmethod
     def setup_websocket(self, setup: WEBSOCKET_SETUP) -> Any:
-        """Dial a WebSocket server, and dial again whenever the connection ends.
-
-        Args:
-            setup: Whom, and how; a function is asked for it at each connection.
-
-        Returns:
-            What the driver knows of it; perhaps nothing.
-        """
+        """Dial a WebSocket server, and dial again whenever the connection ends; a function is asked for each setup."""
 
 
 class ReverseDriver(Driver):

@@ -11,7 +11,7 @@ import inspect
 import logging
 import sys
 from collections.abc import AsyncGenerator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from ipaddress import ip_address
 from typing import Any, ClassVar, Unpack, cast
 
@@ -30,10 +30,7 @@ from slipstream.bots.drivers.socket import WebSocket as WebSocket
 from slipstream.bots.exception import OpenToAll
 from slipstream.links import Link, Links
 from slipstream.logger import logger as framework_logger
-from slipstream.requests import Request
-from slipstream.responses import Response
 from slipstream.server import http_protocol, ws_protocol
-from slipstream.websockets import WebSocket as ServerSocket
 
 logger = logging.getLogger("slipstream.bots")
 
@@ -77,12 +74,7 @@ class Config(settings.Settings):
 
 
 class Driver(ReverseDriver, ForwardDriver):
-    """Serves peers and dials peers.
-
-    Args:
-        env: Which environment this is.
-        config: The settings.
-    """
+    """Serves peers and dials peers."""
 
     def __init__(self, env: settings.Env, config: settings.Config) -> None:
         super().__init__(env, config)
@@ -98,7 +90,7 @@ class Driver(ReverseDriver, ForwardDriver):
         )
         self.links = Links(self._server_app, drain=self.options.drain_timeout)
         """The links that we dial: their states, health and metrics."""
-        self._reverse, self._forward = Reverse(self), Forward(self)
+        self._reverse, self._forward = Reverse(self), Forward(self, self.links)
         self._serve_adapters()
         self._run_under(self._server_app)
 
@@ -145,9 +137,6 @@ class Driver(ReverseDriver, ForwardDriver):
             setup: Whom, and how; a function, async or not, is asked for it at each request.
             options: See `PollOptions`.
 
-        Returns:
-            The link, with its state.
-
         Raises:
             WrongSetup: The address is none, or the HTTP version is not known.
             MissingLibrary: The package httpx2 is not installed, or h2 for HTTP/2, or socksio for a SOCKS proxy.
@@ -163,9 +152,6 @@ class Driver(ReverseDriver, ForwardDriver):
         Args:
             setup: Whom, and how; a function, async or not, is asked for it at each connection.
             options: See `SocketOptions`.
-
-        Returns:
-            The link, with its state.
 
         Raises:
             WrongSetup: The address is none.
@@ -214,14 +200,11 @@ class Driver(ReverseDriver, ForwardDriver):
             sys.exit(3)  # as uvicorn does
 
     def check_host(self, host: str) -> None:
-        """Refuse to be open to all without a token, where adapters are registered.
-
-        A token is any setting whose name ends with "token" or "secret".
-
-        Raises:
-            OpenToAll: Nobody said `slipstream_allow_empty_token` either.
-        """
-        if not self.adapters or self.options.allow_empty_token or _is_loopback(host):
+        """Raise OpenToAll where adapters are served to others with no setting named "…token" or "…secret"."""
+        with suppress(ValueError):  # a name that is no address
+            if ip_address(host.strip("[]")).is_loopback:
+                return
+        if host == "localhost" or not self.adapters or self.options.allow_empty_token:
             return
         known = self.config.model_dump()
         if not any(value for name, value in known.items() if name.endswith(("token", "secret"))):
@@ -248,16 +231,12 @@ class Driver(ReverseDriver, ForwardDriver):
     def _serve_adapters(self) -> None:
         app = self._server_app
 
-        async def receive_event(adapter: str, request: Request) -> Response:
-            return await self._reverse.serve_http(adapter, request)
-
-        async def hold_connection(adapter: str, websocket: ServerSocket) -> None:
-            await self._reverse.serve_websocket(adapter, websocket)
-
         for path in ("/{adapter}/", "/{adapter}/http", "/{adapter}/http/"):
-            app.add_api_route(path, receive_event, methods=["POST"], max_body_size=self.options.ws_max_size)
+            app.add_api_route(
+                path, self._reverse.receive_event, methods=["POST"], max_body_size=self.options.ws_max_size
+            )
         for path in ("/{adapter}/ws", "/{adapter}/ws/"):
-            app.add_api_websocket_route(path, hold_connection)
+            app.add_api_websocket_route(path, self._reverse.hold_connection)
 
     def _run_under(self, app: FastAPI) -> None:
         """Put the hooks within what runs the links: these start before them, and stop before the shutdown hooks."""
@@ -290,13 +269,6 @@ async def _call(hook: Callable[..., Any]) -> None:
     result = hook()
     if inspect.isawaitable(result):
         await result
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 __all__ = ["HTTPPOLLING_SETUP", "WEBSOCKET_SETUP", "Config", "Driver", "WebSocket"]

@@ -6,11 +6,10 @@ import inspect
 import logging
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, Protocol, TypedDict
+from typing import Any, TypedDict
 from urllib.parse import unquote, urlsplit
 
 from slipstream import links
-from slipstream.bots.adapters.bot import Bot
 from slipstream.bots.connections import (
     HTTPPOLLING_SETUP,
     WEBSOCKET_SETUP,
@@ -19,10 +18,12 @@ from slipstream.bots.connections import (
     WebSocketSetup,
 )
 from slipstream.bots.delivery import QueueFull
+from slipstream.bots.drivers.base import Driver
 from slipstream.bots.drivers.socket import WebSocket
 from slipstream.bots.exception import BotExists, UnknownAdapter, WebSocketClosed
-from slipstream.bots.hub import Hub, Presence
+from slipstream.bots.hub import Presence
 from slipstream.links import TLS, Backoff, Connection, Fatal, Link, Links, LinkState, Status, Timeouts
+from slipstream.links.counters import Counters
 from slipstream.links.errors import WrongSetup
 from slipstream.links.intake import Intake
 from slipstream.links.setup import check
@@ -109,26 +110,11 @@ class PollOptions(DialOptions, total=False):
     """Called with each new cursor."""
 
 
-class ForwardDriver(Protocol):
-    """What the forward side asks of its driver."""
-
-    hub: Hub
-    links: Links
-
-    @property
-    def adapters(self) -> dict[str, type[Bot]]:
-        """Adapters by name."""
-
-
 class Forward:
-    """Dials and polls.
+    """Dials and polls by links."""
 
-    Args:
-        driver: The driver.
-    """
-
-    def __init__(self, driver: ForwardDriver) -> None:
-        self._driver = driver
+    def __init__(self, driver: Driver, links: Links) -> None:
+        self._driver, self._links = driver, links
         self._fixed: list[WebSocketSetup | HTTPPollingSetup] = []
 
     def websocket(self, setup: WEBSOCKET_SETUP, options: SocketOptions) -> Link:
@@ -145,21 +131,10 @@ class Forward:
         }
         chosen = options.get("backoff")
         dialled = _Dialled(self._driver, setup, lambda each: _as_socket(each, chosen, given))
-        if isinstance(setup, WebSocketSetup):
-            check(dialled.convert(setup))
-            self._fixed.append(setup)
-        elif not callable(setup):
-            raise _no_setup(setup, WebSocketSetup)
-        link = self._driver.links.websocket(
-            dialled.ask,
-            name=self._name(setup, options, "websocket"),
-            queue=16,
-            outbox=0,
-            dedupe=0,
-            backoff=chosen or _backoff(_UNTOLD),
-            fatal=options.get("fatal") or Fatal(),
-        )
-        dialled.opened_on(link)
+        link = self._links.websocket(dialled.ask, **self._checked(dialled, setup, options, "websocket"))
+        link.opened(dialled.opened)
+        link.on_change(dialled.changed)
+        link.receiver, dialled.counters = dialled, link.counters
         return link
 
     def poll(self, setup: HTTPPOLLING_SETUP, options: PollOptions) -> Link:
@@ -170,44 +145,44 @@ class Forward:
         given = {"max_message": self._driver.hub.options.ws_max_size, "conditional": False, **given}
         chosen = options.get("backoff")
         polled = _Polled(self._driver, setup, lambda each: _as_poll(each, chosen, given), "cursor" in options)
-        if isinstance(setup, HTTPPollingSetup):
-            check(polled.convert(setup))
-            self._fixed.append(setup)
-        elif not callable(setup):
-            raise _no_setup(setup, HTTPPollingSetup)
-        link = self._driver.links.poll(
+        link = self._links.poll(
             polled.ask,
-            name=self._name(setup, options, "polling"),
             cursor=options.get("cursor"),
             cursor_param=options.get("cursor_param"),
             start=options.get("start"),
             on_cursor=options.get("on_cursor"),
-            queue=16,
-            outbox=0,
-            dedupe=0,
-            backoff=chosen or _backoff(_UNTOLD),
-            fatal=options.get("fatal") or Fatal(),
+            **self._checked(polled, setup, options, "polling"),
         )
-        polled.begun_on(link)
+        link.on_change(polled.changed)
+        link(polled.handle)
         return link
 
     def check(self) -> None:
-        """See, at start-up, that every setup names an adapter.
-
-        Raises:
-            UnknownAdapter: One does not.
-        """
+        """Raise UnknownAdapter, at start-up, for a setup that names none."""
         for setup in self._fixed:
             if setup.adapter not in self._driver.adapters:
                 raise UnknownAdapter(setup.adapter)
 
-    def _name(self, setup: Any, options: DialOptions, kind: str) -> str:
-        if "name" in options:
-            return options["name"]
-        taken = self._driver.links
+    def _checked(self, source: "_Source", setup: Any, options: DialOptions, kind: str) -> dict[str, Any]:
+        """Check a setup, and return the arguments that both kinds of links have."""
+        if isinstance(setup, source.kind):
+            check(source.convert(setup))
+            self._fixed.append(setup)
+        elif not callable(setup):
+            raise _no_setup(setup, source.kind)
+        return {
+            "name": options["name"] if "name" in options else self._free_name(setup, kind),
+            "queue": 16,
+            "outbox": 0,
+            "dedupe": 0,
+            "backoff": options.get("backoff") or _backoff(_UNTOLD),
+            "fatal": options.get("fatal") or Fatal(),
+        }
+
+    def _free_name(self, setup: Any, kind: str) -> str:
         stem = kind if callable(setup) else f"{setup.adapter}/{setup.self_id}"
         names = (stem if number == 1 and not callable(setup) else f"{stem}-{number}" for number in range(1, 2**31))
-        return next(name for name in names if name not in taken)
+        return next(name for name in names if name not in self._links)
 
 
 class _Source:
@@ -215,7 +190,7 @@ class _Source:
 
     kind: type[WebSocketSetup] | type[HTTPPollingSetup]
 
-    def __init__(self, driver: ForwardDriver, source: Any, convert: Callable[[Any], Any]) -> None:
+    def __init__(self, driver: Driver, source: Any, convert: Callable[[Any], Any]) -> None:
         self._driver, self._source, self.convert = driver, source, convert
         self._asked: Any = None
         self._presence: Presence | None = None
@@ -254,23 +229,18 @@ class _Dialled(_Source):
     """A WebSocket that we dial."""
 
     kind = WebSocketSetup
-
+    counters: Counters
     takes_bytes = True
     _early: tuple[str | bytes, Intake] | None = None
 
-    def opened_on(self, link: Link) -> None:
-        """Receive what the link brings."""
-        link.opened(self._opened)
-        link.on_change(self._changed)
-        link.receiver, self._counters = self, link.counters
-
-    def _opened(self, connection: Connection) -> None:
+    def opened(self, connection: Connection) -> None:
+        """Make the bot of a connection."""
         setup: WebSocketSetup = self._asked
         socket = WebSocket.outgoing(connection, setup.headers)
         bot = self._driver.adapters[setup.adapter](setup.self_id, socket)
         self._presence = self._driver.hub.connect(setup.adapter, bot, socket)
         socket.read_by_driver(self.leave, partial(self._driver.hub.take_back, self._presence))
-        self._presence.counters = self._counters
+        self._presence.counters = self.counters
         connection.state["bot"] = self._presence
         self._driver.hub.announce(self._presence)
         early, self._early = self._early, None
@@ -286,7 +256,8 @@ class _Dialled(_Source):
         reader.receiver = presence
         return presence.take(connection, message, reader, is_alone)
 
-    def _changed(self, link: Link, old: Status, new: Status) -> None:
+    def changed(self, link: Link, old: Status, new: Status) -> None:
+        """Let the bot go when its connection has ended."""
         if new.state is LinkState.UP:
             return
         self._early = None
@@ -303,16 +274,12 @@ class _Polled(_Source):
 
     kind = HTTPPollingSetup
 
-    def __init__(self, driver: ForwardDriver, source: Any, convert: Callable[[Any], Any], is_awaited: bool) -> None:
+    def __init__(self, driver: Driver, source: Any, convert: Callable[[Any], Any], is_awaited: bool) -> None:
         super().__init__(driver, source, convert)
         self._is_awaited = is_awaited
 
-    def begun_on(self, link: Link) -> None:
-        """Handle what the link brings."""
-        link.on_change(self._changed)
-        link(self._handle)
-
-    def _changed(self, link: Link, old: Status, new: Status) -> None:
+    def changed(self, link: Link, old: Status, new: Status) -> None:
+        """Make the bot with the first answer; let it go when none comes any more."""
         if new.state is LinkState.UP:
             self._enter()
         elif old.state is LinkState.UP:
@@ -341,13 +308,14 @@ class _Polled(_Source):
         self._driver.hub.announce(self._presence)
         return self._presence
 
-    async def _handle(self, connection: Connection, event: bytes) -> None:
+    async def handle(self, connection: Connection, event: bytes) -> None:
+        """Put an answer into the bot's queue."""
         presence = self._enter()
         outcome: asyncio.Future[None] | None = None
         if self._is_awaited:
             outcome = asyncio.get_running_loop().create_future()
         try:
-            is_taken = await presence.channel.put(presence.bot, event, outcome)
+            is_taken = await presence.channel.deliver(presence.bot, event, outcome)
         except QueueFull:
             logger.warning("bot %s: the queue is full, an answer is dropped", presence.channel.name)
             return
@@ -374,7 +342,8 @@ def _as_poll(setup: HTTPPollingSetup, chosen: Backoff | None, given: Mapping[str
         raise WrongSetup("http_version", setup.http_version, '"1.0", "1.1" or "2"')
     more: dict[str, Any] = {}
     if setup.http_version == "1.0":
-        more["transport"] = partial(_old_transport, given.get("tls", TLS()), given.get("proxy"))
+        tls, proxy, module = given.get("tls", TLS()), given.get("proxy"), "slipstream.links.httpx_additions"
+        more["transport"] = lambda: importlib.import_module(module).OldTransport(tls.build(), proxy)
     elif setup.http_version == "2":
         more["http2"] = True
     return links.PollingSetup(
@@ -389,14 +358,7 @@ def _as_poll(setup: HTTPPollingSetup, chosen: Backoff | None, given: Mapping[str
     )
 
 
-def _old_transport(tls: TLS, proxy: str | None) -> Any:
-    return importlib.import_module("slipstream.links.httpx_additions").OldTransport(tls.build(), proxy)
-
-
 def _check(options: Mapping[str, Any], known: Any, function: str) -> None:
     for name in options:
         if name not in known.__optional_keys__:
             raise TypeError(f"{function}() got an unexpected keyword argument {name!r}")
-
-
-__all__ = ["DialOptions", "Forward", "PollOptions", "SocketOptions"]

@@ -6,16 +6,17 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 from anyio import CancelScope
 
 from slipstream.bots.adapters.bot import Bot
 from slipstream.bots.connections import HTTPConnection, HTTPRequest, HTTPResponse
 from slipstream.bots.delivery import QueueFull
-from slipstream.bots.drivers.socket import WebSocket, headers_of
+from slipstream.bots.drivers.base import Driver
+from slipstream.bots.drivers.socket import WebSocket, parts_of
 from slipstream.bots.exception import BotExists, WebSocketClosed
-from slipstream.bots.hub import Hub, Presence
+from slipstream.bots.hub import Presence
 from slipstream.exceptions import HTTPException
 from slipstream.links.inbound import REPLACED, raw_headers, refuse, take_in
 from slipstream.links.intake import Intake, TooLong
@@ -31,50 +32,24 @@ _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 _FRAMING = frozenset({"content-length", "transfer-encoding", "connection", "keep-alive", "upgrade", "trailer"})
 
 
-class ReverseDriver(Protocol):
-    """What the reverse side asks of its driver."""
-
-    hub: Hub
-
-    @property
-    def adapters(self) -> dict[str, type[Bot]]:
-        """Adapters by name."""
-
-
 class Reverse:
-    """Serves the peers that call us.
+    """Serves the peers that call us."""
 
-    Args:
-        driver: The driver.
-    """
-
-    def __init__(self, driver: ReverseDriver) -> None:
+    def __init__(self, driver: Driver) -> None:
         self._driver, self._hub = driver, driver.hub
         self._open: dict[WebSocket, None] = {}
         self._held: dict[str, tuple[WebSocket, Presence]] = {}
 
-    def __len__(self) -> int:
-        return len(self._open)
-
     # HTTP
 
-    async def serve_http(self, adapter: str, request: Request) -> Response:
+    async def receive_event(self, adapter: str, request: Request) -> Response:
         """Answer one POST; what it brought is handled afterwards."""
         body = await request.body()
-        scope = request.scope
-        asked = HTTPRequest(
-            scope.get("http_version", "1.1"),
-            scope.get("scheme", "http"),
-            scope["path"],
-            scope.get("query_string", b""),
-            headers_of(scope["headers"]),
-            scope["method"],
-            body,
-        )
+        asked = HTTPRequest(*parts_of(request), request.method, body)
         kind, self_id, answer = await self._admit(adapter, asked, 401)
         bot = kind(self_id, asked)
         try:
-            is_taken = await self._hub.channel(adapter, self_id).put(bot, body)
+            is_taken = await self._hub.channel(adapter, self_id).deliver(bot, body)
         except QueueFull:
             is_taken = False
         if not is_taken:
@@ -87,7 +62,7 @@ class Reverse:
 
     # WebSocket
 
-    async def serve_websocket(self, adapter: str, websocket: ServerSocket) -> None:
+    async def hold_connection(self, adapter: str, websocket: ServerSocket) -> None:
         """Hold one connection."""
         socket = WebSocket.incoming(websocket)
         socket.write_timeout = self._hub.options.write_timeout
@@ -155,11 +130,7 @@ class Reverse:
     async def _admit(
         self, adapter: str, request: HTTPConnection, otherwise: int
     ) -> tuple[type[Bot], str, HTTPResponse | None]:
-        """Ask the adapter whether the peer may come in.
-
-        Raises:
-            HTTPException: It may not.
-        """
+        """Ask the adapter who the peer is; raise HTTPException if it may not come in."""
         is_socket = request.type == "websocket"
         kind = self._driver.adapters.get(adapter)
         if kind is None:
@@ -199,7 +170,7 @@ class Reverse:
             {
                 "self_id": self_id,
                 "adapter": presence.adapter,
-                "waiting": presence.channel.waiting,
+                "waiting": presence.channel.unfinished,
                 "counts": asdict(presence.channel.counts),
             }
             for self_id, (_, presence) in self._held.items()

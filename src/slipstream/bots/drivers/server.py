@@ -7,12 +7,7 @@ import uvicorn
 
 
 class Server(uvicorn.Server):
-    """A server that says goodbye in order: no new connections, then `goodbye`, then uvicorn's own shutdown.
-
-    Args:
-        config: uvicorn's settings.
-        goodbye: Handles what has been received, and closes the connections of peers.
-    """
+    """A server that ends in order: no new connections, then `goodbye`, then uvicorn's own shutdown."""
 
     def __init__(self, config: uvicorn.Config, goodbye: Callable[[], Awaitable[None]]) -> None:
         super().__init__(config)

@@ -11,6 +11,7 @@ from slipstream.bots.exception import WebSocketClosed
 from slipstream.links.connection import Connection, check_close
 from slipstream.links.errors import LinkDown
 from slipstream.links.inbound import wire_of
+from slipstream.requests import HTTPConnection
 from slipstream.websockets import WebSocket as ServerSocket, WebSocketDisconnect, WebSocketState
 
 
@@ -41,15 +42,7 @@ class WebSocket(connections.WebSocket):
     @classmethod
     def incoming(cls, socket: ServerSocket) -> "WebSocket":
         """Describe the WebSocket of a peer that calls us."""
-        scope = socket.scope
-        made = cls(
-            scope.get("http_version", "1.1"),
-            scope.get("scheme", "ws"),
-            scope["path"],
-            scope.get("query_string", b""),
-            headers_of(scope["headers"]),
-            socket,
-        )
+        made = cls(*parts_of(socket), socket)
         made._wire = wire_of(socket)
         return made
 
@@ -79,11 +72,7 @@ class WebSocket(connections.WebSocket):
             await self.websocket.accept()
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
-        """Close the connection; the bot's id is free at once.
-
-        Args:
-            code: Close code, as RFC 6455 (section 7.4) defines them.
-            reason: Text for the peer, at most 123 bytes of UTF-8.
+        """Close the connection, with a reason of at most 123 bytes of UTF-8; the bot's id is free at once.
 
         Raises:
             WrongSetup: No frame can hold that; the connection goes on.
@@ -103,55 +92,28 @@ class WebSocket(connections.WebSocket):
                 pass
 
     async def receive(self) -> str:
-        """Wait for the next message, as text.
-
-        Raises:
-            WebSocketClosed: The connection has ended.
-            UnicodeDecodeError: The message is binary, and no UTF-8.
-        """
+        """Wait for the next message, as text; a binary message that is no UTF-8 raises UnicodeDecodeError."""
         message = await self._next()
         return message if isinstance(message, str) else message.decode()
 
     async def receive_bytes(self) -> bytes:
-        """Wait for the next message, as bytes.
-
-        Raises:
-            WebSocketClosed: The connection has ended.
-        """
+        """Wait for the next message, as bytes."""
         message = await self._next()
         return message if isinstance(message, bytes) else message.encode()
 
-    async def send(self, data: str) -> None:
-        """Send a text message.
-
-        Raises:
-            WebSocketClosed: The connection has ended, or the peer takes nothing.
-        """
+    async def send(self, data: str | bytes) -> None:
+        """Send a message, text or binary; a peer that takes nothing is let go."""
         if self._wire is None or self._end is not None or not self._wire.send(data):
             await self._send(data)
         elif self._note_sent is not None:
             self._note_sent()
 
-    async def send_bytes(self, data: bytes) -> None:
-        """Send a binary message.
-
-        Raises:
-            WebSocketClosed: The connection has ended, or the peer takes nothing.
-        """
-        if self._wire is None or self._end is not None or not self._wire.send(data):
-            await self._send(data)
-        elif self._note_sent is not None:
-            self._note_sent()
+    send_bytes = send
 
     # What the driver says
 
     def read_by_driver(self, on_close: Callable[[], None], on_unread: Callable[[str | bytes], None]) -> None:
-        """Take note that the driver reads from the connection.
-
-        Args:
-            on_close: Called when we close the connection.
-            on_unread: Called with a message that somebody waited for, and did not take, being cancelled.
-        """
+        """Note that the driver reads; it hears of our close, and gets messages that a cancelled receiver left."""
         self._is_read, self._on_close, self._on_unread = True, on_close, on_unread
 
     def take(self, message: str | bytes) -> bool:
@@ -188,7 +150,9 @@ class WebSocket(connections.WebSocket):
                 return await waiter
             except asyncio.CancelledError:
                 if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
-                    self._give_back(waiter.result())
+                    unread = waiter.result()  # for the next receiver, or the bot's handler
+                    if not self.take(unread) and self._on_unread is not None:
+                        self._on_unread(unread)
                 raise
             finally:
                 if waiter in self.waiting:  # the receiver was cancelled
@@ -204,12 +168,8 @@ class WebSocket(connections.WebSocket):
         if message["type"] == "websocket.disconnect":
             self.ended(WebSocketClosed(message.get("code"), message.get("reason") or ""))
             return await self._next()
-        return content_of(message)
-
-    def _give_back(self, message: str | bytes) -> None:
-        """Pass on a message whose receiver is cancelled, to the next one or to the bot's handler."""
-        if not self.take(message) and self._on_unread is not None:
-            self._on_unread(message)
+        content: bytes | None = message.get("bytes")
+        return content if content is not None else message["text"]
 
     async def _send(self, data: str | bytes) -> None:
         socket = self.websocket
@@ -231,12 +191,9 @@ class WebSocket(connections.WebSocket):
             raise self._end or WebSocketClosed() from error
 
 
-def content_of(message: Mapping[str, Any]) -> str | bytes:
-    """Read the message in an ASGI event."""
-    content: bytes | None = message.get("bytes")
-    return content if content is not None else message["text"]
-
-
-def headers_of(raw: list[tuple[bytes, bytes]]) -> dict[str, str]:
-    """Read headers; of several with one name, the last."""
-    return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in raw}
+def parts_of(opening: HTTPConnection) -> tuple[str, str, str, bytes, dict[str, str]]:
+    """Return what a request and a handshake have in common, in the order of `connections.HTTPConnection`."""
+    scope = opening.scope
+    headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+    scheme = scope.get("scheme", "http" if scope["type"] == "http" else "ws")
+    return scope.get("http_version", "1.1"), scheme, scope["path"], scope.get("query_string", b""), headers

@@ -6,5 +6,3 @@
 
 from slipstream.bots.nonebot.config import Config as Config
 from slipstream.bots.nonebot.driver import Driver as Driver, Mixin as Mixin
-
-__all__ = ["Config", "Driver", "Mixin"]

@@ -36,13 +36,7 @@ def _tls() -> ssl.SSLContext:
 
 
 class Client:
-    """Sends requests, with one pool of connections for each HTTP version and proxy.
-
-    Args:
-        jar: Keeps the cookies of responses. Default: they are dropped.
-        keepalive: Seconds that an idle connection is kept.
-        timeout: Limits for requests that set none.
-    """
+    """Sends requests, with one pool of connections for each HTTP version and proxy; without a jar it drops cookies."""
 
     def __init__(
         self, jar: CookieJar | None = None, keepalive: float = 4.0, timeout: Timeout = DEFAULT_TIMEOUT
@@ -73,10 +67,7 @@ class Client:
         return Response(answer.status_code, headers=answer.headers.multi_items(), content=answer.content, request=setup)
 
     async def stream_request(self, setup: Request, *, chunk_size: int = 1024) -> AsyncGenerator[Response, None]:
-        """Send a request and yield the response in pieces of `chunk_size` bytes; the last may be shorter.
-
-        `Timeout.total` limits the time until the head of the response has come.
-        """
+        """Send a request and yield the response in pieces; `Timeout.total` limits the time until its head has come."""
         whole, limits = self._completed(setup)
         async with self._pool_for(whole) as pool:
             with anyio.fail_after(limits.total):
@@ -121,16 +112,9 @@ class Client:
 
 
 class Session(Client, HTTPClientSession):
-    """Requests that share a query, headers, cookies and connections; what a request sets itself has priority.
+    """Requests that share options, cookies and connections; what a request sets itself has priority.
 
-    Args:
-        params: Query of every request.
-        headers: Headers of every request.
-        cookies: Cookies of every request; those that servers set are added.
-        version: HTTP version of every request that leaves it at 1.1.
-        timeout: Seconds for each step, or a `Timeout`; a field that is not set has NoneBot's default.
-        proxy: URL of the proxy of every request that sets none.
-        keepalive: Seconds that an idle connection is kept.
+    Cookies that servers set are added. A request that leaves the HTTP version at 1.1 has the session's.
     """
 
     def __init__(
@@ -153,11 +137,7 @@ class Session(Client, HTTPClientSession):
         self._version, self._proxy = HTTPVersion(version), proxy
 
     async def setup(self) -> None:
-        """Open the session.
-
-        Raises:
-            RuntimeError: The session is open already.
-        """
+        """Open the session; RuntimeError if it is open."""
         if self._is_running:
             raise RuntimeError("the session is open already")
         await self.start()

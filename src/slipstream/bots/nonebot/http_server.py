@@ -88,11 +88,7 @@ async def read_request(request: Request) -> IncomingRequest:
 
 
 def write_response(answer: BotResponse) -> Response:
-    """Translate a handler's response; a header that it has twice is sent twice.
-
-    Raises:
-        ValueError: A header has a line break.
-    """
+    """Translate a handler's response; a header that it has twice is sent twice, one with a line break is an error."""
     response = Response(answer.content, answer.status_code)
     if answer.headers:
         own = response.raw_headers

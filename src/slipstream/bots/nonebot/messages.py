@@ -1,7 +1,6 @@
 """The methods of NoneBot's WebSockets for messages, whichever side dialled."""
 
 from abc import abstractmethod
-from collections.abc import Awaitable
 from typing import Any
 
 from nonebot.drivers import WebSocket
@@ -9,13 +8,24 @@ from nonebot.drivers import WebSocket
 from slipstream._sockets.wire import Wire
 
 
-def not_a_message(data: object) -> TypeError:
-    """Return the error for data that is neither text nor bytes."""
-    return TypeError(f"a message is text or bytes, and not of type {type(data).__qualname__}")
+class Messages(WebSocket):
+    """Messages that go straight between a wire, where there is one, and the tasks that send or wait; several may."""
 
+    _wire: Wire | None = None
 
-class TypedMessages(WebSocket):
-    """Methods for text messages and for binary messages, which call `receive` and `send` for either."""
+    async def receive(self) -> str | bytes:
+        """Return the next message; WebSocketClosed has the code and reason of the end."""
+        wire = self._wire
+        if wire is None:
+            return await self._receive_elsewhere()
+        queue = wire.queue
+        message = queue.items.popleft() if queue.items else await queue.turn()
+        if wire.read_paused:
+            wire.resume()
+        if isinstance(message, (str, bytes)):
+            return message
+        queue.put_back(message)  # every other and every later call of `receive` gets the end, too
+        raise self._ended(message)
 
     async def receive_text(self) -> str:
         """Return the next message; a binary message raises TypeError."""
@@ -31,6 +41,13 @@ class TypedMessages(WebSocket):
             raise TypeError("expected a binary message, received a text one")
         return message
 
+    async def send(self, data: str | bytes) -> None:
+        """Send a message; WebSocketClosed says that the connection has ended."""
+        if not isinstance(data, (str, bytes)):
+            raise TypeError(f"a message is text or bytes, and not of type {type(data).__qualname__}")
+        if self._wire is None or not self._wire.send(data):
+            await self._send_elsewhere(data)
+
     async def send_text(self, data: str) -> None:
         """Send a text message."""
         await self.send(data)
@@ -39,47 +56,14 @@ class TypedMessages(WebSocket):
         """Send a binary message."""
         await self.send(data)
 
+    @abstractmethod
+    async def _receive_elsewhere(self) -> str | bytes:
+        """Return the next message where there is no wire."""
 
-class DirectMessages(TypedMessages):
-    """Messages that go straight between a wire and the tasks that send or wait; several tasks may."""
-
-    _wire: Wire
-
-    async def receive(self) -> str | bytes:
-        """Return the next message.
-
-        Raises:
-            WebSocketClosed: The connection has ended, with this code and reason.
-        """
-        wire = self._wire
-        queue = wire.queue
-        message = queue.items.popleft() if queue.items else await queue.turn()
-        if wire.read_paused:
-            wire.resume()
-        if isinstance(message, (str, bytes)):
-            return message
-        queue.put_back(message)  # every other and every later call of `receive` gets the end, too
-        raise self._ended(message)
-
-    async def send(self, data: str | bytes) -> None:
-        """Send a message.
-
-        Raises:
-            TypeError: The message is neither text nor bytes.
-            WebSocketClosed: The connection has ended.
-        """
-        if not isinstance(data, (str, bytes)):
-            raise not_a_message(data)
-        if not self._wire.send(data):
-            await self._send_later(data)
+    @abstractmethod
+    async def _send_elsewhere(self, data: str | bytes) -> None:
+        """Send a message that no wire can send at once."""
 
     @abstractmethod
     def _ended(self, end: Any) -> Exception:
         """Return the error that says how the connection ended."""
-
-    @abstractmethod
-    def _send_later(self, data: str | bytes) -> Awaitable[None]:
-        """Send a message that the wire could not send at once."""
-
-
-__all__ = ["DirectMessages", "TypedMessages", "not_a_message"]

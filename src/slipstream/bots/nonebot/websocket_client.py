@@ -16,7 +16,7 @@ from websockets.protocol import State
 
 from slipstream._sockets.client import LeanConnection, connection_type
 from slipstream.bots.nonebot.config import Config
-from slipstream.bots.nonebot.messages import DirectMessages, TypedMessages, not_a_message
+from slipstream.bots.nonebot.messages import Messages
 from slipstream.links.rules import headers_for, origin
 from slipstream.links.websocket import DialFailed, connected
 from slipstream.logger import logger
@@ -45,26 +45,21 @@ async def open_websocket(setup: Request, config: Config) -> AsyncGenerator["Clie
         connection = await connected(home, arguments, _MOST_REDIRECTS)
     except DialFailed as failed:
         raise (failed.__cause__ or failed) from None
-    kind = LeanWebSocket if isinstance(connection, BotConnection) else ClientWebSocket
     try:
-        yield kind(request=setup, websocket=connection)
+        yield ClientWebSocket(request=setup, websocket=connection)
     except asyncio.CancelledError:
-        await _leave(connection)
+        try:
+            with anyio.move_on_after(_CANCELLED_CLOSE_S, shield=True):
+                await connection.close(CloseCode.GOING_AWAY)
+        finally:
+            if connection.state is not State.CLOSED:
+                connection.transport.abort()
         raise
     except BaseException:
         await connection.close()
         raise
     else:
         await connection.close()
-
-
-async def _leave(connection: ClientConnection) -> None:
-    try:
-        with anyio.move_on_after(_CANCELLED_CLOSE_S, shield=True):
-            await connection.close(CloseCode.GOING_AWAY)
-    finally:
-        if connection.state is not State.CLOSED:
-            connection.transport.abort()
 
 
 def connect_options(setup: Request, config: Config) -> dict[str, Any]:
@@ -130,17 +125,13 @@ class BotConnection(LeanConnection):
         await super().close(code, reason)
 
 
-class ClientWebSocket(TypedMessages):
-    """A WebSocket that we opened, with a connection of the library; several tasks may receive and send.
-
-    Args:
-        request: The request for it.
-        websocket: Its connection.
-    """
+class ClientWebSocket(Messages):
+    """A WebSocket that we opened, with a connection of the library or of ours."""
 
     def __init__(self, *, request: Request, websocket: ClientConnection) -> None:
         super().__init__(request=request)
         self.websocket: ClientConnection = websocket
+        self._wire = websocket.wire if isinstance(websocket, LeanConnection) else None
         self._turn = asyncio.Lock()
 
     @property
@@ -156,45 +147,21 @@ class ClientWebSocket(TypedMessages):
         """Close; closing again does nothing."""
         await self.websocket.close(code, reason)
 
-    async def receive(self) -> str | bytes:
-        """Return the next message.
-
-        Raises:
-            WebSocketClosed: The connection has ended, with this code and reason.
-        """
+    async def _receive_elsewhere(self) -> str | bytes:
         try:
             async with self._turn:  # the library lets only one task wait at a time
                 return await self.websocket.recv()
         except ConnectionClosed as closed:
             raise _closed(closed) from closed
 
-    async def send(self, data: str | bytes) -> None:
-        """Send a message.
-
-        Raises:
-            TypeError: The message is neither text nor bytes.
-            WebSocketClosed: The connection has ended.
-        """
-        if not isinstance(data, (str, bytes)):
-            raise not_a_message(data)
+    async def _send_elsewhere(self, data: str | bytes) -> None:
         try:
             await self.websocket.send(data)
         except ConnectionClosed as closed:
             raise _closed(closed) from closed
 
-
-class LeanWebSocket(DirectMessages, ClientWebSocket):
-    """A WebSocket that we opened, with a connection of ours."""
-
-    def __init__(self, *, request: Request, websocket: Any) -> None:
-        super().__init__(request=request, websocket=websocket)
-        self._wire = websocket.wire
-
     def _ended(self, end: None) -> Exception:
         return _closed(self.websocket.protocol.close_exc)
-
-    async def _send_later(self, data: str | bytes) -> None:
-        await ClientWebSocket.send(self, data)
 
 
 def _closed(closed: ConnectionClosed) -> WebSocketClosed:

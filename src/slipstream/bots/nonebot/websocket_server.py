@@ -11,7 +11,7 @@ from starlette.types import Receive, Scope, Send
 
 from slipstream._sockets.behind import DirectProtocol, protocol_behind
 from slipstream.bots.nonebot.http_server import version_of
-from slipstream.bots.nonebot.messages import DirectMessages, TypedMessages
+from slipstream.bots.nonebot.messages import Messages
 from slipstream.requests import HTTPConnection
 from slipstream.websockets import WebSocket, WebSocketDisconnect
 
@@ -38,10 +38,7 @@ class WebSocketEndpoint:
             version=version_of(scope),
         )
         protocol = protocol_behind(receive, send)
-        if protocol is None:
-            websocket = ServerWebSocket(request=request, receive=receive, send=send)
-        else:  # no middleware wraps ASGI's two functions: messages may bypass them
-            websocket = DirectServerWebSocket(request=request, receive=receive, send=send, protocol=protocol)
+        websocket = ServerWebSocket(request=request, receive=receive, send=send, protocol=protocol)
         try:
             if protocol is None:  # the loop may be another than asyncio's
                 await self.handle(websocket)
@@ -63,12 +60,16 @@ class WebSocketEndpoint:
         await self(websocket.scope, websocket.receive, websocket.send)
 
 
-class ServerWebSocket(TypedMessages):
-    """The WebSocket of a peer that dialled us, through ASGI's `receive` and `send`."""
+class ServerWebSocket(Messages):
+    """The WebSocket of a peer that dialled us.
 
-    def __init__(self, *, request: BotRequest, receive: Receive, send: Send) -> None:
+    Its messages bypass ASGI's `receive` and `send` if there is a protocol, since no middleware wraps them.
+    """
+
+    def __init__(self, *, request: BotRequest, receive: Receive, send: Send, protocol: DirectProtocol | None) -> None:
         super().__init__(request=request)
         self.accepted = False
+        self._protocol, self._wire = protocol, None if protocol is None else protocol.wire
         self._asgi_receive, self._asgi_send = receive, send
         self._end: tuple[int, str] | None = None
         self._is_closing = False
@@ -79,14 +80,10 @@ class ServerWebSocket(TypedMessages):
         return self._is_closing or self._end is not None
 
     async def accept(self) -> None:
-        """Accept the handshake.
-
-        Raises:
-            WebSocketClosed: The peer has left.
-        """
+        """Accept the handshake; WebSocketClosed says that the peer has left."""
         message = await self._asgi_receive()
         if message["type"] == "websocket.disconnect":
-            raise self._end_of(message)
+            raise self._ended(message)
         await self._send({"type": "websocket.accept"})
         self.accepted = True
 
@@ -100,30 +97,23 @@ class ServerWebSocket(TypedMessages):
         except (OSError, WebSocketDisconnect, RuntimeError):
             self._end = self._end or (ABNORMAL, "")  # the peer has closed first
 
-    async def receive(self) -> str | bytes:
-        """Return the next message.
-
-        Raises:
-            WebSocketClosed: The connection has ended, with this code and reason.
-        """
+    async def _receive_elsewhere(self) -> str | bytes:
         if self._end is not None:
             raise WebSocketClosed(*self._end)
         message = await self._asgi_receive()
         if message["type"] != "websocket.receive":
-            raise self._end_of(message)
+            raise self._ended(message)
         text: str | None = message.get("text")
         content: str | bytes = message["bytes"] if text is None else text
         return content
 
-    async def send(self, data: str | bytes) -> None:
-        """Send a message.
+    async def _send_elsewhere(self, data: str | bytes) -> None:
+        if self._protocol is None or not self.accepted or self.closed:
+            await self._send({"type": "websocket.send", "text" if isinstance(data, str) else "bytes": data})
+        elif not await self._protocol.put(data):
+            raise self._lost()
 
-        Raises:
-            WebSocketClosed: The connection has ended.
-        """
-        await self._send({"type": "websocket.send", "text" if isinstance(data, str) else "bytes": data})
-
-    def _end_of(self, message: Any) -> Exception:
+    def _ended(self, message: Any) -> Exception:
         if message["type"] != "websocket.disconnect":
             return RuntimeError("receive() before accept(): accept the connection, or close it")
         self._end = (message.get("code") or NO_STATUS, message.get("reason") or "")
@@ -141,25 +131,3 @@ class ServerWebSocket(TypedMessages):
             known = (lost.code, lost.reason or "") if isinstance(lost, WebSocketDisconnect) else (ABNORMAL, "")
             self._end = self._end or known
             raise WebSocketClosed(*self._end) from lost
-
-
-class DirectServerWebSocket(DirectMessages, ServerWebSocket):
-    """The WebSocket of a peer that dialled us, whose messages bypass ASGI.
-
-    Args:
-        protocol: The server's.
-        kwargs: See `ServerWebSocket`.
-    """
-
-    def __init__(self, *, protocol: DirectProtocol, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self._wire, self._protocol = protocol.wire, protocol
-
-    def _ended(self, end: Any) -> Exception:
-        return self._end_of(end)
-
-    async def _send_later(self, data: str | bytes) -> None:
-        if not self.accepted or self.closed:
-            await self._send({"type": "websocket.send"})
-        elif not await self._protocol.put(data):
-            raise self._lost()

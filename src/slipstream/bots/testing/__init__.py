@@ -12,5 +12,3 @@ Nothing here waits by the clock but for `delay`: `connected()`, `Peer.receive()`
 from slipstream.bots.testing.peer import Ended as Ended, Peer as Peer, Refused as Refused
 from slipstream.bots.testing.platform import Answer as Answer, Asked as Asked, FakePlatform as FakePlatform
 from slipstream.bots.testing.session import Line as Line, Session as Session
-
-__all__ = ["Answer", "Asked", "Ended", "FakePlatform", "Line", "Peer", "Refused", "Session"]

@@ -39,10 +39,6 @@ class Ended(Exception):
 class Peer:
     """One WebSocket between platform and bot, as the platform holds it.
 
-    Args:
-        connection: The connection of the library `websockets`, with the handshake done.
-        stream: Held while the connection is open, for it would close the connection when it is collected.
-
     Attributes:
         request: The request of the handshake, with `path` and `headers`.
         response: The response of the bot; None if the bot dialled.
@@ -50,7 +46,8 @@ class Peer:
     """
 
     def __init__(self, connection: Connection, stream: Any = None) -> None:
-        self._connection, self._stream = connection, stream
+        self._connection = connection
+        self._stream = stream  # which would close the connection when it is collected
         self.request, self.response, self.session = connection.request, connection.response, Session()
         self._inbox: asyncio.Queue[Data | None] = asyncio.Queue()
         self._task = asyncio.get_running_loop().create_task(self._read(), name="fake platform: peer")
@@ -58,11 +55,7 @@ class Peer:
     # What a test does
 
     async def send(self, data: Data) -> None:
-        """Send a message, text or binary; it is lost if the connection ends meanwhile.
-
-        Raises:
-            Ended: The connection has ended before.
-        """
+        """Send a message, text or binary, lost if the connection ends meanwhile; `Ended` if it has ended before."""
         if not self.is_open:
             raise Ended(*self.close_frame)
         self._note("platform", data)
@@ -74,11 +67,7 @@ class Peer:
         await self.send(json.dumps(value))
 
     async def receive(self) -> Data:
-        """Wait for the next message of the bot.
-
-        Raises:
-            Ended: The connection ended before a message came.
-        """
+        """Wait for the next message of the bot; `Ended` if the connection ends before one comes."""
         data = await self._inbox.get()
         if data is None:
             self._inbox.put_nowait(None)

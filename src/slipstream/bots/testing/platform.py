@@ -171,11 +171,7 @@ class FakePlatform:
         return self._peers[-1]
 
     async def post(self, url: str, body: Any = b"", headers: Mapping[str, str] | None = None) -> Answer:
-        """POST an event to a bot, and return the response.
-
-        Raises:
-            ConnectionError: The bot does not listen, or cut the connection.
-        """
+        """POST an event to a bot, and return the response; ConnectionError if there is none."""
         async with httpx2.AsyncClient(verify=False, trust_env=False, timeout=None) as client:
             try:
                 answer = await client.post(url, content=_as_bytes(body), headers=headers)
