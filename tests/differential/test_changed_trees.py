@@ -242,6 +242,56 @@ app.include_router(late, prefix="/late")
         pair.request(Sent("PUT", path, b"y=3"))
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        "route.status_code = 201",
+        "route.response_model_exclude = {'more'}",
+        "route.response_model_exclude_none = True",
+        "route.response_field = None",
+        "route.response_class = PlainTextResponse",
+        "route.dependency_overrides_provider = Provider()",
+        "route.endpoint = lambda: 1",
+    ],
+)
+def test_a_handler_that_is_made_anew_has_the_options_of_now(change: str) -> None:
+    """Packages change an attribute, then assign what `get_route_handler` makes; without that nothing changes."""
+    pair = Pair(
+        PREAMBLE
+        + f"""
+from fastapi.responses import PlainTextResponse
+from pydantic import BaseModel
+
+class Answer(BaseModel):
+    x: int
+    more: str | None = None
+
+class Provider:
+    dependency_overrides = {{plain: lambda: "overridden"}}
+
+def change(anew):
+    for route in app.routes:
+        if getattr(route, "path", "").startswith("/answers"):
+            {change}
+            if anew:
+                route.app = request_response(route.get_route_handler())
+
+@app.get("/answers", response_model=Answer)
+@app.get("/answers/text")
+def answer(more: str | None = None, value: str = Depends(plain)):
+    return {{"x": 1, "more": more, "value": value}} if more != "text" else "text"
+"""
+    )
+
+    for anew in (None, False, True):
+        for side in pair.sides if anew is not None else ():
+            side.module.change(anew)
+        for path in ("/answers", "/answers/text"):
+            pair.get(path, b"more=m")
+            pair.get(path)
+            pair.get(path, b"more=text")
+
+
 def test_web_sockets_are_changed_as_well() -> None:
     """Before the first connection and after it, on the application and included."""
     pair = Pair(

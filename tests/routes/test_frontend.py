@@ -11,7 +11,9 @@ import anyio
 import fastapi
 import fastapi.testclient
 import pytest
+import starlette.exceptions
 from hypothesis import given, settings, strategies as st
+from starlette.routing import NoMatchFound
 
 import slipstream
 import slipstream.testclient
@@ -348,3 +350,26 @@ def test_a_disk_that_fails_is_an_error(tmp_path: Path, monkeypatch: pytest.Monke
 
     with pytest.raises(OSError, match="disk"):
         TestClient(app).get("/x")
+
+
+@pytest.mark.parametrize("package", [fastapi, slipstream])
+def test_the_frontends_of_a_router_are_one_route_too(package: Any, sites: dict[str, Path]) -> None:
+    """Half-public in FastAPI: what serves is asked, and its files are replaced in tests."""
+    router = package.APIRouter()
+    assert router._frontend_routes is None
+    router.frontend("/", directory=sites["both"])
+    router.frontend("/deep", directory=sites["none"])
+    group = router._frontend_routes
+    scope = {"type": "http", "method": "GET", "path": "/deep/about", "root_path": "", "headers": []}
+
+    assert [route.path for route in group.routes] == ["/", "/deep"]
+    match, child_scope = group.matches(scope)
+    assert (match.name, child_scope["fastapi"]["frontend_path"]) == ("FULL", "about")
+    match, child_scope = group.matches_with_prefix({**scope, "path": "/p/deep"}, "/p")
+    assert (match.name, child_scope["fastapi"]["frontend_path"]) == ("FULL", "")
+    assert group.matches({**scope, "type": "websocket"})[0].name == "NONE"
+    assert group.routes[1].matches({**scope, "method": "POST"})[0].name == "PARTIAL"
+    with pytest.raises(NoMatchFound):
+        group.url_path_for("frontend")
+    with pytest.raises(starlette.exceptions.HTTPException, match="404"):
+        anyio.run(group.handle, {**scope, "type": "websocket"}, None, None)

@@ -16,6 +16,10 @@ ROUTER = "included_router"
 """Key below FastAPI's in a scope: the node of the router that is being asked."""
 
 
+FRONTEND_PATH = "frontend_path"
+"""Key below FastAPI's in a scope: the path below a frontend's prefix."""
+
+
 def noted(scope: Scope, key: str) -> Any:
     """Return what a scope has under a key below FastAPI's, or None."""
     return scope.get(_KEY, {}).get(key)
@@ -23,7 +27,12 @@ def noted(scope: Scope, key: str) -> Any:
 
 def note(scope: Scope, key: str, value: object) -> None:
     """Write a value under a key below FastAPI's; scopes that share the old dictionary keep it."""
-    scope[_KEY] = {**scope.get(_KEY, {}), key: value}
+    scope.update(noting_in(scope, key, value))
+
+
+def noting_in(scope: Scope, key: str, value: object) -> dict[str, Any]:
+    """Return what to update a scope with, to have a value under a key below FastAPI's there."""
+    return {_KEY: {**scope.get(_KEY, {}), key: value}}
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import os
 import re
 import stat
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
 
@@ -24,13 +24,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from slipstream._engine.entry.asgi import route_path
 from slipstream._engine.runtime.threads import in_thread
+from slipstream._routes.context import FRONTEND_PATH, noted, noting_in
 from slipstream._routes.inclusion import Inclusion
 
 Fallback = Literal["auto", "index.html", "404.html"] | None
 Directory = str | os.PathLike[str]
-
-_PATH = "slipstream.frontend_path"
-"""Key in a scope: the path below the prefix."""
 
 _METHODS = ("GET", "HEAD")
 _PAGES = frozenset({"text/html", "application/xhtml+xml"})
@@ -85,7 +83,7 @@ class FrontendFiles(StaticFiles):
         is_read = scope["method"] in _METHODS
         wants_page = is_read and _accepts_page(scope)
         try:
-            found = await in_thread(self._find, scope.get(_PATH, ""), is_read, wants_page)
+            found = await in_thread(self._find, noted(scope, FRONTEND_PATH) or "", is_read, wants_page)
         except PermissionError:
             raise HTTPException(status_code=401) from None
         except ValueError:  # such as a null byte in the path
@@ -167,12 +165,14 @@ class Frontend(BaseRoute):
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """Match a path below the prefix, fully if the method is GET or HEAD."""
-        if scope["type"] != "http":
-            return Match.NONE, {}
-        below = _below(self.path, route_path(scope))
+        return self.matches_below(scope, "")
+
+    def matches_below(self, scope: Scope, prefix: str) -> tuple[Match, Scope]:
+        """Match as the frontend's twin under a further prefix does."""
+        below = _below(joined(prefix, self.path), route_path(scope)) if scope["type"] == "http" else None
         if below is None:
             return Match.NONE, {}
-        found = {_PATH: below, "route": self.operation, "endpoint": self.operation.endpoint}
+        found = {**noting_in(scope, FRONTEND_PATH, below), "route": self.operation, "endpoint": self.operation.endpoint}
         return Match.FULL if scope["method"] in _METHODS else Match.PARTIAL, found
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -192,6 +192,33 @@ class Frontend(BaseRoute):
         return Frontend(joined(inclusion.options["prefix"], self.path), self.app, self.operation.included(inclusion))
 
 
+class FrontendGroup(BaseRoute):
+    """The frontends of one router as one route, under FastAPI's half-public names."""
+
+    def __init__(self, routes: Sequence[Frontend]) -> None:
+        self.routes = routes
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Match as the frontend that serves."""
+        return self.matches_with_prefix(scope, "")
+
+    def matches_with_prefix(self, scope: Scope, prefix: str) -> tuple[Match, Scope]:
+        """Match as the frontend that serves when the router is included under a prefix."""
+        return _best((route, *route.matches_below(scope, prefix)) for route in self.routes)[1:]
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve with the frontend that matches best; without one, raise a 404."""
+        await low_priority_app(self.routes, _no_frontend)(scope, receive, send)
+
+    def url_path_for(self, name: str, /, **path_params: Any) -> URLPath:
+        """Raise NoMatchFound: files have no names."""
+        raise NoMatchFound(name, path_params)
+
+
+async def _no_frontend(scope: Scope, receive: Receive, send: Send) -> None:
+    raise HTTPException(status_code=404)
+
+
 def low_priority_app(routes: Sequence[BaseRoute], default: ASGIApp) -> ASGIApp:
     """Make the app for requests that no other route serves.
 
@@ -199,19 +226,19 @@ def low_priority_app(routes: Sequence[BaseRoute], default: ASGIApp) -> ASGIApp:
     """
 
     async def serve(scope: Scope, receive: Receive, send: Send) -> None:
-        chosen: dict[Match, tuple[BaseRoute, Scope]] = {}
-        for route in routes:
-            match, child_scope = route.matches(scope)
-            if match != Match.NONE and (match not in chosen or _is_closer(route, chosen[match][0])):
-                chosen[match] = route, child_scope
-        best = chosen.get(Match.FULL) or chosen.get(Match.PARTIAL)
-        if best is None:
-            await default(scope, receive, send)
-            return
-        scope.update(best[1])
-        await best[0].handle(scope, receive, send)
+        best, _, child_scope = _best((route, *route.matches(scope)) for route in routes)
+        scope.update(child_scope)
+        await (default if best is None else best.handle)(scope, receive, send)
 
     return serve
+
+
+def _best(found: Iterable[tuple[BaseRoute, Match, Scope]]) -> tuple[BaseRoute | None, Match, Scope]:
+    chosen: dict[Match, tuple[BaseRoute, Match, Scope]] = {}
+    for route, match, child_scope in found:
+        if match not in chosen or _is_closer(route, chosen[match][0]):
+            chosen[match] = route, match, child_scope
+    return chosen.get(Match.FULL) or chosen.get(Match.PARTIAL) or (None, Match.NONE, {})
 
 
 def _is_closer(route: BaseRoute, other: BaseRoute) -> bool:

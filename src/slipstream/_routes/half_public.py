@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Coroutine
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from starlette.requests import Request
@@ -69,12 +69,10 @@ def get_request_handler(
 ) -> Callable[[Request], Coroutine[Any, Any, Response]]:
     """Make the function from Request to Response of a tree of calls and of options of a route, under FastAPI's names.
 
-    It is compiled if the arguments are those by which a route asks for its own handler.
+    It is compiled if the arguments are those by which a route asks for its own handler, and no attribute of the route
+    has changed since it was read.
     """
     given = dict(locals())
-    own = asking.get()
-    if own is None or any(own.described[name] is not value for name, value in given.items()):
-        own = None
     is_events = is_subclass(_unpacked(response_class), EventSourceResponse)
     kind: StreamKind = "sse" if is_events else "jsonl" if is_json_stream else "raw"
     body = None
@@ -90,6 +88,11 @@ def get_request_handler(
         item_field=stream_item_field,
         dump_options={name: given[f"response_model_{name}"] for name in DUMP_OPTIONS},
     )
+    own = asking.get()
+    if own is not None:
+        is_own = all(own.described[name] is value for name, value in given.items())
+        planned = replace(own.compiler.plan.response, ping_interval=response.ping_interval)
+        own = own if is_own and planned == response else None
     provider = dependency_overrides_provider
     walk = stepwise(Plan("http", dependant.path, dependant, (), body, response), provider)
 

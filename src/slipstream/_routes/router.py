@@ -14,7 +14,7 @@ from slipstream._app.refresh import WatchedList, version
 from slipstream._engine.entry.lifespan import Context, as_context, from_events, lifespan
 from slipstream._options.levels import RouterOptions
 from slipstream._routes.context import ROUTER, noted
-from slipstream._routes.frontend import low_priority_app
+from slipstream._routes.frontend import Frontend, FrontendGroup, low_priority_app
 from slipstream._routes.inclusion import IncludableRouter, IncludedRouter, effective, low_priority
 from slipstream._routes.route import PlannedRoute
 
@@ -104,6 +104,11 @@ class TableRouter(routing.Router):
         """Count a change that packages made to a route in place; the lists count their changes themselves."""
         self.mark += 1
         version.bump()
+
+    @property
+    def _frontend_routes(self) -> FrontendGroup | None:
+        found = [route for route in self._low_priority_routes if isinstance(route, Frontend)]
+        return FrontendGroup(found) if found else None
 
     @property
     def default(self) -> ASGIApp:
