@@ -2,6 +2,8 @@
 
 import asyncio
 import contextvars
+import gc
+import weakref
 from collections.abc import Awaitable, Callable
 from functools import partial
 from itertools import pairwise
@@ -48,6 +50,13 @@ class Feed:
     def go_on(self) -> None:
         while self.items and self.delivery.offer(self.items.pop(0), self):
             pass
+
+
+class Forgetful(Work):
+    """Notes nothing of its items."""
+
+    def ended(self, item: Any, end: End, result: Any) -> None:
+        """Do nothing."""
 
 
 def spawn(work: Any, name: str, context: contextvars.Context) -> "asyncio.Task[Any]":
@@ -388,6 +397,43 @@ def test_a_handler_that_was_begun_gets_the_cancellation_of_its_worker(pause: int
 
     assert asyncio.run(scenario()) == [("first", "handled"), ("long", "lost")]
     assert (begun, ended) == (["long"], ["long"])
+
+
+class Message:
+    """Something that can be watched; a tuple cannot."""
+
+
+@pytest.mark.parametrize("how", ["first", "alone", "alone, and waits"])
+def test_a_worker_that_waits_keeps_no_message_alive(how: str) -> None:
+    """A peer that once sent 16 MiB, and then nothing, must not hold them."""
+
+    async def scenario() -> Any:
+        async def handle(item: Message) -> Message:
+            if how.endswith("waits"):
+                await turns(2)
+            return item
+
+        delivery = Work(handle).delivery()
+        delivery._handling = Forgetful(handle)
+        if how != "first":
+            await delivery.put(Message())
+            await delivery.join()
+            await turns()
+        message = Message()
+        kept = weakref.ref(message)
+        offered = [message]
+        del message
+        if how == "first":
+            await delivery.put(offered.pop())
+        else:
+            await outside(lambda: delivery.offer(offered.pop(), is_alone=True))
+        await delivery.join()
+        await turns()
+        gc.collect()
+        delivery.cancel()
+        return kept()
+
+    assert asyncio.run(scenario()) is None
 
 
 def test_nothing_else_starts_beside_a_handler_that_was_begun() -> None:

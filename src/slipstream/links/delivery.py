@@ -246,6 +246,7 @@ class Delivery(Inbox[T]):
                 elif self.is_closed or len(self._parked) + self.busy > self._kept:
                     return
                 else:
+                    item = result = begun = None  # a worker that waits keeps no message alive
                     begun = await self._begun(worker)
                     if begun is None:
                         continue
