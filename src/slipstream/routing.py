@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from functools import partial
 from itertools import starmap
+from operator import is_not
 from typing import Any, Literal, Unpack, cast
 
 from starlette import routing
@@ -151,7 +152,7 @@ class APIRoute(PlannedRoute, routing.Route):  # type: ignore[override]  # path_r
         asked = cast(APIRoute, self.asked)
         used = (type(asked).get_route_handler, get_request_handler, request_response)
         written = (_get_route_handler, half_public.get_request_handler, half_public.request_response)
-        return used != written or "get_route_handler" in vars(asked)
+        return any(map(is_not, used, written)) or "get_route_handler" in vars(asked)
 
     def _wrap(self) -> None:
         """Call a `get_route_handler` of the user's when FastAPI calls it: as soon as there is a route or context."""

@@ -171,3 +171,49 @@ def test_the_version_of_fastapi_is_the_one_that_is_followed() -> None:
         assert version("starlette") != compat.FASTAPI_VERSION
         assert sorted(str(d.name) for d in distributions()) == before
     """)
+
+
+def test_classes_bear_fastapis_name_while_the_alias_holds() -> None:
+    """Programs print, compare and pin it: reports, traces, the error lists of JSON-RPC."""
+    python("""
+        import pickle
+        compat.install()
+        import fastapi
+        from fastapi import HTTPException
+
+        def name(cls):
+            return f"{cls.__module__}.{cls.__qualname__}"
+
+        assert name(HTTPException) == "fastapi.exceptions.HTTPException"
+        assert [name(cls) for cls in (fastapi.FastAPI, fastapi.APIRouter, fastapi.routing.APIRoute)] == [
+            "fastapi.applications.FastAPI", "fastapi.routing.APIRouter", "fastapi.routing.APIRoute"
+        ]
+        assert pickle.loads(pickle.dumps(HTTPException(404))).status_code == 404
+        from fastapi.security import SecurityScopes  # in a module that is imported later
+        assert name(SecurityScopes) == "fastapi.security.oauth2.SecurityScopes"
+        import slipstream.links
+        assert name(slipstream.links.Link).startswith("slipstream.links.")
+
+        compat.uninstall()
+        assert name(HTTPException) == "slipstream.exceptions.HTTPException"
+        assert name(SecurityScopes) == "slipstream.security.oauth2.SecurityScopes"
+    """)
+
+
+def test_the_logger_is_fastapis_while_the_alias_holds() -> None:
+    """Programs set its level and read its records under the name that FastAPI gives it."""
+    python("""
+        import logging
+        from unittest import TestCase
+        compat.install()
+        from fastapi.logger import logger
+
+        with TestCase().assertLogs("fastapi", "WARNING") as logs:
+            logger.warning("seen")
+        assert logs.output == ["WARNING:fastapi:seen"]
+        logging.getLogger("fastapi").setLevel("ERROR")
+        assert not logger.isEnabledFor(logging.WARNING)
+
+        compat.uninstall()
+        assert logger.name == "slipstream" and logger.isEnabledFor(logging.WARNING)
+    """)

@@ -70,6 +70,7 @@ def prepare(package: Package, work: Path) -> dict[Side, Environment]:
     sides = {side: Environment(folder / side) for side in SIDES}
     ready = folder / "ready"
     if ready.exists() and ready.read_text() == stamp(package):
+        _place_slipstream(sides["slipstream"].packages)
         return sides
     shutil.rmtree(folder, ignore_errors=True)
     wanted = package.name
@@ -95,6 +96,7 @@ def prepare(package: Package, work: Path) -> dict[Side, Environment]:
     shutil.rmtree(sides["slipstream"].packages / "fastapi")
     for side, environment in sides.items():
         arm(environment.packages, side)
+    _place_slipstream(sides["slipstream"].packages)
     ready.write_text(stamp(package))
     return sides
 
@@ -103,6 +105,13 @@ def arm(packages: Path, side: Side) -> None:
     """Write the `.pth` file: our plugins can be imported, and on slipstream's side the alias holds."""
     lines = [str(INSIDE)] + (["import ecosystem_alias"] if side == "slipstream" else [])
     (packages / "ecosystem.pth").write_text("\n".join(lines) + "\n")
+
+
+def _place_slipstream(packages: Path) -> None:
+    """Let slipstream be found where packages lie: tools take frames of other files for the program's own."""
+    link = packages / "slipstream"
+    if not link.is_symlink():
+        link.symlink_to(ROOT / "src" / "slipstream")
 
 
 def _make(environment: Environment) -> None:

@@ -5,6 +5,7 @@ Routes are served this way while one of these functions is replaced; else they a
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractContextManager, AsyncExitStack, nullcontext
+from operator import is_not
 from types import ModuleType
 from typing import Any, Final
 
@@ -49,7 +50,7 @@ class Steps:
 
     def _compare(self) -> bool:
         known = vars(self.module)
-        return [known.get(name) for name in self.NAMES] != self._written
+        return any(map(is_not, map(known.get, self.NAMES), self._written))  # a wrapper may say that it is equal
 
 
 STEPS: Final = Steps()

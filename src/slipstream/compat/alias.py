@@ -14,6 +14,7 @@ from pathlib import Path
 from types import CodeType, ModuleType
 
 from slipstream._engine.errors import SlipstreamError
+from slipstream.compat import names
 
 FASTAPI_VERSION = "0.165.0"
 """The release of FastAPI whose public API slipstream follows."""
@@ -67,6 +68,7 @@ def uninstall() -> None:
     if not is_installed():
         return
     sys.meta_path.remove(_finder)
+    names.give_back()
     for name in [name for name in sys.modules if _is_alias(name)]:
         del sys.modules[name]
     sys.modules.update(_displaced)
@@ -122,8 +124,9 @@ class _Loader(importlib.abc.InspectLoader):
         return module
 
     def exec_module(self, module: ModuleType) -> None:
-        """Restore the module's own spec; the module has run already."""
+        """Restore the module's own spec, for it has run already, and name classes by the alias."""
         module.__spec__ = self.own_spec
+        names.take(_ALIAS)
 
     # `runpy` and `inspect` call these, for `python -m slipstream.compat -m fastapi`.
 

@@ -64,7 +64,8 @@ def _configure(config: Settings) -> None:
     except ImportError:
         logger.warning(
             "telemetry: no exporter was added, for the SDK of OpenTelemetry or its OTLP exporter is not installed; "
-            "install them: pip install 'slipstream[telemetry]', or give telemetry={'auto_configure': False}",
+            "install what fastapi[opentelemetry] has: pip install 'slipstream[telemetry]', "
+            "or give telemetry={'auto_configure': False}",
             exc_info=True,
         )
     except Exception as exc:
@@ -191,7 +192,7 @@ def _empty(components: list[Any], method: str) -> None:
         try:
             getattr(component, method)()
         except Exception:
-            logger.warning("telemetry: an exporter could not be emptied", exc_info=True)
+            logger.exception("FastAPI telemetry cleanup failed: an exporter could not be emptied")
 
 
 atexit.register(_shutdown)
