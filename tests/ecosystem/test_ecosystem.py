@@ -18,7 +18,7 @@ MODULE = """
 import fastapi
 
 def framework():
-    return fastapi.FastAPI.__module__.partition(".")[0]
+    return fastapi.__name__
 """
 TESTS = """
 import subprocess
@@ -29,7 +29,7 @@ from uuid import uuid4
 import pytest
 import toy
 
-PRINT = "import fastapi; print(fastapi.FastAPI.__module__.partition('.')[0])"
+PRINT = "import fastapi; print(fastapi.__name__)"
 
 def test_version_is_the_one_of_fastapi():
     assert version("fastapi") == "0.165.0"
