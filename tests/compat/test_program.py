@@ -9,19 +9,20 @@ from pathlib import Path
 
 import pytest
 
-import slipstream
-from slipstream.compat import FASTAPI_VERSION, tell_children
+from slipstream.compat import FASTAPI_VERSION, program, tell_children
 from slipstream.compat.alias import STANDIN
 from tests.compat.environments import Environment
 
 Write = Callable[[str, str], Path]
 
 
-def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def run(folder: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run this interpreter in a folder."""
+    environment = {**os.environ, **variables}
     return subprocess.run(
-        [sys.executable, *arguments], cwd=folder, capture_output=True, text=True, timeout=60, check=False
-    )
+        [sys.executable, *arguments],
+        cwd=folder, env=environment, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
 
 
 PROGRAM = """
@@ -37,8 +38,10 @@ PROGRAM = """
     print(json.dumps({
         "file": __file__, "code": here.__code__.co_filename, "argv": sys.argv, "path": sys.path[0],
         "name": __name__, "main": vars(__main__) is globals(), "spec": str(__spec__ and __spec__.name),
-        "package": __package__, "cached": __cached__, "loader": type(__loader__).__name__, "doc": __doc__,
-        "own": type(pickle.loads(pickle.dumps(Kept()))) is Kept,
+        "package": __package__, "cached": __cached__,
+        "modules": sorted(sys.modules), "options": sys._xoptions,
+        "loader": type(__loader__).__name__, "doc": __doc__,
+        "builtins": str(__builtins__), "own": type(pickle.loads(pickle.dumps(Kept()))) is Kept,
     }))
     sys.stderr.write(beside.found)
     sys.exit(7)
@@ -51,7 +54,7 @@ PROGRAM = """
     ids=lambda how: " ".join(how),
 )
 def test_a_program_sees_what_it_sees_without_the_alias(tmp_path: Path, write: Write, how: list[str]) -> None:
-    """Programs find their data beside `__file__`, and read `sys.argv`; what they import is another matter."""
+    """Programs find their data beside `__file__`, read `sys.argv`, and count on what is not imported yet."""
     for folder in ("", "folder/"):
         write(f"{folder}beside.py", "from importlib.util import find_spec as find; found = find('fastapi').origin")
     program = write("program.py", PROGRAM)
@@ -60,11 +63,11 @@ def test_a_program_sees_what_it_sees_without_the_alias(tmp_path: Path, write: Wr
     (tmp_path / "deep").mkdir()
     (tmp_path / "linked" / "link.py").symlink_to(program)
 
-    theirs = run(tmp_path, *how, "--an", "argument")
-    ours = run(tmp_path, "-m", "slipstream.compat", *how, "--an", "argument")
+    theirs = run(tmp_path, "-X", "own=1", *how, "--an", "argument")
+    ours = run(tmp_path, "-X", "own=1", "-m", "slipstream.compat", *how, "--an", "argument")
 
     assert json.loads(ours.stdout) == json.loads(theirs.stdout)
-    assert ours.stderr == slipstream.__file__ != theirs.stderr
+    assert ours.stderr == str(Path(STANDIN, "fastapi", "__init__.py")) != theirs.stderr
     assert ours.returncode == 7
 
 
@@ -101,7 +104,10 @@ def test_test_workers_have_the_alias(tmp_path: Path, write: Write) -> None:
             assert os.environ["PYTEST_XDIST_WORKER"] == "gw0"
     """)  # fmt: skip
 
-    answer = run(tmp_path, "-m", "slipstream.compat", "-m", "pytest", "-q", "-n1", "-p", "no:cacheprovider")
+    answer = run(
+        tmp_path, "-m", "slipstream.compat", "-m", "pytest", "-q", "-p", "xdist.plugin", "-n1",
+        PYTEST_DISABLE_PLUGIN_AUTOLOAD="1",
+    )  # fmt: skip
 
     assert answer.stdout.splitlines()[-1].startswith("1 passed"), answer.stdout
 
@@ -134,10 +140,11 @@ def test_a_path_that_was_there_stays(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        ([], 2, "usage: python -m slipstream.compat (SCRIPT | -m MODULE)"),
+        ([], 2, "usage: python -m slipstream.compat (SCRIPT | -m MODULE | -c CODE)"),
         (["-m"], 2, "usage:"),
         (["--help"], 0, "usage:"),
-        (["no_such_file.py"], 2, "there is no file no_such_file.py in"),
+        (["-x", "y"], 2, "usage:"),
+        (["no_such_file.py"], 2, "can't open file"),
     ],
 )
 def test_a_wrong_call_says_how_to_call(tmp_path: Path, arguments: list[str], code: int, said: str) -> None:
@@ -146,3 +153,22 @@ def test_a_wrong_call_says_how_to_call(tmp_path: Path, arguments: list[str], cod
 
     assert answer.returncode == code
     assert said in answer.stdout + answer.stderr
+
+
+def test_an_interpreter_that_ignores_variables_is_an_error_with_advice(tmp_path: Path) -> None:
+    """The program would run with the real fastapi, or without any."""
+    answer = run(tmp_path, "-I", "-m", "slipstream.compat", "-c", "import fastapi")
+
+    assert answer.returncode == 2
+    assert "turn the alias on for this environment: slipstream alias on" in answer.stderr
+
+
+def test_a_call_from_a_program_returns_where_processes_cannot_be_taken_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """On Windows `exec` would let the caller go on before the program ends."""
+    monkeypatch.setenv("PYTHONPATH", "theirs")
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.setattr(program.os, "name", "nt")
+
+    assert program.main(["-c", "import sys, fastapi; sys.exit(fastapi.__name__ == 'slipstream' and 7)"]) == 7

@@ -1,64 +1,42 @@
-"""`python -m slipstream.compat`: a program runs under the alias, and sees what it would see without."""
+"""`python -m slipstream.compat`: an interpreter of its own runs a program, which sees what it would see without."""
 
-import builtins
 import os
-import runpy
+import subprocess
 import sys
 from collections.abc import Sequence
-from importlib.machinery import PathFinder, SourceFileLoader
-from importlib.util import module_from_spec
-from types import ModuleType
 
-from slipstream.compat.alias import install, tell_children
+from slipstream.compat.alias import tell_children
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a script or module under the alias, as `python -m slipstream.compat` does; so do the processes it starts.
+    """Run a program under the alias, as `python -m slipstream.compat` does; so do the processes that it starts.
+
+    On POSIX the program takes this process over, and the call does not return.
 
     Args:
-        arguments: `["script.py", …]` or `["-m", "module", …]`; None takes the command line's.
+        arguments: `["script.py", …]`, `["-m", "module", …]` or `["-c", "code", …]`; None takes the command line's.
 
     Returns:
-        Exit code: 2 for a wrong call, else 0; what the program raises passes through.
+        Exit code: 2 for a wrong call, else the program's.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
-    if words[:1] == ["-m"] and len(words) > 1:
-        _begin(words[1:])
-        runpy.run_module(words[1], run_name="__main__", alter_sys=True)
-        return 0
-    if not words or words[0].startswith("-"):
+    if not words or (words[0].startswith("-") and (words[0] not in ("-m", "-c") or len(words) == 1)):
         asked = words[:1] in (["-h"], ["--help"])
         stream = sys.stdout if asked else sys.stderr
-        stream.write("usage: python -m slipstream.compat (SCRIPT | -m MODULE) [ARGUMENT ...]\n")
+        stream.write("usage: python -m slipstream.compat (SCRIPT | -m MODULE | -c CODE) [ARGUMENT ...]\n")
         return 0 if asked else 2
-    if not os.path.exists(words[0]):
-        sys.stderr.write(f"slipstream.compat: there is no file {words[0]} in {os.getcwd()}\n")
+    if sys.flags.ignore_environment:
+        sys.stderr.write("slipstream.compat: python -E and -I ignore the variable that tells of the alias\n")
+        sys.stderr.write("  leave them out, or turn the alias on for this environment: slipstream alias on\n")
         return 2
-    _begin(words)
-    _run_main(os.path.join(os.getcwd(), words[0]))
-    return 0
-
-
-def _begin(words: list[str]) -> None:
-    install()
     tell_children()
-    sys.argv = words
+    command = [sys.executable, *_options(), *words]
+    if os.name == "posix":
+        os.execv(sys.executable, command)
+    return subprocess.call(command)
 
 
-def _run_main(path: str) -> None:
-    """Run a file, folder or archive as `python path` does; `runpy.run_path` would change `sys.argv`."""
-    spec = PathFinder.find_spec("__main__", [path])  # a file holds no modules
-    if not sys.flags.safe_path:
-        sys.path[0] = path if spec else os.path.dirname(os.path.realpath(path))
-    if spec is not None and spec.loader is not None:
-        sys.modules["__main__"] = module = module_from_spec(spec)
-        spec.loader.exec_module(module)
-        return
-    module = ModuleType("__main__")
-    vars(module).update(
-        __file__=path, __cached__=None, __builtins__=builtins, __loader__=SourceFileLoader("__main__", path)
-    )
-    sys.modules["__main__"] = module
-    with open(path, "rb") as file:
-        code = compile(file.read(), path, "exec", dont_inherit=True)
-    exec(code, vars(module))
+def _options() -> list[str]:
+    """List the interpreter's options: what stands before `-m slipstream.compat`."""
+    ends = [place for place, word in enumerate(sys.orig_argv) if word in ("-m", "-mslipstream.compat")]
+    return sys.orig_argv[1 : ends[0]] if ends else []
