@@ -264,17 +264,19 @@ class FastAPI(Starlette):
     @deprecated("on_event is deprecated, use lifespan event handlers instead: lifespan=...")
     def on_event(self, event_type: str) -> Callable[[DecoratedCallable], DecoratedCallable]:
         """Call the decorated function at "startup" or "shutdown"; `lifespan` is the newer way."""
-        return decorator(lambda function: self.add_event_handler(event_type, function))
+        return decorator(lambda function: self.add_event_handler(event_type, function), event_type)
 
     def middleware(self, middleware_type: str) -> Callable[[DecoratedCallable], DecoratedCallable]:
         """Run the decorated function of `(request, call_next)` around every HTTP request; "http" is the only type."""
-        return decorator(lambda function: self.add_middleware(HTTPMiddleware, dispatch=function))
+        return decorator(lambda function: self.add_middleware(HTTPMiddleware, dispatch=function), middleware_type)
 
     def exception_handler(
         self, exc_class_or_status_code: int | type[Exception]
     ) -> Callable[[DecoratedCallable], DecoratedCallable]:
         """Answer exceptions of a class, or responses of a status, with the decorated function of `(request, exc)`."""
-        return decorator(lambda function: self.add_exception_handler(exc_class_or_status_code, function))
+        return decorator(
+            lambda function: self.add_exception_handler(exc_class_or_status_code, function), exc_class_or_status_code
+        )
 
 
 def _root_path(request: Request) -> str:

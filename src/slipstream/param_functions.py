@@ -25,6 +25,7 @@ def _function(cls: Callable[P, Any]) -> Callable[P, Any]:
     shown = inspect.signature(cls)
     kept = [each for each in shown.parameters.values() if each.name != "annotation"]
     make.__signature__ = shown.replace(parameters=kept, return_annotation=Any)  # type: ignore[attr-defined]  # functions take any attribute
+    make.marker_class = cls  # type: ignore[attr-defined]  # see above
     return make
 
 
@@ -69,3 +70,7 @@ def Security(
         scopes: OAuth2 scopes that it asks for; shown in the documentation and given to `SecurityScopes`.
     """
     return params.Security(dependency, scopes=scopes, use_cache=use_cache)
+
+
+Depends.marker_class = params.Depends  # type: ignore[attr-defined]  # functions take any attribute
+Security.marker_class = params.Security  # type: ignore[attr-defined]  # see above

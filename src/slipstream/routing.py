@@ -60,7 +60,7 @@ from slipstream._routes.half_public import (
     serialize_response as serialize_response,
 )
 from slipstream._routes.inclusion import IncludedRouter, Inclusion, check_inclusion, check_prefix
-from slipstream._routes.operation import Methods, describe, read_operation, read_websocket
+from slipstream._routes.operation import Methods, describe, read_operation, read_websocket, warn_of_untaken
 from slipstream._routes.route import PlannedRoute
 from slipstream._routes.router import TableRouter
 from slipstream._routes.solving import SolvedDependency as SolvedDependency, solve_dependencies as solve_dependencies
@@ -342,18 +342,20 @@ class APIRouter(TableRouter):
         `route_class_override` is its class in place of the router's `route_class`.
         """
         given = completed(RouteOptions, options, "add_api_route")
-        self._check_path(path, endpoint)
         route_class = route_class_override or self.route_class
         every = merged(RouteOptions, self, given)
         if not every["form_limits"]:
             del every["form_limits"]  # not an option of many subclasses, which list theirs
-        self.routes.append(route_class(self.prefix + path, endpoint=endpoint, **every))
+        self._append(route_class(self.prefix + path, endpoint=endpoint, **every), path)
 
-    def _check_path(self, path: str, endpoint: Callable[..., Any]) -> None:
-        """Warn of a path that no request has, since it does not begin with a slash."""
+    def _append(self, route: PlannedRoute, path: str) -> None:
+        """Add a route, and warn of a path that no request has, or that has a parameter which nothing takes."""
         if self.is_root and path and not path.startswith("/"):
             claim = f"A path must begin with a slash, or no request finds it: {path!r}"
-            warn(claim, origin_of(endpoint), f'write "/{path}"')
+            warn(claim, origin_of(route.endpoint), f'write "/{path}"')
+        if route.is_read:
+            warn_of_untaken(route, path)
+        self.routes.append(route)
 
     @unpacks(RouteOptions)
     def api_route(self, path: str, **options: Unpack[RouteOptions]) -> Callable[[DecoratedCallable], DecoratedCallable]:
@@ -361,7 +363,7 @@ class APIRouter(TableRouter):
         completed(RouteOptions, options, "api_route")
         # With their defaults, since a subclass may read any of them in `add_api_route`.
         every: Any = {"methods": None, **completed(VerbOptions, {}, "api_route"), **options}
-        return decorator(lambda function: self.add_api_route(path, function, **every))
+        return decorator(lambda function: self.add_api_route(path, function, **every), path)
 
     def _verb(self, method: str, path: str, options: VerbOptions) -> Callable[[DecoratedCallable], DecoratedCallable]:
         every: Any = completed(VerbOptions, options, method.lower())
@@ -385,23 +387,23 @@ class APIRouter(TableRouter):
     ) -> Callable[[DecoratedCallable], DecoratedCallable]:
         """Serve a WebSocket with the decorated function; see `add_api_websocket_route`."""
         add = self.add_api_websocket_route
-        return decorator(lambda function: add(path, function, name=name, dependencies=dependencies))
+        return decorator(lambda function: add(path, function, name=name, dependencies=dependencies), path)
 
     def websocket_route(self, path: str, name: str | None = None) -> Callable[[DecoratedCallable], DecoratedCallable]:
         """Serve a WebSocket with a function of the WebSocket alone, as Starlette does."""
-        return decorator(lambda function: self.add_websocket_route(path, function, name=name))
+        return decorator(lambda function: self.add_websocket_route(path, function, name=name), path)
 
     def route(
         self, path: str, methods: Sequence[str] | None = None, name: str | None = None, include_in_schema: bool = True
     ) -> Callable[[DecoratedCallable], DecoratedCallable]:
         """Serve a path with a function of the Request alone, as Starlette did."""
         listed = list(methods) if methods else None
-        return decorator(lambda function: self.add_route(path, function, listed, name, include_in_schema))
+        return decorator(lambda function: self.add_route(path, function, listed, name, include_in_schema), path)
 
     @deprecated("on_event is deprecated, use lifespan event handlers instead: lifespan=...")
     def on_event(self, event_type: str) -> Callable[[DecoratedCallable], DecoratedCallable]:
         """Call the decorated function at "startup" or "shutdown"; `lifespan` is the newer way."""
-        return decorator(lambda function: self.add_event_handler(event_type, function))
+        return decorator(lambda function: self.add_event_handler(event_type, function), event_type)
 
     def add_api_websocket_route(
         self,
@@ -412,9 +414,8 @@ class APIRouter(TableRouter):
         dependencies: Sequence[Depends] | None = None,
     ) -> None:
         """Add a WebSocket endpoint below the router's prefix; see `WebSocketOptions`."""
-        self._check_path(path, endpoint)
         every = merged(WebSocketOptions, self, {"name": name, "dependencies": dependencies})
-        self.routes.append(APIWebSocketRoute(self.prefix + path, endpoint=endpoint, **every))
+        self._append(APIWebSocketRoute(self.prefix + path, endpoint=endpoint, **every), path)
 
     @unpacks(InclusionOptions)
     def include_router(self, router: "APIRouter", **options: Unpack[InclusionOptions]) -> None:

@@ -314,6 +314,14 @@ DIFFERENCES = (
         "a dependency that does not yield is named, with its place and what to write",
         lambda theirs, ours: theirs == _in_contextlibs_words(ours),
     ),
+    Difference(
+        "an exception handler that returns no response is an error that names it; FastAPI gives no answer at all",
+        lambda theirs, ours: (
+            (theirs.shape, theirs.raised) == ((), None)
+            and ours.raised is not None
+            and ours.log[: len(theirs.log)] == theirs.log
+        ),
+    ),
     Difference("an error echoes at most a kilobyte of the input, so that answers stay small", _cut_inputs),
     Difference(
         "the methods in Allow are sorted; FastAPI gives them in the order of a set, which changes with the process",

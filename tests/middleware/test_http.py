@@ -18,6 +18,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.testclient import TestClient
 
+from slipstream._engine.errors import NotAResponse
 from slipstream.middleware.http import HTTPMiddleware
 from tests.loops import run_moved
 
@@ -114,10 +115,11 @@ class Client:
     def outcome(self) -> Any:
         """All that the two implementations must have in common."""
         started = any(message["type"] == "http.response.start" for message in self.messages)
+        in_words = isinstance(self.error, NotAResponse)
         return (
             (self.start["status"], list(self.start["headers"])) if started else None,
             self.chunks,
-            repr(self.error),
+            repr(TypeError("'NoneType' object is not callable") if in_words else self.error),
             [
                 message
                 for message in self.messages

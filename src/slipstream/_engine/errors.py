@@ -100,6 +100,18 @@ class ScopeMismatch(_WrongDefinition):
     """A dependency of scope "request" needs one of scope "function", which is closed before the response."""
 
 
+class NotARouter(_WrongDefinition, AttributeError):
+    """Something was given to `include_router` that is no router; also an AttributeError, which FastAPI raises."""
+
+    def __init__(self, given: object) -> None:
+        self.name, self.obj = "routes", given
+        name = getattr(given, "__name__", "other")
+        advice = f"write app.include_router({name}.router)"
+        if hasattr(given, "mount"):
+            advice += f"; to serve an application with all that it has, write app.mount('/prefix', {name})"
+        super().__init__(f"include_router takes an APIRouter, not {given!r}", None, advice)
+
+
 NO_FORM_PARSER = 'Forms need the package "python-multipart", which is not installed'
 OTHER_FORM_PARSER = 'Forms need the package "python-multipart"; "multipart", which is installed, is another one'
 
@@ -133,6 +145,33 @@ class InvalidPath(_WrongDefinition, ValueError):
 
     def __init__(self, path: str, claim: str, advice: str) -> None:
         super().__init__(f"{claim}: {path!r}", None, advice)
+
+
+class NotAResponse(_ExplainedError, TypeError):
+    """A function that must return a response has returned something else; `role` says which function it is."""
+
+    def __init__(self, role: str, origin: Any, returned: object) -> None:
+        shown = type(returned).__name__ if returned is not None else "nothing"
+        advice = "return a response, such as JSONResponse({...})"
+        super().__init__(f"{role} returned no response, but {shown}", origin, advice)
+
+
+class NotALifespan(_ExplainedError, TypeError):
+    """A `lifespan=` that is no async context manager."""
+
+    def __init__(self, origin: Any) -> None:
+        advice = "decorate it with @contextlib.asynccontextmanager and `yield` once, between start-up and shut-down"
+        super().__init__("a lifespan has to return an async context manager", origin, advice)
+
+
+class NotAwaited(_ExplainedError, ValueError):
+    """An endpoint's result is a coroutine or the like; also a ValueError, which FastAPI raises."""
+
+    def __init__(self, origin: Any) -> None:
+        super().__init__("the endpoint returned something that nobody awaits", origin, AWAIT)
+
+
+AWAIT = "write `return await ...`, in an `async def`"
 
 
 class DidNotYield(_ExplainedError, RuntimeError):

@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cache
 from typing import Any, TypeVar, cast, get_type_hints
 
@@ -51,7 +52,8 @@ def completed(options: type[D], given: Mapping[str, Any], owner: str, otherwise:
     values = {name: rule.default for name, (_, rule) in known.items()}
     for name, value in given.items():
         if name not in known:
-            raise TypeError(f"{owner}() got an unexpected keyword argument {name!r}")
+            likely = "".join(f"; did you mean {each!r}?" for each in get_close_matches(name, known, 1))
+            raise TypeError(f"{owner}() got an unexpected keyword argument {name!r}{likely}")
         check = known[name][1].check
         if check is not None:
             check(name, value)

@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from slipstream._app.dispatch import known, overrides
 from slipstream._app.limits import limited
 from slipstream._app.refresh import Latest, Lock
+from slipstream._engine.errors import NotARouter
 from slipstream._options.inherited import merged, repeated
 from slipstream._options.levels import InclusionOptions, LevelOptions, RouteOptions
 from slipstream._routes.context import CONTEXT, ROUTER, EffectiveRouteContext, ForeignContext, note, noting
@@ -85,6 +86,8 @@ def check_prefix(prefix: str) -> None:
 
 def check_inclusion(parent: IncludableRouter, router: IncludableRouter, prefix: str) -> None:
     """Raise the errors of `APIRouter.include_router`."""
+    if not hasattr(router, "contains"):
+        raise NotARouter(router)
     assert parent is not router, (
         "Cannot include the same APIRouter instance into itself. Did you mean to include a different router?"
     )

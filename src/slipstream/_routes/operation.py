@@ -3,15 +3,16 @@
 import inspect
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
+from difflib import get_close_matches
 from enum import IntEnum
 from functools import partial
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 from pydantic import PydanticUndefinedAnnotation
 from starlette.convertors import PathConvertor, StringConvertor
 from starlette.responses import Response
 
-from slipstream._engine.errors import UnresolvedAnnotation
+from slipstream._engine.errors import UnresolvedAnnotation, warn
 from slipstream._engine.plan.build import build_http_plan, build_websocket_plan
 from slipstream._engine.plan.fields import ModelField
 from slipstream._engine.plan.model import DUMP_OPTIONS, Call, Plan, ResponseSpec, StreamKind
@@ -28,6 +29,15 @@ from slipstream.exceptions import FastAPIError
 from slipstream.responses import EventSourceResponse
 from slipstream.sse import ServerSentEvent
 from slipstream.utils import create_model_field, is_body_allowed_for_status_code
+
+
+class PathOperation(Protocol):
+    """A route as `warn_of_untaken` sees it."""
+
+    pattern: Pattern
+
+    @property
+    def dependant(self) -> Call: ...
 
 
 class Methods(set[str]):
@@ -100,6 +110,8 @@ def read_operation(
     if isinstance(model, DefaultPlaceholder):
         model, stream_item_type = read_response_model(tree, stream)
     status = int(status) if isinstance(status, IntEnum) else status
+    if status is not None and status not in range(100, 600):
+        warn(f"{status!r} is no status of HTTP", tree.origin, "write a number from 100 to 599: status_code=200")
     given: Any = options
     response = ResponseSpec(
         status_code=status,
@@ -145,6 +157,20 @@ def path_strings(pattern: Pattern) -> frozenset[str]:
     """Return the names of the path's parameters that stay strings."""
     kinds = (StringConvertor, PathConvertor)
     return frozenset(name for name, convertor in pattern.convertors.items() if type(convertor) in kinds)
+
+
+def warn_of_untaken(route: PathOperation, path: str) -> None:
+    """Warn of parameters in the route's own part of its path that nothing takes and no Request shows."""
+    calls = list(route.dependant.walk())
+    if any(kind in ("request", "connection", "websocket") for call in calls for _, kind in call.contexts):
+        return
+    taken = {field.validation_alias or field.alias for call in calls for field in call.path_params}
+    others = [field.alias for call in calls for field in call.query_params]
+    for name in route.pattern.names:
+        if name not in taken and f"{{{name}" in path:
+            likely = "".join(f"; did you mean it by {each!r}?" for each in get_close_matches(name, others, 1))
+            claim = f"nothing takes the path's parameter {name!r}{likely}"
+            warn(claim, route.dependant.origin, f"write a parameter {name}, or leave {{{name}}} out of the path")
 
 
 def describe(endpoint: Callable[..., Any], description: str | None) -> str:

@@ -56,6 +56,11 @@ class PlannedRoute(BaseRoute, metaclass=WatchedClass):
         except UnresolvedAnnotation:
             self._waiting = read, running() if frames is None else frames
 
+    @property
+    def is_read(self) -> bool:
+        """Whether the endpoint has been read; not while a name of an annotation is not defined."""
+        return self._waiting is None
+
     def settle(self) -> None:
         """Read the endpoint if that had to wait; raise UnresolvedAnnotation if a name is still not defined."""
         if self._waiting is not None:

@@ -20,6 +20,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from slipstream._engine.errors import NotAResponse
+from slipstream._engine.signature.origin import origin_of
 from slipstream._foreign.asyncio import enter_task
 from slipstream._foreign.starlette import KNOWS_REQUESTS, BodySharingRequest, ForwardedBase
 from slipstream.middleware._fiber import Fiber, park
@@ -53,6 +55,8 @@ class HTTPMiddleware:
         exchange = Exchange(self.app, request, send, task)
         try:
             response = await self.dispatch(request, exchange.call_next)
+            if not callable(response):
+                raise NotAResponse("the middleware", origin_of(self.dispatch), response)
             await response(scope, request.receive_once, send)
             if exchange.is_running:
                 exchange.ignore()

@@ -21,6 +21,7 @@ from slipstream._engine.runtime.response import (
     respond,
     respond_open,
     result_checker,
+    result_converter,
     result_wrapper,
 )
 from slipstream._engine.runtime.stream import item_dumper, stream_wrapper
@@ -87,7 +88,7 @@ def _dumped(pen: Pen, step: Encode) -> str:
     """Return the expression of the result's JSON bytes."""
     item = pen.plan.response.field
     if item is None:
-        return f"{pen.made('encode', partial(plain_encoder, pen.services.jsonable))}(result)"
+        return f"{pen.made('encode', partial(plain_encoder, _converter(pen)))}(result)"
     dump, options = _dump(pen, step)
     if step.is_checked:
         return f"{dump}(result{options})"
@@ -115,10 +116,14 @@ def result_refuser(services: Services, plan: Plan, item: ModelField) -> Callable
     )
 
 
+def _converter(pen: Pen) -> Callable[[Any], Any]:
+    return result_converter(pen.services.jsonable, pen.plan.root.origin)
+
+
 def _wrapper(pen: Pen, step: Encode) -> Callable[..., Any]:
     spec, item = pen.plan.response, pen.plan.response.field
     is_json = spec.response_class is None
-    content_of = plain_encoder(pen.services.jsonable) if is_json else pen.services.jsonable
+    content_of = plain_encoder(_converter(pen)) if is_json else _converter(pen)
     if item is not None:
         write: Callable[..., Any] = partial(item.serialize_json if is_json else item.serialize, **spec.dump_options)
         check = result_refuser(pen.services, pen.plan, item)

@@ -5,7 +5,7 @@ The layers that call both are in `_app/stack.py`.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 from starlette.exceptions import HTTPException, WebSocketException
 from starlette.middleware.errors import ServerErrorMiddleware
@@ -13,8 +13,10 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.websockets import WebSocket
 
+from slipstream._engine.errors import NotAResponse
 from slipstream._engine.runtime.threads import call_anywhere
 from slipstream._engine.runtime.watch import RESPONSE_STARTED, Watch
+from slipstream._engine.signature.origin import origin_of
 from slipstream._engine.types import ASGIApp, Receive, Scope, Send
 from slipstream._foreign.starlette import LIMIT_ANSWERED, limit_signal, request_with_body
 
@@ -92,16 +94,22 @@ async def answer(
         if watch.started:
             raise RuntimeError("Caught handled exception, but response already started.") from exc
         if connection is None:
-            connection = connect(scope, receive, send, body)
+            connection = connect(scope, receive, watch, body)
         response = await call_anywhere(handler, connection, exc)
-        if response is not None:
-            await response(scope, receive, watch)
+        if response is not None or (scope["type"] == "http" and not watch.started):
+            await _checked(response, handler)(scope, receive, watch)
     except BaseException:
         if watch.started:
             scope[RESPONSE_STARTED] = True
         raise
     # A program may raise the same exception object again and again: its traceback must not grow.
     exc.__traceback__ = None
+
+
+def _checked(response: Any, handler: ExceptionHandler) -> ASGIApp:
+    if not callable(response):
+        raise NotAResponse("the exception handler", origin_of(handler), response)
+    return cast(ASGIApp, response)
 
 
 def connect(scope: Scope, receive: Receive, send: Send, body: bytes | None = None) -> HTTPConnection[Any]:
@@ -135,7 +143,7 @@ async def crash(
             # Without `receive`, as in Starlette: if the body has been read, waiting for it would never end.
             response = await call_anywhere(handler, Request(scope), exc)
         if not (RESPONSE_STARTED in scope if started is None else started):
-            await response(scope, receive, send)
+            await (response if handler is None else _checked(response, handler))(scope, receive, send)
     raise exc
 
 

@@ -4,9 +4,11 @@ import inspect
 import traceback
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
+from slipstream._engine.errors import NotALifespan
 from slipstream._engine.runtime.threads import is_async
+from slipstream._engine.signature.origin import origin_of
 from slipstream._engine.types import Receive, Scope, Send
 
 State: TypeAlias = Mapping[str, Any] | None
@@ -25,7 +27,7 @@ async def lifespan(scope: Scope, receive: Receive, send: Send, context: Context,
     await receive()
     try:
         prepare()
-        async with context(scope.get("app")) as state:
+        async with entered(context, scope.get("app")) as state:
             if state is not None:
                 if "state" not in scope:
                     raise RuntimeError('The server does not support "state" in the lifespan scope.')
@@ -57,6 +59,16 @@ def as_context(source: Callable[[Any], Any] | None) -> Context:
     return source
 
 
+def entered(context: Context, app: Any) -> AbstractAsyncContextManager[State]:
+    """Return a user's context for an application; raise NotALifespan if it is none."""
+    manager: Any = context(app)
+    if not hasattr(type(manager), "__aenter__"):
+        if inspect.iscoroutine(manager):
+            manager.close()
+        raise NotALifespan(origin_of(context))
+    return cast(AbstractAsyncContextManager[State], manager)
+
+
 @asynccontextmanager
 async def empty(app: Any) -> AsyncGenerator[State]:
     yield None
@@ -67,7 +79,7 @@ def merge(outer: Context, inner: Context) -> Context:
 
     @asynccontextmanager
     async def merged(app: Any) -> AsyncGenerator[State]:
-        async with outer(app) as outer_state, inner(app) as inner_state:
+        async with entered(outer, app) as outer_state, entered(inner, app) as inner_state:
             if outer_state is None and inner_state is None:
                 yield None
             else:

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from pydantic_core import to_json
 from starlette.responses import JSONResponse, Response
 
+from slipstream._engine.errors import AWAIT, NotAwaited, warn
 from slipstream._engine.runtime.plain import is_plain
 from slipstream._engine.runtime.values import located
 from slipstream._engine.runtime.watch import RESPONSE_STARTED, call_watched
@@ -33,6 +34,28 @@ def plain_encoder(jsonable: Callable[[Any], Any]) -> Callable[[Any], bytes]:
     return encode
 
 
+def result_converter(jsonable: Callable[[Any], Any], origin: Any) -> Callable[[Any], Any]:
+    """Make the function that converts results without a response model and says what is wrong with them.
+
+    `origin` is the endpoint's place.
+    """
+
+    def convert(value: Any) -> Any:
+        if isinstance(value, BaseException):
+            warn(f"the endpoint returned an exception, {value!r}, as its result", origin, _RAISE)
+        try:
+            return jsonable(value)
+        except Exception as exc:
+            if isinstance(value, Awaitable):
+                raise NotAwaited(origin) from exc
+            raise
+
+    return convert
+
+
+_RAISE = "write `raise` in the place of `return`"
+
+
 def dump(value: Any) -> bytes:
     """Write JSON-compatible values as FastAPI's JSONResponse does, but NaN as null and lone surrogates escaped."""
     try:
@@ -51,7 +74,7 @@ def finite(value: Any) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, dict):
-        return {key if is_finite(key) else str(key): finite(item) for key, item in value.items()}
+        return {key if is_finite(key) else json.dumps(key): finite(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [finite(item) for item in value]
     return value
@@ -164,7 +187,10 @@ def result_checker(
         try:
             return validate(result, from_attributes=True)
         except ValidationError as exc:
-            raise refuse(located(exc, ("response",)), result) from None
+            error = refuse(located(exc, ("response",)), result)
+            if isinstance(result, (Awaitable, BaseException)):
+                error.add_note(_RAISE if isinstance(result, BaseException) else AWAIT)
+            raise error from None
 
     return check
 

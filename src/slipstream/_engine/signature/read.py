@@ -29,6 +29,7 @@ from slipstream._engine.errors import (
     UnresolvedAnnotation,
     UnsupportedAnnotation,
     shown,
+    warn,
 )
 from slipstream._engine.signature.annotations import (
     is_scalar,
@@ -222,6 +223,16 @@ class _ParameterReader:
     def read(self) -> Slot:
         whole = Any if self.annotation is EMPTY else self.annotation
         kind, *metadata = get_args(whole) if get_origin(whole) is Annotated else (whole,)
+        if _is_marker(kind) or _is_marker_class(kind):
+            name = type(kind).__name__ if _is_marker(kind) else kind.__name__
+            raise UnsupportedAnnotation(
+                f"{name} stands where the type belongs", self.name, kind, self.origin,
+                f"write {self.name}: Annotated[<type>, {name}(...)]",
+            )  # fmt: skip
+        if _is_marker_class(self.default):
+            name = self.default.__name__
+            claim = f"the default of {self.name!r} is {name} itself, which nobody calls"
+            warn(claim, self.origin, f"write {self.name}: Annotated[{shown(kind)}, {name}()]")
         marker = self._marker(metadata, whole, kind)
         if is_dependency_marker(marker):
             if marker.dependency is None:  # Depends() alone means the annotated class itself
@@ -243,7 +254,7 @@ class _ParameterReader:
 
     def _marker(self, metadata: list[Any], whole: Any, kind: Any) -> Any:
         """Return the last marker of the annotation or that of the default, a value's or a dependency's; else None."""
-        markers = [item for item in metadata if is_value_marker(item) or is_dependency_marker(item)]
+        markers = [item for item in metadata if _is_marker(item)]
         marker: Any = markers[-1] if markers else None
         if is_value_marker(marker):
             marker = self._merged(marker, whole)
@@ -359,6 +370,15 @@ class _ParameterReader:
                 self.name, annotation, self.origin,
                 "a query holds scalars, lists of scalars or one model; for anything else write Body()",
             )  # fmt: skip
+
+
+def _is_marker(thing: Any) -> bool:
+    return is_value_marker(thing) or is_dependency_marker(thing)
+
+
+def _is_marker_class(thing: Any) -> bool:
+    cls = getattr(thing, "marker_class", thing)  # of the function that makes the marker
+    return isinstance(cls, type) and (hasattr(cls, "slot_source") or hasattr(cls, "security_scopes"))
 
 
 def context_kind(annotation: Any) -> ContextKind | None:
