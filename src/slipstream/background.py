@@ -6,8 +6,6 @@ from typing import ParamSpec
 
 from starlette.background import BackgroundTask, BackgroundTasks as StarletteBackgroundTasks
 
-from slipstream.logger import logger
-
 P = ParamSpec("P")  # a name of FastAPI's module
 
 run_task: ContextVar[Callable[[BackgroundTask], Awaitable[None]] | None] = ContextVar("run_task", default=None)
@@ -17,7 +15,7 @@ run_task: ContextVar[Callable[[BackgroundTask], Awaitable[None]] | None] = Conte
 class BackgroundTasks(StarletteBackgroundTasks):
     """Tasks that run one after another once the response has been sent, plain `def` functions in a worker thread.
 
-    A task that fails is logged with its traceback; the following ones still run.
+    A task that fails ends them: the server gets its exception, and the following ones do not run.
     """
 
     tasks: list[BackgroundTask]
@@ -26,7 +24,4 @@ class BackgroundTasks(StarletteBackgroundTasks):
         """Run all tasks in the order they were added."""
         run = run_task.get()
         for task in self.tasks:
-            try:
-                await (task() if run is None else run(task))
-            except Exception:
-                logger.exception("background task %s failed", getattr(task.func, "__qualname__", task.func))
+            await (task() if run is None else run(task))

@@ -139,15 +139,11 @@ class Observation:
 
     async def _run_task(self, task: BackgroundTask) -> None:
         """Run a background task; every exception is a failure, since the response has been sent."""
-        try:
-            if self.tracer is None:
+        if self.tracer is None:
+            await task()
+        else:
+            with Operation(self, TASK, function_name(task.func), lambda exc: isinstance(exc, Exception)):
                 await task()
-            else:
-                with Operation(self, TASK, function_name(task.func), lambda exc: isinstance(exc, Exception)):
-                    await task()
-        except Exception as exc:
-            self.failed(exc, "http.server.request.exception", "Unhandled exception in a background task")
-            raise
 
     def end(self, outcome: dict[str, Any]) -> None:
         """End the request's span with the attributes that are known at its end."""

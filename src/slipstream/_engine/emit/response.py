@@ -23,6 +23,7 @@ from slipstream._engine.runtime.response import (
     result_checker,
     result_converter,
     result_wrapper,
+    run_tasks,
 )
 from slipstream._engine.runtime.stream import item_dumper, stream_wrapper
 
@@ -162,8 +163,12 @@ def emit_send(pen: Pen, *, is_open: bool) -> None:
             pen.line("await send(end)")
         else:
             pen.dialect.send_json(pen, status)
-        if "background" in pen.plan.objects:
+        if "background" in pen.plan.objects and is_open:
             pen.line("await background()")
+        elif "background" in pen.plan.objects:
+            pen.dialect.show_scope(pen)
+            run = pen.constant("run_tasks", run_tasks)
+            pen.line(f"await {run}(background, scope, receive, send, {pen.constant('fail', pen.services.fail)})")
 
 
 def _emit_respond(pen: Pen, is_open: bool) -> None:

@@ -117,6 +117,20 @@ def respond_open(response: Any, scope: Scope, receive: Receive, send: Send, back
     return call_watched(response, scope, receive, send)
 
 
+async def run_tasks(
+    background: Callable[[], Awaitable[None]],
+    scope: Scope,
+    receive: Receive,
+    send: Send,
+    fail: Callable[..., Awaitable[None]],
+) -> None:
+    """Run background tasks after a response has been sent and all dependencies are closed."""
+    try:
+        await background()
+    except Exception as exc:
+        await fail(exc, scope, receive, send, started=True)
+
+
 def has_body(status: int) -> bool:
     return not (status < 200 or status in (204, 205, 304))
 
