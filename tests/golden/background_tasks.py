@@ -20,4 +20,4 @@ async def handle(scope, receive, send):
         length = (b"content-length", b"%d" % len(payload))
         await send({"type": "http.response.start", "status": 200, "headers": [length, JSON_TYPE]})
         await send({"type": "http.response.body", "body": payload})
-        await background()
+        await run_tasks(background, scope, receive, send, fail)
