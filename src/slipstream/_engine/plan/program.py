@@ -7,7 +7,7 @@ from typing import Any, Literal, TypeAlias
 from slipstream._engine.plan.failing import Errors
 from slipstream._engine.plan.fields import ModelField
 from slipstream._engine.plan.model import Again, BodyPlan, Call, Plan, Solve, Take
-from slipstream._engine.signature.kinds import may_hold_scopes
+from slipstream._engine.signature.kinds import may_hold_scopes, may_wait
 
 Exits: TypeAlias = Literal["closing", "exits"]
 """Lists of open things: `closing` is closed when the endpoint has returned, `exits` after the response."""
@@ -70,8 +70,9 @@ class Open(Solve):
 
     @property
     def is_simple(self) -> bool:
-        """Whether it is an async generator without shield and limit, which needs no runtime function."""
-        return self.call.kind == "async_gen" and self.call.limit is None and not self.is_shielded
+        """Whether no runtime function is needed to close it: nothing is to be released, or to be shielded meanwhile."""
+        is_plain = self.call.kind == "async_gen" and self.call.limit is None
+        return is_plain and not self.is_shielded and not may_wait(self.call.call)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ an exception into it. Both remove an entry before they close it, so that `unwind
 """
 
 from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
 from types import AsyncGeneratorType
 from typing import Any
 
@@ -109,11 +110,14 @@ async def leave(exits: list[Any]) -> None:
         if type(opened) is not AsyncGeneratorType and hasattr(opened, "leave"):
             await opened.leave()
             continue
-        try:
-            await opened.__anext__()
-        except StopAsyncIteration:
-            continue
-        raise not_stopped()
+        with anyio.CancelScope(shield=True):
+            try:
+                await opened.__anext__()
+            except StopAsyncIteration:
+                pass
+            else:
+                raise not_stopped()
+        await checkpoint_if_cancelled()
 
 
 def not_stopped() -> RuntimeError:
@@ -130,14 +134,11 @@ def not_yielded(generator: Any) -> DidNotYield:
 
 async def unwind(exits: list[Any], exc: BaseException) -> BaseException | None:
     """Throw an exception into all that is open; return it, what was raised instead, or None if it was swallowed."""
-    is_cancelled = not isinstance(exc, Exception)
     remaining: BaseException | None = exc
     while exits:
         opened = exits.pop()
-        if is_cancelled and not isinstance(opened, (ShieldedGenerator, Shield)):
-            with anyio.CancelScope(shield=True):
-                remaining = await _close(opened, remaining)
-        else:
+        is_shield = isinstance(opened, (ShieldedGenerator, Shield))
+        with nullcontext() if is_shield else anyio.CancelScope(shield=True):
             remaining = await _close(opened, remaining)
     return remaining
 

@@ -202,9 +202,9 @@ def result_checker(
             return validate(result, from_attributes=True)
         except ValidationError as exc:
             error = refuse(located(exc, ("response",)), result)
-            if isinstance(result, (Awaitable, BaseException)):
-                error.add_note(_RAISE if isinstance(result, BaseException) else AWAIT)
-            raise error from None
+        if isinstance(result, (Awaitable, BaseException)):
+            error.add_note(_RAISE if isinstance(result, BaseException) else AWAIT)
+        raise error  # without a context, as in FastAPI
 
     return check
 

@@ -47,9 +47,26 @@ def may_hold_scopes(call: Callable[..., Any]) -> bool:
     It may if it has a `with`, calls a method that enters a context, or steps through another generator; and if its code
     cannot be read.
     """
+    codes = _codes(call)
+    return not codes or any(map(_opens_something, codes))
+
+
+def may_wait(call: Callable[..., Any]) -> bool:
+    """Whether an async generator that holds no scopes may wait where it is closed: it has an `await`."""
+    return any(not _WAITING_CODES.isdisjoint(code.co_code[::2]) for code in _codes(call))
+
+
+def mentions(call: Callable[..., Any], name: str) -> bool:
+    """Whether a callable's own code, without what it calls, has an attribute or a global of a name."""
+    return any(name in code.co_names for code in _codes(call))
+
+
+def _codes(call: Callable[..., Any]) -> list[CodeType]:
     codes = [getattr(variant, "__code__", None) for variant in _variants(call) if inspect.isroutine(variant)]
-    readable = [code for code in codes if code is not None]
-    return not readable or any(map(_opens_something, readable))
+    return [code for code in codes if code is not None]
+
+
+_WAITING_CODES = frozenset({dis.opmap["GET_AWAITABLE"]})
 
 
 _OPENING_CODES = frozenset(dis.opmap[name] for name in ("WITH_EXCEPT_START", "GET_AITER") if name in dis.opmap)
