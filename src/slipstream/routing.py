@@ -64,7 +64,7 @@ from slipstream._routes.operation import Methods, describe, read_operation, read
 from slipstream._routes.route import PlannedRoute
 from slipstream._routes.router import TableRouter
 from slipstream._routes.solving import SolvedDependency as SolvedDependency, solve_dependencies as solve_dependencies
-from slipstream._routes.stepwise import STEPS
+from slipstream._routes.stepwise import STEPS, is_walked
 from slipstream.datastructures import DefaultPlaceholder
 from slipstream.exceptions import FastAPIError as FastAPIError
 from slipstream.params import Depends
@@ -214,7 +214,7 @@ class APIRoute(PlannedRoute, routing.Route):  # type: ignore[override]  # path_r
         """Return the handler in the direct dialect, and whether user code may see the scope."""
         self.settle()
         is_plain = self._app is None and self._wrapped is None and self.max_body_size is None
-        if not is_plain or STEPS.are_replaced:
+        if not is_plain or is_walked(self.plan):
             return super().direct_handler()
         compiled = self._compiler.compiled(overrides_of(self.dependency_overrides_provider), "direct")
         return compiled.handler, compiled.plan.shows_scope

@@ -267,6 +267,59 @@ def test_an_override_that_cannot_be_used_is_refused_as_the_dependency_would_be()
     assert Pair(PREAMBLE + source).get("/").raised == "DependencyScopeError"
 
 
+OVERRIDING = """
+log = []
+
+def original(q: int = 1):
+    log.append("original")
+    return q
+
+async def replacement(x_h: Annotated[str, Header()] = "h"):
+    log.append("replacement")
+    return x_h
+
+async def configure(on: bool = False):
+    if on:
+        app.dependency_overrides[original] = replacement
+    log.append("configured")
+
+def needing(value: Annotated[Any, Depends(original)]):
+    return value
+
+@app.get("/")
+def endpoint(before: Annotated[Any, Depends(original)], _: Annotated[None, Depends(configure)],
+             after: Annotated[Any, Depends(original, use_cache=False)], needing: Annotated[Any, Depends(needing)]):
+    return [before, after, needing]
+
+@app.websocket("/")
+async def talk(socket: WebSocket, _: Annotated[None, Depends(configure)], after: Annotated[Any, Depends(original)]):
+    await socket.accept()
+    await socket.send_json(after)
+    await socket.close()
+
+@app.middleware("http")
+async def install(request, go_on):
+    if b"late" in request.scope["query_string"]:
+        app.dependency_overrides[original] = replacement
+    return await go_on(request)
+"""
+
+
+def test_an_override_that_is_installed_during_a_request_holds_for_what_is_solved_after_it() -> None:
+    """A dependency or a middleware decides for the rest of its own request, as test harnesses of tenants do."""
+    pair = Pair(PREAMBLE + OVERRIDING)
+
+    assert pair.get("/").json == [1, 1, 1]
+    assert pair.get("/", b"on=1").json == [1, "h", 1]
+    assert pair.get("/").json == ["h", "h", "h"]
+    for side in pair.sides:
+        side.app.dependency_overrides.clear()
+    assert pair.get("/", b"late=1").json == ["h", "h", "h"]
+    for side in pair.sides:
+        side.app.dependency_overrides.clear()
+    assert pair.websocket(Sent(query=b"on=1")).log == ("configured", "replacement")
+
+
 @pytest.mark.parametrize("scopes", [("['a']", "['a']", "[]"), ("['a', 'b', 'a']", "['b', 'c']", "['a']"), ("[]",) * 3])
 def test_scopes_that_are_asked_for_twice_are_told_as_fastapi_tells_them(scopes: tuple[str, str, str]) -> None:
     """They end up in `WWW-Authenticate`, which clients read."""

@@ -188,3 +188,85 @@ def test_a_foreign_app_that_has_begun_to_answer_is_not_answered_for(path: str, q
         passing = "class Passing:\n    def __init__(self, app):\n        self.app = app\n"
         passing += "    async def __call__(self, *given):\n        await self.app(*given)\n"
         Pair(PREAMBLE + FOREIGN + passing + middleware).get(path, query)
+
+
+CHAINS = """
+from fastapi.exceptions import RequestValidationError, ResponseValidationError
+from starlette.exceptions import HTTPException as StarletteHTTPException
+
+log = []
+
+def chain(exc):
+    if exc is None:
+        return None
+    return type(exc).__name__, chain(exc.__cause__), chain(exc.__context__), exc.__suppress_context__
+
+def on_any(request, exc):
+    log.append(chain(exc))
+    return JSONResponse({}, 499)
+
+for cls in (RequestValidationError, ResponseValidationError, StarletteHTTPException, ValueError):
+    app.exception_handler(cls)(on_any)
+
+@app.post("/whole")
+def whole(item: Item): ...
+
+@app.post("/embedded")
+def embedded(item: Item, x: Annotated[int, Body()]): ...
+
+@app.post("/shown")
+def shown(item: Item, request: Request): ...
+
+@app.post("/form")
+def form(a: Annotated[str, Form()]): ...
+
+@app.get("/wrong", response_model=Item)
+def wrong():
+    return {}
+
+@app.get("/late", response_model=Item)
+async def late():
+    return {}
+
+@app.get("/unwritable")
+def unwritable():
+    return object()
+
+def turning():
+    try:
+        yield
+    except ValueError as exc:
+        raise HTTPException(400) from exc
+
+def hiding():
+    try:
+        yield
+    except ValueError:
+        raise HTTPException(400)
+
+@app.get("/turned", dependencies=[Depends(turning)])
+def turned():
+    raise ValueError from KeyError("k")
+
+@app.get("/hidden", dependencies=[Depends(hiding)])
+async def hidden():
+    raise ValueError
+
+# --- end of preamble
+"""
+
+
+def test_causes_and_contexts_are_fastapis() -> None:
+    """Handlers read them: the position in a broken body is in the `json.JSONDecodeError` that caused the 422."""
+    pair = Pair(PREAMBLE + CHAINS)
+    json_type = ((b"content-type", b"application/json"),)
+
+    for path in ("/whole", "/embedded", "/shown"):
+        for body in (b"{", b"\xff", b"[[[", b"{}", b"1" * 5000, b"[" * 100000):
+            pair.request(Sent("POST", path, headers=json_type, chunks=(body,)))
+        pair.request(Sent("POST", path, headers=json_type, chunks=(b"{",), leaves=True))
+    broken = pair.request(Sent("POST", "/whole", headers=json_type, chunks=(b"{",)))
+    assert broken.log[0][:2] == ("RequestValidationError", ("JSONDecodeError", None, None, False))
+    pair.request(Sent("POST", "/form", headers=((b"content-type", b"multipart/form-data; boundary=a"),)))
+    for path in ("/wrong", "/late", "/unwritable", "/turned", "/hidden", "/nowhere"):
+        pair.get(path)

@@ -18,7 +18,7 @@ from slipstream._engine.runtime.threads import in_thread, is_async
 from slipstream._engine.signature.annotations import is_subclass
 from slipstream._routes.compiler import Compiler, overrides_of, wrapped_app
 from slipstream._routes.router import TableRouter
-from slipstream._routes.stepwise import STEPS, stepwise
+from slipstream._routes.stepwise import is_walked, stepwise
 from slipstream.datastructures import Default, DefaultPlaceholder
 from slipstream.encoders import jsonable_encoder
 from slipstream.exceptions import EndpointContext, ResponseValidationError
@@ -97,7 +97,7 @@ def get_request_handler(
     walk = stepwise(Plan("http", dependant.path, dependant, (), body, response), provider)
 
     async def handler(request: Request) -> Response:
-        if own is None or STEPS.are_replaced:
+        if own is None or is_walked(own.compiler.plan):
             return cast(Response, await walk(request))
         is_observed = request.scope.get(SCOPE_KEY) is not None
         compiled = own.compiler.compiled(overrides_of(provider), "request", is_observed=is_observed)

@@ -21,7 +21,7 @@ from slipstream._engine.types import DirectApp
 from slipstream._routes.compiler import Compiler, overrides_of, wrapped_app
 from slipstream._routes.context import CONTEXT, noted
 from slipstream._routes.dependant import Dependant
-from slipstream._routes.stepwise import STEPS, stepwise
+from slipstream._routes.stepwise import is_walked, stepwise
 
 _READ = frozenset(
     {
@@ -124,7 +124,7 @@ class PlannedRoute(BaseRoute, metaclass=WatchedClass):
 
     def _own_handler(self) -> ASGIApp:
         report = methodcaller("routed", self.path_format)
-        if STEPS.are_replaced:
+        if is_walked(self.plan):
             walk = wrapped_app(stepwise(self.plan, self.dependency_overrides_provider), is_async=True)
             return reporting(report, walk, lambda: walk) if is_observing() else walk
         overrides = overrides_of(self.dependency_overrides_provider)

@@ -128,7 +128,7 @@ async def solve_dependencies(
         body=body,
         tasks=background_tasks,
         response=blank_response() if response is None else response,
-        overrides=overrides_of(dependency_overrides_provider),
+        provider=dependency_overrides_provider,
         cache={} if dependency_cache is None else dependency_cache,
         stack=async_exit_stack,
         embed=embed_body_fields,
@@ -145,7 +145,7 @@ class _Solver:
     body: Any
     tasks: StarletteBackgroundTasks | None
     response: Response
-    overrides: Mapping[Callable[..., Any], Callable[..., Any]]
+    provider: object
     cache: dict[DependencyCacheKey, Any]
     stack: AsyncExitStack
     embed: bool
@@ -188,7 +188,8 @@ class _Solver:
 
     def _replaced(self, call: Call) -> Call:
         """Return the call that an override stands in for, or the call itself."""
-        function = self.overrides.get(call.call)
+        overrides = overrides_of(self.provider)  # now, since a dependency may have installed one
+        function = overrides.get(call.call) if overrides else None
         if function is None:
             return call
         with public_errors():

@@ -1,10 +1,12 @@
 """Serves a request step by step, through functions of `slipstream.routing` that tools replace at run time.
 
-Routes are served this way while one of these functions is replaced; else they are compiled, and nothing is asked.
+Routes are served this way while one of these functions is replaced, and if a dependency may install an override, which
+holds for what is solved after it. Other routes are compiled, and nothing is asked for a request.
 """
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractContextManager, AsyncExitStack, nullcontext
+from itertools import islice
 from operator import is_not
 from types import ModuleType
 from typing import Any, Final
@@ -24,6 +26,7 @@ from slipstream._engine.runtime.form import form_reader
 from slipstream._engine.runtime.observe import function_name
 from slipstream._engine.runtime.response import dump, json_response, result_wrapper
 from slipstream._engine.runtime.values import UNSET, find_header
+from slipstream._engine.signature.kinds import mentions
 from slipstream._engine.types import ErrorDetail, Scope
 from slipstream._routes.services import SERVICES
 from slipstream.telemetry._data import SCOPE_KEY
@@ -54,6 +57,12 @@ class Steps:
 
 
 STEPS: Final = Steps()
+
+
+def is_walked(plan: Plan) -> bool:
+    """Whether a plan is carried out step by step: a function is replaced, or a dependency may install an override."""
+    dependencies = islice(plan.root.walk(), 1, None)
+    return STEPS.are_replaced or any(mentions(call.call, "dependency_overrides") for call in dependencies)
 
 
 def stepwise(plan: Plan, provider: object) -> Callable[[Any], Awaitable[Any]]:
