@@ -156,7 +156,7 @@ class FastAPI(Starlette):
 
     def complete_scope(self, scope: Scope) -> None:
         """Write route, endpoint, router and exception handlers into a scope of `serve_direct` if they are missing."""
-        if "route" not in scope:
+        if "router" not in scope:
             self._entrance.value.choose(scope)
 
     def openapi(self) -> dict[str, Any]:

@@ -2,13 +2,12 @@
 
 import itertools
 import re
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given, strategies as st
 
-from .harness import Difference, Outcome, Pair, Sent
+from .harness import Pair, Sent
 from .strategies import PREAMBLE, examples
 
 IMPORTS = """
@@ -38,6 +37,27 @@ async def foreign(request):
 async def bare(scope, receive, send):
     shown = {key: scope.get(key) for key in ("path", "root_path", "path_params", "app_root_path")}
     await Plain(f"bare {shown!r}")(scope, receive, send)
+
+def asking(kind, names):
+    "A subclass that notes what it is asked."
+    def method(name):
+        own = getattr(kind, name)
+        def note(self, scope):
+            context = scope.get("fastapi", {}).get("effective_route_context")
+            is_own = context is not None and context.original_route is self
+            log.append((name, getattr(self, "path", "router"), context.path if is_own else None))
+        async def handle(self, scope, receive, send):
+            note(self, scope)
+            await own(self, scope, receive, send)
+        def matches(self, scope):
+            note(self, scope)
+            return own(self, scope)
+        return handle if name == "handle" else matches
+    return type(kind.__name__, (kind,), {name: method(name) for name in names})
+
+from fastapi.routing import APIRoute
+Matching, Handling = asking(APIRoute, ["matches", "handle"]), asking(APIRoute, ["handle"])
+Asked = asking(APIRouter, ["matches", "handle"])
 
 # --- end of preamble
 """
@@ -115,7 +135,9 @@ def routes(draw: st.DrawFn, router: str, label: str, depth: int) -> str:
                 f"    await websocket.accept()\n    await websocket.send_text('{name}')\n    await websocket.close()\n"
             )
         elif kind == "many":
-            text += f"@{router}.api_route({path!r}, methods=['GET', 'POST', 'DELETE'])\n{_endpoint(name)}"
+            # With an id, since FastAPI's hangs on the order of a set.
+            options = f"methods=['GET', 'POST', 'DELETE'], operation_id={name!r}"
+            text += f"@{router}.api_route({path!r}, {options})\n{_endpoint(name)}"
         else:
             options = draw(st.sampled_from(["", "", f", dependencies=[Depends(noted('{name}'))]", ", status_code=202"]))
             text += f"@{router}.{draw(st.sampled_from(METHODS))}({path!r}{options})\n{_endpoint(name)}"
@@ -138,7 +160,9 @@ def included(draw: st.DrawFn, parent: str, name: str, depth: int) -> str:
     inside = draw(routes(name, name, depth - 1))
     extra = draw(st.sampled_from(["", f", dependencies=[Depends(noted('into {name}'))]", ", include_in_schema=False"]))
     include = f"{parent}.include_router({name}, prefix={prefix!r}{extra})\n"
-    made = f"{name} = APIRouter(prefix={own_prefix!r}{options})\n"
+    options += draw(st.sampled_from(["", "", "", ", route_class=Matching", ", route_class=Handling"]))
+    cls = draw(st.sampled_from(["APIRouter"] * 4 + ["Asked"]))
+    made = f"{name} = {cls}(prefix={own_prefix!r}{options})\n"
     return made + (inside + include if draw(st.booleans()) else include + inside)
 
 
@@ -146,23 +170,6 @@ def included(draw: st.DrawFn, parent: str, name: str, depth: int) -> str:
 def sources(draw: st.DrawFn) -> str:
     options = draw(st.sampled_from(["", "", "", "redirect_slashes=False", "root_path='/root'", "openapi_url=None"]))
     return f"app = FastAPI({options})\n" + draw(routes("app", "r", 2))
-
-
-def _whole_path_of_route(theirs: Outcome, ours: Outcome) -> bool:
-    """Whether two answers of `seen` differ in nothing but the prefix of the route's path."""
-    if theirs.status != ours.status or b'"route"' not in theirs.body or b'"route"' not in ours.body:
-        return False
-    wanted, told = theirs.json, ours.json
-    suffix, whole = wanted.pop("route"), told.pop("route")
-    same = replace(theirs, headers=theirs.headers[1:], chunks=()) == replace(ours, headers=ours.headers[1:], chunks=())
-    return same and wanted == told and str(whole).endswith(str(suffix))
-
-
-WHOLE_PATH = Difference(
-    'the path of `scope["route"]` has the prefixes of inclusion, as it had for years and as the tools that label '
-    "metrics and traces by it expect; in FastAPI 0.165 it is the path as the included router knows it",
-    _whole_path_of_route,
-)
 
 
 @st.composite
@@ -178,7 +185,7 @@ def likely(draw: st.DrawFn, pair: Pair) -> str:
 @given(data=st.data())
 def test_a_path_is_answered_by_the_route_that_fastapi_would_choose(data: Any) -> None:
     """First registered wins at every level; 404, 405 and redirects are FastAPI's too."""
-    pair = Pair(PREAMBLE + IMPORTS + data.draw(sources()), (WHOLE_PATH,))
+    pair = Pair(PREAMBLE + IMPORTS + data.draw(sources()))
     if pair.is_refused:
         return
     pair.openapi()

@@ -11,11 +11,10 @@ from typing import Any
 from weakref import WeakSet
 
 from starlette.applications import Starlette
-from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from slipstream._app.refresh import version
-from slipstream._engine.entry.asgi import Choose, Target, route_path
+from slipstream._engine.entry.asgi import Choose, Target
 from slipstream._engine.router.table import Miss, Table
 from slipstream._foreign.opentelemetry import is_instrumented, watch_global_providers
 from slipstream.telemetry import _runtime
@@ -122,7 +121,7 @@ def reporting(report: Callable[[Any], object], plain: ASGIApp, observed: Callabl
     return serve
 
 
-def reporting_route(route: BaseRoute, handler: ASGIApp) -> ASGIApp:
+def reporting_route(route: object, handler: ASGIApp) -> ASGIApp:
     """Have the handler of a foreign route, or of a mount, report the route's path."""
     template = getattr(route, "path_format", None)
     if template is None:
@@ -140,14 +139,13 @@ class ReportingTable(Table):
     def miss(self, scope: Scope, path: str) -> Miss:
         """Look for a reason, and report its route to the observation in the scope, if there is one."""
         miss = super().miss(scope, path)
-        observation = scope.get(SCOPE_KEY)
-        if observation is not None:
-            nearest = miss.partial
-            if miss.redirect_path is not None:
-                moved = {**scope, "path": miss.redirect_path}
-                nearest = self.nearest(moved, route_path(moved))
-            route = None if nearest is None else nearest.value.context or nearest.value.route
-            template = getattr(route, "path_format", None)
+        observation, nearest = scope.get(SCOPE_KEY), miss.partial or miss.redirected
+        if observation is not None and nearest is not None:
+            route = nearest.value.context or nearest.value.route
+            if hasattr(route, "template_of"):
+                template = route.template_of({**scope, "path": miss.redirect_path or scope["path"]})
+            else:
+                template = getattr(route, "path_format", None)
             if template is not None:
                 observation.routed(template)
         return miss

@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from slipstream._app.dispatch import known, overrides
 from slipstream._app.limits import limited
+from slipstream._app.observing import is_observing, reporting_route
 from slipstream._app.refresh import Latest, Lock
 from slipstream._engine.errors import NotARouter
 from slipstream._options.inherited import merged, repeated
@@ -216,6 +217,13 @@ class IncludedRouter(BaseRoute):
                 best = match, child_scope, candidate
         return best
 
+    def template_of(self, scope: Scope) -> str | None:
+        """Return the path, with its parameters in braces, of the route that fits a scope; for telemetry."""
+        chosen = self.match(scope)[2]
+        if isinstance(chosen, IncludedRouter):
+            return chosen.template_of(scope)
+        return None if chosen is None else getattr(chosen.starlette_route or chosen, "path_format", None)
+
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve with the route that `match` finds, or with the router's default."""
         _, child_scope, chosen = self.match(scope)
@@ -227,6 +235,8 @@ class IncludedRouter(BaseRoute):
         else:
             note(scope, CONTEXT, chosen)
             handle = (chosen.starlette_route or chosen.original_route).handle
+            if is_observing():
+                handle = reporting_route(chosen.starlette_route or chosen, handle)
         await handle(scope, receive, send)
 
     def url_path_for(self, name: str, /, **path_params: Any) -> URLPath:

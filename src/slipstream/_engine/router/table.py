@@ -69,6 +69,8 @@ class Miss:
     partial: Found | None = None
     allowed: tuple[str, ...] = ()
     redirect_path: str | None = None
+    redirected: Found | None = None
+    """The route that fits `redirect_path`."""
 
 
 class Table:
@@ -142,11 +144,12 @@ class Table:
             return Miss(partial=found, allowed=tuple(sorted(self._methods[int(rank)])))
         if self._redirect_slashes and path != "/" and scope["type"] == "http":
             below, whole = (text.rstrip("/") if path.endswith("/") else text + "/" for text in (path, scope["path"]))
-            if self.nearest({**scope, "path": whole}, below) is not None:
-                return Miss(redirect_path=whole)
+            found = self._first({**scope, "path": whole}, below)
+            if found is not None:
+                return Miss(redirect_path=whole, redirected=found)
         return Miss()
 
-    def nearest(self, scope: Scope, path: str) -> Found | None:
+    def _first(self, scope: Scope, path: str) -> Found | None:
         """Return the first route that fits a path, whatever its methods."""
         rank, found = self._nearest(scope, path)
         for entry, _, child_scope in self._ask(scope, path, rank):
