@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Literal
 
 from slipstream.compat import FASTAPI_VERSION
+from slipstream.compat.alias import STANDIN
 from tests.ecosystem.packages import Package
 
 ROOT = Path(__file__).parents[2]
@@ -70,7 +71,7 @@ def prepare(package: Package, work: Path) -> dict[Side, Environment]:
     sides = {side: Environment(folder / side) for side in SIDES}
     ready = folder / "ready"
     if ready.exists() and ready.read_text() == stamp(package):
-        _place_slipstream(sides["slipstream"].packages)
+        _set_up(sides)
         return sides
     shutil.rmtree(folder, ignore_errors=True)
     wanted = package.name
@@ -94,16 +95,20 @@ def prepare(package: Package, work: Path) -> dict[Side, Environment]:
     _make(sides["slipstream"])
     _install(sides["slipstream"], ["--no-deps", *frozen])
     shutil.rmtree(sides["slipstream"].packages / "fastapi")
-    for side, environment in sides.items():
-        arm(environment.packages, side)
-    _place_slipstream(sides["slipstream"].packages)
+    _set_up(sides)
     ready.write_text(stamp(package))
     return sides
 
 
+def _set_up(sides: dict[Side, Environment]) -> None:
+    for side, environment in sides.items():
+        arm(environment.packages, side)
+    _place_slipstream(sides["slipstream"].packages)
+
+
 def arm(packages: Path, side: Side) -> None:
-    """Write the `.pth` file: our plugins can be imported, and on slipstream's side the alias holds."""
-    lines = [str(INSIDE)] + (["import ecosystem_alias"] if side == "slipstream" else [])
+    """Write the `.pth` file: our plugins can be imported, and on slipstream's side the alias is on."""
+    lines = [str(INSIDE)] + ([f"import sys; sys.path.insert(0, {STANDIN!r})"] if side == "slipstream" else [])
     (packages / "ecosystem.pth").write_text("\n".join(lines) + "\n")
 
 
