@@ -474,6 +474,7 @@ class APIRouter(TableRouter):
             dependency_overrides_provider=self.dependency_overrides_provider,
             max_body_size=self.max_body_size,
         )
+        operation.tells_steps = False
         self._low_priority_routes.append(Frontend(place, files, operation))
 
     def add_event_handler(self, event_type: str, func: Callable[[], Any]) -> None:

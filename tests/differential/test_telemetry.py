@@ -4,12 +4,14 @@ Handlers of observed requests are a second text of the same plan, so the other m
 """
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given, strategies as st
 
 from . import test_dependencies, test_errors, test_forms, test_middleware, test_responses, test_routing, test_websockets
-from .harness import END_OF_PREAMBLE, Pair, Sent
+from .harness import END_OF_PREAMBLE, Difference, Pair, Sent
 from .strategies import PREAMBLE, examples, json_bodies, requests
 from .test_bodies import body_signatures, body_values
 from .test_parameters import endpoint, signatures
@@ -228,3 +230,82 @@ def test_conversations_are_told_as_fastapi_tells_them(data: Any) -> None:
     for path in ("/1", "/x", "/no/where"):
         query = draw(st.sampled_from([b"", b"token=bad", b"token=http"]))
         pair.websocket(Sent(path=path, query=query), draw(st.lists(test_websockets.INCOMING, max_size=3)))
+
+
+FILES = """
+from fastapi.staticfiles import StaticFiles
+
+app.mount("/static", StaticFiles(directory=SITE))
+app.mount("/tenants/{tenant}", StaticFiles(directory=SITE))
+app.frontend("/front", directory=SITE)
+router = APIRouter(prefix="/api")
+router.frontend("/ui", directory=SITE, fallback="index.html")
+app.include_router(router, prefix="/v1")
+inner = FastAPI()
+inner.mount("/deep", StaticFiles(directory=SITE))
+inner.frontend("/", directory=SITE)
+app.mount("/inner", inner)
+"""
+ALLOW = Difference(
+    "a frontend's 405 says which methods are allowed",
+    lambda theirs, ours: theirs == replace(ours, headers=tuple(pair for pair in ours.headers if pair[0] != b"allow")),
+)
+
+
+def test_static_files_and_frontends_are_told_by_their_routes(tmp_path: Path) -> None:
+    """Metrics by path would grow without end; a frontend's own function is nobody's business."""
+    for name in ("index.html", "a.txt", "sub/index.html"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(name)
+    pair = Pair(observed(f"SITE = {str(tmp_path)!r}\n" + PREAMBLE + FILES), (ALLOW,))
+
+    for below in ("a.txt", "none", "", "sub", "sub/"):
+        for place in ("/static", "/tenants/1", "/front", "/v1/api/ui", "/inner/deep", "/inner"):
+            for method, headers in (("GET", ()), ("HEAD", ()), ("POST", ()), ("GET", ((b"accept", b"text/html"),))):
+                pair.request(Sent(method, f"{place}/{below}", headers=headers))
+
+
+NESTED = """
+from opentelemetry import baggage
+import asyncio
+
+other = FastAPI(telemetry={**TELEMETRY, "exclude": lambda scope: "hidden" in scope["path"]})
+
+@other.get("/{name}")
+def inner(name: str):
+    log.append(f"{name} knows {get_telemetry_data() is not None}")
+    return name
+
+async def ask(path):
+    async def receive():
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message):
+        log.append(message["type"])
+
+    scope = {"type": "http", "method": "GET", "path": path, "query_string": b"", "headers": [], "root_path": ""}
+    await other({**scope, "asgi": {}, "http_version": "1.1", "scheme": "http", "server": None}, receive, send)
+
+@app.get("/")
+async def outer():
+    log.append(sorted(baggage.get_all().items()))
+    for path in ("/hidden", "/seen"):
+        await ask(path)
+        log.append(f"outer knows {get_telemetry_data() is not None}")
+
+app.add_api_route("/brewed", outer, methods=["BREW", "GET"])
+"""
+
+
+@pytest.mark.parametrize("known", ["", "BREW, GET", " , "])
+def test_methods_baggage_and_requests_within_requests_are_told_as_fastapi_tells_them(
+    known: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The environment lists methods; several headers of baggage are one; an excluded one knows no other's."""
+    monkeypatch.setenv("OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS", known)
+    pair = Pair(observed(PREAMBLE + NESTED))
+    trace = (b"traceparent", b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
+
+    pair.get("/", b"", trace, (b"baggage", b"a=1"), (b"baggage", b"b=2,c=3"))
+    for method in ("BREW", "GET", "POST", "STEEP"):
+        pair.request(Sent(method, "/brewed"))

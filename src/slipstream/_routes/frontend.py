@@ -26,6 +26,7 @@ from slipstream._engine.entry.asgi import route_path
 from slipstream._engine.runtime.threads import in_thread
 from slipstream._routes.context import FRONTEND_PATH, noted, noting_in
 from slipstream._routes.inclusion import Inclusion
+from slipstream.telemetry._data import SCOPE_KEY
 
 Fallback = Literal["auto", "index.html", "404.html"] | None
 Directory = str | os.PathLike[str]
@@ -145,6 +146,7 @@ class FileOperation(Protocol):
     """The path operation by which a frontend serves."""
 
     endpoint: Callable[..., Any]
+    path_format: str
 
     def handler(self) -> ASGIApp: ...
     def included(self, inclusion: Inclusion) -> "FileOperation": ...
@@ -180,6 +182,9 @@ class Frontend(BaseRoute):
         if scope["method"] in _METHODS:
             await self.operation.handler()(scope, receive, send)
             return
+        observation = scope.get(SCOPE_KEY)
+        if observation is not None:
+            observation.routed(self.operation.path_format)
         answer = await self.app.respond(scope)
         await answer(scope, receive, send)
 

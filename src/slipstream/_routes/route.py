@@ -38,6 +38,8 @@ class PlannedRoute(BaseRoute, metaclass=WatchedClass):
     dependency_overrides_provider: Any | None
     _compiler: Compiler
     _app: ASGIApp | None = None
+    tells_steps = True
+    """Whether an observer hears of its body, dependencies and endpoint, and not only of its path."""
     _waiting: tuple[Callable[[Frames | None], None], Frames] | None = None
     """What reads the endpoint later, and the functions in which its names may be local."""
 
@@ -131,7 +133,8 @@ class PlannedRoute(BaseRoute, metaclass=WatchedClass):
         handler = self._compiler.compiled(overrides).handler
         if not is_observing():
             return handler
-        return reporting(report, handler, lambda: self._compiler.compiled(overrides, is_observed=True).handler)
+        tells = self.asked.tells_steps
+        return reporting(report, handler, lambda: self._compiler.compiled(overrides, is_observed=tells).handler)
 
     def direct_handler(self) -> tuple[DirectApp, bool]:
         """Return the handler in the direct dialect, and whether user code may see the scope."""

@@ -3,7 +3,9 @@
 The names are those of OpenTelemetry's semantic conventions, version 1.44. Pure: no OpenTelemetry here.
 """
 
+import os
 import re
+from collections.abc import Set
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
@@ -21,28 +23,34 @@ REDACTED = "REDACTED"
 Attributes = dict[str, Any]
 
 
-def method_of(scope: Scope) -> tuple[str, str]:
+def known_methods() -> frozenset[str]:
+    """Read which methods are known: those that the environment lists, else the usual ones."""
+    listed = os.environ.get("OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS", "").strip()
+    return frozenset(method.strip() for method in listed.split(",") if method.strip()) if listed else _METHODS
+
+
+def method_of(scope: Scope, known: Set[str] = _METHODS) -> tuple[str, str]:
     """Return the method as an attribute and as the first word of the span's name.
 
     The attribute is `_OTHER` for unknown methods, so that a client cannot make metrics grow without end.
     """
     method = scope.get("method", "")
-    return (method, method) if method in _METHODS else ("_OTHER", "HTTP")
+    return (method, method) if method in known else ("_OTHER", "HTTP")
 
 
-def metric_attributes(scope: Scope) -> Attributes:
+def metric_attributes(scope: Scope, known: Set[str] = _METHODS) -> Attributes:
     """Attributes of the number of active requests."""
-    return {"url.scheme": scope.get("scheme", "http"), "http.request.method": method_of(scope)[0]}
+    return {"url.scheme": scope.get("scheme", "http"), "http.request.method": method_of(scope, known)[0]}
 
 
-def http_attributes(scope: Scope) -> Attributes:
+def http_attributes(scope: Scope, known: Set[str] = _METHODS) -> Attributes:
     """What is known of an HTTP request before it is served."""
     found = server_attributes(scope)
     found["url.path"] = scope.get("path", "")
     query = scope.get("query_string")
     if query:
         found["url.query"] = redacted_query(query)
-    found.update(metric_attributes(scope))
+    found.update(metric_attributes(scope, known))
     if found["http.request.method"] == "_OTHER":
         found["http.request.method_original"] = scope.get("method", "")
     version = scope.get("http_version")

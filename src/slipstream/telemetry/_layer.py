@@ -13,12 +13,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from slipstream.telemetry._attributes import (
     Attributes,
     http_attributes,
+    known_methods,
     method_of,
     metric_attributes,
     type_of,
     websocket_attributes,
 )
-from slipstream.telemetry._data import SCOPE_KEY
+from slipstream.telemetry._data import CONTEXT_KEY, SCOPE_KEY
 from slipstream.telemetry._observation import TRACER, Observation, is_farewell
 from slipstream.telemetry._signals import Instruments, Signals, attempt
 
@@ -28,7 +29,9 @@ class _Headers(Getter[list[tuple[bytes, bytes]]]):
 
     def get(self, carrier: list[tuple[bytes, bytes]], key: str) -> list[str] | None:
         wanted = key.lower().encode("latin-1")
-        return [value.decode("latin-1") for name, value in carrier if name == wanted] or None
+        values = [value.decode("latin-1") for name, value in carrier if name == wanted]
+        # The propagator of baggage reads the first value only.
+        return [",".join(values)] if values and wanted == b"baggage" else values or None
 
     def keys(self, carrier: list[tuple[bytes, bytes]]) -> list[str]:
         return [name.decode("latin-1") for name, _ in carrier]
@@ -49,6 +52,7 @@ class TelemetryLayer:
     def __init__(self, app: ASGIApp, signals: Signals) -> None:
         self.app = app
         self.signals = signals
+        self._known_methods = known_methods()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve and record, unless an outer layer has decided about this request."""
@@ -65,9 +69,12 @@ class TelemetryLayer:
         exclude = signals.settings.exclude
         if exclude is not None and attempt("the application's `exclude`", exclude, scope):
             scope[SCOPE_KEY] = None
+            # A request that another one makes in this process has the other's context.
+            token = contexts.attach(contexts.set_value(CONTEXT_KEY, None))
             try:
                 await self.app(scope, receive, send)
             finally:
+                contexts.detach(token)
                 scope.pop(SCOPE_KEY, None)
         else:
             await self._record(scope, receive, send, self._begun(scope, tracer, logger), instruments)
@@ -76,7 +83,7 @@ class TelemetryLayer:
         self, scope: Scope, receive: Receive, send: Send, observation: Observation, instruments: Instruments | None
     ) -> None:
         kind = scope["type"]
-        request = _Request(observation, instruments, scope, send)
+        request = _Request(observation, instruments, scope, send, self._known_methods)
         scope[SCOPE_KEY] = observation
         try:
             await self.app(scope, receive, request.send if kind == "http" else send)
@@ -94,7 +101,7 @@ class TelemetryLayer:
     def _begun(self, scope: Scope, tracer: Any, logger: Any) -> Observation:
         """Begin an observation; its span is a child of the span that the request's headers name."""
         is_http = scope["type"] == "http"
-        kind = method_of(scope)[1] if is_http else "WS"
+        kind = method_of(scope, self._known_methods)[1] if is_http else "WS"
         root = scope.get("root_path", "").rstrip("/")
         observation = Observation(kind, root, tracer, logger, with_operations=self.signals.settings.operation_spans)
         if tracer is None:
@@ -102,7 +109,7 @@ class TelemetryLayer:
             return observation
         headers = scope.get("headers", [])
         parent = attempt("a propagator of OpenTelemetry", propagate.extract, headers, getter=_HEADERS) or Context()
-        known = http_attributes(scope) if is_http else websocket_attributes(scope)
+        known = http_attributes(scope, self._known_methods) if is_http else websocket_attributes(scope)
         span = attempt(TRACER, tracer.start_span, kind, parent, kind=SpanKind.SERVER, attributes=known)
         observation.begin(span, parent)
         return observation
@@ -113,7 +120,14 @@ class _Request:
 
     __slots__ = ("_begun", "_instruments", "_is_done", "_known", "_observation", "_scope", "_send", "_status")
 
-    def __init__(self, observation: Observation, instruments: Instruments | None, scope: Scope, send: Send) -> None:
+    def __init__(
+        self,
+        observation: Observation,
+        instruments: Instruments | None,
+        scope: Scope,
+        send: Send,
+        known_methods: frozenset[str],
+    ) -> None:
         self._observation = observation
         self._instruments = instruments
         self._scope = scope
@@ -123,7 +137,7 @@ class _Request:
         self._begun = time.perf_counter()
         self._known: Attributes = {}
         if instruments is not None:
-            self._known = metric_attributes(scope)
+            self._known = metric_attributes(scope, known_methods)
             attempt(_METRIC, instruments.active.add, 1, self._known, observation.context)
 
     async def send(self, message: Message) -> None:
