@@ -23,6 +23,7 @@ CANDIDATES = {
     "raw": "benchmarks.apps.raw",
     "slipstream": "benchmarks.apps.slipstream_app",
     "direct": "benchmarks.apps.direct",
+    "internet": "benchmarks.apps.internet",
 }
 YARDSTICK = "raw"
 """The candidate with whose answers those of the others are compared."""

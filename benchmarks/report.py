@@ -62,6 +62,9 @@ def goals(costs: Costs, startup: Mapping[str, Mapping[str, Any]]) -> list[Goal]:
                 times = ratio(cost(row, "fastapi"), ours)
                 found.append(Goal(name, "times cheaper than FastAPI:", times, CHEAPER[row], True))
             found.append(Goal(name, "of hand-written ASGI:", ratio(ours, cost(row, "raw")), 1.4, False))
+        if row == "post" and "internet" in costs[row]:
+            limited = ratio(cost(row, "internet"), cost(row, "direct"))
+            found.append(Goal(f"{row}, internet", "of what it costs without limits:", limited, 1.03, False))
     if "mw" in costs and "plain" in costs:
         with_layer, without = cost("mw", "slipstream"), cost("plain", "slipstream")
         added = None if with_layer is None or without is None else with_layer - without
@@ -96,7 +99,11 @@ STARTUP_GOALS = [
 
 def table(costs: Costs, titles: Mapping[str, str]) -> str:
     """Write the costs, and how slipstream's compare."""
-    names = [name for name in ("fastapi", "starlette", "raw", *OURS) if any(name in row for row in costs.values())]
+    names = [
+        name
+        for name in ("fastapi", "starlette", "raw", *OURS, "internet")
+        if any(name in row for row in costs.values())
+    ]
     ours = [name for name in OURS if name in names]
     head = f"{'µs of CPU per request':24}" + "".join(f"{name:>12}" for name in names)
     tails = "".join(f"{f'{name}:':>13}{'× FastAPI':>11}{'of raw':>8}" for name in ours)

@@ -18,8 +18,9 @@ VERBS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 
 
 def parameters(function: Callable[..., Any]) -> dict[str, Any]:
-    """Name each parameter, with its kind and its default."""
-    return {name: (each.kind, written(each.default)) for name, each in inspect.signature(function).parameters.items()}
+    """Name each parameter but `limits`, which FastAPI has not, with its kind and its default."""
+    named = inspect.signature(function).parameters.items()
+    return {name: (each.kind, written(each.default)) for name, each in named if name != "limits"}
 
 
 def written(default: Any) -> str:

@@ -9,6 +9,7 @@ from slipstream.applications import FastAPI
 from slipstream.background import BackgroundTasks
 from slipstream.datastructures import UploadFile
 from slipstream.exceptions import HTTPException, WebSocketException
+from slipstream.limits import COMPATIBLE, INTERNET, Limits
 from slipstream.param_functions import Body, Cookie, Depends, File, Form, Header, Path, Query, Security
 from slipstream.requests import Request
 from slipstream.responses import Response
@@ -29,6 +30,8 @@ class _Package(ModuleType):
 sys.modules[__name__].__class__ = _Package
 
 __all__ = [
+    "COMPATIBLE",
+    "INTERNET",
     "APIRouter",
     "BackgroundTasks",
     "Body",
@@ -39,6 +42,7 @@ __all__ = [
     "Form",
     "HTTPException",
     "Header",
+    "Limits",
     "Path",
     "Query",
     "Request",

@@ -16,11 +16,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from typing_extensions import deprecated
 
 from slipstream._app.entrance import Entrance
-from slipstream._app.limits import limited
+from slipstream._app.limits import Place, guarded, limits_of
 from slipstream._app.observing import Observer
 from slipstream._app.refresh import Latest, Watched, WatchedDict, version
 from slipstream._app.stack import are_replaced, build_stack
 from slipstream._engine.types import Reply
+from slipstream._options.inherited import folded
 from slipstream._options.levels import AppOptions, RouteOptions, RouterOptions
 from slipstream._options.unpack import completed, names_of, unpacks
 from slipstream._routes.decorator import decorator
@@ -31,6 +32,7 @@ from slipstream.exception_handlers import (
     websocket_request_validation_exception_handler,
 )
 from slipstream.exceptions import FastAPIDeprecationWarning, RequestValidationError, WebSocketRequestValidationError
+from slipstream.limits import Limits
 from slipstream.middleware.http import HTTPMiddleware
 from slipstream.openapi.docs import get_redoc_html, get_swagger_ui_html, get_swagger_ui_oauth2_redirect_html
 from slipstream.routing import APIRoute, APIRouter
@@ -67,6 +69,8 @@ class FastAPI(Starlette):
     dependency_overrides: Overrides = cast(Any, Watched(lambda given: WatchedDict(given or {})))
     """Callables to call in place of dependencies: `{original: replacement}`; meant for tests."""
 
+    _place: Place | None = None
+
     links: Any = None
     """The attached `slipstream.links.Links`, or None: connections that the application dials."""
 
@@ -101,7 +105,7 @@ class FastAPI(Starlette):
         self._telemetry = Settings.of(given["telemetry"])  # a half-public name of FastAPI
         self.observer = Observer(self, self._telemetry)
         self._entrance = Entrance(self)
-        self.max_body_size = given["max_body_size"]
+        self.limits, self.max_body_size = folded(given)["limits"], given["max_body_size"]
         self.webhooks: APIRouter = given["webhooks"] or APIRouter()
         self.state = State()
         self.dependency_overrides = {}
@@ -124,10 +128,32 @@ class FastAPI(Starlette):
         """Put guards and middleware around the router; Starlette's own if a tool has replaced functions of these."""
         if are_replaced():
             stack = cast(ServerErrorMiddleware, super().build_middleware_stack())
-            stack.app = limited(stack.app, self.max_body_size)
+            stack.app = guarded(stack.app, self._limits_of_stack)
             return stack
-        middleware, size = self.user_middleware, self.max_body_size
-        return build_stack(self.router, middleware, self.exception_handlers, debug=self.debug, max_body_size=size)
+        return build_stack(
+            self.router,
+            self.user_middleware,
+            self.exception_handlers,
+            debug=self.debug,
+            max_body_size=self.max_body_size,
+            limits=self._limits_of_stack,
+        )
+
+    @property
+    def _limits_of_stack(self) -> Limits:
+        assigned = None if self.max_body_size is None else Limits(body_size=self.max_body_size)
+        return limits_of(self, assigned)
+
+    @property
+    def limits_in_force(self) -> Limits:
+        """The limits of the application, of what it is mounted in, and of the environment."""
+        return limits_of(self._place, self.limits)
+
+    def mounted_at(self, place: Place) -> None:
+        """Take the limits of the place, or keep those of the first."""
+        if self._place is None:
+            self._place = place
+            version.bump()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve as an ASGI app."""
@@ -199,7 +225,7 @@ class FastAPI(Starlette):
             (self.docs_url and self.swagger_ui_oauth2_redirect_url, self._serve_oauth2_redirect, "swagger_ui_redirect"),
             (self.redoc_url, self._serve_redoc, "redoc_html"),
         )
-        for path, endpoint, name in pages if self.openapi_url else ():
+        for path, endpoint, name in pages if self.openapi_url and self.limits_in_force.docs else ():
             if path:
                 self.add_route(path, endpoint, name=name, include_in_schema=False)
 

@@ -20,13 +20,8 @@ from starlette.websockets import WebSocket
 
 from slipstream.encoders import jsonable_encoder
 from slipstream.exceptions import RequestValidationError, WebSocketRequestValidationError
+from slipstream.limits import COMPATIBLE, Limits
 from slipstream.utils import is_body_allowed_for_status_code
-
-MAX_ERRORS = 100
-"""How many errors a 422 lists."""
-
-MAX_ECHO = 1024
-"""Bytes of JSON that an echoed input (or location) takes; a longer one is cut and ends in `…`."""
 
 MAX_DETAIL = 16 * 1024
 """Bytes of JSON that any other part of an error takes."""
@@ -52,7 +47,8 @@ async def http_exception_handler(request: Request, exc: HTTPException) -> Respon
 
 async def request_validation_exception_handler(request: Request, exc: RequestValidationError) -> JSONResponse:
     """Answer an invalid request with 422 and the list of errors."""
-    return JSONResponse({"detail": bounded_errors(exc.errors())}, status_code=HTTP_422_UNPROCESSABLE_CONTENT)
+    detail = bounded_errors(exc.errors(), getattr(exc, "limits", COMPATIBLE))  # FastAPI's own class has none
+    return JSONResponse({"detail": detail}, status_code=HTTP_422_UNPROCESSABLE_CONTENT)
 
 
 async def websocket_request_validation_exception_handler(
@@ -62,21 +58,22 @@ async def websocket_request_validation_exception_handler(
     await websocket.close(code=WS_1008_POLICY_VIOLATION, reason=bounded_errors(exc.errors()))  # type: ignore[arg-type]  # a list, as FastAPI gives it
 
 
-def bounded_errors(errors: Iterable[Any]) -> list[Any]:
+def bounded_errors(errors: Iterable[Any], limits: Limits = COMPATIBLE) -> list[Any]:
     """Make a bounded list of errors that can always be encoded."""
+    bounds = {"input": limits.error_echo, "loc": COMPATIBLE.error_echo}
     return [
-        {key: echo(value, _LIMITS.get(key, MAX_DETAIL)) for key, value in error.items()}
+        {key: echo(value, bounds.get(key, MAX_DETAIL)) for key, value in error.items()}
         if isinstance(error, dict)
         else echo(error, MAX_DETAIL)
-        for error in islice(errors, MAX_ERRORS)
+        for error in islice(errors, limits.errors)
     ]
 
 
-_LIMITS = {"input": MAX_ECHO, "loc": MAX_ECHO}
-
-
-def echo(value: Any, limit: int) -> Any:
-    """Copy a value so that its JSON takes at most `limit` bytes; equal to the value where that is enough."""
+def echo(value: Any, limit: int | None) -> Any:
+    """Copy a value so that its JSON takes at most `limit` bytes, or a mark; equal to the value where that is enough."""
+    limit = MAX_DETAIL if limit is None else limit
+    if limit < _ROOM_FOR_MARK:
+        return _MARK
     whole = _Echo(limit)
     copy = whole.of(value)
     return _Echo(limit - _ROOM_FOR_MARK).of(value) if whole.is_cut else copy

@@ -15,6 +15,7 @@ from slipstream._engine.errors import (
     DefinitionWarning as DefinitionWarning,
     SlipstreamError as SlipstreamError,
 )
+from slipstream.limits import COMPATIBLE, Limits
 
 
 class EndpointContext(TypedDict, total=False):
@@ -111,7 +112,9 @@ class _BodyValidationException(ValidationException):
 
 
 class RequestValidationError(_BodyValidationException):
-    """An HTTP request does not fit its path operation; answered with 422."""
+    """An HTTP request does not fit its path operation; answered with 422, within `limits`."""
+
+    limits: Limits = COMPATIBLE
 
 
 class WebSocketRequestValidationError(ValidationException):

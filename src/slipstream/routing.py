@@ -8,7 +8,7 @@ here, those that serve a request in `_routes/stepwise.py`.
 
 import inspect
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from enum import Enum
@@ -24,7 +24,7 @@ from starlette.routing import BaseRoute, Match as Match, Mount as Mount, NoMatch
 from starlette.types import ASGIApp, Lifespan, Receive as Receive, Scope as Scope, Send as Send
 from typing_extensions import deprecated
 
-from slipstream._app.limits import limited
+from slipstream._app.limits import guarded, limited, limits_of
 from slipstream._app.observing import is_observing, reporting_route
 from slipstream._engine.compile import Dialect
 from slipstream._engine.entry.lifespan import Context, merge
@@ -34,7 +34,7 @@ from slipstream._engine.runtime.threads import is_async
 from slipstream._engine.signature.names import Frames
 from slipstream._engine.signature.origin import origin_of
 from slipstream._engine.types import DirectApp
-from slipstream._options.inherited import merged
+from slipstream._options.inherited import folded, merged
 from slipstream._options.levels import InclusionOptions, RouteOptions, RouterOptions, VerbOptions, WebSocketOptions
 from slipstream._options.unpack import completed, unpacks
 from slipstream._routes import half_public
@@ -67,6 +67,7 @@ from slipstream._routes.solving import SolvedDependency as SolvedDependency, sol
 from slipstream._routes.stepwise import STEPS, is_walked
 from slipstream.datastructures import DefaultPlaceholder
 from slipstream.exceptions import FastAPIError as FastAPIError
+from slipstream.limits import UNLIMITED
 from slipstream.params import Depends
 from slipstream.sse import _PING_INTERVAL
 from slipstream.types import DecoratedCallable
@@ -111,6 +112,7 @@ class APIRoute(PlannedRoute, routing.Route):  # type: ignore[override]  # path_r
         self.dependency_overrides_provider = given["dependency_overrides_provider"]
         self.generate_unique_id_function = given["generate_unique_id_function"]
         self.strict_content_type = given["strict_content_type"]
+        self.limits = folded(given)["limits"]
         self.max_body_size = given["max_body_size"]
         self.form_limits = dict(given["form_limits"] or {})
         maker = given["generate_unique_id_function"]
@@ -160,8 +162,7 @@ class APIRoute(PlannedRoute, routing.Route):  # type: ignore[override]  # path_r
             return
         handler = self.get_route_handler()
         is_replaced = request_response is not half_public.request_response
-        app = request_response(handler) if is_replaced else wrapped_app(handler, is_async=is_async(handler))
-        self._wrapped = limited(app, self.max_body_size)
+        self._wrapped = request_response(handler) if is_replaced else wrapped_app(handler, is_async=is_async(handler))
 
     @property
     def _dialect(self) -> Dialect | None:
@@ -193,7 +194,7 @@ class APIRoute(PlannedRoute, routing.Route):  # type: ignore[override]  # path_r
         described = {name: getattr(route, name) for name in _DESCRIBED}
         described["embed_body_fields"] = route._embed_body_fields
         app = route._serve_compiled if route._is_wrapped() else route.serve
-        token = asking.set(Asking(described, route._compiler, app))
+        token = asking.set(Asking(described, route._compiler, app, route.limits))
         try:
             return get_request_handler(**described)
         finally:
@@ -203,12 +204,20 @@ class APIRoute(PlannedRoute, routing.Route):  # type: ignore[override]  # path_r
         await self._compiled_handler()(scope, receive, send)
 
     def _compiled_handler(self) -> ASGIApp:
-        return limited(super()._own_handler(), self.max_body_size)
+        handler, limits = super()._own_handler(), self.limits_in_force
+        if is_walked(self.plan):
+            return guarded(handler, limits)
+        # What only we read is counted when it is read; around the application may be a layer with its own bound.
+        is_outer = limits.body_size == limits_of(self.dependency_overrides_provider).body_size
+        is_counted = self.max_body_size is None and not self.plan.shows_scope
+        is_bounded = is_outer and (is_counted or limits.body_size == UNLIMITED)
+        return handler if is_bounded else limited(handler, limits.body_size)
 
     def _own_handler(self) -> ASGIApp:
         if self._wrapped is None:
             return self._compiled_handler()
-        return reporting_route(self, self._wrapped) if is_observing() else self._wrapped
+        handler = guarded(self._wrapped, self.limits_in_force)
+        return reporting_route(self, handler) if is_observing() else handler
 
     def direct_handler(self) -> tuple[DirectApp, bool]:
         """Return the handler in the direct dialect, and whether user code may see the scope."""
@@ -216,7 +225,8 @@ class APIRoute(PlannedRoute, routing.Route):  # type: ignore[override]  # path_r
         is_plain = self._app is None and self._wrapped is None and self.max_body_size is None
         if not is_plain or is_walked(self.plan):
             return super().direct_handler()
-        compiled = self._compiler.compiled(overrides_of(self.dependency_overrides_provider), "direct")
+        overrides = overrides_of(self.dependency_overrides_provider)
+        compiled = self._compiler.compiled(overrides, "direct", limits=self.limits_in_force)
         return compiled.handler, compiled.plan.shows_scope
 
     def included(self, inclusion: Inclusion) -> "APIRoute":
@@ -273,11 +283,14 @@ class APIWebSocketRoute(PlannedRoute, routing.WebSocketRoute):  # type: ignore[o
         given = completed(WebSocketOptions, options, type(self).__name__)
         self._serve_at(path, endpoint, given["name"])
         self.dependencies: list[Depends] = list(given["dependencies"] or [])
-        self.dependency_overrides_provider = given["dependency_overrides_provider"]
+        self.dependency_overrides_provider, self.limits = given["dependency_overrides_provider"], given["limits"]
         self._read_if_defined(self._read)
 
     def _read(self, frames: Frames | None) -> None:
         self._compiler = Compiler(*read_websocket(self.endpoint, self.pattern, self.dependencies, frames))
+
+    def _own_handler(self) -> ASGIApp:
+        return guarded(super()._own_handler(), self.limits_in_force)
 
     def included(self, inclusion: Inclusion) -> "APIWebSocketRoute":
         """Return the route's twin under an inclusion."""
@@ -286,6 +299,11 @@ class APIWebSocketRoute(PlannedRoute, routing.WebSocketRoute):  # type: ignore[o
         if self._waiting is not None:
             twin._waiting = twin._read, self._waiting[1]
         return twin
+
+
+def _told(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out `limits` that nobody gave: many overriding functions list what they take, and FastAPI has no such."""
+    return {name: value for name, value in options.items() if name != "limits" or value is not None}
 
 
 def _like(get: DecoratedCallable, method: str) -> DecoratedCallable:
@@ -314,7 +332,7 @@ class APIRouter(TableRouter):
     def __init__(self, *, route_class: type[APIRoute] = APIRoute, **options: Unpack[RouterOptions]) -> None:
         given = completed(RouterOptions, options, type(self).__name__)
         check_prefix(given["prefix"])
-        super().__init__(given)
+        super().__init__(folded(given))
         self.prefix = given["prefix"]
         self.tags: list[str | Enum] = list(given["tags"] or [])
         self.dependencies: list[Depends] = list(given["dependencies"] or [])
@@ -341,11 +359,14 @@ class APIRouter(TableRouter):
 
         `route_class_override` is its class in place of the router's `route_class`.
         """
-        given = completed(RouteOptions, options, "add_api_route")
+        given = folded(completed(RouteOptions, options, "add_api_route"))
         route_class = route_class_override or self.route_class
         every = merged(RouteOptions, self, given)
+        # These are no options of many subclasses, which list theirs.
+        if every["limits"] is None or every["limits"] == folded({**every, "limits": None})["limits"]:
+            del every["limits"]
         if not every["form_limits"]:
-            del every["form_limits"]  # not an option of many subclasses, which list theirs
+            del every["form_limits"]
         self._append(route_class(self.prefix + path, endpoint=endpoint, **every), path)
 
     def _append(self, route: PlannedRoute, path: str) -> None:
@@ -362,11 +383,11 @@ class APIRouter(TableRouter):
         """Serve a path, under each method of `methods`, with the decorated function."""
         completed(RouteOptions, options, "api_route")
         # With their defaults, since a subclass may read any of them in `add_api_route`.
-        every: Any = {"methods": None, **completed(VerbOptions, {}, "api_route"), **options}
+        every: Any = _told({"methods": None, **completed(VerbOptions, {}, "api_route"), **options})
         return decorator(lambda function: self.add_api_route(path, function, **every), path)
 
     def _verb(self, method: str, path: str, options: VerbOptions) -> Callable[[DecoratedCallable], DecoratedCallable]:
-        every: Any = completed(VerbOptions, options, method.lower())
+        every: Any = _told(completed(VerbOptions, options, method.lower()))
         return self.api_route(path, methods=[method], **every)
 
     @unpacks(VerbOptions)
@@ -428,7 +449,7 @@ class APIRouter(TableRouter):
             AssertionError: The prefix does not begin with a slash or ends with one, or the routers would include each
                 other.
         """
-        given = completed(InclusionOptions, options, "include_router")
+        given = folded(completed(InclusionOptions, options, "include_router"))
         check_inclusion(self, router, given["prefix"])
         self.routes.append(IncludedRouter(Inclusion.of(self, router, given)))
         self.lifespan_context = cast(
@@ -473,6 +494,7 @@ class APIRouter(TableRouter):
             dependencies=self.dependencies,
             dependency_overrides_provider=self.dependency_overrides_provider,
             max_body_size=self.max_body_size,
+            limits=self.limits,
         )
         operation.tells_steps = False
         self._low_priority_routes.append(Frontend(place, files, operation))

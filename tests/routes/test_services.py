@@ -15,6 +15,7 @@ from slipstream.exceptions import (
     ResponseValidationError,
     WebSocketRequestValidationError,
 )
+from slipstream.limits import COMPATIBLE
 from slipstream.params import Body, File, Path, Query
 from slipstream.sse import ServerSentEvent
 
@@ -32,7 +33,7 @@ def dump(value: Any) -> bytes:
 
 def test_errors_are_of_fastapis_classes_and_keep_their_facts() -> None:
     """Handlers are registered for the classes, and read `errors()` and `body`."""
-    request = SERVICES.request_error(ERRORS, {"b": 1}, WHERE)
+    request = SERVICES.request_error(ERRORS, {"b": 1}, WHERE, COMPATIBLE)
     response = SERVICES.response_error(ERRORS, {"b": 1}, WHERE)
     socket = SERVICES.websocket_error(ERRORS, WHERE)
 

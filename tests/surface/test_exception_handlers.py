@@ -17,8 +17,6 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from slipstream.exception_handlers import (
-    MAX_ECHO,
-    MAX_ERRORS,
     bounded_errors,
     echo,
     http_exception_handler,
@@ -26,8 +24,11 @@ from slipstream.exception_handlers import (
     websocket_request_validation_exception_handler,
 )
 from slipstream.exceptions import WebSocketRequestValidationError
+from slipstream.limits import COMPATIBLE
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+
+MAX_ECHO = 1024
 
 
 def _size(value: Any) -> int:
@@ -109,7 +110,7 @@ def test_at_most_a_hundred_errors_are_listed() -> None:
         {"type": "missing", "loc": ("body", f"k{i}"), "msg": "Field required", "input": {}} for i in range(20_000)
     ]
 
-    assert bounded_errors(errors) == jsonable_encoder(errors[:MAX_ERRORS])
+    assert bounded_errors(errors) == jsonable_encoder(errors[: COMPATIBLE.errors])
 
 
 def test_whatever_a_program_raises_as_errors_is_sent() -> None:

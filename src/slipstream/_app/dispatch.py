@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from typing import Any, Protocol, TypeVar, cast
+from typing import Any, Protocol, TypeVar, cast, runtime_checkable
 
 from starlette import routing
 from starlette.routing import BaseRoute
 
+from slipstream._app.limits import Place, guarded
 from slipstream._app.observing import ReportingTable, is_observing, reporting_route
 from slipstream._app.refresh import Latest
 from slipstream._engine.entry.asgi import Choose, Target, make_chooser
@@ -14,6 +15,7 @@ from slipstream._engine.router.pattern import Pattern, read_pattern
 from slipstream._engine.router.table import Entry, OpaqueEntry, Table
 from slipstream._engine.runtime.watch import call_watched
 from slipstream._engine.types import ASGIApp, DirectApp, Receive, Reply, Scope, Send
+from slipstream.limits import Limits
 
 M = TypeVar("M", bound=Callable[..., Any])
 
@@ -25,7 +27,18 @@ class Dispatchable(Protocol):
 
     @property
     def default(self) -> ASGIApp: ...
+    @property
+    def limits_in_force(self) -> Limits: ...
     def served_routes(self) -> Iterator[BaseRoute]: ...
+
+
+@runtime_checkable
+class Mountable(Protocol):
+    """An application that has the limits of what it is mounted in."""
+
+    @property
+    def limits_in_force(self) -> Limits: ...
+    def mounted_at(self, place: Place) -> None: ...
 
 
 class CompiledRoute(Protocol):
@@ -56,25 +69,25 @@ class Dispatcher:
     def _look_up(self) -> tuple[Table, Choose]:
         router = self._router
         make = ReportingTable if is_observing() else Table
-        entries = (_entry(rank, route) for rank, route in enumerate(router.served_routes()))
+        entries = (_entry(rank, route, router) for rank, route in enumerate(router.served_routes()))
         table = make(entries, redirect_slashes=router.redirect_slashes)
         return table, make_chooser(table, router)
 
 
-def _entry(rank: int, route: BaseRoute) -> Entry | OpaqueEntry:
+def _entry(rank: int, route: BaseRoute, router: Dispatchable) -> Entry | OpaqueEntry:
     """Make the entry of a route: with its pattern, unless the route or its class overrides `matches`."""
     if isinstance(route, _PLAIN) and not overrides(route, "matches"):
         handles, own = overrides(route, "handle"), cast(CompiledRoute, route)
         if not hasattr(route, "pattern"):
             pattern, handle = read_pattern(route.path, is_relative=True), route.handle if handles else route.app
-            target = Target(route, route.endpoint, _foreign(route, handle))
+            target = Target(route, route.endpoint, _foreign(route, router, handle))
         elif handles:
-            pattern, target = own.pattern, _target(own, _foreign(route, own.asked.handle))
+            pattern, target = own.pattern, _target(own, _foreign(route, router, own.asked.handle))
         else:
             pattern, target = own.pattern, _compiling(own)
         target.refuses = handles
         return _by_pattern(rank, route, pattern, target)
-    target = Target(route, getattr(route, "endpoint", None), _foreign(route))
+    target = Target(route, getattr(route, "endpoint", None), _foreign(route, router))
     # Every path of a mount begins with the static text of the mount's own.
     prefix = (route.path + "/").partition("{")[0] if type(route) is routing.Mount else ""
     return OpaqueEntry(rank=rank, matches=route.matches, value=target, prefix=prefix)
@@ -104,9 +117,14 @@ def overrides(route: object, name: str) -> bool:
     return any(all(method is not one for one in _KNOWN) for method in methods)
 
 
-def _foreign(route: BaseRoute, handle: ASGIApp | None = None) -> ASGIApp:
-    """Have a foreign app note a started response and report to the observation, as compiled handlers do."""
-    app = partial(call_watched, handle or route.handle)
+def _foreign(route: BaseRoute, router: Dispatchable, handle: ASGIApp | None = None) -> ASGIApp:
+    """Have a foreign app keep to limits, note a started response and report to the observation, as handlers do."""
+    asked, place = getattr(route, "original_route", route), Place(router, getattr(route, "limits", None))
+    inner = getattr(asked, "app", None)
+    if isinstance(inner, Mountable):
+        inner.mounted_at(place)
+    limits = (inner if isinstance(inner, Mountable) else place).limits_in_force
+    app = partial(call_watched, guarded(handle or route.handle, limits))
     return reporting_route(route, app) if is_observing() else app
 
 

@@ -1,9 +1,34 @@
-"""Bounds on the size of request bodies."""
+"""Holds apps that are not compiled to an application's `Limits`."""
 
+from dataclasses import dataclass
+from functools import partial
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from slipstream._engine.runtime.additions import adder, are_any
 from slipstream._foreign.starlette import limit_signal
+from slipstream.limits import UNLIMITED, Limits, outermost
+
+
+def limits_of(provider: object, own: Limits | None = None) -> Limits:
+    """Return the limits that hold for a route or router with `own` limits of an application, if there is one."""
+    outer = getattr(provider, "limits_in_force", None)
+    return (outer if isinstance(outer, Limits) else outermost()) | (own or Limits())
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an application is mounted: in a router, by a route with its `own` limits."""
+
+    router: object
+    own: Limits | None
+
+    @property
+    def limits_in_force(self) -> Limits:
+        return limits_of(self.router, self.own)
 
 
 def limited(app: ASGIApp, max_body_size: int | None) -> ASGIApp:
@@ -22,3 +47,43 @@ def limited(app: ASGIApp, max_body_size: int | None) -> ASGIApp:
             raise signal from exc
 
     return RequestBodyLimitMiddleware(serve, max_body_size=max_body_size)
+
+
+def guarded(app: ASGIApp, limits: Limits) -> ASGIApp:
+    """Hold an app that reads requests and writes responses itself to limits; without any, return the app itself."""
+    app = limited(app, None if limits.body_size == UNLIMITED else limits.body_size)
+    most = UNLIMITED if limits.websocket_message_size is None else limits.websocket_message_size
+    is_open = most == UNLIMITED and "*" in (limits.websocket_origins or ("*",))
+    if is_open and not are_any(limits):
+        return app
+
+    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and are_any(limits):
+            send = adder(send, limits)
+        if scope["type"] == "websocket":
+            if not _may_connect(Headers(scope=scope), limits.websocket_origins):
+                await receive()
+                await send({"type": "websocket.close", "code": 1008, "reason": "Origin not allowed"})
+                return
+            receive = partial(_receive, receive, send, most)
+        await app(scope, receive, send)
+
+    return serve
+
+
+def _may_connect(headers: Headers, origins: tuple[str, ...] | None) -> bool:
+    """Whether a handshake that brings cookies comes from a page that may bring them."""
+    origin = headers.get("origin")
+    if origins is None or "*" in origins or origin is None or "cookie" not in headers:
+        return True
+    return origin in origins or urlsplit(origin).netloc.lower() == headers.get("host", "").lower() != ""
+
+
+async def _receive(receive: Receive, send: Send, most: int) -> Message:
+    message = await receive()
+    content = message.get("text") or message.get("bytes") or b""
+    size = len(content.encode()) if isinstance(content, str) and len(content) * 4 > most else len(content)
+    if size <= most:
+        return message
+    await send({"type": "websocket.close", "code": 1009})
+    return {"type": "websocket.disconnect", "code": 1009}

@@ -17,11 +17,13 @@ from starlette.routing import Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from slipstream._app.dispatch import Dispatcher
-from slipstream._app.limits import limited
+from slipstream._app.limits import guarded
 from slipstream._app.refresh import Latest, is_as_written
 from slipstream._engine.entry.asgi import Choose, Fail, make_chooser, make_direct_chooser
 from slipstream._engine.entry.guard import HANDLERS, ExceptionHandler, Guard, answer, crash
+from slipstream._engine.runtime.additions import adder, are_any
 from slipstream._engine.runtime.watch import Watch
+from slipstream.limits import COMPATIBLE, Limits
 
 Handlers = Mapping[Any, Callable[..., Any]]
 """Exception handlers by exception class or status code; the application's own mapping, which may change."""
@@ -30,9 +32,9 @@ Handlers = Mapping[Any, Callable[..., Any]]
 class Registered:
     """The exception handlers of an application, sorted again when something has changed."""
 
-    def __init__(self, handlers: Handlers, debug: bool) -> None:
+    def __init__(self, handlers: Handlers, debug: bool, limits: Limits = COMPATIBLE) -> None:
         self._sorted = Latest(partial(Guard.of, handlers))
-        self.debug = debug
+        self.debug, self._limits = debug, limits
 
     @property
     def guard(self) -> Guard:
@@ -44,6 +46,7 @@ class Registered:
     ) -> None:
         """Answer an exception, or without a handler answer 500 and raise it; `started` None: as the scope says."""
         guard = self.guard
+        send = adder(send, self._limits) if are_any(self._limits) else send
         scope[HANDLERS] = guard.pair  # in place of those of a mounted application
         try:
             await answer(exc, scope, receive, send, started=started)
@@ -144,12 +147,13 @@ def build_stack(
     *,
     debug: bool,
     max_body_size: int | None = None,
+    limits: Limits = COMPATIBLE,
 ) -> ASGIApp:
     """Put guards and middleware, the first outermost, around a router; `debug` shows tracebacks in answers."""
-    registered = Registered(handlers, debug)
+    registered = Registered(handlers, debug, limits)
     if not middleware and max_body_size is None:
         return SoleGuard(router, registered)
     app: ASGIApp = InnerGuard(router, registered)
     for cls, args, options in reversed(middleware):
         app = cls(app, *args, **options)
-    return OuterGuard(limited(app, max_body_size), registered)
+    return OuterGuard(guarded(app, limits), registered)

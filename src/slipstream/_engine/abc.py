@@ -7,6 +7,7 @@ from typing import Any, Protocol, TypeGuard
 from pydantic.fields import FieldInfo
 
 from slipstream._engine.types import DependencyScope, ErrorDetail, Scope, SlotSource
+from slipstream.limits import Limits
 
 
 class Limit(Protocol):
@@ -68,8 +69,8 @@ class Observation(Protocol):
 class Services(Protocol):
     """What generated handlers use of the modules above the engine, which it may not import."""
 
-    def request_error(self, errors: list[ErrorDetail], body: Any, where: dict[str, Any]) -> Exception:
-        """Make the exception for an invalid request (answered with 422)."""
+    def request_error(self, errors: list[ErrorDetail], body: Any, where: dict[str, Any], limits: Limits) -> Exception:
+        """Make the exception for an invalid request (answered with 422, as far as the limits allow)."""
 
     def websocket_error(self, errors: list[ErrorDetail], where: dict[str, Any]) -> Exception:
         """Make the exception for an invalid WebSocket handshake (closed with 1008)."""

@@ -15,6 +15,7 @@ from typing_extensions import TypedDict
 
 from slipstream._options.unpack import Otherwise, names_of
 from slipstream.datastructures import Default, DefaultPlaceholder
+from slipstream.limits import Limits, of_forms
 from slipstream.utils import generate_unique_id, get_value_or_default
 
 D = TypeVar("D")
@@ -49,6 +50,11 @@ def _check_form_limits(name: str, limits: Mapping[str, object] | None) -> None:
         _check_bound(f"{name}: {key}", bound)
 
 
+def _check_limits(name: str, limits: object) -> None:
+    if limits is not None and not isinstance(limits, Limits):
+        raise TypeError(f"{name} must be a Limits, such as slipstream.INTERNET, not {limits!r}")
+
+
 class InheritedOptions(TypedDict, total=False):
     """Options that each level may set for the path operations below it."""
 
@@ -71,10 +77,13 @@ class InheritedOptions(TypedDict, total=False):
     """Makes the operation's id from the route; the innermost level wins."""
 
     max_body_size: Annotated[int | None, Otherwise(check=_check_bound)]
-    """Most bytes of a request's body, 413 beyond; 0: none. None: the next outer level's."""
+    """FastAPI's way to write `limits=Limits(body_size=…)`."""
 
     form_limits: Annotated[FormLimits | None, Otherwise(check=_check_form_limits)]
-    """Bounds on forms; each one that is not given is the next outer level's."""
+    """FastAPI's way to write `limits=Limits(form_fields=…, form_files=…, form_part_size=…)`."""
+
+    limits: Annotated[Limits | None, Otherwise(check=_check_limits)]
+    """How strict to be with what clients send; each field that is not set is the next outer level's."""
 
 
 class TaggedOptions(InheritedOptions, total=False):
@@ -134,6 +143,7 @@ MERGING: Final[Mapping[str, Merging]] = {
     "response_class": Merging(_inner_if_set, outside="default_response_class"),
     "generate_unique_id_function": Merging(_inner_if_set, is_repeated=True),
     "strict_content_type": Merging(_inner_if_set, is_repeated=True),
+    "limits": Merging(lambda outer, inner: outer | inner if outer and inner else outer or inner, is_repeated=True),
     "max_body_size": Merging(lambda outer, inner: outer if inner is None else inner, is_repeated=True),
     "form_limits": Merging(_both_dicts, is_repeated=True),
     "dependency_overrides_provider": Merging(lambda outer, inner: outer),
@@ -160,6 +170,14 @@ def merged(options: type[D], *levels: object) -> D:
                 value = found if value is _SILENT else merge(found, value)
         values[name] = value
     return cast(D, values)
+
+
+def folded(given: D) -> D:
+    """Put what a level says in FastAPI's words into its `limits`, in place; what `limits` says itself counts."""
+    level = cast(Any, given)
+    said = Limits(body_size=level["max_body_size"]) | of_forms(level["form_limits"])
+    level["limits"] = (said | (level["limits"] or Limits())) if said.given else level["limits"]
+    return given
 
 
 @cache

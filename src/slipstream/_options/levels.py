@@ -12,6 +12,7 @@ from slipstream._options.inherited import InheritedOptions, ResponseClass, Routi
 from slipstream._options.telemetry import TelemetryConfig
 from slipstream._options.unpack import Otherwise
 from slipstream.datastructures import Default
+from slipstream.limits import Limits
 from slipstream.types import IncEx
 
 
@@ -82,6 +83,9 @@ class WebSocketOptions(TypedDict, total=False):
 
     dependency_overrides_provider: Any | None
     """Object whose `dependency_overrides` hold; the application."""
+
+    limits: Limits | None
+    """How strict to be with handshakes and messages; each field that is not set is the next outer level's."""
 
 
 class InclusionOptions(TaggedOptions, total=False):

@@ -20,6 +20,7 @@ from slipstream._engine.runtime.threads import in_thread
 from slipstream._engine.types import ASGIApp, Receive, Scope, Send
 from slipstream._routes.dependant import Dependant, State, call_of, dependant_of, watch
 from slipstream._routes.services import IMPLIED, SERVICES, public_errors
+from slipstream.limits import COMPATIBLE, Limits
 
 Overrides = Mapping[Callable[..., Any], Callable[..., Any]]
 
@@ -89,12 +90,20 @@ class Compiler:
                 self._planned = _Planned(self._plan_of(call_of(dependant), **known), State(dependant))
         return self._planned
 
-    def compiled(self, overrides: Overrides, dialect: Dialect | None = None, *, is_observed: bool = False) -> Compiled:
+    def compiled(
+        self,
+        overrides: Overrides,
+        dialect: Dialect | None = None,
+        *,
+        is_observed: bool = False,
+        limits: Limits = COMPATIBLE,
+    ) -> Compiled:
         """Return the handler for some overrides; compile it at the first call.
 
         Args:
             dialect: How the handler is called; None for the usual way.
             is_observed: Whether the handler reports to the observation in the scope.
+            limits: Those of all levels.
         """
         # A thread that changes the tree meanwhile gets handlers of its own with its plan; these are never mixed.
         planned = self._latest.get()
@@ -104,12 +113,13 @@ class Compiler:
             with public_errors():
                 tree = override_tree(tree, overrides, IMPLIED)
         # The calls in their order identify the overrides; a kept handler keeps its callables alive, and so their ids.
-        kind = (dialect, is_observed)
+        kind = (dialect, is_observed, limits)
         key: Hashable = kind if tree is plan.root else (kind, *(id(call.call) for call in tree.walk()))
         with self._lock:
             found = known.get(key)
             if found is None:
                 chosen = plan if tree is plan.root else self._plan_of(tree)
+                chosen = replace(chosen, limits=limits)
                 found = compile_plan(chosen, SERVICES, dialect, OBSERVED if is_observed else UNOBSERVED)
                 if len(known) >= _KEPT:
                     known.clear()

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp
 
+from slipstream._app.limits import limits_of
 from slipstream._engine.entry.lifespan import from_events
 from slipstream._engine.plan.body import is_form
 from slipstream._engine.plan.fields import ModelField
@@ -22,6 +23,7 @@ from slipstream._routes.stepwise import is_walked, stepwise
 from slipstream.datastructures import Default, DefaultPlaceholder
 from slipstream.encoders import jsonable_encoder
 from slipstream.exceptions import EndpointContext, ResponseValidationError
+from slipstream.limits import Limits, of_forms
 from slipstream.responses import EventSourceResponse
 from slipstream.telemetry._data import SCOPE_KEY
 
@@ -31,11 +33,12 @@ OWN_APP = "slipstream_app"
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """A route that asks for its handler: the arguments that describe it, its compiler, and its compiled app."""
+    """A route that asks for its handler: the arguments that describe it, its compiler, its compiled app, its limits."""
 
     described: dict[str, Any]
     compiler: Compiler
     app: ASGIApp
+    limits: Limits | None
 
 
 asking: ContextVar[Asking | None] = ContextVar("asking", default=None)
@@ -79,7 +82,7 @@ def get_request_handler(
     if body_field is not None:
         is_strict, fields = bool(_unpacked(strict_content_type)), flat_body_params(dependant)
         how: Any = "form" if is_form(body_field) else "json"
-        body = BodyPlan(how, fields, embed_body_fields, is_strict, body_field, form_limits or {})
+        body = BodyPlan(how, fields, embed_body_fields, is_strict, body_field)
     response = ResponseSpec(
         status_code=status_code,
         response_class=None if isinstance(response_class, DefaultPlaceholder) else response_class,
@@ -94,13 +97,16 @@ def get_request_handler(
         planned = replace(own.compiler.plan.response, ping_interval=response.ping_interval)
         own = own if is_own and planned == response else None
     provider = dependency_overrides_provider
-    walk = stepwise(Plan("http", dependant.path, dependant, (), body, response), provider)
+    limits = limits_of(provider, of_forms(form_limits) if own is None else own.limits)
+    walk = stepwise(Plan("http", dependant.path, dependant, (), body, response, limits=limits), provider)
 
     async def handler(request: Request) -> Response:
         if own is None or is_walked(own.compiler.plan):
             return cast(Response, await walk(request))
         is_observed = request.scope.get(SCOPE_KEY) is not None
-        compiled = own.compiler.compiled(overrides_of(provider), "request", is_observed=is_observed)
+        compiled = own.compiler.compiled(
+            overrides_of(provider), "request", is_observed=is_observed, limits=limits_of(provider, own.limits)
+        )
         return cast(Response, await compiled.handler(request))
 
     if own is not None:

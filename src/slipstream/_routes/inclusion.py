@@ -16,7 +16,7 @@ from starlette.routing import BaseRoute, Host, Match, Mount, Route, WebSocketRou
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from slipstream._app.dispatch import known, overrides
-from slipstream._app.limits import limited
+from slipstream._app.limits import guarded
 from slipstream._app.observing import is_observing, reporting_route
 from slipstream._app.refresh import Latest, Lock
 from slipstream._engine.errors import NotARouter
@@ -24,6 +24,7 @@ from slipstream._options.inherited import merged, repeated
 from slipstream._options.levels import InclusionOptions, LevelOptions, RouteOptions
 from slipstream._routes.context import CONTEXT, ROUTER, EffectiveRouteContext, ForeignContext, note, noting
 from slipstream.exceptions import FastAPIError
+from slipstream.limits import Limits
 
 
 class IncludableRouter(Protocol):
@@ -229,7 +230,7 @@ class IncludedRouter(BaseRoute):
         _, child_scope, chosen = self.match(scope)
         scope.update(child_scope)
         if chosen is None:
-            handle = limited(self.original_router.default, self.include_context.options["max_body_size"])
+            handle = guarded(self.original_router.default, self.include_context.options["limits"] or Limits())
         elif isinstance(chosen, IncludedRouter):
             handle = chosen.handle
         else:
@@ -252,27 +253,28 @@ def relocated(route: BaseRoute, inclusion: Inclusion) -> BaseRoute | None:
     """Make the twin of a route; None for a class of routes that is not known here."""
     if isinstance(route, IncludableRoute):
         return route.included(inclusion)
-    prefix = inclusion.options["prefix"]
+    prefix, limits = inclusion.options["prefix"], inclusion.options["limits"]
     if isinstance(route, Route):
         plain = Route(
             prefix + route.path, route.endpoint, methods=list(route.methods or []), name=route.name,
             include_in_schema=route.include_in_schema,
         )  # fmt: skip
-        plain.app = limited(plain.app, inclusion.options["max_body_size"])
+        plain.app = guarded(plain.app, limits or Limits())
         return plain
     if isinstance(route, WebSocketRoute):
-        return WebSocketRoute(prefix + route.path, route.endpoint, name=route.name)
+        socket = WebSocketRoute(prefix + route.path, route.endpoint, name=route.name)
+        socket.app = guarded(socket.app, limits or Limits())
+        return socket
     if isinstance(route, Mount):
         moved = copy.copy(route)
         moved.path = (prefix + route.path).rstrip("/")
         moved.path_regex, moved.path_format, moved.param_convertors = compile_path(moved.path + "/{path:path}")
-        moved.app = limited(moved.app, inclusion.options["max_body_size"])
+        moved.__dict__["limits"] = limits
         return moved
     if isinstance(route, Host):
         app = routing.Router(routes=[Mount(prefix, app=route.app)]) if prefix else route.app
         host = Host(route.host, app=app, name=route.name)
-        # Not around its app, on which `url_path_for` looks up names.
-        host.__dict__["handle"] = limited(host.handle, inclusion.options["max_body_size"])
+        host.__dict__["limits"] = limits
         return host
     return None
 

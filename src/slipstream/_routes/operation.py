@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import IntEnum
 from functools import partial
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
 from pydantic import PydanticUndefinedAnnotation
 from starlette.convertors import PathConvertor, StringConvertor
@@ -129,7 +129,6 @@ def read_operation(
         unique_id=unique_id,
         response=response,
         strict_content_type=strict.value if isinstance(strict, DefaultPlaceholder) else strict,
-        form_limits=cast(dict[str, int], options["form_limits"] or {}),
         path_strings=path_strings(pattern),
     )
     fields = response_fields(options["responses"] or {}, unique_id, tree.origin, names)

@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from operator import methodcaller
 from typing import Any
 
@@ -9,6 +11,7 @@ from starlette.routing import BaseRoute, Match, get_name
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from slipstream._app.dispatch import known
+from slipstream._app.limits import limits_of
 from slipstream._app.observing import is_observing, reporting
 from slipstream._app.refresh import WatchedClass, version
 from slipstream._engine.compile import Compiled, Dialect
@@ -22,6 +25,7 @@ from slipstream._routes.compiler import Compiler, overrides_of, wrapped_app
 from slipstream._routes.context import CONTEXT, noted
 from slipstream._routes.dependant import Dependant
 from slipstream._routes.stepwise import is_walked, stepwise
+from slipstream.limits import Limits
 
 _READ = frozenset(
     {
@@ -40,6 +44,8 @@ class PlannedRoute(BaseRoute, metaclass=WatchedClass):
     _app: ASGIApp | None = None
     tells_steps = True
     """Whether an observer hears of its body, dependencies and endpoint, and not only of its path."""
+    limits: Limits | None = None
+    """What the route, and the routers and inclusions around it, say of limits."""
     _waiting: tuple[Callable[[Frames | None], None], Frames] | None = None
     """What reads the endpoint later, and the functions in which its names may be local."""
 
@@ -76,11 +82,17 @@ class PlannedRoute(BaseRoute, metaclass=WatchedClass):
         return self._compiler.plan
 
     @property
+    def limits_in_force(self) -> Limits:
+        """The limits of all levels."""
+        return limits_of(self.dependency_overrides_provider, self.limits)
+
+    @property
     def compiled(self) -> Compiled:
         """Plan, source and handler under the current overrides."""
         provider = self.dependency_overrides_provider
         is_observed = getattr(getattr(provider, "observer", None), "is_expected", False)
-        return self._compiler.compiled(overrides_of(provider), self._dialect, is_observed=is_observed)
+        limits = self.limits_in_force
+        return self._compiler.compiled(overrides_of(provider), self._dialect, is_observed=is_observed, limits=limits)
 
     @property
     def source(self) -> str:
@@ -125,16 +137,17 @@ class PlannedRoute(BaseRoute, metaclass=WatchedClass):
         return self._own_handler() if self._app is None else self._app
 
     def _own_handler(self) -> ASGIApp:
-        report = methodcaller("routed", self.path_format)
+        report, limits = methodcaller("routed", self.path_format), self.limits_in_force
         if is_walked(self.plan):
-            walk = wrapped_app(stepwise(self.plan, self.dependency_overrides_provider), is_async=True)
+            plan = replace(self.plan, limits=limits)
+            walk = wrapped_app(stepwise(plan, self.dependency_overrides_provider), is_async=True)
             return reporting(report, walk, lambda: walk) if is_observing() else walk
         overrides = overrides_of(self.dependency_overrides_provider)
-        handler = self._compiler.compiled(overrides).handler
+        handler = self._compiler.compiled(overrides, limits=limits).handler
         if not is_observing():
             return handler
-        tells = self.asked.tells_steps
-        return reporting(report, handler, lambda: self._compiler.compiled(overrides, is_observed=tells).handler)
+        compiled = partial(self._compiler.compiled, overrides, is_observed=self.asked.tells_steps, limits=limits)
+        return reporting(report, handler, lambda: compiled().handler)
 
     def direct_handler(self) -> tuple[DirectApp, bool]:
         """Return the handler in the direct dialect, and whether user code may see the scope."""

@@ -9,7 +9,7 @@ from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Lifespan, Receive, Scope, Send
 
 from slipstream._app.dispatch import Dispatcher, known
-from slipstream._app.limits import limited
+from slipstream._app.limits import limited, limits_of
 from slipstream._app.refresh import WatchedList, version
 from slipstream._engine.entry.lifespan import Context, as_context, from_events, lifespan
 from slipstream._options.levels import RouterOptions
@@ -17,6 +17,7 @@ from slipstream._routes.context import ROUTER, noted
 from slipstream._routes.frontend import Frontend, FrontendGroup, low_priority_app
 from slipstream._routes.inclusion import IncludableRouter, IncludedRouter, effective, low_priority
 from slipstream._routes.route import PlannedRoute
+from slipstream.limits import Limits
 
 
 def settle(routes: Sequence[BaseRoute]) -> None:
@@ -36,7 +37,8 @@ class TableRouter(routing.Router):
     """A router that looks its routes up in a table; `APIRouter` adds path operations.
 
     Args:
-        given: A value for every option; those of Starlette's routers, `default` and `max_body_size` are read here.
+        given: A value for every option; those of Starlette's routers, `default`, `limits` and `max_body_size` are
+            read here.
     """
 
     mark = 0
@@ -53,9 +55,14 @@ class TableRouter(routing.Router):
             lifespan=cast(Lifespan[Any], as_context(given["lifespan"]) if given["lifespan"] else events),
         )
         self.routes = list(given["routes"] or [])
-        self.max_body_size = given["max_body_size"]
+        self.limits, self.max_body_size = given["limits"], given["max_body_size"]
         self.middleware_stack = cast(Any, limited(self.app, self.max_body_size))
         self.dispatcher = Dispatcher(self)
+
+    @property
+    def limits_in_force(self) -> Limits:
+        """The limits for what the router serves without a path operation."""
+        return limits_of(getattr(self, "dependency_overrides_provider", None), self.limits)
 
     @property
     def routes(self) -> list[BaseRoute]:

@@ -23,6 +23,7 @@ from slipstream.exceptions import (
     ResponseValidationError,
     WebSocketRequestValidationError,
 )
+from slipstream.limits import Limits
 from slipstream.params import Body, File, Path, Query
 from slipstream.sse import ServerSentEvent, format_sse_event
 from slipstream.telemetry._data import SCOPE_KEY
@@ -58,8 +59,10 @@ def public_errors() -> Iterator[None]:
 class PublicServices:
     """The engine's `Services` with FastAPI's classes."""
 
-    def request_error(self, errors: list[ErrorDetail], body: Any, where: dict[str, Any]) -> Exception:
-        return RequestValidationError(errors, body=body, endpoint_ctx=cast(EndpointContext, where))
+    def request_error(self, errors: list[ErrorDetail], body: Any, where: dict[str, Any], limits: Limits) -> Exception:
+        refusal = RequestValidationError(errors, body=body, endpoint_ctx=cast(EndpointContext, where))
+        refusal.limits = limits
+        return refusal
 
     def websocket_error(self, errors: list[ErrorDetail], where: dict[str, Any]) -> Exception:
         return WebSocketRequestValidationError(errors, endpoint_ctx=cast(EndpointContext, where))

@@ -29,6 +29,7 @@ from slipstream._engine.runtime.values import UNSET, find_header
 from slipstream._engine.signature.kinds import mentions
 from slipstream._engine.types import ErrorDetail, Scope
 from slipstream._routes.services import SERVICES
+from slipstream.limits import form_options
 from slipstream.telemetry._data import SCOPE_KEY
 
 
@@ -72,7 +73,11 @@ def stepwise(plan: Plan, provider: object) -> Callable[[Any], Awaitable[Any]]:
     is_websocket = plan.protocol == "websocket"
 
     def refuse(errors: list[Any], body: Any, where: dict[str, Any]) -> Exception:
-        return SERVICES.websocket_error(errors, where) if is_websocket else SERVICES.request_error(errors, body, where)
+        return (
+            SERVICES.websocket_error(errors, where)
+            if is_websocket
+            else SERVICES.request_error(errors, body, where, plan.limits)
+        )
 
     async def serve(connection: HTTPConnection[Any]) -> Any:
         scope, steps = connection.scope, STEPS.module
@@ -109,9 +114,9 @@ def _reader(plan: Plan) -> Callable[[Any, AsyncExitStack], Awaitable[Any]]:
 
     if body is None:
         return read_nothing
-    get_form = form_reader(SERVICES.body_error, body.form_limits)
+    get_form = form_reader(SERVICES.body_error, form_options(plan.limits))
     get_raw = body_reader(SERVICES.body_error, from_request=True)
-    decode = body_decoder(SERVICES, body.strict, plan.where, _report)
+    decode = body_decoder(SERVICES, body.strict, plan.where, _report, plan.limits)
 
     async def read_form(request: Any, stack: AsyncExitStack) -> Any:
         form = await get_form(request)

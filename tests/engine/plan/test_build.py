@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import pytest
 from pydantic import BaseModel
 
-from slipstream import Body, Depends, FastAPI, File, Form, WebSocket
+from slipstream import Body, Depends, FastAPI, File, Form, Limits, WebSocket
 from slipstream._engine.errors import DefinitionWarning
 from slipstream._engine.plan.model import Plan
 
@@ -54,16 +54,22 @@ def test_a_plan_is_named_after_methods_and_path() -> None:
     assert plan_of(no_body, "POST", "GET", path="/{a:int}").label == "GET,POST /{a}"
 
 
-def test_strictness_and_limits_are_those_of_the_application() -> None:
+def test_strictness_is_that_of_the_application() -> None:
     """Unless router or route say otherwise."""
     strict, lax = plan_of(one).body, plan_of(one, strict_content_type=False).body
-    bounded = plan_of(form, form_limits={"max_fields": 3}).body
 
     assert strict is not None
     assert lax is not None
-    assert bounded is not None
     assert (strict.strict, lax.strict) == (True, False)
-    assert bounded.form_limits["max_fields"] == 3
+
+
+def test_a_plan_has_the_limits_of_all_levels() -> None:
+    """Whoever reads `slipstream explain` sees what holds, whichever spelling was used."""
+    app = FastAPI(openapi_url=None, limits=Limits(errors=3), form_limits={"max_fields": 3})
+    app.post("/", max_body_size=5)(form)
+    limits = app.routes[-1].compiled.plan.limits  # type: ignore[attr-defined]
+
+    assert (limits.errors, limits.form_fields, limits.body_size, limits.form_files) == (3, 3, 5, 1000)
 
 
 @pytest.mark.parametrize("methods", [["GET"], ["HEAD"], ["GET", "HEAD"]], ids=str)

@@ -110,7 +110,7 @@ def test_a_content_type_means_json_or_not(content_type: bytes, answer: bool) -> 
 class Services:
     """Makes exceptions that remember what they were made of."""
 
-    def request_error(self, errors: Any, body: Any, where: Any) -> Exception:
+    def request_error(self, errors: Any, body: Any, where: Any, limits: Any) -> Exception:
         return Refused("request", errors, body, where)
 
     def body_error(self, cause: Exception) -> Exception:

@@ -17,15 +17,17 @@ from slipstream._engine.plan.program import ReadBody, TakeAbsent, TakeForm, Take
 from slipstream._engine.runtime.body import body_decoder, is_json, key_taker, whole_taker
 from slipstream._engine.runtime.cleanup import FormExit
 from slipstream._engine.runtime.form import form_reader, form_taker
+from slipstream._engine.runtime.strict import json_parser, json_size, too_large
 from slipstream._engine.runtime.take import Item
 from slipstream._engine.runtime.values import UNSET, find_header
 from slipstream._engine.types import Location
+from slipstream.limits import UNLIMITED, form_options
 
 
 def emit_read_body(pen: Pen, step: ReadBody) -> None:
     """Write the reading of the body, before any other step."""
     if step.body.kind == "form":
-        read = pen.constant("read_form", form_reader(pen.services.body_error, step.body.form_limits))
+        read = pen.constant("read_form", form_reader(pen.services.body_error, form_options(pen.plan.limits)))
         pen.note("body, as a form", pen.plan.root.origin)
         pen.line(f"form = await {read}(request)")
         pen.line(f"exits.append({pen.constant('FormExit', FormExit)}(form))")
@@ -37,6 +39,7 @@ def emit_read_body(pen: Pen, step: ReadBody) -> None:
     else:
         pen.note("body, as JSON", pen.plan.root.origin)
     pen.dialect.read_raw(pen)
+    emit_size_check(pen, pen.plan.limits.body_size if fast is None else json_size(pen.plan.limits))
     find = pen.constant("find_header", find_header) if pen.program.searches_headers else ""
     one = f'{find}(scope, b"content-type")' if find else f'{place_of(pen, "header")}.get(b"content-type")'
     pen.line(f"content_type = {one}")
@@ -48,7 +51,7 @@ def emit_read_body(pen: Pen, step: ReadBody) -> None:
     owner = next(take.call for take in pen.plan.steps if isinstance(take, Take) and take.field is fast)
     variable = pen.variable(owner, fast.name)
     unset = pen.constant("UNSET", UNSET)
-    parse = pen.constant(f"parse_{fast.name}", fast.checker.validator.validate_json)
+    parse = pen.constant(f"parse_{fast.name}", json_parser(fast.checker, pen.plan.limits))
     is_json_type = f"{pen.constant('is_json', is_json)}(content_type, {step.body.strict})"
     with pen.block("try:"):
         is_json_body = f'content_type == b"application/json" or {is_json_type}'
@@ -61,9 +64,17 @@ def emit_read_body(pen: Pen, step: ReadBody) -> None:
             _emit_taken(pen, fast, variable, whole_taker)
 
 
+def emit_size_check(pen: Pen, most: int | None) -> None:
+    if most is not None and most != UNLIMITED:
+        with pen.block(f"if len(raw) > {most}:"):
+            pen.line(f"raise {pen.constant('too_large', too_large)}()")
+
+
 def decoded(pen: Pen) -> str:
     def make() -> Callable[..., Any]:
-        return body_decoder(pen.services, _body(pen).strict, pen.plan.where, pen.layer.body_reporter(pen))
+        return body_decoder(
+            pen.services, _body(pen).strict, pen.plan.where, pen.layer.body_reporter(pen), pen.plan.limits
+        )
 
     return f"{pen.made('decode_body', make)}(raw, content_type, scope)"
 

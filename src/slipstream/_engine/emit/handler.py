@@ -10,14 +10,17 @@ from starlette.websockets import WebSocket
 from slipstream._engine.abc import Services
 from slipstream._engine.codegen.load import Source
 from slipstream._engine.codegen.writer import literal
+from slipstream._engine.emit.body import emit_size_check
 from slipstream._engine.emit.calls import emit_leave
 from slipstream._engine.emit.pen import Dialect, Layer, Pen
 from slipstream._engine.emit.response import emit_send
 from slipstream._engine.emit.steps import emit_steps
 from slipstream._engine.plan.program import Leave, Manner, Program
+from slipstream._engine.runtime.additions import NOSNIFF, adding
 from slipstream._engine.runtime.body import body_reader, no_body
 from slipstream._engine.runtime.cleanup import inner_failure, open_failure, open_shield
 from slipstream._engine.runtime.response import JSON_HEADERS, JSON_TYPE, blank_response, has_body
+from slipstream._engine.runtime.strict import json_size
 from slipstream._engine.runtime.values import UNSET
 from slipstream._engine.types import ErrorDetail, Scope
 
@@ -82,12 +85,13 @@ def emit_failure(pen: Pen, *, sent: str, known: str) -> None:
     if pen.program.exits is not None:
         with pen.block("except BaseException as exc:"):
             pen.dialect.show_scope(pen)
-            fail = pen.constant("fail_open", open_failure(pen.services.fail, pen.services.swallowed_error))
+            answer = adding(pen.services.fail, pen.plan.limits)
+            fail = pen.constant("fail_open", open_failure(answer, pen.services.swallowed_error))
             pen.line(f"return await {fail}(exits, exc, {sent}, scope, receive, send{known})")
     else:
         with pen.block("except Exception as exc:"):
             pen.dialect.show_scope(pen)
-            fail = pen.constant("fail", pen.services.fail)
+            fail = pen.made("fail", lambda: adding(pen.services.fail, pen.plan.limits))
             pen.line(f"return await {fail}(exc, scope, receive, send, started=False{known})")
 
 
@@ -111,6 +115,8 @@ class AsgiDialect(Dialect):
         if program.exits is not None:
             pen.line("sent = False")
         with pen.block("try:"):
+            if "raw" in self.parameters and (program.read is None or pen.plan.is_form):
+                emit_size_check(pen, pen.plan.limits.body_size)
             emit_core(pen, program.closing)
             if program.exits is not None:
                 emit_send(pen, is_open=True)
@@ -122,13 +128,15 @@ class AsgiDialect(Dialect):
 
     def read_raw(self, pen: Pen) -> None:
         from_request = pen.program.reads_request
-        read = body_reader(pen.services.body_error, from_request=from_request)
+        read = body_reader(pen.services.body_error, from_request=from_request, most=json_size(pen.plan.limits))
         name = pen.constant("read_request_body" if from_request else "read_body", read)
         pen.line(f"raw = await {name}({'request' if from_request else 'receive'})")
 
     def refusal(self, pen: Pen, errors: str, body: str) -> str:
         def refuse(errors: list[ErrorDetail], body: Any, scope: Scope | None) -> Exception:
-            return pen.services.request_error(errors, None if body is UNSET else body, pen.plan.where(scope))
+            return pen.services.request_error(
+                errors, None if body is UNSET else body, pen.plan.where(scope), pen.plan.limits
+            )
 
         return f"{pen.made('request_error', lambda: refuse)}({errors}, {body}, {self.where})"
 
@@ -138,6 +146,8 @@ class AsgiDialect(Dialect):
         if has_body(status):
             pen.line('length = (b"content-length", b"%d" % len(payload))')
             headers, content = f"length, {json_type}", "payload"
+        if pen.plan.limits.nosniff:
+            headers += f", {pen.constant('NOSNIFF', NOSNIFF)}"
         pen.line(f'await send({{"type": "http.response.start", "status": {status}, "headers": [{headers}]}})')
         pen.line(f'await send({{"type": "http.response.body", "body": {content}}})')
 
@@ -160,7 +170,9 @@ class DirectDialect(AsgiDialect):
 
     def send_json(self, pen: Pen, status: int) -> None:
         if has_body(status):
-            pen.line(f"reply({status}, {pen.constant('JSON_HEADERS', JSON_HEADERS)}, payload)")
+            every = (*JSON_HEADERS, NOSNIFF) if pen.plan.limits.nosniff else JSON_HEADERS
+            headers = pen.constant("JSON_HEADERS", every)
+            pen.line(f"reply({status}, {headers}, payload)")
         else:
             super().send_json(pen, status)
 

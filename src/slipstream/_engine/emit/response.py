@@ -14,8 +14,8 @@ from slipstream._engine.plan.describe import name_of
 from slipstream._engine.plan.fields import ModelField
 from slipstream._engine.plan.model import Plan
 from slipstream._engine.plan.program import Await, Check, Encode, Invoke
+from slipstream._engine.runtime.additions import adding, messages_adding
 from slipstream._engine.runtime.response import (
-    json_messages,
     json_response,
     plain_encoder,
     respond,
@@ -157,7 +157,7 @@ def emit_send(pen: Pen, *, is_open: bool) -> None:
             pen.line("sent = True")
         status = pen.plan.response.status_code or 200
         if "response" in pen.plan.objects:
-            make = pen.constant("json_messages", json_messages)
+            make = pen.constant("json_messages", messages_adding(pen.plan.limits))
             pen.line(f"start, end = {make}(payload, response.status_code or {status}, response.headers.raw)")
             pen.line("await send(start)")
             pen.line("await send(end)")
@@ -173,8 +173,10 @@ def emit_send(pen: Pen, *, is_open: bool) -> None:
 
 def _emit_respond(pen: Pen, is_open: bool) -> None:
     background = ", background" if "background" in pen.plan.objects else ""
-    call = pen.constant("respond_open", respond_open) if is_open else pen.constant("respond", respond)
-    fail = "" if is_open else f", {pen.constant('fail', pen.services.fail)}"
+    limits = pen.plan.limits
+    name, send = ("respond_open", respond_open) if is_open else ("respond", respond)
+    call = pen.made(name, lambda: adding(send, limits))
+    fail = "" if is_open else f", {pen.made('fail', lambda: adding(pen.services.fail, limits))}"
     pen.dialect.show_scope(pen)
     pen.line(f"await {call}(result, scope, receive, send{fail}{background})")
     if is_open:

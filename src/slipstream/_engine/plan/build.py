@@ -20,15 +20,14 @@ def build_http_plan(
     unique_id: str,
     response: ResponseSpec,
     strict_content_type: bool,
-    form_limits: dict[str, int],
     path_strings: frozenset[str],
     known: BodyPlan | None = None,
 ) -> Plan:
     """Plan a path operation.
 
-    `unique_id` names a combined body model, `form_limits` are options of `Request.form`, `path_strings` are the path
-    parameters whose converter returns a string. `known` says how the body was read before a package changed the tree,
-    and is read still; only its fields are other ones.
+    `unique_id` names a combined body model, `path_strings` are the path parameters whose converter
+    returns a string. `known` says how the body was read before a package changed the tree, and is read still; only its
+    fields are other ones.
     """
     _refuse_links(root)
     label = f"{','.join(sorted(methods))} {root.path}"
@@ -52,7 +51,7 @@ def build_http_plan(
         if is_form(documented):
             require_form_parser(root.origin)
         kind: Literal["json", "form"] = "form" if is_form(documented) else "json"
-        body = BodyPlan(kind, tuple(fields), embed, strict_content_type, documented, form_limits)
+        body = BodyPlan(kind, tuple(fields), embed, strict_content_type, documented)
     return Plan("http", label, root, order(root), body, response, path_strings)
 
 

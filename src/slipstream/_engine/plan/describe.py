@@ -14,6 +14,7 @@ from slipstream._engine.plan.model import DUMP_OPTIONS, Again, Call, Plan, Respo
 from slipstream._engine.plan.program import Act, Check, Encode, Hop, Invoke, Program, ReadBody
 from slipstream._engine.signature.kinds import unpartial
 from slipstream._engine.signature.model import Origin, Slot
+from slipstream.limits import COMPATIBLE
 
 _INDENT = "  "
 
@@ -32,6 +33,9 @@ def describe_program(program: Program) -> list[str]:
             if isinstance(hop, Hop)
         ],
         "errors of a request": _ERRORS[program.errors],
+        "limits": [
+            f"{name}={value}" for name, value in plan.limits.given.items() if value != getattr(COMPATIBLE, name)
+        ],
         "response": [] if program.response is None else _response_lines(plan.response, program.response),
         "clean-up": _closing_lines(program),
     }
@@ -105,8 +109,7 @@ def _thread_work(step: Act, program: Program) -> str | None:
 def _body_lines(read: ReadBody) -> list[str]:
     body = read.body
     if body.kind == "form":
-        limits = ", ".join(f"{name}={value}" for name, value in body.form_limits.items())
-        return [f"form{f', {limits}' if limits else ''}"]
+        return ["form"]
     missing_type = "a missing content type is refused" if body.strict else "a missing content type passes for JSON"
     shape = "an object with one key per parameter" if body.embed else "the whole document is the parameter"
     return [f"JSON: {shape}; {missing_type}", *([] if read.fast is None else ["validated straight from its bytes"])]

@@ -9,6 +9,7 @@ from slipstream._engine.plan.fields import ModelField
 from slipstream._engine.runtime.stream import usual_interval
 from slipstream._engine.signature.model import Origin, Signature
 from slipstream._engine.types import CallKind, ContextKind, DependencyScope, Scope, SlotSource
+from slipstream.limits import COMPATIBLE, Limits
 
 
 @dataclass(eq=False, slots=True)
@@ -124,7 +125,6 @@ class BodyPlan:
     """Whether JSON without a content type is refused."""
     documented: ModelField
     """The field that describes the whole body in OpenAPI."""
-    form_limits: dict[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +175,7 @@ class Plan:
     response: ResponseSpec
     path_strings: frozenset[str] = frozenset()
     """Path parameters whose converter gives a string."""
+    limits: Limits = COMPATIBLE
 
     @property
     def calls(self) -> Iterator[Call]:

@@ -11,16 +11,18 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 
 from slipstream._engine.abc import Services
+from slipstream._engine.runtime.strict import json_checker, json_size, too_large
 from slipstream._engine.runtime.take import Item
 from slipstream._engine.runtime.values import UNSET, missing
 from slipstream._engine.types import ErrorDetail, Location, Message, Receive, Scope
 from slipstream._foreign.starlette import limit_signal
+from slipstream.limits import COMPATIBLE, UNLIMITED, Limits
 
 T = TypeVar("T")
 
 
 def body_reader(
-    refuse: Callable[[Exception], Exception], *, from_request: bool = False
+    refuse: Callable[[Exception], Exception], *, from_request: bool = False, most: int = UNLIMITED
 ) -> Callable[[Any], Awaitable[bytes]]:
     """Make the function that reads a body from `receive`, or from a Request, which keeps it; `refuse` makes errors."""
 
@@ -29,9 +31,12 @@ def body_reader(
             message = await receive()
             if message["type"] == "http.request" and not message.get("more_body", False):
                 return message.get("body", b"")  # type: ignore[no-any-return]  # ASGI says bytes
-            chunks = []
+            chunks, left = [], most
             while message["type"] != "http.disconnect":
                 chunks.append(message.get("body", b""))
+                left -= len(chunks[-1])
+                if left < 0:
+                    raise too_large()
                 if not message.get("more_body", False):
                     return b"".join(chunks)
                 message = await receive()
@@ -78,14 +83,25 @@ def body_decoder(
     strict: bool,
     where: Callable[[Scope], dict[str, Any]],
     report: Callable[[Scope, ErrorDetail, str], None] | None = None,
+    limits: Limits = COMPATIBLE,
 ) -> Callable[..., Any]:
     """Make the function that parses a JSON body; others stay bytes, an empty one is `UNSET`; `report` gets errors."""
+
+    check, most = json_checker(limits), json_size(limits)
 
     def decode(raw: bytes, content_type: bytes | None, scope: Scope) -> Any:
         if not raw:
             return UNSET
         try:
-            return json.loads(raw) if is_json(content_type, strict) else raw
+            if not is_json(content_type, strict):
+                return raw
+            if len(raw) > most:
+                raise too_large()
+            value = json.loads(raw)
+            check(raw, value)
+            return value
+        except HTTPException:
+            raise
         except json.JSONDecodeError as exc:
             detail: ErrorDetail = {
                 "type": "json_invalid",
@@ -96,7 +112,7 @@ def body_decoder(
             }
             if report is not None:
                 report(scope, detail, exc.doc)
-            raise services.request_error([detail], exc.doc, where(scope)) from exc
+            raise services.request_error([detail], exc.doc, where(scope), limits) from exc
         except Exception as exc:  # no UTF-8, nested too deep, a number too long
             raise services.body_error(exc) from exc
 

@@ -110,6 +110,32 @@ def _is_alike(node: Node) -> bool:
     return node.kind in (_JSON_NATIVE if node.in_union else _ALIKE)
 
 
+@answers(if_unknown=True)
+def may_nest(schema: Any) -> bool:
+    """Whether values of a core schema may be nested to any depth."""
+    return any(node.kind == "definition-ref" or _is_open(node) for node in walk(schema))
+
+
+@answers(if_unknown=None)
+def finite_schema(schema: Any) -> Any:
+    """Return a copy of a core schema whose numbers are finite; None if it may hold more than its numbers say."""
+    return None if any(map(_is_open, walk(schema))) else _finite(schema)
+
+
+def _is_open(node: Node) -> bool:
+    options = {**node.schema, **(node.schema.get("config") or {})}
+    return node.kind not in PLAIN_KINDS or node.keeps_extras or bool(options.get("coerce_numbers_to_str"))
+
+
+def _finite(part: Any) -> Any:
+    if isinstance(part, (list, tuple)):
+        return type(part)(map(_finite, part))
+    if not isinstance(part, dict):
+        return part
+    copy = {key: value if key in ("default", "metadata") else _finite(value) for key, value in part.items()}
+    return {**copy, "allow_inf_nan": False} if part.get("type") in ("float", "decimal") else copy
+
+
 @answers(if_unknown=None)
 def odd_fields(schema: Any) -> list[str] | None:
     """List the fields that Pydantic's serializer and `json` may write differently; None if user code may write."""
