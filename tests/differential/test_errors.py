@@ -270,3 +270,19 @@ def test_causes_and_contexts_are_fastapis() -> None:
     pair.request(Sent("POST", "/form", headers=((b"content-type", b"multipart/form-data; boundary=a"),)))
     for path in ("/wrong", "/late", "/unwritable", "/turned", "/hidden", "/nowhere"):
         pair.get(path)
+
+
+@pytest.mark.parametrize("kind", ["RequestValidationError", "ResponseValidationError"])
+def test_an_error_of_validation_has_fastapis_arguments(kind: str) -> None:
+    """Programs log the repr of an exception, and error trackers group by it."""
+    source = (
+        f"@app.exception_handler({kind})\ndef on(request, exc):\n"
+        "    return JSONResponse([repr(exc), repr(exc.args), repr(exc.errors()), repr(exc.body)])\n"
+        "@app.get('/')\ndef read(q: int = 0) -> int:\n    return 'x'\n"
+        "@app.get('/wrapped', response_class=PlainTextResponse)\ndef wrapped() -> int:\n    return 'x'\n"
+    )
+    pair = Pair(PREAMBLE + ERRORS + source)
+
+    pair.get("/")
+    pair.get("/", b"q=x")
+    pair.get("/wrapped")

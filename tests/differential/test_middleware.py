@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from hypothesis import given, strategies as st
 
 from .harness import Pair, Sent, Side
@@ -199,3 +200,16 @@ def test_lifespans_start_and_stop_as_under_fastapi(data: Any) -> None:
     text = LIFESPAN.replace("FAIL_START", fails[0] or "pass").replace("FAIL_STOP", fails[1] or "pass")
 
     Pair(PREAMBLE + text + source).lifespan(_ask)
+
+
+@pytest.mark.parametrize("raised", ["exc", "Mine('again')", "HTTPException(410)", "KeyError('k')"])
+@pytest.mark.parametrize("caught", ["404", "Mine", "HTTPException"])
+@pytest.mark.parametrize("layer", ["", "app.add_middleware(Plain)\n", "app.add_middleware(Base)\n"])
+def test_what_a_handler_raises_is_given_to_handlers_once_more_and_no_more(raised: str, caught: str, layer: str) -> None:
+    """By the guard around the routes; beyond the middleware around that, FastAPI answers 500."""
+    handler = (
+        f"@app.exception_handler({caught})\nasync def on(request, exc):\n    log.append('on')\n    raise {raised}\n"
+    )
+    pair = Pair(PREAMBLE + LAYERS + layer + handler)
+    for path in ("/nowhere", "/http", "/mine", "/ok"):
+        pair.get(path)

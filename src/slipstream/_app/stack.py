@@ -29,6 +29,10 @@ Handlers = Mapping[Any, Callable[..., Any]]
 """Exception handlers by exception class or status code; the application's own mapping, which may change."""
 
 
+_UNHANDLED = "slipstream.unhandled"
+"""Key in a scope for the exception that the inner guard has raised on, so that no handler gets it a second time."""
+
+
 class Registered:
     """The exception handlers of an application, sorted again when something has changed."""
 
@@ -122,7 +126,11 @@ class InnerGuard(ExceptionMiddleware):
             await self.app(scope, receive, send)
         except Exception as exc:
             scope[HANDLERS] = self._registered.guard.pair  # in place of those of a mounted application
-            await answer(exc, scope, receive, send)
+            try:
+                await answer(exc, scope, receive, send)
+            except Exception as unhandled:
+                scope[_UNHANDLED] = unhandled
+                raise
 
 
 class OuterGuard(Outermost):
@@ -137,6 +145,9 @@ class OuterGuard(Outermost):
         try:
             await self.app(scope, receive, watch)
         except Exception as exc:
+            if scope.pop(_UNHANDLED, None) is exc:
+                guard = self._registered.guard
+                await crash(exc, scope, receive, send, self.debug, guard.server_error, started=watch.started)
             await self._registered.answer(exc, scope, receive, send, started=watch.started)
 
 

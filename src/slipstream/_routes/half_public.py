@@ -156,7 +156,7 @@ async def serialize_response(
     else:
         value, errors = await in_thread(field.validate, response_content, loc=("response",))
     if errors:
-        raise ResponseValidationError(errors, body=response_content, endpoint_ctx=endpoint_ctx)
+        raise ResponseValidationError(errors=errors, body=response_content, endpoint_ctx=endpoint_ctx)
     write = field.serialize_json if dump_json else field.serialize
     return write(
         value,

@@ -68,7 +68,7 @@ class PublicServices:
         return WebSocketRequestValidationError(errors, endpoint_ctx=cast(EndpointContext, where))
 
     def response_error(self, errors: list[ErrorDetail], body: Any, where: dict[str, Any]) -> Exception:
-        return ResponseValidationError(errors, body=body, endpoint_ctx=cast(EndpointContext, where))
+        return ResponseValidationError(errors=errors, body=body, endpoint_ctx=cast(EndpointContext, where))
 
     def body_error(self, cause: Exception) -> Exception:
         return StarletteHTTPException(status_code=400, detail="There was an error parsing the body")
