@@ -16,7 +16,7 @@ KEY   := $(shell { pwd; cat pyproject.toml $(LOCK); } | cksum | tr ' ' '-')
 READY := $(VENV)/ready-$(KEY)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check lowest pythons rooms format lint types layers bench ecosystem lock clean
+.PHONY: help setup run test check lowest pythons rooms format lint types layers bench differential ecosystem lock clean
 
 help: ## list the commands
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r name text; do \
@@ -74,6 +74,9 @@ layers: $(READY) ## the contracts of .importlinter: who may import whom
 
 bench: $(READY) ## measure slipstream beside FastAPI (ARGS=... go to the benchmark)
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+differential: $(READY) ## search for differences from FastAPI (ARGS="--requests 50000 --seed 2 --processes 2")
+	@$(BIN)/python -m tests.differential $(ARGS)
 
 ecosystem: $(READY) ## run packages that live on FastAPI with slipstream in its place (long; ARGS="-k cadwyn --why")
 	@$(BIN)/python -m pip install -qq uv

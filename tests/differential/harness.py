@@ -5,7 +5,7 @@ happened in it. `Pair(source)` runs the source once as it is and once with every
 `slipstream`, then drives both by raw ASGI: no test client stands between, so header order, chunk by chunk bodies and
 exceptions that reach the server are compared as a server would see them.
 
-Where slipstream differs on purpose, a `Difference` below says so and why; nothing else is forgiven.
+Where slipstream differs on purpose, a `Difference` in differences.py says so and why; nothing else is forgiven.
 """
 
 import asyncio
@@ -18,6 +18,8 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field, replace
 from types import ModuleType
 from typing import Any
+
+from .differences import EVERYWHERE, Difference
 
 FRAMEWORKS = ("fastapi", "slipstream")
 TIMEOUT_S = 20.0
@@ -250,90 +252,26 @@ def websocket_scope_of(sent: Sent) -> dict[str, Any]:
     return {**scope, "type": "websocket", "scheme": "ws", "subprotocols": [], "extensions": extensions}
 
 
-@dataclass(frozen=True)
-class Difference:
-    """Something that slipstream does otherwise on purpose.
-
-    `settles` tells whether the difference explains a pair of outcomes; it must be as narrow as the reason.
-    """
-
-    reason: str
-    settles: Callable[[Outcome, Outcome], bool]
+_worlds: dict[tuple[str, str], dict[str, Any]] = {}
 
 
-def _sorted_allow(outcome: Outcome) -> Outcome:
-    headers = tuple(
-        (name, b", ".join(sorted(value.split(b", "))) if name == b"allow" else value) for name, value in outcome.headers
-    )
-    return replace(outcome, headers=headers)
+def _names_of(world: str, framework: str) -> dict[str, Any]:
+    """Run what many programs begin with, once; lists in it are emptied for each program."""
+    if (framework, world) not in _worlds:
+        _worlds[framework, world] = load(world, framework).module.__dict__
+    names = dict(_worlds[framework, world])
+    del names["app"]  # each program makes its own
+    for name in ("log", "refused"):
+        names[name].clear()
+    return names
 
 
-def _cut_inputs(theirs: Outcome, ours: Outcome) -> bool:
-    """Whether two lists of errors differ in nothing but inputs of more than a kilobyte."""
-    if not theirs.status == ours.status == 422 or theirs.raised != ours.raised or theirs.log != ours.log:
-        return False
-    wanted, told = theirs.json["detail"], ours.json["detail"]
-    return len(wanted) == len(told) and all(
-        {**one, "input": None} == {**two, "input": None}
-        and (one["input"] == two["input"] or len(json.dumps(one["input"])) > 1000)
-        for one, two in zip(wanted, told, strict=True)
-    )
-
-
-def _in_contextlibs_words(ours: Outcome) -> Outcome:
-    """Say of a dependency without a `yield` what contextlib says, which FastAPI leaves it to."""
-
-    def said(text: Any) -> Any:
-        own = r"DidNotYield(:?) the dependency `\w+` did not yield for this request\n  at .*\n  .*`yield None`"
-        return re.sub(own, r"RuntimeError\1 generator didn't yield", text) if isinstance(text, str) else text
-
-    return replace(ours, raised=said(ours.raised), log=tuple(map(said, ours.log)))
-
-
-# What FastAPI raises when its own 422 cannot be written: the error echoes input that JSON cannot hold.
-_UNSPEAKABLE = ("ValueError: Out of range float values", "UnicodeEncodeError", "UnicodeDecodeError", "RecursionError")
-
-DIFFERENCES = (
-    Difference(
-        "bad input is never a 5xx: the echo of NaN, infinities, lone surrogates and bytes is made encodable",
-        lambda theirs, ours: (
-            theirs.status == 500
-            and (theirs.raised or "").startswith(_UNSPEAKABLE)
-            and ours.status in (400, 422)
-            and ours.raised is None
-        ),
-    ),
-    Difference(
-        "a dependency of scope 'function' that swallows the exception is told so, as one of scope 'request' is",
-        lambda theirs, ours: (
-            (theirs.raised or "").startswith("UnboundLocalError: cannot access local variable 'response'")
-            and replace(theirs, raised="FastAPIError") == ours
-        ),
-    ),
-    Difference(
-        "a dependency that does not yield is named, with its place and what to write",
-        lambda theirs, ours: theirs == _in_contextlibs_words(ours),
-    ),
-    Difference(
-        "an exception handler that returns no response is an error that names it; FastAPI gives no answer at all",
-        lambda theirs, ours: (
-            (theirs.shape, theirs.raised) == ((), None)
-            and ours.raised is not None
-            and ours.log[: len(theirs.log)] == theirs.log
-        ),
-    ),
-    Difference("an error echoes at most a kilobyte of the input, so that answers stay small", _cut_inputs),
-    Difference(
-        "the methods in Allow are sorted; FastAPI gives them in the order of a set, which changes with the process",
-        lambda theirs, ours: theirs.status == 405 and _sorted_allow(theirs) == _sorted_allow(ours),
-    ),
-)
-
-
-def load(source: str, framework: str) -> Side:
-    """Run an application's source on top of a framework."""
+def load(source: str, framework: str, world: str = "") -> Side:
+    """Run an application's source on top of a framework, after a world that is run once for all that begin with it."""
     source = re.sub(r"^(from|import) fastapi\b", rf"\1 {framework}", source, flags=re.MULTILINE)
     module = ModuleType("application")
+    if world:
+        module.__dict__.update(_names_of(world, framework))
     linecache.cache["<application>"] = (len(source), None, source.splitlines(keepends=True), "<application>")
     sys.modules["application"] = module  # where Pydantic looks for the names in annotations
     side = Side(framework, module)
@@ -357,17 +295,19 @@ class Pair:
     Args:
         source: Python that says `from fastapi import …` and makes `app`.
         differences: Differences that only this application shows.
+        world: What the source follows on: imports, models and lists that many programs share.
     """
 
     source: str
     differences: tuple[Difference, ...] = ()
+    world: str = ""
     theirs: Side = field(init=False)
     ours: Side = field(init=False)
     direct: Side = field(init=False)
 
     def __post_init__(self) -> None:
-        self.direct = replace(load(self.source, FRAMEWORKS[1]), is_direct=True)
-        self.theirs, self.ours = (load(self.source, framework) for framework in FRAMEWORKS)
+        self.direct = replace(load(self.source, FRAMEWORKS[1], self.world), is_direct=True)
+        self.theirs, self.ours = (load(self.source, framework, self.world) for framework in FRAMEWORKS)
         if (self.theirs.error is None) != (self.ours.error is None):
             self._differ("definition", self.theirs.error or "works", self.ours.error or "works")
 
@@ -390,7 +330,7 @@ class Pair:
         raise AssertionError(f"\n{self.shown}\n--- {what}\n--- fastapi\n{theirs!r}\n--- slipstream\n{ours!r}\n")
 
     def _settled(self, theirs: Outcome, ours: Outcome) -> bool:
-        return any(difference.settles(theirs, ours) for difference in (*DIFFERENCES, *self.differences))
+        return any(difference.settles(theirs, ours) for difference in (*EVERYWHERE, *self.differences))
 
     def request(self, sent: Sent) -> Outcome:
         """Send one request to both; return slipstream's outcome, equal to FastAPI's or different on purpose."""
@@ -409,7 +349,8 @@ class Pair:
 
     def websocket(self, sent: Sent, incoming: Sequence[dict[str, Any]] = ()) -> Talk:
         theirs, ours = self.theirs.websocket(sent, incoming), self.ours.websocket(sent, incoming)
-        if theirs != ours:
+        declared = (*EVERYWHERE, *self.differences)
+        if theirs != ours and not any(difference.settles_talk(theirs, ours) for difference in declared):
             self._differ((sent, incoming), theirs, ours)
         return ours
 

@@ -8,7 +8,8 @@ from urllib.parse import quote_plus
 import pytest
 from hypothesis import given, strategies as st
 
-from .harness import END_OF_PREAMBLE, Difference, Headers, Outcome, Pair, Sent
+from .differences import UPLOAD_ECHO
+from .harness import END_OF_PREAMBLE, Headers, Pair, Sent
 from .strategies import PREAMBLE, Kind, Param, examples, params, requests, scalar_kinds, sequence_kinds, texts_for
 from .test_parameters import endpoint
 
@@ -143,31 +144,13 @@ def form_bodies(draw: st.DrawFn, declared: tuple[Param, ...]) -> tuple[tuple[byt
     return ((raw[:cut], raw[cut:]) if cut else (raw,)), headers
 
 
-def _but_for_uploads(theirs: Outcome, ours: Outcome) -> bool:
-    """Whether two lists of errors differ in nothing but inputs that are, or hold, uploads."""
-    if not theirs.status == ours.status == 422 or theirs.raised != ours.raised:
-        return False
-    wanted, told = theirs.json["detail"], ours.json["detail"]
-    return len(wanted) == len(told) and all(
-        {**one, "input": None} == {**two, "input": None}
-        and (one["input"] == two["input"] or "_max_mem_size" in repr(one["input"]))
-        for one, two in zip(wanted, told, strict=True)
-    )
-
-
-ECHO = Difference(
-    "an error that echoes an upload shows the temporary file behind it; how much of that is of no use to anybody",
-    _but_for_uploads,
-)
-
-
 @examples(45)
 @given(data=st.data())
 def test_forms_are_read_as_fastapi_reads_them(data: Any) -> None:
     """Fields, lists, models and files of a form have the same values or the same errors."""
     declared = data.draw(form_params())
     source = endpoint(declared, is_async=data.draw(st.booleans())).rpartition(END_OF_PREAMBLE)[2]
-    pair = Pair(PREAMBLE + FORMS + source.replace("@app.get", "@app.post"), (ECHO,))
+    pair = Pair(PREAMBLE + FORMS + source.replace("@app.get", "@app.post"), (UPLOAD_ECHO,))
     if pair.is_refused:
         return
     pair.openapi()

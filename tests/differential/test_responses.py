@@ -1,11 +1,10 @@
 """What an endpoint returns and what becomes of it: response models, classes, status codes, injected responses."""
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given, strategies as st
 
-from .harness import END_OF_PREAMBLE, Difference, Outcome, Pair, Sent
+from .differences import BOUNDARY, EARLY, EMPTY_205, UNFINISHED, UNSPEAKABLE_RESULT
+from .harness import END_OF_PREAMBLE, Pair, Sent
 from .strategies import PREAMBLE, examples
 
 SHAPES = PREAMBLE.partition(END_OF_PREAMBLE)[0] + (
@@ -93,31 +92,6 @@ INJECTED = (
 BACKGROUND = "\nlog = []\n\nasync def later(number):\n    log.append(number)\n" + END_OF_PREAMBLE
 
 
-def _without_length(outcome: Outcome) -> list[tuple[bytes, bytes]]:
-    return [pair for pair in outcome.headers if pair[0] != b"content-length"]
-
-
-DELIBERATE = (
-    Difference(
-        "a 205 has no body; FastAPI drops the body and still announces its length, which no client survives",
-        lambda theirs, ours: (
-            theirs.status == ours.status == 205
-            and theirs.body == b""
-            and _without_length(ours) == _without_length(theirs)
-        ),
-    ),
-    Difference(
-        "what JSON cannot hold is written as Pydantic would (NaN as null) or escaped (surrogates); FastAPI: 500",
-        lambda theirs, ours: (
-            theirs.status == 500
-            and (theirs.raised or "").startswith(("ValueError: Out of range float", "UnicodeEncodeError"))
-            and ours.raised is None
-            and (ours.body == b"" or b"null" in ours.body or b"\\ud800" in ours.body)
-        ),
-    ),
-)
-
-
 @st.composite
 def sources(draw: st.DrawFn) -> str:
     """Draw an application whose one endpoint returns a drawn value."""
@@ -148,39 +122,13 @@ def sources(draw: st.DrawFn) -> str:
 @given(source=sources())
 def test_what_an_endpoint_returns_becomes_what_fastapi_makes_of_it(source: str) -> None:
     """Bytes, headers in order, status and errors on the server's side are FastAPI's, whatever is returned."""
-    pair = Pair(SHAPES + EXTRAS + BACKGROUND + source, DELIBERATE)
+    pair = Pair(SHAPES + EXTRAS + BACKGROUND + source, (EMPTY_205, UNSPEAKABLE_RESULT))
     if pair.is_refused:
         return
     pair.openapi()
     for which in range(pair.ours.module.__dict__["COUNT"]):
         pair.get("/", f"which={which}".encode())
 
-
-UNFINISHED = Difference(
-    "an event stream that fails keeps what it has yielded and is then cut off, as every other stream; FastAPI may drop "
-    "the last events and may end the stream as if it were complete",
-    lambda theirs, ours: (
-        (b"content-type", b"text/event-stream; charset=utf-8") in ours.headers
-        and ours.raised is not None
-        and ours.shape == ("http.response.start",)
-        and ours.chunks[: len(theirs.chunks)] == theirs.chunks
-        and replace(ours, chunks=(), shape=()) == replace(theirs, chunks=(), shape=())
-    ),
-)
-
-
-def _begun_early(theirs: Outcome, ours: Outcome) -> bool:
-    if (b"content-type", b"text/event-stream; charset=utf-8") not in ours.headers:
-        return False
-    bare, own = replace(theirs, log=()), replace(ours, log=())
-    return sorted(theirs.log) == sorted(ours.log) and (bare == own or UNFINISHED.settles(bare, own))
-
-
-EARLY = Difference(
-    "an event stream begins when the dependencies of scope 'function' are closed; FastAPI starts the generator beside "
-    "their closing, and which of the two comes first is chance",
-    _begun_early,
-)
 
 STREAMS = """
 import pathlib
@@ -299,7 +247,9 @@ def streams(draw: st.DrawFn) -> str:
 @given(source=streams())
 def test_what_an_endpoint_yields_is_sent_as_fastapi_sends_it(source: str) -> None:
     """JSON Lines, event streams and raw streams have FastAPI's bytes, and fail where FastAPI's fail."""
-    pair = Pair(PREAMBLE + STREAMS.replace("WHERE", repr(__file__)) + source, (*DELIBERATE, UNFINISHED, EARLY))
+    pair = Pair(
+        PREAMBLE + STREAMS.replace("WHERE", repr(__file__)) + source, (EMPTY_205, UNSPEAKABLE_RESULT, UNFINISHED, EARLY)
+    )
     if pair.is_refused:
         return
     pair.openapi()
@@ -340,10 +290,6 @@ def test_files_and_redirects_are_answered_alike(
     source = (
         f"@app.api_route('/', methods=['GET', 'HEAD']{options})\ndef endpoint(dep: Annotated[str, Depends(tidy)]):\n"
     )
-    boundary = Difference(
-        "the text between parts is drawn at random",
-        lambda theirs, ours: theirs.status == ours.status == 206 and len(theirs.body) == len(ours.body),
-    )
-    pair = Pair(PREAMBLE + STREAMS.replace("WHERE", repr(__file__)) + source + f"    return {value}\n", (boundary,))
+    pair = Pair(PREAMBLE + STREAMS.replace("WHERE", repr(__file__)) + source + f"    return {value}\n", (BOUNDARY,))
 
     pair.request(Sent(method, headers=headers))

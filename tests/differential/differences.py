@@ -1,0 +1,235 @@
+"""What slipstream does otherwise than FastAPI on purpose: the one list of what differential tests forgive.
+
+Each has a name, which stands in docs/differences.md too, a reason, and a predicate that is as narrow as the reason.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from .harness import Headers, Outcome, Talk
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Something that slipstream does otherwise on purpose.
+
+    `settles` tells whether the difference explains a pair of outcomes, FastAPI's and slipstream's.
+    """
+
+    name: str
+    reason: str
+    settles: Callable[[Outcome, Outcome], bool]
+    settles_talk: Callable[[Talk, Talk], bool] = lambda theirs, ours: False
+
+
+Seen = TypeVar("Seen", "Outcome", "Talk")
+
+
+def _sorted_allow(outcome: Outcome) -> Outcome:
+    headers = tuple(
+        (name, b", ".join(sorted(value.split(b", "))) if name == b"allow" else value) for name, value in outcome.headers
+    )
+    return replace(outcome, headers=headers)
+
+
+def _errors_but_inputs(theirs: Outcome, ours: Outcome, may_differ: Callable[[Any], bool]) -> bool:
+    """Whether two lists of errors differ in nothing but inputs that may."""
+    if not theirs.status == ours.status == 422 or theirs.raised != ours.raised or theirs.log != ours.log:
+        return False
+    wanted, told = theirs.json["detail"], ours.json["detail"]
+    return len(wanted) == len(told) and all(
+        {**one, "input": None} == {**two, "input": None} and (one["input"] == two["input"] or may_differ(one["input"]))
+        for one, two in zip(wanted, told, strict=True)
+    )
+
+
+def _but_for_words_of(error: str, theirs: Seen, ours: Seen) -> bool:
+    """Whether two differ in nothing but what an error of slipstream's own says, wherever it is told."""
+
+    def rest(seen: Any) -> Any:
+        if hasattr(seen, "messages"):
+            return seen.messages, len(seen.log), seen.raised is None
+        names = [name for name, _ in seen.headers]
+        return seen.status, names, len(seen.chunks), len(seen.log), seen.shape, seen.raised is None
+
+    return error in repr(ours) and rest(theirs) == rest(ours)
+
+
+def _of_page(outcome: Outcome) -> tuple[Headers, list[str], str | None]:
+    """Return headers, addresses and title of a page of the documentation."""
+    text = outcome.body.decode()
+    addresses = re.findall(r"""(?:spec-url=|url: |"url": )["']([^"']*)["']|src="(https[^"]*)""", text)
+    title = re.search("<title>(.*)</title>", text)
+    headers = tuple(pair for pair in outcome.headers if pair[0] != b"content-length")
+    return headers, sorted("".join(found) for found in addresses), title and title[1]
+
+
+def _without_root(outcome: Outcome) -> Outcome:
+    def bare(text: Any) -> Any:
+        return re.sub(r"(\n +[A-Z]+ )(/root|/sub|/a)+(?=/)", r"\1", text) if isinstance(text, str) else text
+
+    return replace(outcome, raised=bare(outcome.raised), log=tuple(map(bare, outcome.log)))
+
+
+def _without_length(outcome: Outcome) -> list[tuple[bytes, bytes]]:
+    return [pair for pair in outcome.headers if pair[0] != b"content-length"]
+
+
+# What FastAPI raises when its own 422 cannot be written: the error echoes input that JSON cannot hold.
+_UNSPEAKABLE = ("ValueError: Out of range float values", "UnicodeEncodeError", "UnicodeDecodeError", "RecursionError")
+
+_UNSPEAKABLE_ECHOED = (b'Infinity"', b'NaN"', b"\\ud")
+
+EVERYWHERE = (
+    Difference(
+        "unspeakable-echo",
+        "bad input is never a 5xx: the echo of NaN, infinities, lone surrogates and bytes is made encodable",
+        lambda theirs, ours: (
+            (
+                theirs.status in (500, None)
+                and (theirs.raised or "").startswith(_UNSPEAKABLE)
+                and ours.status in (400, 422)
+                and ours.raised is None
+            )
+            or (ours.body.startswith(b'{"detail":[') and any(mark in ours.body for mark in _UNSPEAKABLE_ECHOED))
+        ),
+    ),
+    Difference(
+        "swallowed-exception",
+        "a dependency of scope 'function' that swallows the exception is told so, as one of scope 'request' is",
+        lambda theirs, ours: (
+            (theirs.raised or "").startswith("UnboundLocalError: cannot access local variable 'response'")
+            and replace(theirs, raised="FastAPIError") == ours
+        ),
+    ),
+    Difference(
+        "did-not-yield",
+        "a dependency that does not yield is named, with its place and what to write",
+        lambda theirs, ours: _but_for_words_of("DidNotYield", theirs, ours),
+        lambda theirs, ours: _but_for_words_of("DidNotYield", theirs, ours),
+    ),
+    Difference(
+        "no-response",
+        "an exception handler or a middleware that returns no response is an error that names it; FastAPI gives no "
+        "answer at all, or an error of Python's",
+        lambda theirs, ours: (
+            (
+                (theirs.shape, theirs.raised) == ((), None)
+                and ours.raised is not None
+                and ours.log[: len(theirs.log)] == theirs.log
+            )
+            or _but_for_words_of("NotAResponse", theirs, ours)
+        ),
+    ),
+    Difference(
+        "result-error-path",
+        "an invalid result is wrong wherever its application is mounted: the error names the path of the route alone, "
+        "without the root path",
+        lambda theirs, ours: (
+            "ResponseValidationError" in f"{theirs.raised} {theirs.log}"
+            and _without_root(theirs) == _without_root(ours)
+        ),
+    ),
+    Difference(
+        "unfinished-beneath-middleware",
+        "a response that fails half-way beneath middleware is cut off, as without middleware; Starlette's class ends "
+        "it as if it were complete",
+        lambda theirs, ours: (
+            theirs.raised is not None
+            and ours.shape == ("http.response.start",)
+            and theirs == replace(ours, shape=theirs.shape)
+        ),
+    ),
+    Difference(
+        "docs-pages",
+        "the pages of the documentation are slipstream's own text around the same scripts, titles and addresses",
+        lambda theirs, ours: (
+            theirs.status == ours.status == 200
+            and _of_page(theirs) == _of_page(ours)
+            and _of_page(ours)[1:] != ([], None)
+        ),
+    ),
+    Difference(
+        "cut-echo",
+        "an error echoes at most a kilobyte of the input, so that answers stay small",
+        lambda theirs, ours: _errors_but_inputs(theirs, ours, lambda value: len(json.dumps(value)) > 1000),
+    ),
+    Difference(
+        "sorted-allow",
+        "the methods in Allow are sorted; FastAPI gives them in the order of a set, which changes with the process",
+        lambda theirs, ours: theirs.status == 405 and _sorted_allow(theirs) == _sorted_allow(ours),
+    ),
+)
+
+EMPTY_205 = Difference(
+    "empty-205",
+    "a 205 has no body; FastAPI drops the body and still announces its length, which no client survives",
+    lambda theirs, ours: (
+        theirs.status == ours.status == 205 and theirs.body == b"" and _without_length(ours) == _without_length(theirs)
+    ),
+)
+
+UNSPEAKABLE_RESULT = Difference(
+    "unspeakable-result",
+    "what JSON cannot hold is written as Pydantic would (NaN as null) or escaped (surrogates); FastAPI: 500",
+    lambda theirs, ours: (
+        theirs.status == 500
+        and (theirs.raised or "").startswith(("ValueError: Out of range float", "UnicodeEncodeError"))
+        and ours.raised is None
+        and (ours.body == b"" or any(mark in ours.body for mark in (b"null", b"\\ud800", b'Infinity":', b'NaN":')))
+    ),
+)
+
+UNFINISHED = Difference(
+    "unfinished-stream",
+    "an event stream that fails keeps what it has yielded and is then cut off, as every other stream; FastAPI may drop "
+    "the last events and may end the stream as if it were complete, or beneath middleware answer 500 in its place",
+    lambda theirs, ours: (
+        (b"content-type", b"text/event-stream; charset=utf-8") in ours.headers
+        and ours.raised is not None
+        and (
+            theirs.status == 500
+            or (
+                ours.shape == ("http.response.start",)
+                and ours.chunks[: len(theirs.chunks)] == theirs.chunks
+                and replace(ours, chunks=(), shape=()) == replace(theirs, chunks=(), shape=())
+            )
+        )
+    ),
+)
+
+
+def _begun_early(theirs: Outcome, ours: Outcome) -> bool:
+    if (b"content-type", b"text/event-stream; charset=utf-8") not in ours.headers:
+        return False
+    bare, own = replace(theirs, log=()), replace(ours, log=())
+    return sorted(theirs.log) == sorted(ours.log) and (bare == own or UNFINISHED.settles(bare, own))
+
+
+EARLY = Difference(
+    "stream-after-clean-up",
+    "an event stream begins when the dependencies of scope 'function' are closed; FastAPI starts the generator beside "
+    "their closing, and which of the two comes first is chance",
+    _begun_early,
+)
+
+BOUNDARY = Difference(
+    "drawn-boundary",
+    "the text between the parts of a multipart answer is drawn at random",
+    lambda theirs, ours: theirs.status == ours.status == 206 and len(theirs.body) == len(ours.body),
+)
+
+
+UPLOAD_ECHO = Difference(
+    "upload-echo",
+    "an error that echoes an upload shows the temporary file behind it; how much of that is of no use to anybody",
+    lambda theirs, ours: _errors_but_inputs(theirs, ours, lambda value: "_max_mem_size" in repr(value)),
+)
+
+DECLARED = (*EVERYWHERE, EMPTY_205, UNSPEAKABLE_RESULT, UNFINISHED, EARLY, BOUNDARY, UPLOAD_ECHO)
