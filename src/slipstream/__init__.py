@@ -2,9 +2,11 @@
 
 import sys
 from types import ModuleType
+from typing import Any
 
 from starlette import status
 
+from slipstream._app.names import take
 from slipstream.applications import FastAPI
 from slipstream.background import BackgroundTasks
 from slipstream.datastructures import UploadFile
@@ -21,6 +23,12 @@ __version__: str
 
 
 class _Package(ModuleType):
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        # Whoever gives the package FastAPI's name does so by its spec.
+        if name == "__spec__" and value is not None and value.name == "fastapi":
+            take("fastapi")
+
     def __getattr__(self, name: str) -> str:
         if name != "__version__":
             raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}", name=name, obj=self)

@@ -17,6 +17,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.middleware.exceptions import ExceptionMiddleware
+from starlette.requests import Request
 from starlette.routing import Router
 
 from .harness import Pair, Sent, Side
@@ -401,6 +402,25 @@ def test_a_function_that_is_replaced_in_a_layer_of_starlettes_is_called(
 
     assert any(heard) == (name not in ("http_exception", "error_response"))
     assert not any(answers(pair))
+
+
+@pytest.mark.parametrize("name", ["body", "form", "stream"])
+def test_a_method_of_the_request_that_is_replaced_reads_the_body(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tools that report bodies replace it, and tests that let reading fail."""
+    original, heard = getattr(Request, name), []
+
+    def spy(self: Any, *args: Any, **options: Any) -> Any:
+        heard.append(self.url.path)
+        return original(self, *args, **options)
+
+    monkeypatch.setattr(Request, name, spy)
+    pair = Pair(PREAMBLE + ROUTES)
+
+    pair.request(Sent("POST", "/body", headers=JSON, chunks=(b'{"name": "n"}',)))
+    pair.request(Sent("POST", "/form", headers=FORM, chunks=(b"a=1&b=2",)))
+
+    used = {"body": ["/body"], "form": ["/form"], "stream": ["/body", "/form"]}
+    assert all(heard.count(path) >= len(pair.sides) for path in used[name])  # FastAPI asks for a JSON body twice
 
 
 def test_handlers_that_a_tool_wraps_in_a_layers_instance_are_called(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp
 
 from slipstream._app.limits import limits_of
+from slipstream._app.refresh import Latest
 from slipstream._engine.entry.lifespan import from_events
 from slipstream._engine.plan.body import is_form
 from slipstream._engine.plan.fields import ModelField
@@ -100,8 +101,10 @@ def get_request_handler(
     limits = limits_of(provider, of_forms(form_limits) if own is None else own.limits)
     walk = stepwise(Plan("http", dependant.path, dependant, (), body, response, limits=limits), provider)
 
+    walks = Latest(lambda: own is None or is_walked(own.compiler.plan))
+
     async def handler(request: Request) -> Response:
-        if own is None or is_walked(own.compiler.plan):
+        if own is None or walks.get():
             return cast(Response, await walk(request))
         is_observed = request.scope.get(SCOPE_KEY) is not None
         compiled = own.compiler.compiled(

@@ -1,7 +1,8 @@
 """Serves a request step by step, through functions of `slipstream.routing` that tools replace at run time.
 
-Routes are served this way while one of these functions is replaced, and if a dependency may install an override, which
-holds for what is solved after it. Other routes are compiled, and nothing is asked for a request.
+Routes are served this way while one of these functions or one of Starlette's Request is replaced, and if a dependency
+may install an override, which holds for what is solved after it. Other routes are compiled, and nothing is asked for a
+request.
 """
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -12,10 +13,10 @@ from types import ModuleType
 from typing import Any, Final
 
 from pydantic_core import PydanticUndefined
-from starlette.requests import HTTPConnection
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 
-from slipstream._app.refresh import Latest, WatchedModule
+from slipstream._app.refresh import Latest, WatchedModule, is_as_written
 from slipstream._engine.abc import Observation
 from slipstream._engine.emit.handler import DEPENDENCIES, EXITS
 from slipstream._engine.emit.observed import SERIALIZATION
@@ -62,8 +63,9 @@ STEPS: Final = Steps()
 
 def is_walked(plan: Plan) -> bool:
     """Whether a plan is carried out step by step: a function is replaced, or a dependency may install an override."""
-    dependencies = islice(plan.root.walk(), 1, None)
-    return STEPS.are_replaced or any(mentions(call.call, "dependency_overrides") for call in dependencies)
+    if STEPS.are_replaced or not is_as_written(Request):
+        return True
+    return any(mentions(call.call, "dependency_overrides") for call in islice(plan.root.walk(), 1, None))
 
 
 def stepwise(plan: Plan, provider: object) -> Callable[[Any], Awaitable[Any]]:

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import CodeType, ModuleType
 
+from slipstream._app import names
 from slipstream._engine.errors import SlipstreamError
-from slipstream.compat import names
 
 FASTAPI_VERSION = "0.165.0"
 """The release of FastAPI whose public API slipstream follows."""
@@ -127,6 +127,8 @@ class _Loader(importlib.abc.InspectLoader):
         """Restore the module's own spec, for it has run already, and name classes by the alias."""
         module.__spec__ = self.own_spec
         names.take(_ALIAS)
+        for name in names.named_modules():  # where a class's `__module__` is looked up
+            sys.modules.setdefault(_ALIAS + name.removeprefix(_OWN), sys.modules[name])
 
     # `runpy` and `inspect` call these, for `python -m slipstream.compat -m fastapi`.
 

@@ -50,17 +50,9 @@ async def lifespan(config: Settings, app: ASGIApp, scope: Scope, receive: Receiv
 
 
 def _configure(config: Settings) -> None:
-    """Add an exporter for each signal that is wanted and has an endpoint; a warning where that does not work."""
-    if os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
-        return
-    wanted = {"TRACES": config.tracing, "METRICS": config.metrics, "LOGS": config.logs}
-    given = {"TRACES": config.tracer_provider, "METRICS": config.meter_provider, "LOGS": config.logger_provider}
+    """Add what the environment asks for; a warning where that does not work."""
     try:
-        endpoints = {signal: _export_endpoint(signal) for signal, is_wanted in wanted.items() if is_wanted}
-        with _lock:
-            for signal, endpoint in endpoints.items():
-                if endpoint is not None:
-                    _export(_PARTS[signal], endpoint, given[signal])
+        _configure_from_environment(config)
     except ImportError:
         logger.warning(
             "telemetry: no exporter was added, for the SDK of OpenTelemetry or its OTLP exporter is not installed; "
@@ -70,6 +62,19 @@ def _configure(config: Settings) -> None:
         )
     except Exception as exc:
         logger.warning("telemetry: no exporter was added: %s", exc, exc_info=not isinstance(exc, FastAPIError))
+
+
+def _configure_from_environment(config: Settings) -> None:
+    """Add an exporter for each signal that is wanted and has an endpoint."""
+    if os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
+        return
+    wanted = {"TRACES": config.tracing, "METRICS": config.metrics, "LOGS": config.logs}
+    given = {"TRACES": config.tracer_provider, "METRICS": config.meter_provider, "LOGS": config.logger_provider}
+    endpoints = {signal: _export_endpoint(signal) for signal, is_wanted in wanted.items() if is_wanted}
+    with _lock:
+        for signal, endpoint in endpoints.items():
+            if endpoint is not None:
+                _export(_PARTS[signal], endpoint, given[signal])
 
 
 def _export_endpoint(signal: str) -> str | None:
@@ -142,9 +147,7 @@ def _export(parts: _Parts, endpoint: str, given: Any) -> None:
     """Add an exporter to the given provider, or to the global one, which is made if it is not set."""
     make_provider, make_component, make_exporter = map(resolve_name, (parts.provider, parts.component, parts.exporter))
     provider = given if given is not None else _global_provider(parts, make_provider)
-    # A provider that takes no exporter of any signal may wrap one that does.
-    takes = any(hasattr(provider, each.add) for each in _PARTS.values())
-    target = provider if takes else getattr(provider, "provider", provider)
+    target = _registration_provider(provider)
     if any(signal == parts.name and known is target for signal, known in _configured):
         return
     add = getattr(target, parts.add, None)
@@ -163,6 +166,12 @@ def _export(parts: _Parts, endpoint: str, given: Any) -> None:
         raise
     _owned.append(component)
     _configured.append((parts.name, target))
+
+
+def _registration_provider(provider: Any) -> Any:
+    """Return what takes exporters: a provider that takes none of any signal may wrap one that does."""
+    takes = any(hasattr(provider, each.add) for each in _PARTS.values())
+    return provider if takes else getattr(provider, "provider", provider)
 
 
 def _global_provider(parts: _Parts, make_provider: Callable[..., Any]) -> Any:

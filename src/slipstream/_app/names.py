@@ -1,4 +1,4 @@
-"""What bears FastAPI's name while the alias holds: the classes of public modules, and the logger.
+"""What bears FastAPI's name while the package does: the classes of public modules, and the logger.
 
 Programs print `fastapi.exceptions.HTTPException`, compare it, pickle by it, and listen to the logger "fastapi".
 """
@@ -26,11 +26,14 @@ def take(alias: str) -> None:
         module = sys.modules[name]
         if name in _undo or module.__spec__ is None or name.split(".")[1] in _UNKNOWN_TO_FASTAPI:
             continue
-        named = alias + name.removeprefix(_OWN)
-        sys.modules.setdefault(named, module)  # where a class's `__module__` is looked up
         own = [one for one in vars(module).values() if isinstance(one, type) and one.__module__ == name]
-        _name_classes(own, named)
+        _name_classes(own, alias + name.removeprefix(_OWN))
         _undo[name] = partial(_name_classes, own, name)
+
+
+def named_modules() -> list[str]:
+    """List the modules whose classes have been named."""
+    return [name for name in _undo if name.startswith(_OWN)]
 
 
 def give_back() -> None:
