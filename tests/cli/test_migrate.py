@@ -82,14 +82,27 @@ def test_one_file_can_be_named(folder: Path) -> None:
     assert migrate("app/main.py") == "changed 1 file: 1 import, 0 uses of what they bind\n"
 
 
-def test_a_file_that_is_not_python_is_told_and_the_others_are_changed(folder: Path, write: Write) -> None:
+@pytest.mark.parametrize(
+    "source",
+    [b"{{ x }", b"x = '\xff'", b"# coding: nonsense", b"x = '\0'"],
+    ids=["template", "bytes", "encoding", "zero"],
+)
+def test_a_file_that_cannot_be_read_is_told_and_the_others_are_changed(folder: Path, source: bytes) -> None:
     """A template with the ending .py stops nobody; the exit code says that something was left."""
-    write("template.py", "import fastapi\n{{ x }\n")
+    (folder / "other.py").write_bytes(source + b"\nimport fastapi\n")
 
     said = migrate(".", code=1)
 
-    assert "left as it is, since it cannot be read:\n  template.py: " in said
+    assert "left as it is, since it cannot be read:\n  other.py: " in said
     assert said.endswith("changed 2 files: 2 imports, 1 use of what they bind\n")
+    assert (folder / "other.py").read_bytes() == source + b"\nimport fastapi\n"
+
+
+def test_settings_in_another_encoding_are_listed(folder: Path) -> None:
+    """Nothing is written to them."""
+    (folder / "setup.cfg").write_bytes("# Größe\ninstall_requires = fastapi\n".encode("latin-1"))
+
+    assert "  setup.cfg:2: install_requires = fastapi\n" in migrate(".")
 
 
 def test_a_path_that_is_not_there_is_a_wrong_call(folder: Path) -> None:

@@ -45,12 +45,12 @@ def command(path: Path, dry_run: bool) -> None:
         try:
             source = file.read_bytes()
             if file.suffix not in (".py", ".pyi"):
-                notes += _named(file, source.decode())
+                notes += _named(file, source.decode(errors="replace"))
                 continue
             if b"fastapi" not in source and b"uvicorn" not in source:
                 continue
             done = rewrite(source)
-        except (OSError, UnicodeError, ParserSyntaxError) as error:
+        except (OSError, UnicodeError, SyntaxError, ParserSyntaxError) as error:
             unreadable.append(f"{file}: {str(error).splitlines()[0]}")
             continue
         notes += [f"{file}:{line}: {text}" for line, text in done.notes]
