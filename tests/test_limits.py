@@ -1,13 +1,14 @@
 """Strictness as one choice: what each field does, at every level, by both doors."""
 
 import json
+import tracemalloc
 from contextlib import suppress
 from dataclasses import fields
 from typing import Annotated, Any
 
 import pytest
 from hypothesis import given, settings, strategies as st
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from starlette.middleware import Middleware
 from starlette.responses import PlainTextResponse
 from starlette.testclient import TestClient
@@ -28,6 +29,7 @@ from slipstream import (
     UploadFile,
     WebSocket,
 )
+from slipstream._engine.runtime.values import MOST_ERRORS, located
 from slipstream.limits import UNLIMITED, VARIABLE, form_options, of_forms
 
 JSON = (b"content-type", b"application/json")
@@ -493,3 +495,43 @@ def test_both_choices_set_every_field() -> None:
 
     assert COMPATIBLE.given.keys() == INTERNET.given.keys() == names
     assert of_forms(form_options(COMPATIBLE)) == Limits(form_fields=1000, form_files=1000, form_part_size=1024 * 1024)
+
+
+class Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    "body",
+    [json.dumps({f"k{number}": number for number in range(50_000)}), "[" + "0," * 300_000 + "0]"],
+    ids=["50,000 wrong keys", "300,000 zeros"],
+)
+async def test_a_large_wrong_body_takes_little_memory_and_gets_a_small_answer(body: str) -> None:
+    """As dicts, the errors of 200,000 keys took seconds and 240 MiB; nobody else was served meanwhile."""
+    app = FastAPI()
+
+    async def endpoint(strict: Strict) -> None: ...
+
+    app.post("/strict")(endpoint)
+    door = Door(app)
+    await door.ask("/strict", b"{}")
+
+    tracemalloc.start()
+    status, _, answer = await door.ask("/strict", body.encode())
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert (status, peak < 20 * 1024 * 1024, len(answer) < 20_000) == (422, True, True)
+
+
+def test_of_very_many_errors_the_first_are_kept_as_they_are() -> None:
+    """In their order; only the inputs, which may be as large as the body each, are left out."""
+    adapter = TypeAdapter(dict[str, int])
+    with pytest.raises(ValidationError) as few:
+        adapter.validate_python({f"k{number}": "x" for number in range(MOST_ERRORS)})
+    with pytest.raises(ValidationError) as many:
+        adapter.validate_python({f"k{number}": "x" for number in range(MOST_ERRORS + 1)})
+    expected = located(few.value, ("body",))
+
+    assert located(many.value, ("body",)) == [{**error, "input": None} for error in expected]

@@ -44,6 +44,39 @@ def test_a_file_is_served_and_the_address_is_told(write: Write, tmp_path: Path) 
         assert served.get().startswith("/v1 ")
 
 
+LIMITED = """
+import slipstream
+
+app = slipstream.FastAPI()
+
+@app.get("/")
+async def home() -> str:
+    return app.limits_in_force.nosniff and "internet" or "compatible"
+"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said", "answer"),
+    [
+        ([], "limits: compatible with FastAPI", "compatible"),
+        (["--limits", "internet"], "limits: internet", "internet"),
+        (["--limits", "internet", "--workers", "2"], "limits: internet", "internet"),
+        (["--limits", "internet", "--reload"], "limits: internet, where the application has none", "internet"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_limits_are_told_and_hold_in_the_processes_that_serve(
+    write: Write, tmp_path: Path, arguments: list[str], said: str, answer: str
+) -> None:
+    """Whoever serves a program of others decides how strict it is, and sees it."""
+    write("main.py", LIMITED)
+
+    with serving(tmp_path, "main.py", *arguments) as served:
+        served.wait_for(said)
+        served.wait_for("startup complete")
+        assert served.get() == f'"{answer}"'
+
+
 ENDLESS = """
 import anyio
 from slipstream import FastAPI

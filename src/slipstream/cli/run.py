@@ -12,6 +12,7 @@ import click
 from slipstream._engine.errors import SlipstreamError
 from slipstream.cli.find import read_target
 from slipstream.cli.options import fail, find_application, takes_application
+from slipstream.limits import BY_NAME, COMPATIBLE, INTERNET, VARIABLE, Limits, outermost
 from slipstream.server import http_protocol, ws_protocol
 
 LOG_LEVELS = ("critical", "error", "warning", "info", "debug", "trace")
@@ -42,6 +43,11 @@ existing_file = click.Path(exists=True, dir_okay=False, path_type=Path)
     type=click.IntRange(0),
     help="Seconds that open requests and streams get to end when the server gets a signal to stop.",
 )
+@click.option(
+    "--limits",
+    type=click.Choice(list(BY_NAME)),
+    help="What the application does not decide itself. See docs/limits.md.",
+)
 @click.option("--log-level", type=click.Choice(LOG_LEVELS), help="Default: info.")
 def command(
     target: str | None,
@@ -53,6 +59,7 @@ def command(
     workers: int | None,
     ssl_certfile: Path | None,
     ssl_keyfile: Path | None,
+    limits: str | None,
     **options: Any,
 ) -> None:
     """Serve an application.
@@ -75,18 +82,23 @@ def command(
     if complaint:
         fail(complaint)
 
+    if limits is not None:
+        os.environ[VARIABLE] = limits  # read by the processes that serve, too
     scheme = "https" if ssl_certfile is not None else "http"
     url = f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
     served: Any = "slipstream.cli.run:served_application"
     if reload:
         options["reload_dirs"] = _watched(target, name)
         click.echo(f"serving {target or 'the application found here'} on {url}, reloading when a file changes")
+        click.echo(f"limits: {_named(outermost())}, where the application has none of its own")
     else:
         app, where = find_application(target, name, alias)
         docs = getattr(app, "docs_url", None)
         click.echo(f"serving {where} on {url}" + (f", documentation on {url}{docs}" if isinstance(docs, str) else ""))
         if workers == 1:
             served = app
+        if isinstance(getattr(app, "limits_in_force", None), Limits):
+            click.echo(f"limits: {_named(app.limits_in_force)}")
     os.environ[_SERVED] = json.dumps([target, name, alias])
     uvicorn.run(
         served,
@@ -101,6 +113,12 @@ def command(
         ssl_keyfile=ssl_keyfile,
         **options,
     )
+
+
+def _named(limits: Limits) -> str:
+    if limits == COMPATIBLE:
+        return "compatible with FastAPI (for an application that anyone can reach: --limits internet)"
+    return "internet" if limits == INTERNET else "the application's own"
 
 
 _SERVED = "SLIPSTREAM_SERVED"
