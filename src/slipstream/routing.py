@@ -138,7 +138,7 @@ class APIRoute(PlannedRoute, routing.Route):  # type: ignore[override]  # path_r
         self.response_fields = read.response_fields
         self.status_code, self.stream_kind = read.response.status_code, read.response.stream
         self.response_field, self.stream_item_field = read.response.field, read.response.item_field
-        self._compiler = Compiler(read.tree, read.plan)
+        self._compiler = Compiler(read.tree, read.plan, self)
         body = self._compiler.plan.body
         self.body_field: ModelField | None = None if body is None else body.documented
         self._embed_body_fields = body is not None and body.embed
@@ -287,7 +287,7 @@ class APIWebSocketRoute(PlannedRoute, routing.WebSocketRoute):  # type: ignore[o
         self._read_if_defined(self._read)
 
     def _read(self, frames: Frames | None) -> None:
-        self._compiler = Compiler(*read_websocket(self.endpoint, self.pattern, self.dependencies, frames))
+        self._compiler = Compiler(*read_websocket(self.endpoint, self.pattern, self.dependencies, frames), self)
 
     def _own_handler(self) -> ASGIApp:
         return guarded(super()._own_handler(), self.limits_in_force)

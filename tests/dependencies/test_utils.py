@@ -5,6 +5,7 @@ from contextlib import AsyncExitStack
 from typing import Annotated, Any
 
 import fastapi
+import fastapi.dependencies.models
 import fastapi.dependencies.utils as theirs
 import fastapi.routing
 import fastapi.security
@@ -13,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.datastructures import FormData, QueryParams
 
 import slipstream
+import slipstream.dependencies.models
 import slipstream.dependencies.utils as ours
 import slipstream.routing
 import slipstream.security
@@ -387,3 +389,23 @@ def test_a_dependant_made_by_hand_can_be_filled() -> None:
     assert dependant.concurrency is None
     assert not hasattr(dependant, "__dict__")
     assert Dependant().call is None
+
+
+def test_equal_callables_of_different_kinds_are_told_apart() -> None:
+    """Kinds are remembered by identity: some callables are equal to others, some have no hash."""
+
+    class Equal:
+        def __eq__(self, other: object) -> bool:
+            return True
+
+    class Sync(Equal):
+        def __call__(self) -> None: ...
+
+    class Async(Equal):
+        async def __call__(self) -> None: ...
+
+    for models in (fastapi.dependencies.models, slipstream.dependencies.models):
+        calls = [Sync(), Async(), None, Sync()]
+
+        assert [models._is_coroutine_callable(call) for call in calls] == [False, True, False, False]
+        assert models._is_coroutine_callable_cached.cache_info().maxsize == 4096

@@ -321,6 +321,30 @@ def change():
         assert pair.websocket(Sent("GET", path, b"a=1")).log == ("plain", "other", "awaited")
 
 
+def test_a_route_that_is_given_all_that_a_context_has_is_a_route_of_its_own() -> None:
+    """So Cadwyn makes plain routes of included ones, which it changes for each of its versions."""
+    pair = Pair(
+        PREAMBLE
+        + """
+context = next(each for each in app.routes[-1].effective_route_contexts() if each.path == "/p/included/{x}")
+made = copy.deepcopy(context.original_route, {id(context.original_route.dependant): context.original_route.dependant})
+for name, value in vars(context).items():
+    if name not in ("original_route", "starlette_route"):
+        setattr(made, name, copy.copy(value) if name == "dependant" or isinstance(value, (dict, list, set)) else value)
+made.app = request_response(made.get_route_handler())
+made.dependant.call = anything
+made.dependant.request_param_name = "the_request"
+own = FastAPI(openapi_url=None)
+own.router.routes.append(made)
+app.mount("/own", own)
+"""
+    )
+
+    for path in ("/p/included/1", "/own/p/included/1", "/own/p/included/one"):
+        pair.get(path)
+        pair.get(path, b"q=1&a=3")
+
+
 def test_another_tree_for_a_route_is_documented() -> None:
     """Cadwyn puts the tree and the body's field of another route there."""
     pair = Pair(

@@ -269,6 +269,33 @@ def test_a_router_is_an_app_by_itself() -> None:
     assert TestClient(Mount("/m", router)).get("/m/own/x/3").json() == "3"
 
 
+def test_paths_are_asked_of_classes_as_fastapi_asks_them() -> None:
+    """Routes and routers may build paths themselves; under an inclusion the context does."""
+    seen = []
+    for framework in FRAMEWORKS:
+        log: list[str] = []
+
+        class Named(framework.routing.APIRoute):
+            def url_path_for(self, name: str, /, **params: Any) -> Any:
+                log.append(f"{self.path} {name}")  # noqa: B023 - called within this turn of the loop
+                return super().url_path_for(name, **params)
+
+        class Router(framework.APIRouter):
+            def url_path_for(self, name: str, /, **params: Any) -> Any:
+                log.append(f"router {name}")  # noqa: B023 - called within this turn of the loop
+                return super().url_path_for(name, **params)
+
+        router, app = Router(route_class=Named), framework.FastAPI(openapi_url=None)
+        router.add_api_route("/inner/{x}", first, name="inner")
+        app.router.add_api_route("/own/{x}", first, name="own", route_class_override=Named)
+        app.include_router(router, prefix="/p")
+        app.router.add_api_route("/last/{x}", first, name="last", route_class_override=Named)
+        paths = [str(app.url_path_for(name, x="1")) for name in ("own", "inner", "last")]
+        seen.append((paths, str(router.url_path_for("inner", x="2")), log))
+
+    assert seen[1] == seen[0]
+
+
 @both
 def test_plain_routes_are_found_as_starlettes(framework: Any) -> None:
     """`matches` of Starlette's class serves a path operation too: instrumentations call it so."""

@@ -43,9 +43,11 @@ class Compiler:
     Args:
         tree: Its tree of calls without overrides.
         plan_of: Plans the route, given that tree or one with overrides in it.
+        owner: The route; another one that has been given the compiler may not change the tree.
     """
 
-    def __init__(self, tree: Call, plan_of: Callable[..., Plan]) -> None:
+    def __init__(self, tree: Call, plan_of: Callable[..., Plan], owner: object = None) -> None:
+        self.owner = owner
         self._begin(plan_of, _Planned(plan_of(tree), None), None)
 
     def _begin(self, plan_of: Callable[..., Plan], planned: _Planned, dependant: Dependant | None) -> None:
@@ -55,11 +57,16 @@ class Compiler:
 
     def __deepcopy__(self, memo: dict[int, object]) -> "Compiler":
         """Copies of a route share what was compiled, until one of them is changed."""
-        return self.with_tree(None if self._dependant is None else dependant_of(self._dependant))
+        return self.copied(None)
 
-    def with_tree(self, dependant: Dependant | None) -> "Compiler":
+    def copied(self, owner: object) -> "Compiler":
+        """Make a compiler like this one for another route."""
+        return self.with_tree(None if self._dependant is None else dependant_of(self._dependant), owner)
+
+    def with_tree(self, dependant: Dependant | None, owner: object) -> "Compiler":
         """Make a compiler like this one for another tree; None: for the same."""
         twin = object.__new__(Compiler)
+        twin.owner = owner
         planned = self._planned if dependant is None else _Planned(self._planned.plan, None)
         twin._begin(self._plan_of, planned, dependant)
         return twin

@@ -106,11 +106,13 @@ class PlannedRoute(BaseRoute, metaclass=WatchedClass):
     @property
     def dependant(self) -> Dependant:
         """The tree of calls under FastAPI's names; a change of it, or another tree, holds from the next request on."""
+        if self._compiler.owner is not self:  # a package has copied the route's attributes
+            self._compiler = self._compiler.copied(self)
         return self._compiler.dependant
 
     @dependant.setter
     def dependant(self, dependant: Dependant) -> None:
-        self._compiler = self._compiler.with_tree(dependant)
+        self._compiler = self._compiler.with_tree(dependant, self)
         version.bump()
 
     @property

@@ -1,6 +1,7 @@
 """What FastAPI's module of that name answers about a `Dependant`."""
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 from slipstream._engine.plan.flatten import call_key, security_scheme
@@ -11,13 +12,30 @@ from slipstream._routes.dependant import Dependant as Dependant
 from slipstream.types import DependencyCacheKey
 
 
-def _is_of(kind: CallKind) -> Callable[[Callable[..., Any] | None], bool]:
-    return lambda call: call is not None and call_kind(call) == kind
+class _Same:
+    """A callable that is known by its identity; some are equal to others, or have no hash."""
+
+    def __init__(self, call: Callable[..., Any]) -> None:
+        self.call = call
+
+    def __hash__(self) -> int:
+        return id(self.call)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and self.call is other.call
 
 
-_is_gen_callable = _is_of("gen")
-_is_async_gen_callable = _is_of("async_gen")
-_is_coroutine_callable = _is_of("async")
+def _is_of(kind: CallKind) -> tuple[Callable[[Callable[..., Any] | None], bool], Any]:
+    @lru_cache(maxsize=4096)
+    def is_of(same: _Same) -> bool:
+        return call_kind(same.call) == kind
+
+    return lambda call: call is not None and is_of(_Same(call)), is_of
+
+
+_is_gen_callable, _is_gen_callable_cached = _is_of("gen")
+_is_async_gen_callable, _is_async_gen_callable_cached = _is_of("async_gen")
+_is_coroutine_callable, _is_coroutine_callable_cached = _is_of("async")
 
 
 def _get_oauth_scopes(*, dependant: Call) -> list[str]:
