@@ -268,6 +268,65 @@ def test_a_base_class_whose_get_route_handler_is_replaced_serves_by_it() -> None
     assert heard == {"/early": (), "/late": ("before /late",), "/p/own": (), "/r": (), "/after": ()}
 
 
+SEVERAL = """
+log = []
+
+@app.get("/a/{x}")
+def read(x: int):
+    return x
+
+@app.post("/a/{x}")
+def write(x: int):
+    return x
+
+@app.websocket("/ws")
+async def talk(socket: WebSocket):
+    await socket.accept()
+    await socket.close()
+
+router = APIRouter()
+
+@router.get("/r")
+def inner():
+    return 1
+
+app.include_router(router, prefix="/p")
+# --- end of preamble
+"""
+
+
+@pytest.mark.parametrize("cls", ["APIRoute", "APIWebSocketRoute"])
+@pytest.mark.parametrize("name", ["matches", "handle"])
+def test_a_method_of_routes_that_is_replaced_while_they_serve_is_called_until_it_is_put_back(
+    cls: str, name: str
+) -> None:
+    """ddtrace wraps `APIRoute.handle`; which routes are asked, and how often, is FastAPI's too."""
+    pair = Pair(PREAMBLE + SEVERAL)
+    pair.direct.module.__dict__["log"] = pair.ours.log
+    paths = (("GET", "/a/1"), ("POST", "/a/1"), ("PUT", "/a/1"), ("GET", "/p/r"), ("GET", "/none"))
+
+    def heard() -> list[Any]:
+        said = [pair.request(Sent(method, path)).log for method, path in paths]
+        return [entry for log in (*said, pair.websocket(Sent(path="/ws")).log) for entry in log]
+
+    assert not heard()
+    with pytest.MonkeyPatch.context() as patch:
+        for side in (pair.theirs, pair.ours):
+            owner = getattr(import_module(f"{side.framework}.routing"), cls)
+            patch.setattr(owner, name, spy_on_method(side, getattr(owner, name)))
+        assert heard()
+    assert not heard()
+
+
+def spy_on_method(side: Side, original: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(original)
+    def spy(self: Any, *args: Any) -> Any:
+        side.log.append(self.path)
+        return original(self, *args)
+
+    return spy
+
+
 CALLS = """
 import functools
 log = []

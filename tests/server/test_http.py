@@ -373,6 +373,19 @@ async def test_only_what_has_a_short_cut_is_shortened() -> None:
     assert shortened(around) is around
 
 
+def test_an_application_whose_class_has_another_call_by_now_is_not_shortened(monkeypatch: pytest.MonkeyPatch) -> None:
+    """New Relic and its like put themselves there."""
+    own = FastAPI.__call__
+
+    async def watched(self: Any, *args: Any) -> None:
+        await own(self, *args)
+
+    monkeypatch.setattr(FastAPI, "__call__", watched)
+    app = FastAPI()
+
+    assert shortened(app) is app
+
+
 async def test_middleware_is_not_passed_by() -> None:
     """With middleware the same protocol serves through it."""
     app = application()

@@ -25,6 +25,9 @@ from slipstream.applications import FastAPI
 
 Headers = Sequence[tuple[bytes, bytes]]
 
+_OWN_CALL = FastAPI.__call__
+"""Tools may replace it in the class."""
+
 _MOST_JOINED = 65536
 """Longest content, in bytes, that is copied to be written together with its head."""
 
@@ -48,7 +51,7 @@ def shortened(app: Any) -> Any:
         if inner is not app.app:
             app = copy(app)
             app.app = inner
-    elif isinstance(app, FastAPI) and type(app).__call__ is FastAPI.__call__:
+    elif isinstance(app, FastAPI) and type(app).__call__ is _OWN_CALL:
         return ShortCut(app)
     return app
 
