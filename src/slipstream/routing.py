@@ -39,7 +39,7 @@ from slipstream._options.levels import InclusionOptions, RouteOptions, RouterOpt
 from slipstream._options.unpack import completed, unpacks
 from slipstream._routes import half_public
 from slipstream._routes.compiler import Compiler, overrides_of, wrapped_app
-from slipstream._routes.context import CONTEXT, EffectiveRouteContext, note
+from slipstream._routes.context import CONTEXT, KEY, EffectiveRouteContext
 from slipstream._routes.decorator import decorator
 from slipstream._routes.frontend import (
     Directory,
@@ -252,7 +252,8 @@ class OperationContext(APIRoute, EffectiveRouteContext):  # type: ignore[overrid
 
     def note(self, scope: Scope) -> None:
         """Write the context into the scope of a request that it serves."""
-        note(scope, CONTEXT, self)
+        known = scope.get(KEY)
+        scope[KEY] = {CONTEXT: self} if known is None else {**known, CONTEXT: self}
 
     def get_route_handler(self) -> Callable[[Request], Any]:
         """Have the original route make the handler, with the options of the inclusion."""

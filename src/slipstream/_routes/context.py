@@ -8,7 +8,9 @@ from starlette.datastructures import URLPath
 from starlette.routing import BaseRoute, Match
 from starlette.types import Scope
 
-_KEY = "fastapi"
+KEY = "fastapi"
+"""FastAPI's key in a scope."""
+
 CONTEXT = "effective_route_context"
 """Key below FastAPI's in a scope: the context of the included route that serves the request."""
 
@@ -22,7 +24,7 @@ FRONTEND_PATH = "frontend_path"
 
 def noted(scope: Scope, key: str) -> Any:
     """Return what a scope has under a key below FastAPI's, or None."""
-    return scope.get(_KEY, {}).get(key)
+    return scope.get(KEY, {}).get(key)
 
 
 def note(scope: Scope, key: str, value: object) -> None:
@@ -32,18 +34,18 @@ def note(scope: Scope, key: str, value: object) -> None:
 
 def noting_in(scope: Scope, key: str, value: object) -> dict[str, Any]:
     """Return what to update a scope with, to have a value under a key below FastAPI's there."""
-    return {_KEY: {**scope.get(_KEY, {}), key: value}}
+    return {KEY: {**scope.get(KEY, {}), key: value}}
 
 
 @contextmanager
 def noting(scope: Scope, key: str, value: object) -> Iterator[None]:
     """Have a value under a key below FastAPI's for a while."""
-    before = scope.get(_KEY, {})
+    before = scope.get(KEY, {})
     note(scope, key, value)
     try:
         yield
     finally:
-        scope[_KEY] = before
+        scope[KEY] = before
 
 
 class EffectiveRouteContext:
