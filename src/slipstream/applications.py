@@ -82,7 +82,7 @@ class FastAPI(Starlette):
             assert given["version"], "A version must be provided for OpenAPI, e.g.: '2.1.0'"
         if given["root_path"]:
             warnings.warn(
-                "The `root_path` parameter is deprecated; give the root path to the server: slipstream run --root-path",
+                "The `root_path` parameter is deprecated. Give the root path to the server: slipstream run --root-path",
                 FastAPIDeprecationWarning,
                 stacklevel=2,
             )

@@ -18,6 +18,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.status import HTTP_422_UNPROCESSABLE_CONTENT, WS_1008_POLICY_VIOLATION
 from starlette.websockets import WebSocket
 
+from slipstream._engine.entry.guard import MAX_REASON
 from slipstream.encoders import jsonable_encoder
 from slipstream.exceptions import RequestValidationError, WebSocketRequestValidationError
 from slipstream.limits import COMPATIBLE, Limits
@@ -54,8 +55,20 @@ async def request_validation_exception_handler(request: Request, exc: RequestVal
 async def websocket_request_validation_exception_handler(
     websocket: WebSocket, exc: WebSocketRequestValidationError
 ) -> None:
-    """Close a WebSocket whose handshake is invalid, with code 1008 and the list of errors as the reason."""
-    await websocket.close(code=WS_1008_POLICY_VIOLATION, reason=bounded_errors(exc.errors()))  # type: ignore[arg-type]  # a list, as FastAPI gives it
+    """Close a WebSocket whose handshake is invalid, with code 1008 and errors as JSON as the reason."""
+    await websocket.close(code=WS_1008_POLICY_VIOLATION, reason=_close_reason(bounded_errors(exc.errors())))
+
+
+def _close_reason(errors: list[Any]) -> str:
+    """Write as much of a list of errors as a close frame holds: all of each, or its place and type, of all or some."""
+    places = [
+        {key: error[key] for key in ("loc", "type") if key in error} for error in errors if isinstance(error, dict)
+    ]
+    for told in (errors, *(places[:count] for count in range(len(places), 0, -1))):
+        text = json.dumps(told, ensure_ascii=False, separators=(",", ":"))
+        if len(text.encode(errors="replace")) <= MAX_REASON:
+            return text
+    return "[]"
 
 
 def bounded_errors(errors: Iterable[Any], limits: Limits = COMPATIBLE) -> list[Any]:

@@ -15,6 +15,7 @@ from slipstream._engine.errors import (
     DefinitionWarning as DefinitionWarning,
     SlipstreamError as SlipstreamError,
 )
+from slipstream._engine.types import Scope
 from slipstream.limits import COMPATIBLE, Limits
 
 
@@ -86,6 +87,17 @@ class ValidationException(Exception):
         self.endpoint_path = known.get("path")
         self.endpoint_file = known.get("file")
         self.endpoint_line = known.get("line")
+
+    is_located = True
+    """Whether the path has the request's method, and the path of the mount that served it."""
+
+    def locate(self, scope: Scope) -> None:
+        """Put the request's method and the path of the mount before the path, once."""
+        if not self.is_located and self.endpoint_ctx is not None:
+            path = self.endpoint_ctx["path"].partition(" ")[2]
+            method, root_path = scope.get("method", "WS"), scope.get("root_path", "").rstrip("/")
+            self.endpoint_path = self.endpoint_ctx["path"] = f"{method} {root_path}{path}"
+            self.is_located = True
 
     def errors(self) -> Sequence[Any]:
         """List what is wrong."""

@@ -19,7 +19,9 @@ from starlette.responses import (
     Response as Response,
     StreamingResponse as StreamingResponse,
 )
+from typing_extensions import deprecated
 
+from slipstream.exceptions import FastAPIDeprecationWarning
 from slipstream.sse import EventSourceResponse as EventSourceResponse
 
 
@@ -34,6 +36,12 @@ orjson: Any = _imported("orjson")
 ujson: Any = _imported("ujson")
 
 
+def _deprecated(name: str) -> deprecated:
+    message = f"{name} is deprecated: with a return type or response model, Pydantic writes the JSON, and faster"
+    return deprecated(message, category=FastAPIDeprecationWarning)
+
+
+@_deprecated("UJSONResponse")
 class UJSONResponse(JSONResponse):
     """JSON as ujson writes it (slashes escaped), whether or not that package is installed."""
 
@@ -46,6 +54,7 @@ class UJSONResponse(JSONResponse):
         return encoded.encode()
 
 
+@_deprecated("ORJSONResponse")
 class ORJSONResponse(JSONResponse):
     """JSON as orjson writes it, whether or not that package is installed.
 

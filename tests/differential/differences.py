@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from ast import literal_eval
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -70,13 +71,6 @@ def _of_page(outcome: Outcome) -> tuple[Headers, list[str], str | None]:
     return headers, sorted("".join(found) for found in addresses), title and title[1]
 
 
-def _without_root(outcome: Outcome) -> Outcome:
-    def bare(text: Any) -> Any:
-        return re.sub(r"(\n +[A-Z]+ )(/root|/sub|/a)+(?=/)", r"\1", text) if isinstance(text, str) else text
-
-    return replace(outcome, raised=bare(outcome.raised), log=tuple(map(bare, outcome.log)))
-
-
 def _without_length(outcome: Outcome) -> list[tuple[bytes, bytes]]:
     return [pair for pair in outcome.headers if pair[0] != b"content-length"]
 
@@ -128,12 +122,14 @@ EVERYWHERE = (
         ),
     ),
     Difference(
-        "result-error-path",
-        "an invalid result is wrong wherever its application is mounted: the error names the path of the route alone, "
-        "without the root path",
+        "close-reason",
+        "the close of an invalid handshake has text that a frame holds as its reason; FastAPI gives a list, which no "
+        "server can send",
+        lambda theirs, ours: False,
         lambda theirs, ours: (
-            "ResponseValidationError" in f"{theirs.raised} {theirs.log}"
-            and _without_root(theirs) == _without_root(ours)
+            any("('code', 1008), ('reason', [" in message for message in theirs.messages)
+            and all(len(dict(literal_eval(message))["reason"].encode()) <= 123 for message in ours.messages)
+            and (theirs.raised, theirs.log) == (ours.raised, ours.log)
         ),
     ),
     Difference(

@@ -197,15 +197,20 @@ class Socket:
 
 
 @pytest.mark.anyio
-async def test_a_websocket_that_does_not_fit_is_closed_with_the_errors() -> None:
-    """1008, policy violation; bounded like a 422."""
+@pytest.mark.parametrize("count", [1, 2, 50])
+@pytest.mark.parametrize("text", ["q", "é" * 40, "x" * 5000])
+async def test_a_websocket_that_does_not_fit_is_closed_with_errors_that_a_frame_holds(count: int, text: str) -> None:
+    """1008, policy violation; JSON in any case."""
     socket: Any = Socket()
-    errors = [{"loc": ("query", "q"), "input": "x" * 5000}]
+    errors = [{"loc": ("query", text), "type": "missing", "msg": "m", "input": text}] * count
 
     await websocket_request_validation_exception_handler(socket, WebSocketRequestValidationError(errors))
 
-    assert socket.closed[0] == 1008
-    assert _size(socket.closed[1]) < 2 * MAX_ECHO
+    code, reason = socket.closed
+    assert code == 1008
+    assert len(reason.encode()) <= 123
+    assert [error["type"] for error in json.loads(reason)] in [["missing"] * told for told in range(count + 1)]
+    assert json.loads(reason) or len(text) > 20
 
 
 @pytest.mark.parametrize("limit", range(14, 60))

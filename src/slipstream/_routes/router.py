@@ -12,7 +12,10 @@ from slipstream._app.dispatch import Dispatcher, known
 from slipstream._app.limits import limited, limits_of
 from slipstream._app.refresh import WatchedList, version
 from slipstream._engine.entry.lifespan import Context, as_context, from_events, lifespan
+from slipstream._engine.errors import warn
+from slipstream._engine.plan.tree import is_overridden
 from slipstream._options.levels import RouterOptions
+from slipstream._routes.compiler import Overrides, overrides_of
 from slipstream._routes.context import ROUTER, noted
 from slipstream._routes.frontend import Frontend, FrontendGroup, low_priority_app
 from slipstream._routes.inclusion import IncludableRouter, IncludedRouter, effective, low_priority
@@ -31,6 +34,17 @@ def settle(routes: Sequence[BaseRoute]) -> None:
             route.settle()
         else:
             settle(getattr(getattr(route, "starlette_route", route), "routes", ()))
+
+
+def warn_of_mounted(routes: Sequence[BaseRoute], overrides: Overrides) -> None:
+    """Warn of overrides that a mounted application would need too: those of the outer application do not hold there."""
+    for mount in (route for route in routes if isinstance(route, routing.Mount)):
+        missing = overrides.keys() - overrides_of(mount.app).keys()
+        inner = [route for route in effective(mount.routes) if isinstance(route, PlannedRoute) and route.is_read]
+        for call in (call for route in inner for call in route.dependant.walk()):
+            if hasattr(mount.app, "dependency_overrides") and is_overridden(call, missing):
+                claim = f"the override of this dependency does not hold in the application mounted at {mount.path!r}"
+                warn(claim, call.origin, "set it in the dependency_overrides of the mounted application too")
 
 
 class TableRouter(routing.Router):
@@ -79,6 +93,9 @@ class TableRouter(routing.Router):
 
         A node stands for its routes if one of them is to be asked itself.
         """
+        overrides = overrides_of(getattr(self, "dependency_overrides_provider", None))
+        if overrides:
+            warn_of_mounted(self.routes, overrides)
         for route in self.routes:
             yield from [route] if isinstance(route, IncludedRouter) and route.asks else effective([route])
 

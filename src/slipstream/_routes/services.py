@@ -68,7 +68,9 @@ class PublicServices:
         return WebSocketRequestValidationError(errors, endpoint_ctx=cast(EndpointContext, where))
 
     def response_error(self, errors: list[ErrorDetail], body: Any, where: dict[str, Any]) -> Exception:
-        return ResponseValidationError(errors=errors, body=body, endpoint_ctx=cast(EndpointContext, where))
+        error = ResponseValidationError(errors=errors, body=body, endpoint_ctx=cast(EndpointContext, where))
+        error.is_located = False
+        return error
 
     def body_error(self, cause: Exception) -> Exception:
         return StarletteHTTPException(status_code=400, detail="There was an error parsing the body")

@@ -19,7 +19,7 @@ from slipstream._engine.plan.program import Leave, Manner, Program
 from slipstream._engine.runtime.additions import NOSNIFF, adding
 from slipstream._engine.runtime.body import body_reader, no_body
 from slipstream._engine.runtime.cleanup import inner_failure, open_failure, open_shield
-from slipstream._engine.runtime.response import JSON_HEADERS, JSON_TYPE, blank_response, has_body
+from slipstream._engine.runtime.response import JSON_HEADERS, JSON_TYPE, blank_response, has_body, run_later
 from slipstream._engine.runtime.strict import json_size
 from slipstream._engine.runtime.values import UNSET
 from slipstream._engine.types import ErrorDetail, Scope
@@ -80,6 +80,16 @@ def closed(pen: Pen, leave: Leave | None) -> Iterator[None]:
         pen.line(f"raise await {fail}({leave.exits}, exc)")
 
 
+def emit_last_leave(pen: Pen, leave: Leave) -> None:
+    """Write the closing of what stayed open for the response, and that background tasks of the clean-up are run."""
+    has_tasks = "background" in pen.plan.objects
+    if has_tasks:
+        pen.line("ran = len(background.tasks)")
+    emit_leave(pen, leave)
+    if has_tasks:
+        pen.line(f"await {pen.constant('run_later', run_later)}(background, ran)")
+
+
 def emit_failure(pen: Pen, *, sent: str, known: str) -> None:
     """Write that an exception is thrown into open dependencies and then answered, by a function that gets `known`."""
     if pen.program.exits is not None:
@@ -120,7 +130,7 @@ class AsgiDialect(Dialect):
             emit_core(pen, program.closing)
             if program.exits is not None:
                 emit_send(pen, is_open=True)
-                emit_leave(pen, program.exits)
+                emit_last_leave(pen, program.exits)
         known = ", body=raw" if program.keeps_raw else ", connection=request" if program.makes_request else ""
         emit_failure(pen, sent="sent", known=known)
         if program.exits is None:

@@ -11,6 +11,7 @@ from slipstream._engine.codegen.writer import Writer
 from slipstream._engine.plan.describe import name_of
 from slipstream._engine.plan.model import Call, Plan
 from slipstream._engine.plan.program import Manner, Program
+from slipstream._engine.runtime.values import model_maker
 from slipstream._engine.signature.model import Origin
 from slipstream._engine.types import ContextKind, ErrorDetail, Scope
 
@@ -135,7 +136,18 @@ class Pen(Writer):
     def callee(self, call: Call) -> str:
         """Name a user's callable: by its own name, unless a parameter has that name."""
         name = name_of(call)
-        return self.constant(name if self.is_free(name) else f"call_{name}", call.call)
+        function = call.call
+        if hasattr(function, "__pydantic_validator__"):
+            sources = {slot.name: slot.source for slot in call.signature.slots}
+            function = model_maker(function, sources, self._refuse_model)
+        return self.constant(name if self.is_free(name) else f"call_{name}", function)
+
+    def _refuse_model(self, errors: list[ErrorDetail]) -> Exception:
+        where, services = self.plan.where(None), self.services
+        is_socket = self.plan.protocol == "websocket"
+        error = services.websocket_error(errors, where) if is_socket else services.request_error(errors, None, where)
+        vars(error)["is_located"] = False  # by no scope
+        return error
 
     def variable(self, call: Call, name: str) -> str:
         local = self.variables[id(call), name] = self.local(name)

@@ -172,7 +172,8 @@ def emit_send(pen: Pen, *, is_open: bool) -> None:
 
 
 def _emit_respond(pen: Pen, is_open: bool) -> None:
-    background = ", background" if "background" in pen.plan.objects else ""
+    has_own = pen.program.response is not None and pen.program.response.into != "bytes"
+    background = ", background" if "background" in pen.plan.objects and not has_own else ""
     limits = pen.plan.limits
     name, send = ("respond_open", respond_open) if is_open else ("respond", respond)
     call = pen.made(name, lambda: adding(send, limits))

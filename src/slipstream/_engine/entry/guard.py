@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException, WebSocketException
 from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import PlainTextResponse, Response
-from starlette.websockets import WebSocket
+from starlette.websockets import WebSocket, WebSocketState
 
 from slipstream._engine.errors import NotAResponse
 from slipstream._engine.runtime.threads import call_anywhere
@@ -85,6 +85,9 @@ async def answer(
     """
     if isinstance(exc, ExceptionGroup):
         exc = limit_signal(exc) or exc
+    locate = getattr(exc, "locate", None)  # a validation error of a result, which no scope was at hand for
+    if locate is not None:
+        locate(scope)
     by_class, by_status = scope.get(HANDLERS, ({}, {}))
     handler = find(exc, by_class, by_status)
     watch = Watch(send, RESPONSE_STARTED in scope if started is None else started)
@@ -97,7 +100,11 @@ async def answer(
             connection = connect(scope, receive, watch, body)
         response = await call_anywhere(handler, connection, exc)
         if response is not None or (scope["type"] == "http" and not watch.started):
-            await _checked(response, handler)(scope, receive, watch)
+            send_response = _checked(response, handler)
+            if isinstance(connection, WebSocket) and connection.application_state is WebSocketState.CONNECTED:
+                await _close_accepted(connection, exc, response)
+            else:
+                await send_response(scope, receive, watch)
     except BaseException:
         if watch.started:
             scope[RESPONSE_STARTED] = True
@@ -110,6 +117,17 @@ def _checked(response: Any, handler: ExceptionHandler) -> ASGIApp:
     if not callable(response):
         raise NotAResponse("the exception handler", origin_of(handler), response)
     return cast(ASGIApp, response)
+
+
+async def _close_accepted(websocket: WebSocket, exc: Exception, response: Any) -> None:
+    """Close a WebSocket that is open already, and so can have no HTTP response, with a code and the detail."""
+    code = 1011 if getattr(response, "status_code", 500) >= 500 else 1008
+    detail = getattr(exc, "detail", "")
+    await websocket.close(code, str(detail).encode()[:MAX_REASON].decode(errors="ignore"))
+
+
+MAX_REASON = 123
+"""Most bytes that the reason of a WebSocket's close may have (RFC 6455, section 5.5)."""
 
 
 def connect(scope: Scope, receive: Receive, send: Send, body: bytes | None = None) -> HTTPConnection[Any]:

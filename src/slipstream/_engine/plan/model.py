@@ -206,6 +206,6 @@ class Plan:
             verb = scope.get("method", verb)
             mount = scope.get("root_path", "").rstrip("/")
         origin = self.root.origin
-        facts = {"function": getattr(self.root.call, "__name__", None), "file": origin.file, "line": origin.line}
+        facts = {"file": origin.file, "line": origin.line, "function": getattr(self.root.call, "__name__", None)}
         known = {key: value for key, value in facts.items() if value is not None}
         return {**known, "path": f"{verb} {mount}{self.root.path}"}

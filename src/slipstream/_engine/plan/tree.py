@@ -1,6 +1,6 @@
 """From an endpoint to its tree of calls, with or without overrides."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
@@ -58,11 +58,11 @@ def build_handler_tree(handler: Callable[..., Any], *, implied: Implied, frames:
 
 def override_tree(root: Call, overrides: Mapping[Callable[..., Any], Callable[..., Any]], implied: Implied) -> Call:
     """Copy a tree with overridden dependencies replaced, in replacements too; return a tree without any as it is."""
-    is_any = any(_is_overridden(call, overrides) for call in root.walk())
+    is_any = any(is_overridden(call, overrides) for call in root.walk())
     return _copy(root, overrides, implied) if is_any else root
 
 
-def _is_overridden(call: Call, overrides: Mapping[Callable[..., Any], Callable[..., Any]]) -> bool:
+def is_overridden(call: Call, overrides: Container[Callable[..., Any]]) -> bool:
     try:
         return call.call in overrides
     except TypeError:  # a callable that cannot be hashed cannot be a key either
@@ -134,7 +134,7 @@ class _TreeBuilder:
 def _copy(call: Call, overrides: Mapping[Callable[..., Any], Callable[..., Any]], implied: Implied) -> Call:
     twin = replace(call, replaces=call.replaces or call, dependencies=[])
     for dependency in call.dependencies:
-        is_replaced = _is_overridden(dependency, overrides)
+        is_replaced = is_overridden(dependency, overrides)
         used = replacement(dependency, overrides[dependency.call], implied) if is_replaced else dependency
         twin.dependencies.append(_copy(used, overrides, implied))
     return twin

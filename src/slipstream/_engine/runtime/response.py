@@ -3,11 +3,13 @@
 import json
 import math
 from collections.abc import Awaitable, Callable, Sequence
+from copy import copy
 from functools import partial
 from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import to_json
+from starlette.background import BackgroundTask, BackgroundTasks
 from starlette.responses import JSONResponse, Response
 
 from slipstream._engine.errors import AWAIT, NotAwaited, warn
@@ -110,11 +112,27 @@ async def respond(
         await fail(exc, scope, receive, send, started=RESPONSE_STARTED in scope)
 
 
-def respond_open(response: Any, scope: Scope, receive: Receive, send: Send, background: Any = None) -> Awaitable[None]:
-    """Send a Response object; if it raises after the response has started, the scope says so."""
-    if background is not None and response.background is None:
-        response.background = background
-    return call_watched(response, scope, receive, send)
+async def respond_open(response: Any, scope: Scope, receive: Receive, send: Send, background: Any = None) -> None:
+    """Send a Response object, then run the injected background tasks.
+
+    If it raises after the response has started, the scope says so.
+    """
+    await call_watched(response, scope, receive, send)
+    if background is not None:
+        await background()
+
+
+async def run_later(background: Any, ran: int) -> None:
+    """Run the tasks that clean-up has added after the first `ran` tasks were run."""
+    if len(background.tasks) > ran:
+        await type(background)(background.tasks[ran:])()
+
+
+def with_background(response: Response, background: Any) -> Response:
+    """Return a response that runs its own background task and then the injected ones; others may use the original."""
+    own, twin = response.background, copy(response)
+    twin.background = background if own is None else BackgroundTasks([own, BackgroundTask(background)])
+    return twin
 
 
 async def run_tasks(
@@ -161,9 +179,7 @@ def result_wrapper(
 
     def wrap(result: Any, response: Any = None, background: Any = None) -> Any:
         if isinstance(result, Response):
-            if background is not None and result.background is None:
-                result.background = background
-            return result
+            return result if background is None else with_background(result, background)
         reply = make_response(partial(make, content_of(result)), status, response, background)
         if not has_body(reply.status_code):
             reply.body = b""

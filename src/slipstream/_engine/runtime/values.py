@@ -1,6 +1,6 @@
 """Reads query string, headers and cookies for parameters that are one plain string, and words errors of all."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from json import JSONDecoder
 from typing import Any, Final
 from urllib.parse import unquote
@@ -40,6 +40,28 @@ def _first_errors(exc: ValidationError) -> Iterator[ErrorDetail]:
     for _ in range(MOST_ERRORS):
         error, place = decode(text, place + 1)  # behind the bracket, or a comma
         yield error
+
+
+def model_maker(
+    model: Callable[..., Any], sources: Mapping[str, str], refuse: Callable[[list[ErrorDetail]], Exception]
+) -> Callable[..., Any]:
+    """Make the function that calls a model which is a dependency, and refuses values that its validators refuse.
+
+    Args:
+        sources: Where the value of each parameter comes from, such as "query".
+        refuse: Makes the exception for an invalid request.
+    """
+
+    def make(**values: Any) -> Any:
+        try:
+            return model(**values)
+        except ValidationError as exc:
+            errors = located(exc, ())
+        for error in errors:
+            error["loc"] = (sources.get(next(iter(error["loc"]), ""), "query"), *error["loc"])
+        raise refuse(errors)
+
+    return make
 
 
 def missing(loc: Location) -> ErrorDetail:
