@@ -53,8 +53,10 @@ async def handle(scope, receive, send):
             await send({"type": "http.response.start", "status": 200, "headers": [length, JSON_TYPE]})
             await send({"type": "http.response.body", "body": payload})
             await background()
+        ran = len(background.tasks)
         # close session
         async for _ in exits.pop():
             raise not_stopped()
+        await run_later(background, ran)
     except BaseException as exc:
         return await fail_open(exits, exc, sent, scope, receive, send, connection=request)
