@@ -13,6 +13,7 @@ from starlette.requests import Request
 
 from slipstream import Depends, FastAPI, WebSocket
 from slipstream._engine.compile import compile_plan
+from slipstream._engine.emit import steps
 from slipstream._routes.services import SERVICES
 from slipstream.explain import explain
 from slipstream.routing import APIRoute, APIWebSocketRoute
@@ -178,3 +179,30 @@ def test_a_traceback_shows_the_lines_of_its_own_route_when_two_are_alike() -> No
         "result = await fails()",
     ]
     assert frames[0].filename in explain(app, "GET /")
+
+
+@pytest.mark.parametrize("kind", ["TakeJson", "Take", "ReadBody", "Solve", "Encode"])
+def test_a_compile_that_fails_says_for_which_parameter_of_which_endpoint(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the cause is: a type of a future Pydantic, a mistake of ours."""
+
+    def fail(pen: Any, step: Any) -> None:
+        raise LookupError(kind)
+
+    writers = {each: fail if each.__name__ == kind else write for each, write in steps._WRITERS.items()}
+    monkeypatch.setattr(steps, "_WRITERS", writers)
+    app = FastAPI()
+
+    @app.post("/failing/{number}")
+    def failing(number: int, body: dict[str, int], value: int = Depends(dependency)) -> int:
+        return value
+
+    with pytest.raises(LookupError) as caught:
+        TestClient(app).post("/failing/1", json={})
+
+    said = "\n".join(caught.value.__notes__)
+    assert f"while POST /failing/{{number}} was compiled\n  at {__file__}" in said
+    assert "failing" in said
+    if kind == "Take":
+        assert "for the parameter q: int\n  at " in said

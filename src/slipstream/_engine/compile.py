@@ -51,8 +51,12 @@ class Compiled:
 def compile_plan(plan: Plan, services: Services, dialect: Dialect | None = None, layer: Layer = UNOBSERVED) -> Compiled:
     """Turn a plan into the function that serves it, called as the dialect says; `OBSERVED` makes it report."""
     chosen = DIALECTS[dialect or _USUAL[plan.protocol]]
-    program = arrange(plan, replace(chosen.manner, shows_steps=layer.shows_steps))
-    source = emit_handler(program, services, chosen, layer)
+    try:
+        program = arrange(plan, replace(chosen.manner, shows_steps=layer.shows_steps))
+        source = emit_handler(program, services, chosen, layer)
+    except Exception as exc:
+        exc.add_note(f"while {plan.label} was compiled\n  at {plan.root.origin}")
+        raise
     # The label is the same in every process, so that profiles can be added up.
     label = f"slipstream {plan.label} -> {function_name(unpartial(plan.root.call))}, {chosen.name}{layer.title}"
     return Compiled(load(source, label), source, program, chosen.name)

@@ -8,13 +8,20 @@ from slipstream._engine.emit.calls import emit_again, emit_mark, emit_solve
 from slipstream._engine.emit.pen import Pen
 from slipstream._engine.emit.response import emit_await, emit_check, emit_encode, emit_invoke
 from slipstream._engine.emit.values import emit_take, prepare
+from slipstream._engine.errors import shown
 from slipstream._engine.plan import model, program
 from slipstream._engine.runtime.threads import in_one_thread
 
 
 def emit_steps(pen: Pen, steps: Sequence[program.Act]) -> None:
     for step in steps:
-        _WRITERS[type(step)](pen, step)
+        try:
+            _WRITERS[type(step)](pen, step)
+        except Exception as exc:
+            if isinstance(step, model.Take):
+                annotation = shown(step.field.field_info.annotation)
+                exc.add_note(f"for the parameter {step.field.name}: {annotation}\n  at {step.call.origin}")
+            raise
 
 
 def emit_refuse(pen: Pen, step: program.Refuse) -> None:

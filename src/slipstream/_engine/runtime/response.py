@@ -112,14 +112,18 @@ async def respond(
         await fail(exc, scope, receive, send, started=RESPONSE_STARTED in scope)
 
 
-async def respond_open(response: Any, scope: Scope, receive: Receive, send: Send, background: Any = None) -> None:
+def respond_open(response: Any, scope: Scope, receive: Receive, send: Send, background: Any = None) -> Awaitable[None]:
     """Send a Response object, then run the injected background tasks.
 
     If it raises after the response has started, the scope says so.
     """
-    await call_watched(response, scope, receive, send)
-    if background is not None:
-        await background()
+    sending = call_watched(response, scope, receive, send)
+    return sending if background is None else _one_after_the_other(sending, background)
+
+
+async def _one_after_the_other(sending: Awaitable[None], background: Callable[[], Awaitable[None]]) -> None:
+    await sending
+    await background()
 
 
 async def run_later(background: Any, ran: int) -> None:
