@@ -196,5 +196,5 @@ app.dependency_overrides[use] = other.dependency_overrides[use] = lambda: "other
         answers = [pair.ours.request(Sent(path=path)).json for path in ("/x", "/inner/x", "/other/x")]
 
     assert answers == ["other", "real", "other"]
-    assert len(told) == 1
+    assert len({str(each.message) for each in told}) == 1
     assert "at <application>:" in str(told[0].message)

@@ -144,8 +144,10 @@ class Pen(Writer):
 
     def _refuse_model(self, errors: list[ErrorDetail]) -> Exception:
         where, services = self.plan.where(None), self.services
-        is_socket = self.plan.protocol == "websocket"
-        error = services.websocket_error(errors, where) if is_socket else services.request_error(errors, None, where)
+        if self.plan.protocol == "websocket":
+            error = services.websocket_error(errors, where)
+        else:
+            error = services.request_error(errors, None, where, self.plan.limits)
         vars(error)["is_located"] = False  # by no scope
         return error
 

@@ -152,6 +152,8 @@ def _resolved(parameter: inspect.Parameter, names: Names) -> Any:
     Raises:
         NameError: A name is not defined, nor the attribute of a module.
     """
+    if isinstance(parameter.annotation, type):
+        return parameter.annotation
     try:
         return names.resolve(unaliased(names.resolve(parameter.annotation)))
     except NOT_DEFINED as exc:
