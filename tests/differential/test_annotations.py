@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies as st
 
+from .differences import EVERYWHERE
 from .harness import FRAMEWORKS, Sent, Side, document, load
 from .strategies import PREAMBLE, examples
 
@@ -186,7 +187,9 @@ async def read(socket: <WebSocket>, tool: {Annotated[<Tool>, Depends()]}, n: <Nu
 """
     theirs, ours, _ = sides(Program(text, style, place))
     for query in (b"", b"n=4", b"n=x"):
-        assert theirs.websocket(Sent(path="/r0", query=query), ()) == ours.websocket(Sent(path="/r0", query=query), ())
+        sent = Sent(path="/r0", query=query)
+        wanted, told = theirs.websocket(sent, ()), ours.websocket(sent, ())
+        assert wanted == told or any(each.settles_talk(wanted, told) for each in EVERYWHERE)
 
 
 UNDEFINED = {
