@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from .differences import BOUNDARY, EARLY, EMPTY_205, UNFINISHED, UNSPEAKABLE_RESULT
-from .harness import END_OF_PREAMBLE, Pair, Sent
+from .harness import END_OF_PREAMBLE, Pair, Sent, load
 from .strategies import PREAMBLE, examples
 
 SHAPES = PREAMBLE.partition(END_OF_PREAMBLE)[0] + (
@@ -293,3 +293,35 @@ def test_files_and_redirects_are_answered_alike(
     pair = Pair(PREAMBLE + STREAMS.replace("WHERE", repr(__file__)) + source + f"    return {value}\n", (BOUNDARY,))
 
     pair.request(Sent(method, headers=headers))
+
+
+PRODUCED = """
+def numbers(): yield from (1, {"a": 2}, ServerSentEvent(data="x", event="e"))
+async def slowly(): yield 3
+"""
+
+
+@pytest.mark.parametrize("returned", ["numbers()", "[1, 'a', None]", "iter(())", "(each for each in 'ab')", "{'k': 1}"])
+@pytest.mark.parametrize("returns", ["", " -> Iterable[Any]", " -> Any"])
+@pytest.mark.parametrize("parameter", ["", "a: Annotated[str, Depends(tidy)]", "tasks: BackgroundTasks"])
+def test_what_a_plain_function_returns_is_sent_as_events(returned: str, returns: str, parameter: str) -> None:
+    """An endpoint may return what another generator function makes."""
+    source = f"@app.get('/', response_class=EventSourceResponse)\ndef endpoint({parameter}){returns}:\n"
+    source += "    tasks.add_task(log.append, 'task')\n" if "tasks" in parameter else ""
+    text = PREAMBLE + STREAMS.replace("WHERE", repr(__file__)) + PRODUCED + source + f"    return {returned}\n"
+    pair = Pair(text, (EARLY,))
+
+    pair.get("/")
+    pair.openapi()
+
+
+@pytest.mark.parametrize("returned", ["slowly()", "numbers()"])
+def test_so_is_what_a_coroutine_function_returns_and_an_async_generator(returned: str) -> None:
+    """FastAPI begins the answer and then raises a TypeError: it waits for no coroutine there."""
+    source = f"@app.get('/', response_class=EventSourceResponse)\nasync def endpoint():\n    return {returned}\n"
+    side = load(PREAMBLE + STREAMS.replace("WHERE", repr(__file__)) + PRODUCED + source, "slipstream")
+
+    answer = side.request(Sent())
+
+    assert answer.body.startswith(b"data: 3" if "slowly" in returned else b"data: 1")
+    assert answer.raised is None

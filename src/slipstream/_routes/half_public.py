@@ -89,6 +89,7 @@ def get_request_handler(
         response_class=None if isinstance(response_class, DefaultPlaceholder) else response_class,
         field=response_field,
         stream=kind if dependant.is_generator else None,
+        is_events=is_events and not dependant.is_generator,
         item_field=stream_item_field,
         dump_options={name: given[f"response_model_{name}"] for name in DUMP_OPTIONS},
     )

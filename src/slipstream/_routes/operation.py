@@ -118,6 +118,7 @@ def read_operation(
         response_class=None if isinstance(chosen, DefaultPlaceholder) else chosen,
         field=response_field(model, f"Response_{unique_id}", status, tree.origin, names),
         stream=stream,
+        is_events=stream is None and is_subclass(chosen, EventSourceResponse),
         item_field=response_field(stream_item_type, f"StreamItem_{unique_id}", None, tree.origin, names),
         ping_interval=ping_interval,
         dump_options={name: given[f"response_model_{name}"] for name in DUMP_OPTIONS},

@@ -25,7 +25,7 @@ from slipstream._engine.runtime.response import (
     result_wrapper,
     run_tasks,
 )
-from slipstream._engine.runtime.stream import item_dumper, stream_wrapper
+from slipstream._engine.runtime.stream import event_stream, events, item_dumper, stream_wrapper
 
 ENDPOINT = "fastapi.endpoint"
 """Name of the operation that calls the endpoint."""
@@ -123,6 +123,9 @@ def _converter(pen: Pen) -> Callable[[Any], Any]:
 
 def _wrapper(pen: Pen, step: Encode) -> Callable[..., Any]:
     spec, item = pen.plan.response, pen.plan.response.field
+    if spec.is_events:
+        frame = partial(pen.services.format_event, dump=item_dumper(None, None, pen.services.jsonable))
+        return result_wrapper(event_stream, lambda result: events(result, frame, spec.ping_interval), spec.status_code)
     is_json = spec.response_class is None
     content_of = plain_encoder(_converter(pen)) if is_json else _converter(pen)
     if item is not None:

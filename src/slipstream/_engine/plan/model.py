@@ -106,6 +106,8 @@ class ResponseSpec:
     """The response model; None if the result is encoded without validation."""
     stream: StreamKind | None = None
     """How the items of a generator endpoint are framed; None for other endpoints."""
+    is_events: bool = False
+    """Whether what an endpoint returns, and does not yield, is iterated into a stream of events."""
     item_field: ModelField | None = None
     """The model of each streamed item."""
     ping_interval: Callable[[], float] = usual_interval

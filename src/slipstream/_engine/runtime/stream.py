@@ -41,7 +41,7 @@ def item_dumper(
 async def closing_items(generator: Any) -> AsyncGenerator[Any]:
     """Iterate a sync or async generator and close it; cancellation can come between items."""
     if not hasattr(generator, "__anext__"):
-        async with aclosing(iterate(generator)) as items:
+        async with aclosing(iterate(iter(generator))) as items:
             async for item in items:
                 yield item
         return
@@ -65,7 +65,7 @@ class ClosingStream(StreamingResponse):
             await cast(AsyncGenerator[Any], self.body_iterator).aclose()
 
 
-def _event_stream(content: Any, **options: Any) -> Response:
+def event_stream(content: Any, **options: Any) -> Response:
     reply = ClosingStream(content, media_type="text/event-stream", **options)
     reply.headers["Cache-Control"] = "no-cache"
     reply.headers["X-Accel-Buffering"] = "no"
@@ -92,7 +92,7 @@ def stream_wrapper(
         elif kind == "jsonl":
             made = partial(ClosingStream, _lines(generator, frame), media_type="application/jsonl")
         else:
-            made = partial(_event_stream, _events(generator, frame, ping_interval))
+            made = partial(event_stream, events(generator, frame, ping_interval))
         return make_response(made, status, response, background)
 
     return wrap
@@ -104,7 +104,7 @@ async def _lines(generator: Any, frame: Callable[[Any], bytes]) -> AsyncGenerato
             yield frame(item) + b"\n"
 
 
-async def _events(
+async def events(
     generator: Any, frame: Callable[[Any], bytes], ping_interval: Callable[[], float]
 ) -> AsyncGenerator[bytes]:
     """Yield events, and a ping after each silence; a time-out would cancel the generator, so it has its own task."""
