@@ -78,7 +78,7 @@ def _without_length(outcome: Outcome) -> list[tuple[bytes, bytes]]:
 # What FastAPI raises when its own 422 cannot be written: the error echoes input that JSON cannot hold.
 _UNSPEAKABLE = ("ValueError: Out of range float values", "UnicodeEncodeError", "UnicodeDecodeError", "RecursionError")
 
-_UNSPEAKABLE_ECHOED = (b'Infinity"', b'NaN"', b"\\ud")
+_UNSPEAKABLE_ECHOED = (b'Infinity"', b'NaN"', b"\\ud", b"\\x")
 
 EVERYWHERE = (
     Difference(

@@ -114,6 +114,7 @@ class Side:
 
     @property
     def app(self) -> Any:
+        sys.modules["application"] = self.module  # where annotations that are text are looked up
         return self.module.__dict__["app"]
 
     @property
@@ -164,7 +165,7 @@ class Side:
         return Outcome(
             status=start.get("status"),
             headers=tuple((bytes(name), bytes(value)) for name, value in start.get("headers", ())),
-            chunks=tuple(chunk for chunk in chunks if chunk),
+            chunks=tuple(re.sub(rb"0x[0-9a-f]{6,}", b"0x", chunk) for chunk in chunks if chunk),
             raised=raised,
             log=tuple(self.log),
             shape=tuple(
