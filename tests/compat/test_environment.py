@@ -23,7 +23,7 @@ def put_real(environment: Environment, version: str = "0.120.0") -> None:
 
 def test_every_program_of_the_environment_has_the_alias(aliased: Environment) -> None:
     """No program is changed for it, nor how it is started."""
-    assert aliased.says(NAME) == "slipstream"
+    assert aliased.says(NAME) == "fastapi"
     assert aliased.says("from fastapi.routing import APIRoute; print(APIRoute.__module__)") == "fastapi.routing"
     assert aliased.says("import slipstream.params as ours, fastapi.params as theirs; print(ours is theirs)") == "True"
 
@@ -50,7 +50,7 @@ def test_spawned_processes_have_the_alias(aliased: Environment, tmp_path: Path) 
 
     answer = aliased.run(str(program))
 
-    assert answer.stdout == "slipstream False\n", answer.stderr
+    assert answer.stdout == "fastapi False\n", answer.stderr
 
 
 def test_pip_finds_fastapi_installed(aliased: Environment) -> None:
@@ -121,7 +121,7 @@ def test_a_real_fastapi_is_hidden_and_stays_as_it_is(environment: Environment) -
 
     assert f"hidden by the alias: {real}\n" in on
     assert "pip uninstall fastapi, then slipstream alias on" in on
-    assert name == "slipstream"
+    assert name == "fastapi"
     assert version == FASTAPI_VERSION
     assert environment.files() == before
     assert environment.says(NAME) == "fastapi"

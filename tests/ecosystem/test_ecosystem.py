@@ -18,7 +18,7 @@ MODULE = """
 import fastapi
 
 def framework():
-    return fastapi.__name__
+    return fastapi.__spec__.name
 """
 TESTS = """
 import subprocess
@@ -29,7 +29,7 @@ from uuid import uuid4
 import pytest
 import toy
 
-PRINT = "import fastapi; print(fastapi.__name__)"
+PRINT = "import fastapi; print(fastapi.__spec__.name)"
 
 def test_version_is_the_one_of_fastapi():
     assert version("fastapi") == "0.165.0"

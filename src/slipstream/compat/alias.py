@@ -59,7 +59,9 @@ def install(*, force: bool = False) -> None:
         raise AlreadyImported(tuple(sorted(real)), getattr(real.get(_ALIAS), "__file__", None))
     for name in real:
         _displaced[name] = sys.modules.pop(name)
-    sys.meta_path.insert(0, _finder)
+    # Behind the finders of tools that wait for modules and leave the finding to others.
+    first = next((at for at, one in enumerate(sys.meta_path) if one is importlib.machinery.BuiltinImporter), 0)
+    sys.meta_path.insert(first, _finder)
     importlib.invalidate_caches()
 
 
@@ -69,6 +71,9 @@ def uninstall() -> None:
         return
     sys.meta_path.remove(_finder)
     names.give_back()
+    while _named:
+        name = _named.pop()
+        sys.modules[name].__name__ = name
     for name in [name for name in sys.modules if _is_alias(name)]:
         del sys.modules[name]
     sys.modules.update(_displaced)
@@ -124,11 +129,15 @@ class _Loader(importlib.abc.InspectLoader):
         return module
 
     def exec_module(self, module: ModuleType) -> None:
-        """Restore the module's own spec, for it has run already, and name classes by the alias."""
+        """Restore the module's own spec, for it has run already, and name what is imported by now by the alias."""
         module.__spec__ = self.own_spec
         names.take(_ALIAS)
-        for name in names.named_modules():  # where a class's `__module__` is looked up
-            sys.modules.setdefault(_ALIAS + name.removeprefix(_OWN), sys.modules[name])
+        new = [name for name in (_OWN, *names.named_modules()) if name not in _named]
+        _named.update(new)
+        for name in new:
+            sys.modules[name].__name__ = _ALIAS + name.removeprefix(_OWN)
+        for name in new:  # by the import system, where tools wait for the modules that they change
+            importlib.import_module(_ALIAS + name.removeprefix(_OWN))
 
     # `runpy` and `inspect` call these, for `python -m slipstream.compat -m fastapi`.
 
@@ -181,6 +190,9 @@ class _Finder(importlib.metadata.DistributionFinder):
 
 
 _finder = _Finder()
+
+_named: set[str] = set()
+"""Own names of the modules that bear the alias's name."""
 
 _displaced: dict[str, ModuleType] = {}
 """The modules of the real fastapi that `install` took out, for `uninstall` to put back."""

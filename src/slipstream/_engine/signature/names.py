@@ -36,7 +36,8 @@ def running() -> Frames:
     found = []
     frame = inspect.currentframe()
     while frame is not None:
-        is_own = frame.f_globals.get("__name__", "").startswith("slipstream.")
+        package = frame.f_globals.get("__package__") or ""
+        is_own = package == "slipstream" or package.startswith("slipstream.")
         if not is_own and frame.f_code.co_name != "<module>":
             found.append(frame)
         frame = frame.f_back

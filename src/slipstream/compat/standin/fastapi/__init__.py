@@ -8,11 +8,10 @@ from os.path import dirname
 del sys.modules[__name__]
 if find_spec("slipstream") is None:  # another environment, which has inherited $PYTHONPATH: its own fastapi is meant
     sys.path.remove(dirname(dirname(__file__)))
-    importlib.import_module(__name__)
 else:
     import slipstream.compat
     from slipstream import *  # noqa: F403  (what type checkers see)
     from slipstream import __version__ as __version__
 
     slipstream.compat.install()
-    sys.modules[__name__] = slipstream
+importlib.import_module(__name__)
