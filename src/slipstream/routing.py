@@ -18,6 +18,7 @@ from operator import is_not
 from typing import Any, Literal, Unpack, cast
 
 from starlette import routing
+from starlette.concurrency import run_in_threadpool as run_in_threadpool
 from starlette.datastructures import URLPath as URLPath
 from starlette.requests import Request
 from starlette.routing import BaseRoute, Match as Match, Mount as Mount, NoMatchFound as NoMatchFound

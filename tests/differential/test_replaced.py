@@ -5,9 +5,12 @@ calls the original, so that the answers are compared too.
 """
 
 import inspect
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import wraps
+from copy import copy
+from functools import partial, wraps
 from importlib import import_module
 from typing import Any
 
@@ -196,7 +199,7 @@ def names_in(said: list[Any]) -> set[str]:
 
 
 @pytest.mark.parametrize("is_late", [False, True])
-@pytest.mark.parametrize("names", [*((name,) for name in STEPS), STEPS])
+@pytest.mark.parametrize("names", [*((name,) for name in (*STEPS, "run_in_threadpool")), STEPS])
 def test_a_step_that_is_replaced_is_called_for_every_request_until_it_is_put_back(
     names: tuple[str, ...], is_late: bool
 ) -> None:
@@ -208,6 +211,76 @@ def test_a_step_that_is_replaced_is_called_for_every_request_until_it_is_put_bac
     with replaced(pair, names):
         assert names_in(asked(pair)) == set(names)
     assert not names_in(asked(pair))
+
+
+def test_a_copy_of_the_dependant_can_be_given_another_callable() -> None:
+    """New Relic wraps the endpoint so for each request; the next one has the endpoint as it is written."""
+    pair = Pair(PREAMBLE + ROUTES)
+
+    def tracing(original: Callable[..., Any], log: list[Any]) -> Callable[..., Any]:
+        def run_endpoint_function(**given: Any) -> Any:
+            dependant = given["dependant"] = copy(given["dependant"])
+            log.append(f"traced {dependant.call.__name__}")
+            dependant.call = wraps(dependant.call)(partial(dependant.call))
+            return original(**given)
+
+        return run_endpoint_function
+
+    pair.direct.module.__dict__["log"] = pair.ours.log
+    with pytest.MonkeyPatch.context() as patch:
+        for side in (pair.theirs, pair.ours):
+            module = import_module(f"{side.framework}.routing")
+            patch.setattr(module, "run_endpoint_function", tracing(module.run_endpoint_function, side.log))
+        said = asked(pair)
+
+    assert said[0] == ("traced plain",)
+    assert "traced threaded" in said[2]
+
+
+IN_ANOTHER_THREAD = """
+import functools, sys, threading
+import starlette.concurrency
+
+here, original = threading.local(), starlette.concurrency.run_in_threadpool
+
+class Wrapper:
+    __globals__ = original.__globals__
+
+    async def __call__(self, function, /, *args, **options):
+        def traced():
+            here.traced = True
+            try:
+                return function(*args, **options)
+            finally:
+                here.traced = False
+        return await original(traced)
+
+starlette.concurrency.run_in_threadpool = Wrapper()
+import fastapi
+from fastapi.testclient import TestClient
+app = fastapi.FastAPI()
+
+def simple():
+    return here.traced
+
+def opened():
+    yield here.traced
+
+@app.get("/")
+def endpoint(x=fastapi.Depends(simple), y=fastapi.Depends(opened)):
+    return [x, y, here.traced]
+
+print(*TestClient(app).get("/").json())
+"""
+
+
+@pytest.mark.parametrize("alias", [(), ("-m", "slipstream.compat")])
+def test_the_way_into_a_thread_that_a_tool_has_replaced_before_is_taken(alias: tuple[str, ...]) -> None:
+    """New Relic's takes the trace along; it waits for Starlette's module, and replaces the function in it."""
+    answer = subprocess.run(
+        [sys.executable, *alias, "-c", IN_ANOTHER_THREAD], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert answer.stdout == "True True True\n", answer.stderr
 
 
 @pytest.mark.parametrize("names", [*((name,) for name in MAKERS), MAKERS])

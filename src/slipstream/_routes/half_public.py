@@ -16,11 +16,11 @@ from slipstream._engine.plan.body import is_form
 from slipstream._engine.plan.fields import ModelField
 from slipstream._engine.plan.flatten import flat_body_params
 from slipstream._engine.plan.model import DUMP_OPTIONS, BodyPlan, Call, Plan, ResponseSpec, StreamKind
-from slipstream._engine.runtime.threads import in_thread, is_async
+from slipstream._engine.runtime.threads import is_async
 from slipstream._engine.signature.annotations import is_subclass
 from slipstream._routes.compiler import Compiler, overrides_of, wrapped_app
 from slipstream._routes.router import TableRouter
-from slipstream._routes.stepwise import is_walked, stepwise
+from slipstream._routes.stepwise import STEPS, is_walked, stepwise
 from slipstream.datastructures import Default, DefaultPlaceholder
 from slipstream.encoders import jsonable_encoder
 from slipstream.exceptions import EndpointContext, ResponseValidationError
@@ -124,7 +124,9 @@ def _unpacked(value: Any) -> Any:
 
 async def run_endpoint_function(*, dependant: Call, values: dict[str, Any], is_coroutine: bool) -> Any:
     """Call the callable of a dependant: a coroutine function in the event loop, any other in a thread."""
-    return await (dependant.call(**values) if is_coroutine else in_thread(dependant.call, **values))
+    if is_coroutine:
+        return await dependant.call(**values)
+    return await STEPS.module.run_in_threadpool(dependant.call, **values)
 
 
 async def serialize_response(
@@ -158,7 +160,7 @@ async def serialize_response(
     if is_coroutine:
         value, errors = field.validate(response_content, loc=("response",))
     else:
-        value, errors = await in_thread(field.validate, response_content, loc=("response",))
+        value, errors = await STEPS.module.run_in_threadpool(field.validate, response_content, loc=("response",))
     if errors:
         raise ResponseValidationError(errors=errors, body=response_content, endpoint_ctx=endpoint_ctx)
     write = field.serialize_json if dump_json else field.serialize

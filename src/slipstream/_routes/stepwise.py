@@ -7,6 +7,7 @@ request.
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractContextManager, AsyncExitStack, nullcontext
+from dataclasses import replace
 from itertools import islice
 from operator import is_not
 from types import ModuleType
@@ -29,6 +30,7 @@ from slipstream._engine.runtime.response import dump, json_response, result_wrap
 from slipstream._engine.runtime.values import UNSET, find_header
 from slipstream._engine.signature.kinds import mentions
 from slipstream._engine.types import ErrorDetail, Scope
+from slipstream._routes.dependant import Dependant, dependant_of
 from slipstream._routes.services import SERVICES
 from slipstream.limits import form_options
 from slipstream.telemetry._data import SCOPE_KEY
@@ -37,7 +39,7 @@ from slipstream.telemetry._data import SCOPE_KEY
 class Steps:
     """The functions that serve a request, as a module has them now; each is looked up when it is called."""
 
-    NAMES = ("solve_dependencies", "run_endpoint_function", "serialize_response")
+    NAMES = ("solve_dependencies", "run_endpoint_function", "serialize_response", "run_in_threadpool")
 
     def __init__(self) -> None:
         self._latest = Latest(self._compare)
@@ -70,6 +72,8 @@ def is_walked(plan: Plan) -> bool:
 
 def stepwise(plan: Plan, provider: object) -> Callable[[Any], Awaitable[Any]]:
     """Make the function that serves a Request or a WebSocket of a plan; `provider` has the `dependency_overrides`."""
+    if not isinstance(plan.root, Dependant):
+        plan = replace(plan, root=dependant_of(plan.root))  # tools give a copy of it another callable
     root, embed = plan.root, plan.body is not None and plan.body.embed
     read, finish = _reader(plan), _finisher(plan)
     is_websocket = plan.protocol == "websocket"

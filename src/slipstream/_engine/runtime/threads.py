@@ -6,11 +6,13 @@ from contextlib import nullcontext
 from contextvars import copy_context
 from functools import cache, partial
 from importlib import import_module
+from types import FunctionType
 from typing import Any, TypeAlias, TypeVar
 
 import anyio.from_thread
 import anyio.to_thread
 from anyio import CapacityLimiter
+from starlette import concurrency
 from starlette.concurrency import run_in_threadpool
 
 from slipstream._engine.runtime.cleanup import not_stopped, not_yielded
@@ -19,6 +21,9 @@ T = TypeVar("T")
 
 Each: TypeAlias = Callable[..., Any]
 """Makes one of several calls that share a hop: `each(function, *args, **kwargs)`."""
+
+IS_REPLACED = type(run_in_threadpool) is not FunctionType or run_in_threadpool.__globals__ is not vars(concurrency)
+"""Whether a tool had replaced Starlette's way into a worker thread before it was imported here: it is taken then."""
 
 
 @cache
@@ -60,7 +65,8 @@ def _each(call: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
 
 async def _in_worker(call: Callable[..., T], *, is_row: bool = False, is_cleanup: bool = False) -> T:
     """Call in a worker of the pool, or of anyio where there is no pool; see `Pool.run`."""
-    pool = _pools().current_pool()
+    is_taken = IS_REPLACED and not is_cleanup
+    pool = None if is_taken else _pools().current_pool()
     if pool is not None:
         try:
             return await pool.run(call, is_row=is_row, is_cleanup=is_cleanup)  # type: ignore[no-any-return]  # loaded late
@@ -68,6 +74,8 @@ async def _in_worker(call: Callable[..., T], *, is_row: bool = False, is_cleanup
             pass
     if is_row:
         call = partial(call, _each)
+    if is_taken:
+        return await run_in_threadpool(call)
     limiter = CapacityLimiter(1) if is_cleanup else None
     with anyio.CancelScope(shield=True) if is_cleanup else nullcontext():
         result = await anyio.to_thread.run_sync(call, limiter=limiter)
