@@ -381,9 +381,10 @@ def number(number: int) -> int:
     return number
 
 
-def test_a_crash_is_answered_with_nosniff_too() -> None:
+@pytest.mark.parametrize("middleware", [[], [Middleware(Through)]])
+def test_a_crash_is_answered_with_nosniff_too(middleware: Any) -> None:
     """What a browser shows of it is text."""
-    app = FastAPI(limits=INTERNET)
+    app = FastAPI(limits=INTERNET, middleware=middleware)
     app.get("/")(fails)
 
     answer = TestClient(app, raise_server_exceptions=False).get("/")
@@ -427,6 +428,24 @@ def test_a_page_of_others_opens_no_websocket_with_a_visitors_cookies(
     else:
         with pytest.raises(WebSocketDisconnect), client.websocket_connect(path, headers=headers):
             pass
+
+
+@pytest.mark.parametrize("path", ["/in/own", "/in/foreign", "/child/own", "/child/foreign"])
+@pytest.mark.parametrize("middleware", [[], [Middleware(Through)]])
+def test_an_inner_level_may_let_more_origins_in(path: str, middleware: Any) -> None:
+    """One socket for all pages, in an application that is else for its own."""
+    all_pages = Limits(websocket_origins=("*",))
+    app, router, child = FastAPI(limits=INTERNET, middleware=middleware), APIRouter(), FastAPI(limits=all_pages)
+    for each in (router, child):
+        each.websocket("/own")(talk)
+        each.add_websocket_route("/foreign", talk)
+    app.include_router(router, prefix="/in", limits=all_pages)
+    app.mount("/child", child)
+
+    headers = {"origin": "https://other.example", "cookie": "a=b"}
+    with TestClient(app).websocket_connect(path, headers=headers) as socket:
+        socket.send_text("x")
+        assert socket.receive_text() == "x"
 
 
 @pytest.mark.parametrize("path", ["/own", "/foreign", "/in/own", "/in/foreign"])

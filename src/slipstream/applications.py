@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from typing_extensions import deprecated
 
 from slipstream._app.entrance import Entrance
-from slipstream._app.limits import Place, guarded, limits_of
+from slipstream._app.limits import Place, held, limits_of
 from slipstream._app.observing import Observer
 from slipstream._app.refresh import Latest, Watched, WatchedDict, version
 from slipstream._app.stack import are_replaced, build_stack
@@ -128,7 +128,7 @@ class FastAPI(Starlette):
         """Put guards and middleware around the router; Starlette's own if a tool has replaced functions of these."""
         if are_replaced():
             stack = cast(ServerErrorMiddleware, super().build_middleware_stack())
-            stack.app = guarded(stack.app, self._limits_of_stack)
+            stack.app = held(stack.app, self._limits_of_stack)
             return stack
         return build_stack(
             self.router,

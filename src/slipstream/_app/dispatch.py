@@ -7,7 +7,7 @@ from typing import Any, Protocol, TypeVar, cast, runtime_checkable
 from starlette import routing
 from starlette.routing import BaseRoute
 
-from slipstream._app.limits import Place, guarded
+from slipstream._app.limits import Place, guarded, held
 from slipstream._app.observing import ReportingTable, is_observing, reporting_route
 from slipstream._app.refresh import Latest
 from slipstream._engine.entry.asgi import Choose, Target, make_chooser
@@ -121,10 +121,11 @@ def _foreign(route: BaseRoute, router: Dispatchable, handle: ASGIApp | None = No
     """Have a foreign app keep to limits, note a started response and report to the observation, as handlers do."""
     asked, place = getattr(route, "original_route", route), Place(router, getattr(route, "limits", None))
     inner = getattr(asked, "app", None)
-    if isinstance(inner, Mountable):
+    if isinstance(inner, Mountable):  # which holds what is inside of it
         inner.mounted_at(place)
-    limits = (inner if isinstance(inner, Mountable) else place).limits_in_force
-    app = partial(call_watched, guarded(handle or route.handle, limits))
+        app = partial(call_watched, held(handle or route.handle, inner.limits_in_force))
+    else:
+        app = partial(call_watched, guarded(handle or route.handle, place.limits_in_force))
     return reporting_route(route, app) if is_observing() else app
 
 

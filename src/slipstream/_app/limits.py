@@ -16,7 +16,8 @@ from slipstream.limits import UNLIMITED, Limits, outermost
 def limits_of(provider: object, own: Limits | None = None) -> Limits:
     """Return the limits that hold for a route or router with `own` limits of an application, if there is one."""
     outer = getattr(provider, "limits_in_force", None)
-    return (outer if isinstance(outer, Limits) else outermost()) | (own or Limits())
+    outer = outer if isinstance(outer, Limits) else outermost()
+    return outer if own is None else outer | own
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,17 +50,26 @@ def limited(app: ASGIApp, max_body_size: int | None) -> ASGIApp:
     return RequestBodyLimitMiddleware(serve, max_body_size=max_body_size)
 
 
-def guarded(app: ASGIApp, limits: Limits) -> ASGIApp:
-    """Hold an app that reads requests and writes responses itself to limits; without any, return the app itself."""
+def held(app: ASGIApp, limits: Limits) -> ASGIApp:
+    """Hold the requests and responses of an app to limits; without any, return the app itself."""
     app = limited(app, None if limits.body_size == UNLIMITED else limits.body_size)
-    most = UNLIMITED if limits.websocket_message_size is None else limits.websocket_message_size
-    is_open = most == UNLIMITED and "*" in (limits.websocket_origins or ("*",))
-    if is_open and not are_any(limits):
+    if not are_any(limits):
         return app
 
     async def serve(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and are_any(limits):
-            send = adder(send, limits)
+        await app(scope, receive, adder(send, limits) if scope["type"] == "http" else send)
+
+    return serve
+
+
+def guarded(app: ASGIApp, limits: Limits) -> ASGIApp:
+    """Hold an app, also its WebSockets, to limits that no app inside of it may widen."""
+    app = held(app, limits)
+    most = UNLIMITED if limits.websocket_message_size is None else limits.websocket_message_size
+    if most == UNLIMITED and "*" in (limits.websocket_origins or ("*",)):
+        return app
+
+    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
             if not _may_connect(Headers(scope=scope), limits.websocket_origins):
                 await receive()

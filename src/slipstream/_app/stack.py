@@ -17,7 +17,7 @@ from starlette.routing import Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from slipstream._app.dispatch import Dispatcher
-from slipstream._app.limits import guarded
+from slipstream._app.limits import held
 from slipstream._app.refresh import Latest, is_as_written
 from slipstream._engine.entry.asgi import Choose, Fail, make_chooser, make_direct_chooser
 from slipstream._engine.entry.guard import HANDLERS, ExceptionHandler, Guard, answer, crash
@@ -45,12 +45,16 @@ class Registered:
         """The current handlers."""
         return self._sorted.get()
 
+    def adding(self, send: Send) -> Send:
+        """Return a `send` that adds to responses, if anything is added."""
+        return adder(send, self._limits) if are_any(self._limits) else send
+
     async def answer(
         self, exc: Exception, scope: Scope, receive: Receive, send: Send, *, started: bool | None = None
     ) -> None:
         """Answer an exception, or without a handler answer 500 and raise it; `started` None: as the scope says."""
         guard = self.guard
-        send = adder(send, self._limits) if are_any(self._limits) else send
+        send = self.adding(send)
         scope[HANDLERS] = guard.pair  # in place of those of a mounted application
         try:
             await answer(exc, scope, receive, send, started=started)
@@ -146,7 +150,7 @@ class OuterGuard(Outermost):
             await self.app(scope, receive, watch)
         except Exception as exc:
             if scope.pop(_UNHANDLED, None) is exc:
-                guard = self._registered.guard
+                guard, send = self._registered.guard, self._registered.adding(send)
                 await crash(exc, scope, receive, send, self.debug, guard.server_error, started=watch.started)
             await self._registered.answer(exc, scope, receive, send, started=watch.started)
 
@@ -167,4 +171,4 @@ def build_stack(
     app: ASGIApp = InnerGuard(router, registered)
     for cls, args, options in reversed(middleware):
         app = cls(app, *args, **options)
-    return OuterGuard(guarded(app, limits), registered)
+    return OuterGuard(held(app, limits), registered)

@@ -175,8 +175,9 @@ def merged(options: type[D], *levels: object) -> D:
 def folded(given: D) -> D:
     """Put what a level says in FastAPI's words into its `limits`, in place; what `limits` says itself counts."""
     level = cast(Any, given)
-    said = Limits(body_size=level["max_body_size"]) | of_forms(level["form_limits"])
-    level["limits"] = (said | (level["limits"] or Limits())) if said.given else level["limits"]
+    if level["max_body_size"] is not None or level["form_limits"]:
+        said = Limits(body_size=level["max_body_size"]) | of_forms(level["form_limits"])
+        level["limits"] = said | (level["limits"] or Limits())
     return given
 
 

@@ -263,7 +263,7 @@ def relocated(route: BaseRoute, inclusion: Inclusion) -> BaseRoute | None:
         return plain
     if isinstance(route, WebSocketRoute):
         socket = WebSocketRoute(prefix + route.path, route.endpoint, name=route.name)
-        socket.app = guarded(socket.app, limits or Limits())
+        socket.__dict__["limits"] = limits
         return socket
     if isinstance(route, Mount):
         moved = copy.copy(route)
