@@ -230,8 +230,8 @@ async def test_a_cancel_scope_around_it_knows_its_own_cancellation(turns: int) -
                 await asyncio.sleep(0)
             ended.append("lasting")
 
-    async def short() -> None:
-        await first_ends.wait()
+    async def short() -> bool:
+        return await first_ends.wait()
 
     async def cancelling() -> None:
         for turn in range(turns):

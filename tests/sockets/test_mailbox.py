@@ -81,7 +81,7 @@ def test_who_waits_runs_before_wake_returns(play: Callable[[Scenario], list[Any]
         task = await waiting(mailbox, log)
 
         def come() -> None:
-            mailbox.items.append(1)
+            mailbox.add(1)
             log.append("before")
             mailbox.wake()
             log.append("after")
@@ -112,7 +112,7 @@ def test_a_message_alone_need_not_wait_in_the_queue(play: Callable[[Scenario], l
         log.append("it is cancelled")
         await asyncio.wait([task])
         task = await waiting(mailbox, log)
-        mailbox.items.append(0)
+        mailbox.add(0)
         await outside(come)
         log.append("another came before")
         task.cancel()
@@ -134,9 +134,10 @@ def test_several_messages_wait_for_the_loop(play: Callable[[Scenario], list[Any]
         task = await waiting(mailbox, log)
 
         def come() -> None:
-            mailbox.items.extend([1, 2])
+            mailbox.add(1)
+            mailbox.add(2)
             mailbox.wake()
-            mailbox.items.append(3)
+            mailbox.add(3)
             mailbox.wake()
             log.append("not yet")
 
@@ -152,7 +153,7 @@ def test_within_a_task_the_others_wait_for_the_loop(play: Callable[[Scenario], l
 
     async def scenario(mailbox: Mailbox, log: list[Any]) -> None:
         task = await waiting(mailbox, log)
-        mailbox.items.append(1)
+        mailbox.add(1)
         mailbox.wake()
         log.append("still here")
         await asyncio.sleep(0)
@@ -177,9 +178,10 @@ def test_one_task_runs_in_a_turn_of_the_loop(play: Callable[[Scenario], list[Any
         await asyncio.sleep(0)
 
         def come() -> None:
-            mailbox.items.append(1)
+            mailbox.add(1)
             mailbox.wake()
-            mailbox.items.extend([2, 3])
+            mailbox.add(2)
+            mailbox.add(3)
             mailbox.wake()
             loop.call_soon(log.append, "the loop")
 
@@ -197,7 +199,7 @@ def test_a_message_that_comes_after_the_cancellation_is_for_the_next(play: Calla
 
         def race() -> None:
             first.cancel()
-            mailbox.items.append(1)
+            mailbox.add(1)
             mailbox.wake()
 
         await outside(race)
@@ -205,7 +207,7 @@ def test_a_message_that_comes_after_the_cancellation_is_for_the_next(play: Calla
         log.append(first.cancelled())
         second.cancel()
         await asyncio.wait([second])
-        mailbox.items.append(2)
+        mailbox.add(2)
         mailbox.wake()
         log.append(await mailbox.get())
 
@@ -219,10 +221,10 @@ def test_a_message_that_comes_before_the_cancellation_is_had(play: Callable[[Sce
         task = await waiting(mailbox, log)
 
         def race() -> None:
-            mailbox.items.append(1)
+            mailbox.add(1)
             mailbox.wake()
             task.cancel()
-            mailbox.items.append(2)
+            mailbox.add(2)
             mailbox.wake()
 
         await outside(race)
@@ -262,7 +264,7 @@ def test_a_failure_is_the_tasks_own(play: Callable[[Scenario], list[Any]]) -> No
 
         task = asyncio.create_task(fail())
         await asyncio.sleep(0)
-        mailbox.items.append(1)
+        mailbox.add(1)
         await outside(mailbox.wake)
         log.append(str(task.exception()))
 
@@ -282,7 +284,7 @@ def test_an_exit_leaves_the_loop_and_not_the_transport(loop_kind: Any) -> None:
 
         task = asyncio.create_task(leave())
         await asyncio.sleep(0)
-        mailbox.items.append(1)
+        mailbox.add(1)
         await outside(lambda: log.append(mailbox.wake()))  # type: ignore[func-returns-value]  # that it returns
         await task
 
@@ -306,7 +308,7 @@ def test_a_task_keeps_its_own_context(play: Callable[[Scenario], list[Any]]) -> 
 
         def come() -> None:
             variable.set("the transport's")
-            mailbox.items.append(1)
+            mailbox.add(1)
             mailbox.wake()
             log.append(variable.get())
 
@@ -325,7 +327,7 @@ def test_a_context_that_is_in_use_puts_it_off(play: Callable[[Scenario], list[An
 
         def come() -> None:
             log.append(mailbox.give(1))
-            mailbox.items.append(1)
+            mailbox.add(1)
             mailbox.wake()
             log.append("not yet")
 

@@ -9,6 +9,8 @@ from typing import Any
 
 from slipstream._foreign.asyncio import WaitedFuture, run_on
 
+_NONE: Any = ()  # an empty deque takes 0.7 KiB, and most mailboxes are never used
+
 
 class Mailbox:
     """A queue without a bound; any number of tasks may fetch from it.
@@ -19,8 +21,8 @@ class Mailbox:
     __slots__ = ("_loop", "_turns", "items", "outlet")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self.items: deque[Any] = deque()
-        """The waiting items, the oldest first. Code that adds to it must call `wake` before it returns to the loop."""
+        self.items: deque[Any] = _NONE
+        """The waiting items, the oldest first."""
         self.outlet: Callable[[], None] | None = None
         """Called when an item has come; waiting tasks then get nothing."""
         self._turns: list[asyncio.Future[Any]] = []  # what the waiting tasks wait for; mostly it is only one
@@ -32,14 +34,21 @@ class Mailbox:
     def empty(self) -> bool:
         return not self.items
 
+    def add(self, item: Any) -> None:
+        """Add an item; `wake` must be called before the code returns to the loop."""
+        if self.items is _NONE:
+            self.items = deque()
+        self.items.append(item)
+
     def put_nowait(self, item: Any) -> None:
         """Add an item; a waiting task gets it in the next turn of the loop."""
-        self.items.append(item)
+        self.add(item)
         self._loop.call_soon(self._serve)
 
     def put_back(self, item: Any) -> None:
         """Add an item before all others, such as the end of a connection, which every task is to see."""
-        self.items.appendleft(item)
+        self.add(item)
+        self.items.rotate(1)
         self._loop.call_soon(self._serve)
 
     async def get(self) -> Any:
@@ -55,7 +64,7 @@ class Mailbox:
         return turn
 
     def give(self, item: Any) -> bool:
-        """Run the first waiting task with an item until it waits again; if this returns False, add the item to `items`.
+        """Run the first waiting task with an item until it waits again; if this returns False, `add` the item.
 
         The task may write to its connection and close it, so a protocol must do nothing with its bytes after this call.
         """

@@ -145,14 +145,13 @@ class Wire(FrameCutter, asyncio.Protocol):
     def take(self, is_text: bool, payload: bytes) -> None:
         if self.is_leaving:
             return
-        items = self.queue.items
         try:
-            items.append(payload.decode() if is_text else payload)
+            self.queue.add(payload.decode() if is_text else payload)
         except UnicodeDecodeError:
             self.is_leaving = True
             self._protocol.refuse_text()
             return
-        if (len(items) >= self._high or len(payload) >= _LARGE) and not self.read_paused:
+        if (len(self.queue) >= self._high or len(payload) >= _LARGE) and not self.read_paused:
             self.read_paused = True
             self.transport.pause_reading()
 

@@ -6,6 +6,8 @@ from collections.abc import Hashable
 class DedupeWindow(dict[Hashable, None]):
     """The latest `size` different ids; with 0, nothing counts as seen."""
 
+    __slots__ = ("_size",)
+
     def __init__(self, size: int) -> None:
         super().__init__()
         self._size = size

@@ -18,7 +18,6 @@ from slipstream.links.redact import described, printable, shown_url, without_sec
 from slipstream.links.rules import MOST_BODY, Failure, FailureKind, Schedule, Side, parse_retry_after
 from slipstream.links.setup import Setup, check
 from slipstream.links.state import LinkState
-from slipstream.links.supervise import first_of
 
 S = TypeVar("S", bound=Setup)
 
@@ -56,7 +55,7 @@ class Dialler(Runner, Generic[S]):
             link.move(LinkState.CONNECTING, f"attempt {link.status.attempt + 1}")
             link.counters.attempts += 1
             try:
-                failure = await first_of(self.attempt(link, schedule), link.revival.wait())
+                failure = await link.revival.over(self.attempt(link, schedule))
             except BaseException as error:
                 if ends_task(error):
                     raise
@@ -64,7 +63,7 @@ class Dialler(Runner, Generic[S]):
                 failure = Failure("error", described(error), side="us")
             if link.is_stopping:
                 break
-            if not isinstance(failure, Failure):  # restarted
+            if failure is None:  # restarted
                 schedule.reset()
                 continue
             up_for = clock.now().monotonic - link.status.since.monotonic if link.state is LinkState.UP else None
@@ -76,7 +75,7 @@ class Dialler(Runner, Generic[S]):
                 continue
             link.move(LinkState.BACKING_OFF, failure.text, failure, verdict)
             await _rest(link, verdict)
-            if home.dialling > 1 and not link.revival.is_set():
+            if home.dialling > 1 and not link.revival.is_set:
                 await _rest(link, home.turnstile.admit(clock.now().monotonic, home.dialling))
 
     def attempt(self, link: Link, schedule: Schedule) -> Coroutine[Any, Any, Failure]:
@@ -150,7 +149,7 @@ async def _rest(link: Link, seconds: float) -> None:
     if seconds <= 0:
         await asyncio.sleep(0)
         return
-    await first_of(link.clock.sleep(seconds), link.revival.wait())
+    await link.revival.over(link.clock.sleep(seconds))
 
 
 def _is_caused_by(error: BaseException | None, kind: type[BaseException]) -> bool:

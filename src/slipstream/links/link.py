@@ -18,7 +18,7 @@ from slipstream.links.rules import Failure
 from slipstream.links.session import Session
 from slipstream.links.setup import LinkKind, Options, check_value
 from slipstream.links.state import LinkState, Moment, Status, moved
-from slipstream.links.supervise import Home
+from slipstream.links.supervise import Home, Restart
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -67,8 +67,8 @@ class Link:
         self.is_stopping = False
         self.hooks_under_way: set[asyncio.Task[Any]] = set()
         self.main: asyncio.Task[Any] | None = None
-        self.revival = asyncio.Event()
-        self._changes = asyncio.Event()
+        self.revival = Restart()
+        self._change: asyncio.Future[None] | None = None
         self.hooks: Mapping[str, list[Callable[..., Any]]] = defaultdict(list)
         """Functions of the program by when they are called: "login", "opened", "closed", "on_change", "on_drop"."""
 
@@ -226,7 +226,9 @@ class Link:
     async def wait_for(self, *states: LinkState) -> Status:
         """Wait until the link is in one of the states."""
         while self.status.state not in states:
-            await self._changes.wait()
+            if self._change is None:
+                self._change = asyncio.get_running_loop().create_future()
+            await asyncio.shield(self._change)
         return self.status
 
     def restart(self) -> None:
@@ -275,8 +277,9 @@ class Link:
             logger.log(
                 _LEVELS.get(new.state, logging.INFO), "link %s: %s (%s)%s", self.name, new.state, new.reason, due
             )
-        changes, self._changes = self._changes, asyncio.Event()
-        changes.set()
+        change, self._change = self._change, None
+        if change is not None:
+            change.set_result(None)
         for hook in (*self.hooks["on_change"], *self.home.hooks):
             self.run_hook(hook, self, old, new)
 

@@ -363,7 +363,7 @@ class Links(Home):
 
     def _start(self, link: Link) -> None:
         link.is_stopping = False
-        link.revival = asyncio.Event()
+        link.revival.clear()
         for session in link.sessions.values():
             session.employ()
         link.launch()

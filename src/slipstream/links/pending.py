@@ -10,6 +10,8 @@ from slipstream.links.dedupe import DedupeWindow
 class PendingCalls:
     """Replies by the id of their call; of calls that were given up, the latest `late` are remembered."""
 
+    __slots__ = ("_given_up", "_last", "_waiting")
+
     def __init__(self, late: int = 1024) -> None:
         self._waiting: dict[Hashable, tuple[asyncio.Future[Any], object]] = {}
         self._given_up = DedupeWindow(late)

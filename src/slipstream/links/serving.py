@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable
-from typing import NoReturn
 
 from slipstream.links.connection import Connection
 from slipstream.links.errors import LinkDown, ends_task, logger
@@ -24,11 +23,11 @@ async def hold(
     session: Session,
     connection: Connection,
     cancelled: Failure,
-    *works: Awaitable[Failure],
+    *works: Awaitable[Failure | None],
 ) -> Failure:
-    """Begin a connection in its session, run its coroutines until the first ends, and end it in the session.
+    """Begin a connection in its session, run its coroutines until one says why it has ended, and end it in the session.
 
-    Each returns why the connection has ended, and so does this; if this task is cancelled, `cancelled` is the reason.
+    This returns the reason, too; if this task is cancelled, that is `cancelled`.
     """
     transport, failure = connection.transport, cancelled
     link.connections.add(connection)
@@ -46,18 +45,17 @@ async def hold(
     return failure
 
 
-async def serve(link: Link, session: Session, connection: Connection, reason: str) -> Failure:
+async def serve(link: Link, session: Session, connection: Connection, reason: str) -> Failure | None:
     """Log in, call the `opened` hooks, come up for a reason, send what was kept, and run a handler of connections.
 
-    Returns why the program has ended the connection. If the peer ends it, this waits for ever: the reader knows why.
+    Returns why the program has ended the connection, or None if it has not: the reader knows when the peer ends it.
     """
     conversation = connection.conversation
     try:
-        failure = await _serve(link, session, connection, reason)
+        return await _serve(link, session, connection, reason)
     finally:
         if conversation is not None:
             conversation.is_over.set()
-    return await for_ever() if failure is None else failure
 
 
 async def _serve(link: Link, session: Session, connection: Connection, reason: str) -> Failure | None:
@@ -132,9 +130,3 @@ async def last_words(connection: Connection, failure: Failure) -> Failure:
         except TimeoutError:
             logger.warning("link %s: a conversation outlived its connection, and is cancelled", connection.link.name)
     return failure
-
-
-async def for_ever() -> NoReturn:
-    """Wait until cancelled."""
-    await asyncio.Event().wait()
-    raise AssertionError  # the event is never set

@@ -95,19 +95,62 @@ class Home:
         return task
 
 
-async def first_of(*works: Awaitable[T]) -> T:
-    """Run coroutines until the first ends; cancel the others, wait for their ends, and return the result of the first.
+class Restart:
+    """Ends what a task waits for, when it is set; it stays set until `clear`."""
 
-    If several end at once, the first argument of them counts. If this task is cancelled, that exception itself is
-    raised: a cancel scope of anyio recognizes its own by the message.
+    __slots__ = ("_work", "is_set")
+
+    def __init__(self) -> None:
+        self.is_set = False
+        self._work: asyncio.Future[Any] | None = None
+
+    def set(self) -> None:
+        """End it, and what is waited for from now on."""
+        self.is_set = True
+        if self._work is not None:
+            self._work.cancel()
+
+    def clear(self) -> None:
+        """Let the task wait again."""
+        self.is_set = False
+
+    async def over(self, work: Awaitable[T]) -> T | None:
+        """Run a coroutine and return its result, or cancel it and return None if this is set before its end."""
+        running: asyncio.Future[T] = asyncio.ensure_future(work)
+        self._work = running
+        if self.is_set:
+            running.cancel()
+        task = asyncio.current_task()
+        try:
+            return await running
+        except asyncio.CancelledError:
+            if task is None or task.cancelling() or not self.is_set:
+                raise
+            return None
+        finally:
+            self._work = None
+
+    async def wait(self) -> None:
+        """Wait until this is set."""
+        await self.over(asyncio.get_running_loop().create_future())
+
+
+async def first_of(*works: Awaitable[T | None]) -> T:
+    """Run coroutines until one returns something; cancel the others, wait for their ends, and return the result.
+
+    One that returns None has nothing to say, and the others go on. If several end at once, the first argument of them
+    counts. If this task is cancelled, that exception itself is raised: a cancel scope of anyio recognizes its own by
+    the message.
     """
     tasks = [asyncio.ensure_future(work) for work in works]
+    running, found = set(tasks), None
     try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        first = next(task for task in tasks if task.done())
+        while found is None:
+            _, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+            found = next((result for task in tasks if task.done() and (result := task.result()) is not None), None)
     finally:
         await _end(tasks)
-    return first.result()
+    return found
 
 
 async def _end(tasks: Sequence[asyncio.Future[Any]]) -> None:

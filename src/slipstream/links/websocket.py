@@ -25,7 +25,7 @@ from websockets.protocol import State
 from websockets.typing import Subprotocol
 
 from slipstream._foreign.websockets import end_of
-from slipstream._sockets.client import LeanConnection, connection_type
+from slipstream._sockets.client import BoundedConnection, LeanConnection, connection_type
 from slipstream.links.connection import Connection, Data, Transport
 from slipstream.links.dialling import CAUSES, Dialler, Meaning, failure_of, refusal
 from slipstream.links.errors import LinkDown
@@ -44,7 +44,7 @@ from slipstream.links.rules import (
     origin,
     redirected,
 )
-from slipstream.links.serving import QUEUE_FULL, close, finish, for_ever, hold, last_words, serve
+from slipstream.links.serving import QUEUE_FULL, close, finish, hold, last_words, serve
 from slipstream.links.session import Session
 from slipstream.links.setup import LinkKind, WebSocketSetup, check
 
@@ -237,30 +237,50 @@ class SocketTransport(Transport):
         return replace(failure, text=without_secrets(failure.text, self.secrets))
 
 
-async def heartbeat(
-    transport: SocketTransport, session: Session, link: Link, interval: float | None, patience: float
-) -> Failure:
-    """Ping the peer; end the connection when it no longer answers.
+@dataclass(slots=True)
+class Heartbeat:
+    """Pings the peer of a connection, and cuts off one that no longer answers; a timer and no task between pings.
 
     While slow handlers keep us from reading, a missing answer says nothing.
     """
-    if interval is None:
-        return await for_ever()
-    while True:
-        await asyncio.sleep(interval)
+
+    link: Link
+    connection: Connection
+    session: Session
+    transport: SocketTransport
+    interval: float | None
+    patience: float
+    timer: asyncio.TimerHandle | None = None
+
+    def rest(self) -> None:
+        """Ping after the interval."""
+        if self.interval is not None:
+            self.timer = asyncio.get_running_loop().call_later(self.interval, self._begin)
+
+    def stop(self) -> None:
+        """Ping no more; the connection has cancelled a ping that is under way."""
+        if self.timer is not None:
+            self.timer.cancel()
+
+    def _begin(self) -> None:
+        if self.connection.is_current:
+            self.connection.spawn(self._beat(), name=f"links: {self.connection.id} ping")
+
+    async def _beat(self) -> None:
+        transport, session = self.transport, self.session
         answer = asyncio.ensure_future(_ping(transport.socket))
         try:
             while not answer.done():
                 was_blocked = session.is_blocked
-                done, _ = await asyncio.wait({answer}, timeout=patience)
+                done, _ = await asyncio.wait({answer}, timeout=self.patience)
                 if not (done or was_blocked or session.is_blocked):
-                    transport.cut(Failure("silent", f"no answer to a ping within {patience:g} seconds"))
-                    await for_ever()  # the reader takes what came before, and says why
+                    transport.cut(Failure("silent", f"no answer to a ping within {self.patience:g} seconds"))
+                    return  # the reader takes what came before, and says why
         finally:
             answer.cancel()
-        if answer.cancelled() or answer.exception() is not None:
-            await for_ever()  # the reader knows why
-        link.latency = answer.result()
+        if not answer.cancelled() and answer.exception() is None:  # else the reader knows why
+            self.link.latency = answer.result()
+            self.rest()
 
 
 async def _ping(socket: ClientConnection) -> float:
@@ -294,6 +314,13 @@ class WebSocketRunner(Dialler[WebSocketSetup]):
             subprotocol=socket.subprotocol,
         )
         connection.wire = socket.wire if isinstance(socket, LeanConnection) else None
+        for message in filter(None, (socket.request, socket.response)):
+            message.headers.clear()  # together 3 KiB, which nobody reads any more
+        gone = Failure("closed", "the connection has ended")
+        assert isinstance(socket, BoundedConnection)
+        socket.on_lost = lambda: connection.fail_calls(replace(gone, code=socket.close_code))
+        heartbeat = Heartbeat(link, connection, session, transport, setup.ping_interval, setup.ping_timeout)
+        heartbeat.rest()
         try:
             return await hold(
                 link,
@@ -301,11 +328,10 @@ class WebSocketRunner(Dialler[WebSocketSetup]):
                 connection,
                 closed("us", 1001),  # cancelled: the program stops or restarts the link
                 self._read(transport, link.receiver or session, connection, setup.timeouts.silence),
-                heartbeat(transport, session, link, setup.ping_interval, setup.ping_timeout),
                 serve(link, session, connection, f"connected to {self.target}"),
-                self._watch(transport, connection),
             )
         finally:
+            heartbeat.stop()
             try:
                 await _hang_up(transport)
             finally:
@@ -336,12 +362,6 @@ class WebSocketRunner(Dialler[WebSocketSetup]):
             failure = Failure("silent", f"no message for {silence:g} seconds")
             transport.cut(failure)
             return failure
-
-    async def _watch(self, transport: SocketTransport, connection: Connection) -> Failure:
-        """Fail calls as soon as the connection ends, though messages before its end may still be unread."""
-        await transport.socket.wait_closed()
-        connection.fail_calls(Failure("closed", "the connection has ended", code=transport.socket.close_code))
-        return await for_ever()  # the reader knows why
 
 
 def _headers_of(response: Response) -> Headers:
