@@ -56,8 +56,8 @@ class LeanConnection(WiredProtocol, BoundedConnection):
     If compression was negotiated, every frame passes through the library. `recv_streaming` gets nothing.
     """
 
-    # With more than 29 attributes in its dict an object takes 1.3 KiB more.
-    __slots__ = ("_head", "_is_text", "_parts", "conn", "wire")
+    # An object with more than 29 attributes, or with some that come late, has a dict of its own, of 1.5 KiB.
+    __slots__ = ("_head", "_is_text", "_parts", "conn", "recv_messages", "transport", "wire")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

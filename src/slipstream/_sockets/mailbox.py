@@ -40,6 +40,11 @@ class Mailbox:
             self.items = deque()
         self.items.append(item)
 
+    def shrink(self) -> None:
+        """Hold no memory for items, if there are none."""
+        if not self.items:
+            self.items = _NONE
+
     def put_nowait(self, item: Any) -> None:
         """Add an item; a waiting task gets it in the next turn of the loop."""
         self.add(item)

@@ -125,6 +125,7 @@ class Wire(FrameCutter, asyncio.Protocol):
         self._taker, self._is_blocked, self._as_bytes = taker, False, as_bytes
         self.queue.outlet = None if taker is None else self._pour
         self._pour()
+        self.queue.shrink()
 
     def go_on(self) -> None:
         """Give messages again to a taker whose `take` returned False."""

@@ -8,7 +8,7 @@ from typing import Any, Literal, Protocol, TypeAlias, TypeVar
 
 from slipstream._foreign.asyncio import enter_task, go_on, leave_task
 from slipstream.links.errors import ends_task
-from slipstream.links.queue import Inbox, QueuePolicy, Reader
+from slipstream.links.queue import NOTHING, Inbox, QueuePolicy, Reader
 
 T = TypeVar("T")
 T_contra = TypeVar("T_contra", contravariant=True)
@@ -276,6 +276,8 @@ class Delivery(Inbox[T]):
         worker.turn = worker.loop.create_future()
         self._parked.append(worker)
         self.busy -= 1
+        if not self._items:
+            self._items = NOTHING
         cancelled: asyncio.CancelledError | None = None
         try:
             reason = await worker.turn

@@ -16,7 +16,7 @@ QueuePolicy: TypeAlias = Literal["wait", "drop_oldest", "close"]
 """
 
 
-_NONE: Any = ()  # an empty deque takes 0.7 KiB, and most queues of idle links are never used
+NOTHING: Any = ()  # an empty deque takes 0.7 KiB, and most queues of idle links are never used
 
 
 class QueueFull(Exception):
@@ -58,7 +58,7 @@ class Inbox(Generic[T]):
         self.is_closed = False
         self.can_overflow = False
         self._on_drop = on_drop
-        self._items: deque[T] = _NONE
+        self._items: deque[T] = NOTHING
         self._getters: list[asyncio.Future[None]] = []
         self._line: list[asyncio.Future[None] | tuple[T, Reader]] = []  # what waits for room, in order
         self._joining: list[asyncio.Future[None]] = []
@@ -108,7 +108,7 @@ class Inbox(Generic[T]):
             self._let_in()
 
     def _add(self, item: T) -> None:
-        if self._items is _NONE:
+        if self._items is NOTHING:
             self._items = deque()
         self._items.append(item)
         self.unfinished += 1

@@ -34,7 +34,7 @@ class Session(Peer):
         self.window = DedupeWindow(options.dedupe)
         self.outbox = Outbox(options.outbox, options.outbox_bytes, options.outbox_ttl, options.outbox_policy)
         self.handled_id: Any = None
-        self._in_hand: WeakValueDictionary[Hashable, asyncio.Future[Any]] = WeakValueDictionary()
+        self._in_hand: WeakValueDictionary[Hashable, asyncio.Future[Any]] | None = None
         self._sending = asyncio.Lock()
 
     # Life
@@ -162,6 +162,8 @@ class Session(Peer):
         if item.event_id is not None:
             self.window.add(item.event_id)
             if item.outcome is not None:
+                if self._in_hand is None:
+                    self._in_hand = WeakValueDictionary()
                 self._in_hand[item.event_id] = item.outcome
 
     def _refused(self, item: Item) -> None:
@@ -172,7 +174,7 @@ class Session(Peer):
 
     def _follow(self, event_id: Hashable, outcome: "asyncio.Future[Any]") -> bool:
         """Give a repeat the result of its event; return whether that is still in handling."""
-        first = self._in_hand.get(event_id)
+        first = None if self._in_hand is None else self._in_hand.get(event_id)
         if first is None or first.done():
             outcome.set_result(None)
             return False
