@@ -9,7 +9,7 @@ from typing import Any
 import anyio
 import uvloop
 
-PATIENCE_S = 40
+PATIENCE_S = 60
 
 LOOPS: list[Callable[[], asyncio.AbstractEventLoop]] = [asyncio.new_event_loop, uvloop.new_event_loop]
 

@@ -7,6 +7,7 @@ import os
 import socket
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,13 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
-from websockets.asyncio.client import connect
+from websockets.asyncio import client
 from websockets.asyncio.server import serve
 
 PATIENCE_S = 40
+connect = partial(client.connect, open_timeout=None)
+"""Dials without a limit of its own, since a bot's socket listens before the bot has started; a test has its limit."""
+
 BOT = Path(__file__).with_name("bot.py")
 
 
