@@ -15,7 +15,7 @@ from slipstream.links.link import Runner
 from slipstream.links.rules import Failure, Schedule
 from slipstream.links.setup import LinkKind, Options, WebSocketSetup
 from slipstream.links.state import Clock
-from slipstream.links.supervise import Home, first_of
+from slipstream.links.supervise import Home, Restart, first_of
 
 from .support import HandMovedClock, until
 
@@ -211,6 +211,56 @@ async def test_the_first_to_end_counts_and_the_others_are_waited_for() -> None:
 
     assert await first_of(lasting(), short()) == "short"
     assert ended == ["lasting"]
+
+
+async def test_one_that_returns_none_lets_the_others_go_on() -> None:
+    """It has nothing to say; and one that raises ends all."""
+
+    async def silent() -> None:
+        pass
+
+    async def late(text: str) -> str:
+        for _ in range(3):
+            await asyncio.sleep(0)
+        return text
+
+    async def failing() -> None:
+        raise ValueError("in vain")
+
+    assert await first_of(late("late"), silent()) == "late"
+    with pytest.raises(ValueError, match="in vain"):
+        await first_of(asyncio.Event().wait(), failing())
+
+
+async def test_a_restart_ends_what_a_task_waits_for_until_it_is_cleared() -> None:
+    """Also what begins afterwards; but not the task, which can still be cancelled."""
+    restart, ended = Restart(), []
+
+    async def lasting() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append("lasting")
+
+    async def short() -> str:
+        await asyncio.sleep(0)
+        return "short"
+
+    assert await restart.over(short()) == "short"
+    loop = asyncio.get_running_loop()
+    loop.call_soon(loop.call_soon, restart.set)  # when the work has begun
+    assert await restart.over(lasting()) is None
+    assert await restart.over(short()) is None
+    await restart.wait()
+    restart.clear()
+    assert await restart.over(short()) == "short"
+    task = asyncio.ensure_future(restart.over(lasting()))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert ended == ["lasting", "lasting"]
 
 
 @pytest.mark.parametrize("turns", range(12))

@@ -186,7 +186,7 @@ class Hub:
             raise BotExists(bot.self_id)
         channel = self.channel(adapter, bot.self_id)
         traffic = Traffic(channel.look)
-        bot.__dict__["_traffic"] = traffic
+        object.__setattr__(bot, "_traffic", traffic)
         self.clients[bot.self_id] = bot
         takes_replies = type(bot).take_reply is not Bot.take_reply
         channel.watch(traffic, is_strict=socket is None or takes_replies)

@@ -303,22 +303,24 @@ class WebSocketRunner(Dialler[WebSocketSetup]):
             socket = await dial(setup, link.name)
         except DialFailed as failed:
             return failed.failure
+        assert isinstance(socket, BoundedConnection)
         transport = SocketTransport(socket, link.name, setup.timeouts.write, setup.secrets())
         session = link.session()
+        headers = Headers()
+        if socket.request is not None and socket.response is not None:
+            headers = _headers_of(socket.response)
+            for read in (socket.request, socket.response):
+                read.headers.clear()  # together 3 KiB, which nobody reads any more
         connection = Connection(
             session,
             transport,
             name=link.new_id(),
             url=setup.url,
-            headers=_headers_of(socket.response) if socket.response else Headers(),
+            headers=headers,
             subprotocol=socket.subprotocol,
         )
         connection.wire = socket.wire if isinstance(socket, LeanConnection) else None
-        assert socket.request is not None and socket.response is not None
-        for headers in (socket.request.headers, socket.response.headers):
-            headers.clear()  # together 3 KiB, which nobody reads any more
         gone = Failure("closed", "the connection has ended")
-        assert isinstance(socket, BoundedConnection)
         socket.on_lost = lambda: connection.fail_calls(replace(gone, code=socket.close_code))
         heartbeat = Heartbeat(link, connection, session, transport, setup.ping_interval, setup.ping_timeout)
         heartbeat.rest()

@@ -9,6 +9,7 @@ from urllib.parse import unquote, urlsplit
 from slipstream.bots import connections
 from slipstream.bots.exception import WebSocketClosed
 from slipstream.links.connection import Connection, check_close
+from slipstream.links.counters import Counters
 from slipstream.links.errors import LinkDown
 from slipstream.links.inbound import wire_of
 from slipstream.requests import HTTPConnection
@@ -36,7 +37,7 @@ class WebSocket(connections.WebSocket):
         self._on_close: Callable[[], None] | None = None
         self._on_unread: Callable[[str | bytes], None] | None = None
         self._wire: Any = None  # that of our own server or client, if nothing stands between
-        self._note_sent: Callable[[], None] | None = None
+        self._counters: Counters | None = None  # those of the link that we dial
         self.write_timeout: float | None = 10.0
 
     @classmethod
@@ -52,7 +53,7 @@ class WebSocket(connections.WebSocket):
         parts = urlsplit(connection.url)
         lowered = {name.lower(): value for name, value in headers.items()}
         made = cls("1.1", parts.scheme, unquote(parts.path) or "/", parts.query.encode(), lowered, connection)
-        made._wire, made._note_sent = connection.wire, connection.peer.count_sent
+        made._wire, made._counters = connection.wire, connection.link.counters
         return made
 
     @property
@@ -105,8 +106,8 @@ class WebSocket(connections.WebSocket):
         """Send a message, text or binary; a peer that takes nothing is let go."""
         if self._wire is None or self._end is not None or not self._wire.send(data):
             await self._send(data)
-        elif self._note_sent is not None:
-            self._note_sent()
+        elif self._counters is not None:
+            self._counters.sent += 1
 
     send_bytes = send
 
