@@ -1,13 +1,10 @@
 """Private names of Pydantic: the option of its core to build the validators of models from the schema given."""
 
+from functools import cache
 from typing import Any
 
-from pydantic import BaseModel, TypeAdapter
+from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import SchemaValidator
-
-
-class _Probe(BaseModel):
-    number: float
 
 
 def own_validator(adapter: TypeAdapter[Any], schema: Any) -> Any:
@@ -15,20 +12,22 @@ def own_validator(adapter: TypeAdapter[Any], schema: Any) -> Any:
 
     Without the private option Pydantic's core takes the models' own validators, whatever the schema says.
     """
-    if schema is None or not KNOWS_OPTION or type(adapter.validator) is not SchemaValidator:
+    if schema is None or not knows_option() or type(adapter.validator) is not SchemaValidator:
         return None
     return SchemaValidator(schema, _use_prebuilt=False).validate_json
 
 
-def _knows_option() -> bool:
-    model = TypeAdapter(_Probe)
-    schema: Any = {"type": "model", "cls": _Probe, "schema": {"type": "any"}}
+@cache
+def knows_option() -> bool:
+    """Whether `own_validator` works; asked late, since few applications need it."""
+
+    class Probe(BaseModel):
+        number: float
+
+    number: Any = {"type": "model-field", "schema": {"type": "float", "allow_inf_nan": False}}
+    schema: Any = {"type": "model", "cls": Probe, "schema": {"type": "model-fields", "fields": {"number": number}}}
     try:
-        own = SchemaValidator(schema, _use_prebuilt=False)
-        return repr(own) != repr(SchemaValidator(schema)) or "Prebuilt" not in repr(model.validator)
-    except TypeError:
-        return False
-
-
-KNOWS_OPTION = _knows_option()
-"""Whether `own_validator` works."""
+        SchemaValidator(schema, _use_prebuilt=False).validate_json(b'{"number": NaN}')
+    except (TypeError, ValidationError) as exc:
+        return isinstance(exc, ValidationError)
+    return False
