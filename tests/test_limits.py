@@ -166,6 +166,23 @@ async def test_json_that_is_none_is_refused_on_the_internet(hole: str) -> None:
     assert (status, json.loads(answer)["detail"][0]["type"]) == (422, "json_invalid")
 
 
+HALVES = [
+    rb'{"content": "\ud800"}',
+    b'{"content": {"\xed\xa0\x80": 1}}',
+    '{"content": "\ud800"}'.encode("utf-16", "surrogatepass"),
+]
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("limits", [INTERNET, COMPATIBLE], ids=["internet", "compatible"])
+@pytest.mark.parametrize("body", HALVES, ids=["escape", "UTF-8", "UTF-16"])
+async def test_half_a_surrogate_pair_is_let_in_nowhere(limits: Limits, body: bytes) -> None:
+    """FastAPI lets it in, and answers 500 when a result has it."""
+    status, _, answer = await Door(built(limits=limits)).ask("/bag", body)
+
+    assert (status, json.loads(answer)["detail"][0]["ctx"]) == (422, {"error": "Half a surrogate pair"})
+
+
 @pytest.mark.anyio
 @pytest.mark.parametrize(
     ("path", "body"),

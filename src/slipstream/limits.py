@@ -52,9 +52,6 @@ class Limits:
     json_constants: bool | None = None
     """Whether JSON may have NaN, Infinity and numbers too large for a float. FastAPI: yes; on the internet no."""
 
-    json_surrogates: bool | None = None
-    r"""Whether JSON strings may have half a surrogate pair (`"\\ud800"`). FastAPI: yes; on the internet no."""
-
     form_fields: Count | None = None
     """Fields of a form that are no files. Starlette: 1,000."""
 
@@ -118,7 +115,6 @@ COMPATIBLE: Final = Limits(
     json_size=UNLIMITED,
     json_depth=DEEPEST,
     json_constants=True,
-    json_surrogates=True,
     form_fields=1000,
     form_files=1000,
     form_part_size=1024 * 1024,
@@ -137,7 +133,6 @@ INTERNET: Final = COMPATIBLE | Limits(
     json_size=1024 * 1024,
     json_depth=64,
     json_constants=False,
-    json_surrogates=False,
     websocket_message_size=1024 * 1024,
     websocket_origins=(),
     docs=False,

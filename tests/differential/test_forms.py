@@ -214,3 +214,20 @@ def test_limits_of_bodies_hold_wherever_they_are_set(limit: int, declared: str, 
             length = (b"content-length", b"%d" % sum(map(len, chunks)))
             pair.request(Sent("POST", headers=((b"content-type", content_type),), chunks=chunks))
             pair.request(Sent("POST", headers=((b"content-type", content_type), length), chunks=chunks))
+
+
+@pytest.mark.parametrize(
+    "limits", ["form_limits={'max_fields': 1}", "form_limits={'max_part_size': 3}", "max_body_size=9"]
+)
+@pytest.mark.parametrize("path", ["/c/x", "/r/m/x"])
+def test_a_mounted_application_has_the_limits_of_the_one_around_it(limits: str, path: str) -> None:
+    """Whoever splits an application in two keeps the bounds, whichever way the second is mounted."""
+    pair = Pair(
+        PREAMBLE
+        + f"app = FastAPI({limits})\nchild = FastAPI()\nrouter = APIRouter()\nrouter.mount('/m', child)\n"
+        + "@child.post('/x')\ndef endpoint(a: Annotated[list[str], Form()] = []):\n    return show(a)\n"
+        + "app.mount('/c', child)\napp.include_router(router, prefix='/r')\n"
+    )
+    for body in (b"a=1", b"a=1&a=2", b"a=1&b=2&c=3", b"a=longer", b"a=x&a=y&a=z&a="):
+        headers = ((b"content-type", b"application/x-www-form-urlencoded"), (b"content-length", b"%d" % len(body)))
+        pair.request(Sent("POST", path, headers=headers, chunks=(body,)))
