@@ -126,18 +126,20 @@ class FastAPI(Starlette):
 
     def build_middleware_stack(self) -> ASGIApp:
         """Put guards and middleware around the router; Starlette's own if a tool has replaced functions of these."""
-        if are_replaced():
-            stack = cast(ServerErrorMiddleware, super().build_middleware_stack())
-            stack.app = held(stack.app, self._limits_of_stack)
-            return stack
-        return build_stack(
-            self.router,
-            self.user_middleware,
-            self.exception_handlers,
-            debug=self.debug,
-            max_body_size=self.max_body_size,
-            limits=self._limits_of_stack,
-        )
+        if not are_replaced():
+            built = build_stack(
+                self.router,
+                self.user_middleware,
+                self.exception_handlers,
+                debug=self.debug,
+                max_body_size=self.max_body_size,
+                limits=self._limits_of_stack,
+            )
+            if not are_replaced():  # by a middleware, when it was made
+                return built
+        stack = cast(ServerErrorMiddleware, super().build_middleware_stack())
+        stack.app = held(stack.app, self._limits_of_stack)
+        return stack
 
     @property
     def _limits_of_stack(self) -> Limits:

@@ -22,6 +22,7 @@ from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.requests import Request
 from starlette.routing import Router
+from starlette.testclient import TestClient
 
 from .harness import Pair, Sent, Side
 from .strategies import PREAMBLE, examples
@@ -534,6 +535,36 @@ def test_a_function_that_is_replaced_in_a_layer_of_starlettes_is_called(
 
     assert any(heard) == (name not in ("http_exception", "error_response"))
     assert not any(answers(pair))
+
+
+@pytest.mark.parametrize("framework", ["fastapi", "slipstream"])
+def test_a_layer_that_a_middleware_replaces_when_it_is_made_is_called(framework: str) -> None:
+    """Elastic's instruments Starlette there, and ends its transactions in the outermost layer."""
+    heard: list[Any] = []
+    with pytest.MonkeyPatch.context() as patch:
+
+        class Instrumenting:
+            def __init__(self, app: Any) -> None:
+                self.app, original = app, ServerErrorMiddleware.__call__
+
+                async def spy(layer: Any, scope: Any, *channels: Any) -> None:
+                    heard.append(scope["path"])
+                    await original(layer, scope, *channels)
+
+                if original is written:
+                    patch.setattr(ServerErrorMiddleware, "__call__", spy)
+
+            async def __call__(self, *parts: Any) -> None:
+                await self.app(*parts)
+
+        written = ServerErrorMiddleware.__call__
+        app = import_module(framework).FastAPI()
+        app.add_middleware(Instrumenting)
+        app.get("/")(lambda: 1)
+        client = TestClient(app)
+
+        assert [client.get(path).status_code for path in ("/", "/nowhere")] == [200, 404]
+    assert heard == ["/", "/nowhere"]
 
 
 @pytest.mark.parametrize("name", ["body", "form", "stream"])

@@ -57,7 +57,7 @@ class Entrance(Latest[Door]):
         built, was_replaced = self._built
         if stack is None or (stack is built and is_replaced != was_replaced):
             stack = vars(app)["middleware_stack"] = app.build_middleware_stack()  # not counted as a change
-            self._built = stack, is_replaced
+            self._built = stack, are_replaced()
         if not is_as_written(Starlette, "__call__"):  # Sentry's is not
             stack = partial(Starlette.__call__, cast(Starlette, app))
         door = door_of(app.observer.around(stack), app.root_path)
