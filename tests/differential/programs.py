@@ -156,6 +156,8 @@ KEYS = ("Mine", "Other", "ValueError", "Exception", "404", "405", "418", "HTTPEx
         "500", "422")  # fmt: skip
 MODELS = ("q: Annotated[Many, Query()]", "q: Annotated[Narrow, Query()]", "h: Annotated[Many, Header()]",
           "c: Annotated[Many, Cookie()]")  # fmt: skip
+# A handler that is called for what another has raised waits for a body that has been read, for ever, by ASGI's door.
+ANSWERS = tuple(body for body in HANDLED if "request.body()" not in body)
 MODEL_QUERIES = (b"limit=5&tags=a&tags=b", b"limit=0", b"order=up&xOwn=1&x_own=2", b"limit=x&other=1", b"tags=")
 
 
@@ -362,7 +364,7 @@ def _around(draw: st.DrawFn) -> str:
             text += f"@app.exception_handler({key})\n"
             text += _block(f"async def h{index}(websocket, exc)", ["log.append('ws')", "await websocket.close(4422)"])
             continue
-        body = _own(draw(st.sampled_from(HANDLED))).replace("NAME", f"'h{index}'")
+        body = _own(draw(st.sampled_from(ANSWERS))).replace("NAME", f"'h{index}'")
         style = "async def" if "await" in body else draw(st.sampled_from(["async def", "def"]))
         text += (
             f"@app.exception_handler({key})\n{style} h{index}(request, exc):\n    log.append('h{index}')\n    {body}\n"
