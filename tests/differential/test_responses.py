@@ -325,3 +325,22 @@ def test_so_is_what_a_coroutine_function_returns_and_an_async_generator(returned
 
     assert answer.body.startswith(b"data: 3" if "slowly" in returned else b"data: 1")
     assert answer.raised is None
+
+
+@pytest.mark.parametrize("scope", ["", ", scope='function'"])
+@pytest.mark.parametrize(
+    "body", ["yield 1\n    raise ValueError", "yield object()", "return StreamingResponse(broken())"]
+)
+@pytest.mark.parametrize(
+    "handler", ["", "@app.exception_handler(RuntimeError)\ndef on(request, exc): log.append('on')\n"]
+)
+def test_a_dependency_that_swallows_what_breaks_a_stream_is_told(scope: str, body: str, handler: str) -> None:
+    """The answer is cut short; without an error the server would not know why."""
+    source = (
+        "async def broken():\n    yield b'1'\n    raise ValueError\n"
+        "def hiding():\n    try:\n        yield\n    except Exception as exc:\n        log.append(type(exc).__name__)\n"
+        f"{handler}@app.get('/', dependencies=[Depends(hiding{scope})])\ndef endpoint():\n    {body}\n"
+    )
+    pair = Pair(PREAMBLE + STREAMS.replace("WHERE", repr(__file__)) + source)
+
+    pair.get("/")

@@ -154,7 +154,7 @@ def open_failure(
         remaining = await unwind(exits, exc)
         started = sent or RESPONSE_STARTED in scope
         if remaining is None:
-            if started or scope["type"] == "websocket":
+            if sent or scope["type"] == "websocket":
                 return
             remaining = swallowed()
         if not isinstance(remaining, Exception):
