@@ -118,12 +118,20 @@ def respond_open(response: Any, scope: Scope, receive: Receive, send: Send, back
     If it raises after the response has started, the scope says so.
     """
     sending = call_watched(response, scope, receive, send)
-    return sending if background is None else _one_after_the_other(sending, background)
+    if background is None or background is response.background:
+        return sending
+    return _one_after_the_other(sending, background, scope)
 
 
-async def _one_after_the_other(sending: Awaitable[None], background: Callable[[], Awaitable[None]]) -> None:
+async def _one_after_the_other(
+    sending: Awaitable[None], background: Callable[[], Awaitable[None]], scope: Scope
+) -> None:
     await sending
-    await background()
+    try:
+        await background()
+    except BaseException:
+        scope[RESPONSE_STARTED] = True
+        raise
 
 
 async def run_later(background: Any, ran: int) -> None:
@@ -135,6 +143,8 @@ async def run_later(background: Any, ran: int) -> None:
 def with_background(response: Response, background: Any) -> Response:
     """Return a response that runs its own background task and then the injected ones; others may use the original."""
     own, twin = response.background, copy(response)
+    if own is background:
+        return response
     twin.background = background if own is None else BackgroundTasks([own, BackgroundTask(background)])
     return twin
 
