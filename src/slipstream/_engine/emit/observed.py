@@ -77,10 +77,11 @@ _ALWAYS: frozenset[tuple[str, ...]] = frozenset()
 
 
 def _places(pen: Pen, step: Take) -> frozenset[tuple[str, ...]]:
-    """Return the beginnings of `loc` in a parameter's errors; none for the whole body, which is reported as None."""
+    """Return the beginnings of `loc` in a parameter's errors; none for a whole JSON body, which is reported as None."""
     body = pen.plan.body
     if step.source == "body" and body is not None and not body.embed and len(body.fields) == 1:
-        return _ALWAYS if body.kind == "json" or form_models(step.field) else frozenset({("body", step.field.alias)})
+        alone = ("body",) if form_models(step.field) else ("body", step.field.alias)
+        return _ALWAYS if body.kind == "json" else frozenset({alone})
     if step.source != "body" and param_model(step.field) is not None:
         return frozenset({(step.source,)})
     return frozenset((step.source, sent) for _, sent in request_names(step.field))
