@@ -36,11 +36,12 @@ test: $(READY) ## run every test (ARGS="-k name" runs some)
 
 check: lint types layers test ## what must be green before a commit: format, lint, types, layers, tests
 
-# The rooms that touch what other libraries keep private.
+# The rooms that touch what other libraries keep private, and annotations, which each Python reads in its own way.
 ROOMS := tests/foreign tests/sockets tests/server tests/telemetry tests/middleware/test_http.py \
 	tests/engine/runtime/test_pool.py tests/engine/runtime/test_threads.py tests/app tests/engine/entry \
 	tests/links/test_websocket.py tests/links/test_delivery.py tests/links/test_inbound.py \
-	tests/bots/nonebot/test_websocket_client.py tests/bots/nonebot/test_server.py
+	tests/bots/nonebot/test_websocket_client.py tests/bots/nonebot/test_server.py \
+	tests/differential/test_aliases.py tests/differential/test_annotations.py
 
 rooms: $(READY)
 	@$(BIN)/python -m pytest -q $(ROOMS) $(ARGS)
