@@ -367,3 +367,16 @@ def test_a_handler_set_on_one_route_wraps_that_one_alone(framework: Any) -> None
     client = TestClient(app)
 
     assert (client.get("/x").json(), client.get("/y").text) == ("user", "wrapped")
+
+
+def test_registering_makes_no_tree_for_packages() -> None:
+    app = FastAPI()
+
+    @app.get("/items/{item_id}")
+    def read(item_id: int) -> int:
+        return item_id
+
+    route = app.routes[-1]
+    assert isinstance(route, slipstream.routing.APIRoute)
+    assert route._compiler._dependant is None  # only a tree that was asked for is looked at for changes
+    assert route.dependant is route._compiler._dependant

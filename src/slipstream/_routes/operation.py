@@ -37,7 +37,7 @@ class PathOperation(Protocol):
     pattern: Pattern
 
     @property
-    def dependant(self) -> Call: ...
+    def plan(self) -> Plan: ...
 
 
 class Methods(set[str]):
@@ -161,16 +161,20 @@ def path_strings(pattern: Pattern) -> frozenset[str]:
 
 def warn_of_untaken(route: PathOperation, path: str) -> None:
     """Warn of parameters in the route's own part of its path that nothing takes and no Request shows."""
-    calls = list(route.dependant.walk())
+    names = [name for name in route.pattern.names if f"{{{name}" in path]
+    if not names:
+        return
+    root = route.plan.root
+    calls = list(root.walk())
     if any(kind in ("request", "connection", "websocket") for call in calls for _, kind in call.contexts):
         return
     taken = {field.validation_alias or field.alias for call in calls for field in call.path_params}
     others = [field.alias for call in calls for field in call.query_params]
-    for name in route.pattern.names:
-        if name not in taken and f"{{{name}" in path:
+    for name in names:
+        if name not in taken:
             likely = "".join(f"; did you mean it by {each!r}?" for each in get_close_matches(name, others, 1))
             claim = f"nothing takes the path's parameter {name!r}{likely}"
-            warn(claim, route.dependant.origin, f"write a parameter {name}, or leave {{{name}}} out of the path")
+            warn(claim, root.origin, f"write a parameter {name}, or leave {{{name}}} out of the path")
 
 
 def describe(endpoint: Callable[..., Any], description: str | None) -> str:
