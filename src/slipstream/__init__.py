@@ -7,7 +7,6 @@ from typing import Any
 from starlette import status
 
 from slipstream._app.names import take
-from slipstream._on_demand import submodules
 from slipstream.applications import FastAPI
 from slipstream.background import BackgroundTasks
 from slipstream.datastructures import UploadFile
@@ -23,9 +22,6 @@ __version__: str
 """Ours, or FastAPI's while the module bears FastAPI's name, for packages that compare."""
 
 
-_submodule = submodules(__name__, "_compat", "dependencies", "security")
-
-
 class _Package(ModuleType):
     def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, value)
@@ -33,9 +29,9 @@ class _Package(ModuleType):
         if name == "__spec__" and value is not None and value.name == "fastapi":
             take("fastapi")
 
-    def __getattr__(self, name: str) -> str | ModuleType:
+    def __getattr__(self, name: str) -> str:
         if name != "__version__":
-            return _submodule(name)
+            raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}", name=name, obj=self)
         return "0.165.0" if sys.modules.get("fastapi") is self else "0.1.0"
 
 

@@ -1,5 +1,1 @@
 """FastAPI's half-public view of dependencies, made from the engine's trees. Nothing here is used by the framework."""
-
-from slipstream._on_demand import submodules
-
-__getattr__ = submodules(__name__, "models", "utils")

@@ -1,7 +1,3 @@
 """Middleware: Starlette's, and `http.py`, which runs `@app.middleware("http")` functions."""
 
 from starlette.middleware import Middleware as Middleware
-
-from slipstream._on_demand import submodules
-
-__getattr__ = submodules(__name__, "asyncexitstack")

@@ -1,5 +1,1 @@
 """The OpenAPI document of an app: its models, how it is made, and the pages that show it."""
-
-from slipstream._on_demand import submodules
-
-__getattr__ = submodules(__name__, "constants", "docs", "models", "utils")
