@@ -380,3 +380,20 @@ def test_registering_makes_no_tree_for_packages() -> None:
     assert isinstance(route, slipstream.routing.APIRoute)
     assert route._compiler._dependant is None  # only a tree that was asked for is looked at for changes
     assert route.dependant is route._compiler._dependant
+
+
+def test_starting_makes_no_tree_for_packages_of_a_mounted_application() -> None:
+    inner, app = FastAPI(), FastAPI()
+
+    @inner.get("/")
+    def read(name: str = Depends(user)) -> str:
+        return name
+
+    app.mount("/inner", inner)
+    app.dependency_overrides[user] = other
+    with pytest.warns(slipstream.exceptions.DefinitionWarning, match="mounted at '/inner'"), TestClient(app) as client:
+        assert client.get("/inner/").json() == "user"
+
+    route = inner.routes[-1]
+    assert isinstance(route, slipstream.routing.APIRoute)
+    assert route._compiler._dependant is None

@@ -41,7 +41,7 @@ def warn_of_mounted(routes: Sequence[BaseRoute], overrides: Overrides) -> None:
     for mount in (route for route in routes if isinstance(route, routing.Mount)):
         missing = overrides.keys() - overrides_of(mount.app).keys()
         inner = [route for route in effective(mount.routes) if isinstance(route, PlannedRoute) and route.is_read]
-        for call in (call for route in inner for call in route.dependant.walk()):
+        for call in (call for route in inner for call in route.plan.root.walk()):
             if hasattr(mount.app, "dependency_overrides") and is_overridden(call, missing):
                 claim = f"the override of this dependency does not hold in the application mounted at {mount.path!r}"
                 warn(claim, call.origin, "set it in the dependency_overrides of the mounted application too")
