@@ -40,7 +40,8 @@ class _Value(FieldInfo):  # type: ignore[misc]
     openapi_examples: dict[str, Example] | None
 
     def __init__(self, default: Any, annotation: Any, options: ValueOptions, **own: Any) -> None:
-        vars(self).update(own)
+        for name, value in own.items():  # not by `vars`, which makes a dictionary for each instance
+            setattr(self, name, value)
         given: dict[str, Any] = dict(completed(ValueOptions, options, type(self).__name__, _Unset))
         for old, new, absent in (("example", "examples", _Unset), ("regex", "pattern", None)):
             if given[old] is not absent:

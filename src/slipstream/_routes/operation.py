@@ -46,6 +46,8 @@ class Methods(set[str]):
     What is made of them, such as the operation's id, is the same in every process.
     """
 
+    __slots__ = ("_order",)
+
     def __init__(self, declared: Collection[str]) -> None:
         super().__init__(method.upper() for method in declared)
         has_order = isinstance(declared, Methods) or not isinstance(declared, Set)
