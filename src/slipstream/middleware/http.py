@@ -163,10 +163,11 @@ class Exchange:
 
     def _hang_up(self, message: Message) -> None:
         """Drop a message that nobody reads; raise for a stream, which might go on for ever."""
+        if self.is_read or not message.get("more_body", False):
+            return
         # Since version 2.4 of ASGI, applications expect an OSError of `send` when the client has left.
         version = self._request.scope.get("asgi", {}).get("spec_version", "2.0")
-        can_raise = tuple(map(int, version.split("."))) >= (2, 4)
-        if can_raise and message.get("more_body", False) and not self.is_read:
+        if tuple(map(int, version.split("."))) >= (2, 4):
             raise ResponseReplaced("a middleware gave another response; nobody reads this one")
 
     @coroutine
