@@ -1,12 +1,11 @@
 """Programs in a folder of their own, and environments."""
 
-import textwrap
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.compat.environments import Environment, make_environment
+from tests.programs import write as write
 
 
 @pytest.fixture
@@ -21,16 +20,3 @@ def aliased(tmp_path_factory: pytest.TempPathFactory) -> Environment:
     made = make_environment(tmp_path_factory.mktemp("aliased"))
     made.alias("on")
     return made
-
-
-@pytest.fixture
-def write(tmp_path: Path) -> Callable[[str, str], Path]:
-    """Write a file below the test's folder."""
-
-    def write(name: str, text: str) -> Path:
-        path = tmp_path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(textwrap.dedent(text))
-        return path
-
-    return write

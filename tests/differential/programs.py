@@ -28,7 +28,7 @@ from .test_bodies import body_values
 from .test_dependencies import CHUNKS, ENDINGS, Graph, arguments, dependency, depends
 from .test_errors import BODIES as HANDLED, RAISED
 from .test_forms import FORMS, form_bodies, form_params
-from .test_middleware import BODIES as LAYERED
+from .test_middleware import BODIES as LAYERED, LAYER_CLASSES
 from .test_openapi import APP, DOCS, NAMES, ROUTE, ROUTER
 from .test_responses import EXTRAS, INJECTED, ITEMS, OPTIONS, SHAPES, STREAM_TYPES, TYPES, VALUES
 from .test_websockets import INCOMING, STEPS
@@ -96,29 +96,9 @@ class Timed(APIRoute):
             return response
         return timed
 
-class Layer:
-    def __init__(self, app, name="layer"):
-        self.app, self.name = app, name
-
-    async def __call__(self, scope, receive, send):
-        if scope["type"] != "http":
-            return await self.app(scope, receive, send)
-        log.append(f"{self.name} in")
-        async def tagged(message):
-            if message["type"] == "http.response.start":
-                message = {**message, "headers": [*message["headers"], (b"x-layer", self.name.encode())]}
-            await send(message)
-        try:
-            await self.app(scope, receive, tagged)
-        finally:
-            log.append(f"{self.name} out")
-
-class Based(BaseHTTPMiddleware):
-    async def dispatch(self, request, call_next):
-        response = await call_next(request)
-        response.headers["x-base"] = "1"
-        return response
-
+"""
+    + LAYER_CLASSES
+    + """
 async def bare(scope, receive, send):
     await PlainTextResponse(f"bare {scope['path']} {scope['root_path']}")(scope, receive, send)
 

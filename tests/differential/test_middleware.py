@@ -8,23 +8,9 @@ from hypothesis import given, strategies as st
 from .harness import Pair, Sent, Side
 from .strategies import PREAMBLE, examples
 
-LAYERS = """
-import contextlib
-from contextvars import ContextVar
-from starlette.middleware import Middleware
-from starlette.middleware.base import BaseHTTPMiddleware
-from starlette.middleware.cors import CORSMiddleware
-from starlette.middleware.gzip import GZipMiddleware
-from starlette.middleware.trustedhost import TrustedHostMiddleware
-from fastapi.responses import StreamingResponse
-
-log = []
-
-class Mine(Exception):
-    pass
-
-class Plain:
-    def __init__(self, app, name="plain"):
+LAYER_CLASSES = """
+class Layer:
+    def __init__(self, app, name="layer"):
         self.app, self.name = app, name
 
     async def __call__(self, scope, receive, send):
@@ -40,12 +26,33 @@ class Plain:
         finally:
             log.append(f"{self.name} out")
 
-class Base(BaseHTTPMiddleware):
+class Based(BaseHTTPMiddleware):
     async def dispatch(self, request, call_next):
         response = await call_next(request)
         response.headers["x-base"] = "1"
         return response
+"""
+"""Middleware: one of ASGI, one with a `dispatch` method."""
 
+LAYERS = (
+    """
+import contextlib
+from contextvars import ContextVar
+from starlette.middleware import Middleware
+from starlette.middleware.base import BaseHTTPMiddleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from fastapi.responses import StreamingResponse
+
+log = []
+
+class Mine(Exception):
+    pass
+
+"""
+    + LAYER_CLASSES
+    + """
 def closing():
     log.append("open")
     yield
@@ -91,6 +98,7 @@ async def on_mine(request, exc):
 
 # --- end of preamble
 """
+)
 
 FUNCTION = "@app.middleware('http')\nasync def m{index}(request, call_next):\n    {body}\n"
 BODIES = (
@@ -107,11 +115,11 @@ BODIES = (
     "        log.append(repr(exc))\n        return PlainTextResponse('caught', 500)",
 )
 CLASSES = (
-    "app.add_middleware(Plain, name='p{index}')\n",
-    "app.add_middleware(Base)\n",
+    "app.add_middleware(Layer, name='p{index}')\n",
+    "app.add_middleware(Based)\n",
     "app.add_middleware(CORSMiddleware, allow_origins=['http://a'], allow_methods=['GET'], allow_credentials=True)\n",
     "app.add_middleware(TrustedHostMiddleware, allowed_hosts=['testserver'])\n",
-    "app.user_middleware.append(Middleware(Plain, name='u{index}'))\n",
+    "app.user_middleware.append(Middleware(Layer, name='u{index}'))\n",
 )
 
 
@@ -204,7 +212,7 @@ def test_lifespans_start_and_stop_as_under_fastapi(data: Any) -> None:
 
 @pytest.mark.parametrize("raised", ["exc", "Mine('again')", "HTTPException(410)", "KeyError('k')"])
 @pytest.mark.parametrize("caught", ["404", "Mine", "HTTPException"])
-@pytest.mark.parametrize("layer", ["", "app.add_middleware(Plain)\n", "app.add_middleware(Base)\n"])
+@pytest.mark.parametrize("layer", ["", "app.add_middleware(Layer)\n", "app.add_middleware(Based)\n"])
 def test_what_a_handler_raises_is_given_to_handlers_once_more_and_no_more(raised: str, caught: str, layer: str) -> None:
     """By the guard around the routes; beyond the middleware around that, FastAPI answers 500."""
     handler = (
