@@ -50,8 +50,8 @@ def test_what_needs_nothing_is_taken_where_opentelemetry_is_not_installed(monkey
 
 def test_nobody_is_heard_before_opentelemetry_is_imported(monkeypatch: pytest.MonkeyPatch, heard: Heard) -> None:
     """Who has not imported it cannot have set a provider, and importing it takes tens of milliseconds."""
-    for name in _settings.API_MODULES:
-        monkeypatch.delitem(sys.modules, name)
+    for signal in _settings.SIGNALS:
+        monkeypatch.delitem(sys.modules, signal.api)
 
     assert not Settings().may_be_heard
     assert Settings(tracer_provider=heard.tracer_provider).may_be_heard
@@ -60,8 +60,8 @@ def test_nobody_is_heard_before_opentelemetry_is_imported(monkeypatch: pytest.Mo
 
 def test_a_provider_chosen_by_the_environment_is_heard(monkeypatch: pytest.MonkeyPatch) -> None:
     """OpenTelemetry's API loads it when it is asked."""
-    for name in _settings.API_MODULES:
-        monkeypatch.delitem(sys.modules, name)
+    for signal in _settings.SIGNALS:
+        monkeypatch.delitem(sys.modules, signal.api)
     monkeypatch.setenv("OTEL_PYTHON_TRACER_PROVIDER", "some_provider")
 
     assert Settings().may_be_heard

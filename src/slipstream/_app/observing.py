@@ -59,7 +59,7 @@ class Observer:
 
     def lifespans(self, choose: Choose) -> Choose:
         """Have start-up add exporters and shut-down flush them, if that may be necessary."""
-        if self.settings.is_silent or (self._has_served and not self.settings.auto_configure):
+        if not self.settings.wanted or (self._has_served and not self.settings.auto_configure):
             return choose
 
         def choose_observed(scope: Scope) -> Target:
@@ -76,8 +76,8 @@ class Observer:
         Before the first request it does not hold, since start-up may set providers.
         """
         self._has_served = self._has_served or scope["type"] != "lifespan"
-        if self.settings.is_silent or not self._has_served:
-            return self.settings.is_silent
+        if not self.settings.wanted or not self._has_served:
+            return not self.settings.wanted
         is_heard = self.settings.may_be_heard and not self._is_observed_by_others() and self._are_signals_heard()
         if is_heard != self.is_heard:
             (_observed.add if is_heard else _observed.discard)(self)

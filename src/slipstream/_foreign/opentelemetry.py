@@ -26,9 +26,6 @@ LOG_EXPORT = (
 )
 """The SDK's logger provider, batch processor and HTTP exporter. If one is missing, a warning is logged at start-up."""
 
-API_MODULES = ("opentelemetry.trace", "opentelemetry.metrics", LOGS_API)
-"""Modules with which a program may have set a provider."""
-
 
 def is_instrumented(app: Any) -> bool:
     """Whether OpenTelemetry's own instrumentation records an application."""

@@ -3,6 +3,7 @@
 Generated handlers call `enter`, `read`, `solved`, `invalid` and `operation` (`_engine/abc.py: Observation`).
 """
 
+import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -15,15 +16,16 @@ from opentelemetry.trace import Span, Status, StatusCode, set_span_in_context
 from starlette.background import BackgroundTask
 from starlette.exceptions import HTTPException, WebSocketException
 from starlette.requests import Request
+from starlette.types import Message, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from slipstream._engine.runtime.observe import function_name
 from slipstream._foreign.opentelemetry import logs_api
 from slipstream.background import run_task
 from slipstream.exceptions import RequestValidationError, WebSocketRequestValidationError
-from slipstream.telemetry._attributes import type_of
+from slipstream.telemetry._attributes import Attributes, type_of
 from slipstream.telemetry._data import CONTEXT_KEY, TelemetryData
-from slipstream.telemetry._signals import attempt
+from slipstream.telemetry._signals import Instruments, attempt
 
 _Severity = logs_api().SeverityNumber
 _NOTHING: Final[AbstractContextManager[None]] = nullcontext()
@@ -33,36 +35,66 @@ _ANSWERS = (HTTPException, WebSocketException, RequestValidationError, WebSocket
 TRACER = "a tracer of OpenTelemetry"
 _SPAN = "a span of OpenTelemetry"
 
+_METRIC = "a metric of OpenTelemetry"
+
 TASK = "fastapi.background_task"
 """FastAPI's name of the span of a background task."""
+
+_REQUEST_CRASH = ("http.server.request.exception", "Unhandled exception in FastAPI request")
+_CONNECTION_CRASH = ("fastapi.websocket.exception", "Unhandled exception in FastAPI WebSocket connection")
+"""Event and body of the log record of an exception that nobody handled."""
 
 _FAREWELLS = frozenset({1000, 1001})
 """Close codes of a regular end."""
 
 
 class Observation:
-    """What is recorded of one request; `kind` is the first word of the span's name: the method, or "WS"."""
+    """What is recorded of one request or connection, once: a request when its response is complete.
 
-    def __init__(self, kind: str, root: str, tracer: Any, logger: Any, *, with_operations: bool) -> None:
+    Args:
+        kind: First word of the span's name: the method, or "WS".
+        active: Attributes of the number of active requests, for `instruments`.
+    """
+
+    def __init__(
+        self, kind: str, scope: Scope, send: Send, logger: Any, instruments: Instruments | None, active: Attributes
+    ) -> None:
         self.function = ""
         self.kind = kind
-        self.root = root
-        self.mounts = ""
+        self.base = scope.get("root_path", "").rstrip("/")
         self.route: str | None = None
         self.data: TelemetryData | None = TelemetryData()
         self.logger = logger
-        self.span: Span | None = None
-        self.tracer = tracer if with_operations else None
-        self.context: Context
+        self.instruments = instruments
+        self.active = active
+        self.version = scope.get("http_version")
+        self.status: int | None = None
+        self.is_done = False
+        self._send = send
 
-    def begin(self, span: Span | None, parent: Context) -> None:
-        """Make the observation and the request's span current; operations are recorded only if the span is."""
+    def begin(self, span: Span | None, parent: Context, tracer: Any) -> None:
+        """Make the observation and the request's span current; `tracer` records operations if that span is recorded."""
         self.span = span
-        if span is None or not attempt(_SPAN, span.is_recording):
-            self.tracer = None
+        self.tracer = None if span is None or not attempt(_SPAN, span.is_recording) else tracer
         context = contexts.set_value(CONTEXT_KEY, self, parent)
         self.context = context if span is None else set_span_in_context(span, context)
         self._tokens = (contexts.attach(self.context), run_task.set(self._run_task))
+        self._begun = time.perf_counter()
+        if self.instruments is not None:
+            attempt(_METRIC, self.instruments.active.add, 1, self.active, self.context)
+
+    async def send(self, message: Message) -> None:
+        """Pass a message on; the last one of the response ends the measurement."""
+        kind = message["type"]
+        if kind == "http.response.start":
+            self.status = message["status"]
+        await self._send(message)
+        is_last = kind == "http.response.pathsend" or (
+            kind == "http.response.body" and not message.get("more_body", False)
+        )
+        # After the answer to an exception, the exception itself may follow, and is recorded too.
+        if is_last and ((self.status or 0) < 500 or sys.exc_info()[1] is None):
+            self.finish()
 
     def enter(self, connection: Request[Any] | WebSocket, function: str) -> None:
         """Note the Request or WebSocket, and the module and qualified name of the endpoint."""
@@ -99,21 +131,23 @@ class Observation:
 
     def mounted(self, path: str) -> None:
         """Note that a mounted application serves, below a template such as `/tenants/{tenant}`."""
-        self.mounts += path
-        self._named(self.mounts + "/{path}")
+        self.base += path
+        self.routed("/{path}")
 
     def routed(self, path: str) -> None:
         """Note the route that serves, by its template below the mounts."""
-        self._named(self.mounts + path)
-
-    def _named(self, route: str) -> None:
-        self.route = self.root + route
+        self.route = self.base + path
         if self.span is not None:
             attempt(_SPAN, self.span.update_name, f"{self.kind} {self.route}")
 
-    def failed(self, exc: BaseException, event: str, body: str) -> None:
-        """Log an exception that nobody handled."""
-        self._emit(_Severity.ERROR, event, body, {}, exc)
+    def failed(self, exc: BaseException) -> None:
+        """Record what has ended the request, and log an exception that nobody handled."""
+        if is_farewell(exc):
+            return
+        if isinstance(exc, Exception):
+            event, body = _CONNECTION_CRASH if self.kind == "WS" else _REQUEST_CRASH
+            self._emit(_Severity.ERROR, event, body, {}, exc)
+        self.finish(type_of(exc))
 
     def _emit(
         self, severity: Any, event: str, body: str, attributes: dict[str, Any], exc: BaseException | None = None
@@ -145,17 +179,30 @@ class Observation:
             with Operation(self, TASK, function_name(task.func), lambda exc: isinstance(exc, Exception)):
                 await task()
 
-    def end(self, outcome: dict[str, Any]) -> None:
-        """End the request's span with the attributes that are known at its end."""
-        if self.span is None:
+    def finish(self, error_type: str | None = None) -> None:
+        """Record the request, with the class of the exception that ended it; only the first call counts."""
+        if self.is_done:
             return
-        attempt(_SPAN, self.span.set_attributes, outcome)
-        if "error.type" in outcome:
-            attempt(_SPAN, self.span.set_status, Status(StatusCode.ERROR))
-        attempt(_SPAN, self.span.end)
+        self.is_done = True
+        elapsed_s = time.perf_counter() - self._begun
+        if error_type is None and self.status is not None and self.status >= 500:
+            error_type = str(self.status)
+        known = {"http.route": self.route, "http.response.status_code": self.status, "error.type": error_type}
+        outcome = {name: value for name, value in known.items() if value is not None}
+        if self.instruments is not None:
+            version = {"network.protocol.version": self.version} if self.version else {}
+            found = self.active | version | outcome
+            attempt(_METRIC, self.instruments.duration.record, elapsed_s, found, self.context)
+            attempt(_METRIC, self.instruments.active.add, -1, self.active, self.context)
+        if self.span is not None:
+            attempt(_SPAN, self.span.set_attributes, outcome)
+            if error_type is not None:
+                attempt(_SPAN, self.span.set_status, Status(StatusCode.ERROR))
+            attempt(_SPAN, self.span.end)
 
     def close(self) -> None:
         """Undo `begin`, and drop the data, which contexts that outlive the request still refer to."""
+        self.finish()
         self.data = None
         self.tracer = None
         was, task = self._tokens

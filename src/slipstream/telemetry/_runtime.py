@@ -11,7 +11,6 @@ import atexit
 import os
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from importlib import import_module
 from pkgutil import resolve_name
 from threading import Lock
@@ -20,15 +19,15 @@ from typing import Any
 import anyio.to_thread
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from slipstream._foreign.opentelemetry import LOG_EXPORT, LOGS_API, is_unset
+from slipstream._foreign.opentelemetry import is_unset
 from slipstream.exceptions import FastAPIError
 from slipstream.logger import logger
-from slipstream.telemetry._settings import Settings
+from slipstream.telemetry._settings import SIGNALS, Settings, Signal
 
 _owned: list[Any] = []
 """What was added to providers here, to be flushed and shut down here."""
 
-_configured: list[tuple[str, Any]] = []
+_configured: list[tuple[Signal, Any]] = []
 """Signals and the providers to which an exporter was added."""
 
 _lock = Lock()
@@ -50,9 +49,15 @@ async def lifespan(config: Settings, app: ASGIApp, scope: Scope, receive: Receiv
 
 
 def _configure(config: Settings) -> None:
-    """Add what the environment asks for; a warning where that does not work."""
+    """Add an exporter for each signal that is wanted and has an endpoint; a warning where that does not work."""
+    if os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
+        return
     try:
-        _configure_from_environment(config)
+        endpoints = [(signal, _export_endpoint(signal.name)) for signal in config.wanted]
+        with _lock:
+            for signal, endpoint in endpoints:
+                if endpoint is not None:
+                    _export(signal, endpoint, getattr(config, signal.provider))
     except ImportError:
         logger.warning(
             "telemetry: no exporter was added, for the SDK of OpenTelemetry or its OTLP exporter is not installed; "
@@ -62,19 +67,6 @@ def _configure(config: Settings) -> None:
         )
     except Exception as exc:
         logger.warning("telemetry: no exporter was added: %s", exc, exc_info=not isinstance(exc, FastAPIError))
-
-
-def _configure_from_environment(config: Settings) -> None:
-    """Add an exporter for each signal that is wanted and has an endpoint."""
-    if os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
-        return
-    wanted = {"TRACES": config.tracing, "METRICS": config.metrics, "LOGS": config.logs}
-    given = {"TRACES": config.tracer_provider, "METRICS": config.meter_provider, "LOGS": config.logger_provider}
-    endpoints = {signal: _export_endpoint(signal) for signal, is_wanted in wanted.items() if is_wanted}
-    with _lock:
-        for signal, endpoint in endpoints.items():
-            if endpoint is not None:
-                _export(_PARTS[signal], endpoint, given[signal])
 
 
 def _export_endpoint(signal: str) -> str | None:
@@ -106,83 +98,41 @@ def _read(name: str) -> str | None:
 _HTTP_URL = re.compile(r"https?://(\[[^]/?#]+]|[^[/?#])", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class _Parts:
-    """How one signal is set up: names in OpenTelemetry's API, its SDK and its OTLP exporter, imported when needed."""
-
-    name: str
-    """What the API calls the provider: its functions are `get_<name>` and `set_<name>`."""
-    api: str
-    provider: str
-    component: str
-    """Class that stands between a provider and an exporter."""
-    exporter: str
-    add: str
-    """The provider's method that takes the component."""
-
-
-_OTLP = "opentelemetry.exporter.otlp.proto.http"
-_PARTS = {
-    "TRACES": _Parts(
-        "tracer_provider",
-        "opentelemetry.trace",
-        "opentelemetry.sdk.trace:TracerProvider",
-        "opentelemetry.sdk.trace.export:BatchSpanProcessor",
-        f"{_OTLP}.trace_exporter:OTLPSpanExporter",
-        "add_span_processor",
-    ),
-    "METRICS": _Parts(
-        "meter_provider",
-        "opentelemetry.metrics",
-        "opentelemetry.sdk.metrics:MeterProvider",
-        "opentelemetry.sdk.metrics.export:PeriodicExportingMetricReader",
-        f"{_OTLP}.metric_exporter:OTLPMetricExporter",
-        "add_metric_reader",
-    ),
-    "LOGS": _Parts("logger_provider", LOGS_API, *LOG_EXPORT, "add_log_record_processor"),
-}
-
-
-def _export(parts: _Parts, endpoint: str, given: Any) -> None:
+def _export(signal: Signal, endpoint: str, given: Any) -> None:
     """Add an exporter to the given provider, or to the global one, which is made if it is not set."""
-    make_provider, make_component, make_exporter = map(resolve_name, (parts.provider, parts.component, parts.exporter))
-    provider = given if given is not None else _global_provider(parts, make_provider)
-    target = _registration_provider(provider)
-    if any(signal == parts.name and known is target for signal, known in _configured):
+    make_provider, make_component, make_exporter = map(resolve_name, signal.parts)
+    provider = given if given is not None else _global_provider(signal, make_provider)
+    # A provider that takes exporters of no signal may wrap one that does.
+    takes = any(hasattr(provider, each.add) for each in SIGNALS)
+    target = provider if takes else getattr(provider, "provider", provider)
+    if any(done is signal and known is target for done, known in _configured):
         return
-    add = getattr(target, parts.add, None)
+    add = getattr(target, signal.add, None)
     if add is None:
         raise FastAPIError(
             f"{type(provider).__name__} does not support adding an OTLP exporter\n"
-            f"  give another telemetry[{parts.name!r}], or telemetry={{'auto_configure': False}}"
+            f"  give another telemetry[{signal.provider!r}], or telemetry={{'auto_configure': False}}"
         )
-    exporter = make_exporter(endpoint=endpoint)
-    component = None
+    exporter = component = make_exporter(endpoint=endpoint)
     try:
         component = make_component(exporter)
         add(component)
     except BaseException:
-        (exporter if component is None else component).shutdown()
+        component.shutdown()
         raise
     _owned.append(component)
-    _configured.append((parts.name, target))
+    _configured.append((signal, target))
 
 
-def _registration_provider(provider: Any) -> Any:
-    """Return what takes exporters: a provider that takes none of any signal may wrap one that does."""
-    takes = any(hasattr(provider, each.add) for each in _PARTS.values())
-    return provider if takes else getattr(provider, "provider", provider)
-
-
-def _global_provider(parts: _Parts, make_provider: Callable[..., Any]) -> Any:
+def _global_provider(signal: Signal, make_provider: Callable[..., Any]) -> Any:
     """Return the global provider; if none is set, set a new one. Of two that are set at once, the first counts."""
-    api = import_module(parts.api)
-    get_global = getattr(api, f"get_{parts.name}")
+    api = import_module(signal.api)
+    get_global = getattr(api, f"get_{signal.provider}")
     provider = get_global()
     if not is_unset(provider):
         return provider
     made = make_provider(shutdown_on_exit=False)
-    getattr(api, f"set_{parts.name}")(made)
+    getattr(api, f"set_{signal.provider}")(made)
     provider = get_global()
     if provider is not made:
         made.shutdown()

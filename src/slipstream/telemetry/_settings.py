@@ -7,15 +7,50 @@ from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
-from slipstream._foreign.opentelemetry import API_MODULES
+from slipstream._foreign.opentelemetry import LOG_EXPORT, LOGS_API
 from slipstream.exceptions import FastAPIError
 
 AUTO_CONFIGURE = "FASTAPI_OTEL_AUTO_CONFIGURE"
 """Environment variable: "true", in any case of letters, adds exporters for the endpoints that the environment names."""
 
-_PROVIDERS = ("tracer_provider", "meter_provider", "logger_provider")
-_CHOSEN = ("OTEL_PYTHON_TRACER_PROVIDER", "OTEL_PYTHON_METER_PROVIDER", "OTEL_PYTHON_LOGGER_PROVIDER")
-"""Environment variables by which OpenTelemetry's API finds providers for itself."""
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """A kind of what is recorded: names of its options, and in OpenTelemetry's API, its SDK and its OTLP exporter."""
+
+    name: str
+    """What environment variables call it."""
+    switch: str
+    """The option that turns it on and off."""
+    source: str
+    """What the API calls its source: `get_tracer` of a provider, which is the option `tracer_provider`."""
+    api: str
+    parts: tuple[str, str, str]
+    """Classes of a provider, of what stands between it and an exporter, and of an exporter; imported when needed."""
+    add: str
+    """The provider's method that takes the second of them."""
+
+    @property
+    def provider(self) -> str:
+        """The option that gives a provider; the API's functions are `get_` and `set_` with this name."""
+        return f"{self.source}_provider"
+
+
+_OTLP = "opentelemetry.exporter.otlp.proto.http"
+_SPAN_EXPORT = (
+    "opentelemetry.sdk.trace:TracerProvider",
+    "opentelemetry.sdk.trace.export:BatchSpanProcessor",
+    f"{_OTLP}.trace_exporter:OTLPSpanExporter",
+)
+_METRIC_EXPORT = (
+    "opentelemetry.sdk.metrics:MeterProvider",
+    "opentelemetry.sdk.metrics.export:PeriodicExportingMetricReader",
+    f"{_OTLP}.metric_exporter:OTLPMetricExporter",
+)
+TRACES = Signal("TRACES", "tracing", "tracer", "opentelemetry.trace", _SPAN_EXPORT, "add_span_processor")
+METRICS = Signal("METRICS", "metrics", "meter", "opentelemetry.metrics", _METRIC_EXPORT, "add_metric_reader")
+LOGS = Signal("LOGS", "logs", "logger", LOGS_API, LOG_EXPORT, "add_log_record_processor")
+SIGNALS = (TRACES, METRICS, LOGS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +71,8 @@ class Settings:
     def of(cls, config: Mapping[str, Any] | None) -> "Settings":
         """Read a configuration, ignoring unknown keys; FastAPIError if it needs OpenTelemetry and that is missing."""
         given = {key: value for key, value in dict(config or {}).items() if key in cls.__slots__}
-        wanted = [name for name in _PROVIDERS if given.get(name) is not None]
-        if given.get("auto_configure"):
-            wanted.append("auto_configure")
+        wanted = [each.provider for each in SIGNALS if given.get(each.provider) is not None]
+        wanted += ["auto_configure"] if given.get("auto_configure") else []
         if wanted and not is_installed():
             raise FastAPIError(
                 f"telemetry={{{wanted[0]!r}: ...}} needs OpenTelemetry, which is not installed\n"
@@ -48,15 +82,14 @@ class Settings:
         return cls(**given)
 
     @property
-    def is_silent(self) -> bool:
-        """Whether nothing at all is to be recorded."""
-        return not (self.tracing or self.metrics or self.logs)
+    def wanted(self) -> list[Signal]:
+        """What is to be recorded."""
+        return [each for each in SIGNALS if getattr(self, each.switch)]
 
     @property
     def names_provider(self) -> bool:
         """Whether a provider was given for a signal that is wanted."""
-        wanted = zip((self.tracing, self.metrics, self.logs), _PROVIDERS, strict=True)
-        return any(is_wanted and getattr(self, name) is not None for is_wanted, name in wanted)
+        return any(getattr(self, each.provider) is not None for each in self.wanted)
 
     @property
     def may_be_heard(self) -> bool:
@@ -64,13 +97,13 @@ class Settings:
 
         Nothing is imported here: without the API, no provider can have been set.
         """
-        if self.is_silent:
+        if not self.wanted:
             return False
-        return (
-            self.names_provider
-            or any(name in sys.modules for name in API_MODULES)
-            or (any(map(os.environ.get, _CHOSEN)) and is_installed())
-        )
+        if self.names_provider or any(each.api in sys.modules for each in SIGNALS):
+            return True
+        # By these variables the API finds providers for itself.
+        chosen = (f"OTEL_PYTHON_{each.provider.upper()}" for each in SIGNALS)
+        return any(map(os.environ.get, chosen)) and is_installed()
 
 
 def is_installed() -> bool:

@@ -5,6 +5,7 @@ A provider or exporter that raises is logged, once for each kind of failure, and
 
 import sys
 from collections.abc import Callable
+from operator import methodcaller
 from typing import Any, Generic, ParamSpec, TypeVar
 
 from opentelemetry import metrics, trace
@@ -14,7 +15,7 @@ from opentelemetry.trace import NoOpTracerProvider
 from slipstream._foreign.opentelemetry import is_unset, logs_api
 from slipstream.logger import logger
 from slipstream.telemetry._attributes import SCHEMA_URL
-from slipstream.telemetry._settings import Settings
+from slipstream.telemetry._settings import LOGS, METRICS, TRACES, Settings, Signal
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -55,23 +56,9 @@ class Signals:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        scope: dict[str, Any] = {"schema_url": SCHEMA_URL}
-        version = getattr(sys.modules[NAME], "__version__", None)
-        self.tracer = _Listener[Any](
-            (lambda: trace.get_tracer_provider()) if settings.tracing else None,
-            settings.tracer_provider,
-            lambda provider: provider.get_tracer(NAME, version, **scope),
-        )
-        self.instruments = _Listener(
-            (lambda: metrics.get_meter_provider()) if settings.metrics else None,
-            settings.meter_provider,
-            lambda provider: Instruments(provider.get_meter(NAME, version, **scope)),
-        )
-        self.logger = _Listener[Any](
-            (lambda: _logs.get_logger_provider()) if settings.logs else None,
-            settings.logger_provider,
-            lambda provider: provider.get_logger(NAME, version, **scope),
-        )
+        self.tracer = _Listener[Any](settings, TRACES, trace)
+        self.instruments = _Listener(settings, METRICS, metrics, Instruments)
+        self.logger = _Listener[Any](settings, LOGS, _logs)
 
     @property
     def are_heard(self) -> bool:
@@ -82,22 +69,27 @@ class Signals:
 class _Listener(Generic[T]):
     """What takes one signal: made of the given provider or else of the global one, until that is another.
 
-    A call returns None where the signal is off (`get_global` is None), or the provider fails or records nothing.
+    A call returns None where the signal is off, or the provider fails or records nothing.
     """
 
-    def __init__(self, get_global: Callable[[], Any] | None, given: Any, make: Callable[[Any], T]) -> None:
-        self._get_global, self._given, self._make = get_global, given, make
+    def __init__(self, settings: Settings, signal: Signal, api: Any, refine: Callable[[Any], T] | None = None) -> None:
+        version = getattr(sys.modules[NAME], "__version__", None)
+        make = methodcaller(f"get_{signal.source}", NAME, version, schema_url=SCHEMA_URL)
+        self._make = make if refine is None else lambda provider: refine(make(provider))
+        self._get_global = methodcaller(f"get_{signal.provider}")  # looked up at each call: tests replace the function
+        self._api = api
+        self._given = getattr(settings, signal.provider)
+        self._is_wanted = getattr(settings, signal.switch)
         self._provider: Any = None
         self._made: T | None = None
 
     def __call__(self) -> T | None:
-        if self._get_global is None:
+        if not self._is_wanted:
             return None
-        provider = self._given or self._get_global()
+        provider = self._given or self._get_global(self._api)
         if provider is not self._provider:
-            is_heard = not is_deaf(provider)
             name = f"{type(provider).__name__} of OpenTelemetry"
-            self._made = attempt(name, self._make, provider) if is_heard else None
+            self._made = None if is_deaf(provider) else attempt(name, self._make, provider)
             self._provider = provider
         return self._made
 
