@@ -13,7 +13,7 @@ from starlette.requests import Request
 
 from slipstream import Depends, FastAPI, WebSocket
 from slipstream._engine.compile import compile_plan
-from slipstream._engine.emit import steps
+from slipstream._engine.emit import handler
 from slipstream._routes.services import SERVICES
 from slipstream.explain import explain
 from slipstream.routing import APIRoute, APIWebSocketRoute
@@ -190,8 +190,8 @@ def test_a_compile_that_fails_says_for_which_parameter_of_which_endpoint(
     def fail(pen: Any, step: Any) -> None:
         raise LookupError(kind)
 
-    writers = {each: fail if each.__name__ == kind else write for each, write in steps._WRITERS.items()}
-    monkeypatch.setattr(steps, "_WRITERS", writers)
+    writers = {each: fail if each.__name__ == kind else write for each, write in handler._WRITERS.items()}
+    monkeypatch.setattr(handler, "_WRITERS", writers)
     app = FastAPI()
 
     @app.post("/failing/{number}")

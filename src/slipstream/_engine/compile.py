@@ -13,10 +13,10 @@ from slipstream._engine.codegen.load import Source, load
 from slipstream._engine.emit.handler import DIALECTS, emit_handler
 from slipstream._engine.emit.observed import OBSERVED
 from slipstream._engine.emit.pen import Layer
+from slipstream._engine.errors import function_name
 from slipstream._engine.plan.arrange import arrange
 from slipstream._engine.plan.model import Plan
 from slipstream._engine.plan.program import Program
-from slipstream._engine.runtime.observe import function_name
 from slipstream._engine.signature.kinds import unpartial
 
 __all__ = ["OBSERVED", "UNOBSERVED", "Compiled", "Dialect", "compile_plan"]

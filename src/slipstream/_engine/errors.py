@@ -1,6 +1,7 @@
 """Errors in a program, most raised when a path operation is defined: what was seen, where, what to write instead."""
 
 import warnings
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 
@@ -55,6 +56,12 @@ def shown(annotation: Any) -> str:
     if isinstance(annotation, type) and not hasattr(annotation, "__args__"):
         return annotation.__qualname__
     return str(annotation).replace("typing.", "")
+
+
+def function_name(function: Callable[..., Any]) -> str:
+    """Return module and qualified name of a function, or of the class of a callable object."""
+    named = function if hasattr(function, "__qualname__") else type(function)
+    return f"{getattr(named, '__module__', None)}.{named.__qualname__}"
 
 
 class AmbiguousParameter(_WrongDefinition):

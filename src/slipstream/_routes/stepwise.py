@@ -22,10 +22,10 @@ from slipstream._engine.abc import Observation
 from slipstream._engine.emit.handler import DEPENDENCIES, EXITS
 from slipstream._engine.emit.observed import SERIALIZATION
 from slipstream._engine.emit.response import ENDPOINT, streamer
+from slipstream._engine.errors import function_name
 from slipstream._engine.plan.model import Plan
 from slipstream._engine.runtime.body import body_decoder, body_reader
 from slipstream._engine.runtime.form import form_reader
-from slipstream._engine.runtime.observe import function_name
 from slipstream._engine.runtime.response import dump, json_response, result_wrapper
 from slipstream._engine.runtime.values import UNSET, find_header
 from slipstream._engine.signature.kinds import mentions

@@ -19,7 +19,7 @@ from starlette.requests import Request
 from starlette.types import Message, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from slipstream._engine.runtime.observe import function_name
+from slipstream._engine.errors import function_name
 from slipstream._foreign.opentelemetry import logs_api
 from slipstream.background import run_task
 from slipstream.exceptions import RequestValidationError, WebSocketRequestValidationError

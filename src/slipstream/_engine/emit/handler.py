@@ -1,6 +1,6 @@
-"""The text of a handler around its steps: one dialect for each way to call it."""
+"""The text of a handler: its steps, and what stands around them in each dialect, which is a way to call it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -10,19 +10,25 @@ from starlette.websockets import WebSocket
 from slipstream._engine.abc import Services
 from slipstream._engine.codegen.load import Source
 from slipstream._engine.codegen.writer import literal
-from slipstream._engine.emit.body import emit_size_check
-from slipstream._engine.emit.calls import emit_leave
+from slipstream._engine.emit.calls import emit_again, emit_leave, emit_mark, emit_solve
 from slipstream._engine.emit.pen import Dialect, Layer, Pen
-from slipstream._engine.emit.response import emit_send
-from slipstream._engine.emit.steps import emit_steps
-from slipstream._engine.plan.program import Leave, Manner, Program
+from slipstream._engine.emit.response import emit_await, emit_check, emit_encode, emit_invoke, emit_send
+from slipstream._engine.emit.values import (
+    decoded,
+    emit_read_body,
+    emit_size_check,
+    emit_take,
+    emit_take_form,
+    emit_take_json,
+    prepare,
+)
+from slipstream._engine.errors import shown
+from slipstream._engine.plan import model, program
 from slipstream._engine.runtime.additions import NOSNIFF, adding
-from slipstream._engine.runtime.body import body_reader, no_body
+from slipstream._engine.runtime.body import no_body
 from slipstream._engine.runtime.cleanup import inner_failure, open_failure, open_shield
-from slipstream._engine.runtime.response import JSON_HEADERS, JSON_TYPE, blank_response, has_body, run_later
-from slipstream._engine.runtime.strict import json_size
-from slipstream._engine.runtime.values import UNSET
-from slipstream._engine.types import ErrorDetail, Scope
+from slipstream._engine.runtime.response import JSON_HEADERS, blank_response, has_body, run_later
+from slipstream._engine.runtime.threads import in_one_thread
 
 FUNCTION = "handle"
 EXITS = "slipstream.exits"
@@ -31,12 +37,75 @@ DEPENDENCIES = "fastapi.dependencies"
 """FastAPI's name, which dashboards use, of the operation that reads the request and calls dependencies."""
 
 
-def emit_handler(program: Program, services: Services, dialect: Dialect, layer: Layer) -> Source:
+def emit_handler(arranged: program.Program, services: Services, dialect: Dialect, layer: Layer) -> Source:
     """Write the function that carries out a program, in the phrases of a dialect and of a layer over it."""
-    pen = Pen(program, services, dialect, layer)
+    pen = Pen(arranged, services, dialect, layer)
     with pen.block(f"async def {FUNCTION}({dialect.parameters}):"):
         dialect.write(pen)
     return Source(FUNCTION, pen.text, pen.shape, pen.constants)
+
+
+def emit_steps(pen: Pen, steps: Sequence[program.Act]) -> None:
+    for step in steps:
+        try:
+            _WRITERS[type(step)](pen, step)
+        except Exception as exc:
+            if isinstance(step, model.Take):
+                annotation = shown(step.field.field_info.annotation)
+                exc.add_note(f"for the parameter {step.field.name}: {annotation}\n  at {step.call.origin}")
+            raise
+
+
+def emit_refuse(pen: Pen, step: program.Refuse) -> None:
+    """Write the raising of gathered errors; a body that was validated from its bytes is parsed now, for the error."""
+    read = pen.program.read
+    body = pen.body if read is None or read.fast is None else decoded(pen, read.body)
+    with pen.block("if errors:"):
+        pen.layer.refused(pen)
+        pen.line(f"raise {pen.dialect.refusal(pen, 'errors', body)}")
+
+
+def emit_hop(pen: Pen, step: program.Hop) -> None:
+    for take in step.shares:
+        prepare(pen, take)
+    prepared = set(pen.prepared)
+    shared = ["errors", *([] if pen.program.fast_body is None else pen.variables.values())]
+    with pen.function("def work(each):", shared):
+        pen.is_in_hop = True
+        emit_steps(pen, step.steps)
+        given_back = ", ".join(_local(pen, act) for act in step.gives)
+        if given_back:
+            pen.line(f"return {given_back}")
+        pen.is_in_hop = False
+    pen.prepared = prepared  # locals of the worker's function are not seen outside
+    target = f"{given_back} = " if given_back else ""
+    pen.line(f"{target}await {pen.constant('in_one_thread', in_one_thread)}(work)")
+
+
+def _local(pen: Pen, act: program.Act) -> str:
+    if isinstance(act, model.Take):
+        return pen.variables[id(act.call), act.field.name]
+    if isinstance(act, model.Solve):
+        return pen.results[id(act.call)]
+    return "payload" if isinstance(act, program.Encode) else "result"
+
+
+_WRITERS: dict[type[program.Act], Callable[[Pen, Any], None]] = {
+    program.ReadBody: emit_read_body,
+    model.Take: emit_take,
+    program.TakeJson: emit_take_json,
+    program.TakeForm: emit_take_form,
+    program.Mark: emit_mark,
+    model.Solve: emit_solve,
+    program.Open: emit_solve,
+    model.Again: emit_again,
+    program.Refuse: emit_refuse,
+    program.Invoke: emit_invoke,
+    program.Await: emit_await,
+    program.Check: emit_check,
+    program.Encode: emit_encode,
+    program.Hop: emit_hop,
+}
 
 
 def emit_lists(pen: Pen, exits: str = "[]", closing: str = "[]") -> None:
@@ -48,26 +117,25 @@ def emit_lists(pen: Pen, exits: str = "[]", closing: str = "[]") -> None:
         pen.line(f"closing = {closing}")
 
 
-def emit_core(pen: Pen, closing: Leave | None) -> None:
+def emit_core(pen: Pen, closing: program.Leave | None) -> None:
     """Write the creation of the shield and of context objects, all steps, and the closing of a list."""
-    program = pen.program
-    if program.is_shielded:
+    if pen.program.is_shielded:
         pen.line(f"shield = {pen.constant('open_shield', open_shield)}(exits)")
     if "response" in pen.plan.objects:
         pen.line(f"response = {pen.constant('blank_response', blank_response)}()")
     if "background" in pen.plan.objects:
         pen.line(f"background = {pen.constant('background_tasks', pen.services.background_tasks)}()")
     with closed(pen, closing):
-        if program.read is not None:
-            emit_steps(pen, [program.read])
+        if pen.program.read is not None:
+            emit_steps(pen, [pen.program.read])
         with pen.layer.operation(pen, DEPENDENCIES):
-            emit_steps(pen, program.feeding)
+            emit_steps(pen, pen.program.feeding)
             pen.layer.solved(pen)
-        emit_steps(pen, program.ending)
+        emit_steps(pen, pen.program.ending)
 
 
 @contextmanager
-def closed(pen: Pen, leave: Leave | None) -> Iterator[None]:
+def closed(pen: Pen, leave: program.Leave | None) -> Iterator[None]:
     """Put the text inside into a `try`, and write the closing of a list; without a list write nothing."""
     if leave is None:
         yield
@@ -78,16 +146,6 @@ def closed(pen: Pen, leave: Leave | None) -> Iterator[None]:
     with pen.block("except BaseException as exc:"):
         fail = pen.made("fail_closing", lambda: inner_failure(pen.services.swallowed_error))
         pen.line(f"raise await {fail}({leave.exits}, exc)")
-
-
-def emit_last_leave(pen: Pen, leave: Leave) -> None:
-    """Write the closing of what stayed open for the response, and that background tasks of the clean-up are run."""
-    has_tasks = "background" in pen.plan.objects
-    if has_tasks:
-        pen.line("ran = len(background.tasks)")
-    emit_leave(pen, leave)
-    if has_tasks:
-        pen.line(f"await {pen.constant('run_later', run_later)}(background, ran)")
 
 
 def emit_failure(pen: Pen, *, sent: str, known: str) -> None:
@@ -109,57 +167,34 @@ class AsgiDialect(Dialect):
     """The usual dialect of a path operation, an ASGI application: `await handle(scope, receive, send)`."""
 
     name = "asgi"
-    where = "scope"
-    """Expression of the scope from which errors take method and mount path."""
-    objects = {"request": "request", "connection": "request", "response": "response", "background": "background"}
 
     def write(self, pen: Pen) -> None:
         # The response is sent inside of the `try` only if dependencies are still open then.
-        program = pen.program
+        is_open = pen.program.exits is not None
         emit_lists(pen)
-        if program.keeps_raw and "raw" not in self.parameters.split(", "):
+        if pen.program.keeps_raw and "raw" not in self.parameters.split(", "):
             pen.line("raw = None")
-        if program.makes_request:
+        if pen.program.makes_request:
             pen.line(f"request = {pen.constant('Request', Request)}(scope, receive, send)")
             pen.layer.enter(pen)
-        if program.exits is not None:
+        if is_open:
             pen.line("sent = False")
         with pen.block("try:"):
-            if "raw" in self.parameters and (program.read is None or pen.plan.is_form):
+            if "raw" in self.parameters and (pen.program.read is None or pen.plan.is_form):
                 emit_size_check(pen, pen.plan.limits.body_size)
-            emit_core(pen, program.closing)
-            if program.exits is not None:
+            emit_core(pen, pen.program.closing)
+            if pen.program.exits is not None:
+                has_tasks = "background" in pen.plan.objects
                 emit_send(pen, is_open=True)
-                emit_last_leave(pen, program.exits)
-        known = ", body=raw" if program.keeps_raw else ", connection=request" if program.makes_request else ""
+                if has_tasks:
+                    pen.line("ran = len(background.tasks)")
+                emit_leave(pen, pen.program.exits)
+                if has_tasks:  # clean-up may have added some
+                    pen.line(f"await {pen.constant('run_later', run_later)}(background, ran)")
+        known = ", body=raw" if pen.program.keeps_raw else ", connection=request" if pen.program.makes_request else ""
         emit_failure(pen, sent="sent", known=known)
-        if program.exits is None:
+        if not is_open:
             emit_send(pen, is_open=False)
-
-    def read_raw(self, pen: Pen) -> None:
-        from_request = pen.program.reads_request
-        read = body_reader(pen.services.body_error, from_request=from_request, most=json_size(pen.plan.limits))
-        name = pen.constant("read_request_body" if from_request else "read_body", read)
-        pen.line(f"raw = await {name}({'request' if from_request else 'receive'})")
-
-    def refusal(self, pen: Pen, errors: str, body: str) -> str:
-        def refuse(errors: list[ErrorDetail], body: Any, scope: Scope | None) -> Exception:
-            return pen.services.request_error(
-                errors, None if body is UNSET else body, pen.plan.where(scope), pen.plan.limits
-            )
-
-        return f"{pen.made('request_error', lambda: refuse)}({errors}, {body}, {self.where})"
-
-    def send_json(self, pen: Pen, status: int) -> None:
-        json_type = headers = pen.constant("JSON_TYPE", JSON_TYPE)
-        content = 'b""'
-        if has_body(status):
-            pen.line('length = (b"content-length", b"%d" % len(payload))')
-            headers, content = f"length, {json_type}", "payload"
-        if pen.plan.limits.nosniff:
-            headers += f", {pen.constant('NOSNIFF', NOSNIFF)}"
-        pen.line(f'await send({{"type": "http.response.start", "status": {status}, "headers": [{headers}]}})')
-        pen.line(f'await send({{"type": "http.response.body", "body": {content}}})')
 
 
 class DirectDialect(AsgiDialect):
@@ -187,7 +222,7 @@ class DirectDialect(AsgiDialect):
             super().send_json(pen, status)
 
 
-class RequestDialect(AsgiDialect):
+class RequestDialect(Dialect):
     """The dialect of route classes: `await handle(request)` returns a Response, and exceptions pass through.
 
     The caller puts the lists `EXITS` and `CLOSING` into the scope, and closes them.
@@ -195,7 +230,7 @@ class RequestDialect(AsgiDialect):
 
     name = "request"
     parameters = "request"
-    manner = Manner(gives="response", has_request=True)
+    manner = program.Manner(gives="response", has_request=True)
 
     def write(self, pen: Pen) -> None:
         pen.line("scope = request.scope")
@@ -209,7 +244,7 @@ class WebSocketDialect(Dialect):
     """The dialect of WebSocket endpoints, which send and receive themselves."""
 
     name = "websocket"
-    manner = Manner(gives="nothing")
+    manner = program.Manner(gives="nothing")
     connection = "websocket"
     objects = {"websocket": "websocket", "connection": "websocket", "response": "response", "background": "background"}
 
@@ -224,13 +259,11 @@ class WebSocketDialect(Dialect):
         emit_failure(pen, sent="False", known=", connection=websocket")
 
     def refusal(self, pen: Pen, errors: str, body: str) -> str:
-        def refuse(errors: list[ErrorDetail], scope: Scope) -> Exception:
-            return pen.services.websocket_error(errors, pen.plan.where(scope))
-
-        return f"{pen.made('websocket_error', lambda: refuse)}({errors}, scope)"
+        refuse = pen.made("websocket_error", lambda: lambda errors, scope: pen.refuse(errors, None, scope))
+        return f"{refuse}({errors}, scope)"
 
 
-class EventDialect(AsgiDialect):
+class EventDialect(Dialect):
     """The dialect of handlers of events, whose result is returned; exceptions pass through to the caller.
 
     `scope_of(connection)` makes a scope; it is called only if a dependency reads the scope or asks for a Request.
@@ -238,19 +271,18 @@ class EventDialect(AsgiDialect):
 
     name = "event"
     parameters = "connection, event, scope_of"
-    manner = Manner(gives="value")
-    objects = {**AsgiDialect.objects, "link": "connection", "event": "event"}
+    manner = program.Manner(gives="value")
+    objects = {**Dialect.objects, "link": "connection", "event": "event"}
     where = "None"
 
     def write(self, pen: Pen) -> None:
-        program = pen.program
         emit_lists(pen)
-        if program.reads_scope:
+        if pen.program.reads_scope:
             pen.line("scope = scope_of(connection)")
-        if program.makes_request:
+        if pen.program.makes_request:
             pen.line(f"request = {pen.constant('Request', Request)}(scope, {pen.constant('no_body', no_body)})")
-        with closed(pen, program.exits):
-            emit_core(pen, program.closing)
+        with closed(pen, pen.program.exits):
+            emit_core(pen, pen.program.closing)
             if "background" in pen.plan.objects:
                 pen.line("await background()")
         pen.line("return result")

@@ -1,7 +1,8 @@
 """The layer over any dialect by which a handler reports each step to the request's `Observation` (`abc.py`)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
+from typing import Any
 
 from starlette.responses import Response
 
@@ -9,10 +10,10 @@ from slipstream._engine.abc import Observation
 from slipstream._engine.codegen.writer import literal
 from slipstream._engine.emit.calls import by_keyword, named_arguments
 from slipstream._engine.emit.pen import Layer, Pen
+from slipstream._engine.errors import function_name
 from slipstream._engine.plan.body import form_models
 from slipstream._engine.plan.flatten import param_model, request_names
 from slipstream._engine.plan.model import Take
-from slipstream._engine.runtime.observe import Argument, function_name, known_values
 from slipstream._engine.runtime.values import UNSET
 from slipstream._engine.types import ErrorDetail, Scope
 
@@ -38,7 +39,7 @@ class Observed(Layer):
         pen.line(f"observed.solved(dict({by_keyword(named_arguments(pen, pen.plan.root))}))")
 
     def refused(self, pen: Pen) -> None:
-        known = pen.constant("known_values", known_values(_arguments(pen)))
+        known = pen.constant("known_values", known_values(pen))
         pen.line(f"observed.invalid(errors, {known}(locals(), errors))")
 
     def operation(self, pen: Pen, name: str) -> AbstractContextManager[None]:
@@ -65,12 +66,22 @@ class Observed(Layer):
 OBSERVED = Observed()
 
 
-def _arguments(pen: Pen) -> list[Argument]:
-    """List the endpoint's parameters with their locals and the places of their errors."""
+def known_values(pen: Pen) -> Callable[[Mapping[str, Any], list[ErrorDetail]], dict[str, Any]]:
+    """Make the function that returns the valid arguments of a refused request, by name."""
     root = pen.plan.root
     takes = [step for step in pen.plan.steps if isinstance(step, Take) and step.call is root]
     places = {step.field.name: _places(pen, step) for step in takes}
-    return [(name, local, places.get(name, _ALWAYS)) for name, local in named_arguments(pen, root).items()]
+    arguments = named_arguments(pen, root)
+
+    def known(found: Mapping[str, Any], errors: list[ErrorDetail]) -> dict[str, Any]:
+        wrong = {error["loc"][:length] for error in errors for length in (1, 2)}
+        return {
+            name: found[variable]
+            for name, variable in arguments.items()
+            if found.get(variable, UNSET) is not UNSET and wrong.isdisjoint(places.get(name, _ALWAYS))
+        }
+
+    return known
 
 
 _ALWAYS: frozenset[tuple[str, ...]] = frozenset()

@@ -11,7 +11,11 @@ from slipstream._engine.codegen.writer import Writer
 from slipstream._engine.plan.describe import name_of
 from slipstream._engine.plan.model import Call, Plan
 from slipstream._engine.plan.program import Manner, Program
-from slipstream._engine.runtime.values import model_maker
+from slipstream._engine.runtime.additions import NOSNIFF
+from slipstream._engine.runtime.body import body_reader
+from slipstream._engine.runtime.response import JSON_TYPE, has_body
+from slipstream._engine.runtime.strict import json_size
+from slipstream._engine.runtime.values import UNSET, model_maker
 from slipstream._engine.signature.model import Origin
 from slipstream._engine.types import ContextKind, ErrorDetail, Scope
 
@@ -37,7 +41,11 @@ class Dialect:
     manner: ClassVar[Manner] = Manner()
     connection: ClassVar[str] = "request"
     """The local with the Request or WebSocket."""
-    objects: ClassVar[dict[ContextKind, str]]
+    where: ClassVar[str] = "scope"
+    """Expression of the scope from which errors take method and mount path."""
+    objects: ClassVar[dict[ContextKind, str]] = {
+        "request": "request", "connection": "request", "response": "response", "background": "background",
+    }  # fmt: skip
     """The locals with the context objects that calls can ask for; other objects are not given."""
 
     def write(self, pen: "Pen") -> None:
@@ -45,16 +53,29 @@ class Dialect:
 
     def read_raw(self, pen: "Pen") -> None:
         """Write the assignment of the body's bytes to `raw`."""
+        name, given = ("read_request_body", "request") if pen.program.reads_request else ("read_body", "receive")
+        most = json_size(pen.plan.limits)
+        read = body_reader(pen.services.body_error, from_request=pen.program.reads_request, most=most)
+        pen.line(f"raw = await {pen.constant(name, read)}({given})")
 
     def refusal(self, pen: "Pen", errors: str, body: str) -> str:
         """Return the expression of the exception for errors (a list that is not empty) in a request with a body."""
-        raise NotImplementedError
+        return f"{pen.made('request_error', lambda: pen.refuse)}({errors}, {body}, {self.where})"
 
     def show_scope(self, pen: "Pen") -> None:
         """Write what completes the scope before user code may see it."""
 
     def send_json(self, pen: "Pen", status: int) -> None:
         """Write the sending of `payload` with a status and without further headers."""
+        json_type = headers = pen.constant("JSON_TYPE", JSON_TYPE)
+        content = 'b""'
+        if has_body(status):
+            pen.line('length = (b"content-length", b"%d" % len(payload))')
+            headers, content = f"length, {json_type}", "payload"
+        if pen.plan.limits.nosniff:
+            headers += f", {pen.constant('NOSNIFF', NOSNIFF)}"
+        pen.line(f'await send({{"type": "http.response.start", "status": {status}, "headers": [{headers}]}})')
+        pen.line(f'await send({{"type": "http.response.body", "body": {content}}})')
 
 
 class Layer:
@@ -142,13 +163,16 @@ class Pen(Writer):
             function = model_maker(function, sources, self._refuse_model)
         return self.constant(name if self.is_free(name) else f"call_{name}", function)
 
-    def _refuse_model(self, errors: list[ErrorDetail]) -> Exception:
-        where, services = self.plan.where(None), self.services
+    def refuse(self, errors: list[ErrorDetail], body: Any, scope: Scope | None) -> Exception:
+        """Make the exception for a request with errors; without a scope, it is located where it is answered."""
+        where = self.plan.where(scope)
         if self.plan.protocol == "websocket":
-            error = services.websocket_error(errors, where)
-        else:
-            error = services.request_error(errors, None, where, self.plan.limits)
-        vars(error)["is_located"] = False  # by no scope
+            return self.services.websocket_error(errors, where)
+        return self.services.request_error(errors, None if body is UNSET else body, where, self.plan.limits)
+
+    def _refuse_model(self, errors: list[ErrorDetail]) -> Exception:
+        error = self.refuse(errors, None, None)
+        vars(error)["is_located"] = False
         return error
 
     def variable(self, call: Call, name: str) -> str:

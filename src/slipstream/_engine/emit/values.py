@@ -1,7 +1,9 @@
-"""The text that reads one parameter: a plain value in place, others by a taker (`runtime/take.py`)."""
+"""The text that reads the body and the parameters: a plain value in place, others by a taker (`runtime/take.py`)."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from enum import Enum
+from functools import partial
 from typing import Any
 
 from pydantic import ValidationError
@@ -14,12 +16,104 @@ from slipstream._engine.plan.describe import shown_default
 from slipstream._engine.plan.failing import is_plain_str
 from slipstream._engine.plan.fields import ModelField, model_fields
 from slipstream._engine.plan.flatten import param_model, request_names
-from slipstream._engine.plan.items import item_model, item_of
-from slipstream._engine.plan.model import Take
-from slipstream._engine.runtime.take import model_taker, value_taker
-from slipstream._engine.runtime.values import find_header, located, missing, read_cookies, read_headers, read_query
+from slipstream._engine.plan.items import form_item, item_model, item_of
+from slipstream._engine.plan.model import BodyPlan, Take
+from slipstream._engine.plan.program import ReadBody, TakeForm, TakeJson
+from slipstream._engine.runtime.body import body_decoder, is_json as is_json_type, key_taker, whole_taker
+from slipstream._engine.runtime.cleanup import FormExit
+from slipstream._engine.runtime.form import form_reader, form_taker
+from slipstream._engine.runtime.strict import json_parser, json_size, too_large
+from slipstream._engine.runtime.take import Item, model_taker, value_taker
+from slipstream._engine.runtime.values import (
+    UNSET,
+    find_header,
+    located,
+    missing,
+    read_cookies,
+    read_headers,
+    read_query,
+)
 from slipstream._engine.signature.annotations import is_json, is_sequence
 from slipstream._engine.signature.read import path_names_of
+from slipstream.limits import UNLIMITED, form_options
+
+
+def emit_read_body(pen: Pen, step: ReadBody) -> None:
+    """Write the reading of the body, before any other step."""
+    if step.body.kind == "form":
+        read = pen.constant("read_form", form_reader(pen.services.body_error, form_options(pen.plan.limits)))
+        pen.note("body, as a form", pen.plan.root.origin)
+        pen.line(f"form = await {read}(request)")
+        pen.line(f"exits.append({pen.constant('FormExit', FormExit)}(form))")
+        pen.layer.read(pen, "form")
+        return
+    fast = step.fast
+    if fast is not None and step.is_first:
+        pen.note(f"body {described(fast)}", pen.plan.steps[0].call.origin)
+    else:
+        pen.note("body, as JSON", pen.plan.root.origin)
+    pen.dialect.read_raw(pen)
+    emit_size_check(pen, pen.plan.limits.body_size if fast is None else json_size(pen.plan.limits))
+    find = pen.constant("find_header", find_header) if pen.program.searches_headers else ""
+    one = f'{find}(scope, b"content-type")' if find else f'{place_of(pen, "header")}.get(b"content-type")'
+    pen.line(f"content_type = {one}")
+    if fast is None:
+        pen.line(f"body = {decoded(pen, step.body)}")
+        pen.layer.read(pen, "body")
+        return
+    # The local of the parameter is assigned before its step comes.
+    owner = next(take.call for take in pen.plan.steps if isinstance(take, Take) and take.field is fast)
+    variable = pen.variable(owner, fast.name)
+    unset = pen.constant("UNSET", UNSET)
+    parse = pen.constant(f"parse_{fast.name}", json_parser(fast.checker, pen.plan.limits))
+    is_json = f"{pen.constant('is_json', is_json_type)}(content_type, {step.body.strict})"
+    with pen.block("try:"):
+        pen.line(f'{variable} = {parse}(raw) if content_type == b"application/json" or {is_json} else {unset}')
+    with pen.block(f"except {pen.constant('ValidationError', ValidationError)}:"):
+        pen.line(f"{variable} = {unset}  # told in full below")
+    with pen.block(f"if {variable} is {unset}:"):
+        pen.line(f"body = {decoded(pen, step.body)}")
+        if step.is_first:
+            _emit_taken(pen, fast, variable, whole_taker)
+
+
+def emit_size_check(pen: Pen, most: int | None) -> None:
+    if most is not None and most != UNLIMITED:
+        with pen.block(f"if len(raw) > {most}:"):
+            pen.line(f"raise {pen.constant('too_large', too_large)}()")
+
+
+def decoded(pen: Pen, body: BodyPlan) -> str:
+    """Return the expression of a JSON body's value."""
+    limits = pen.plan.limits
+    decoder = partial(body_decoder, pen.services, body.strict, pen.plan.where, pen.layer.body_reporter(pen), limits)
+    return f"{pen.made('decode_body', decoder)}(raw, content_type, scope)"
+
+
+def emit_take_json(pen: Pen, step: TakeJson) -> None:
+    item = step.field
+    make = key_taker if step.by_key else whole_taker
+    pen.note(f"body {described(item)}", step.call.origin)
+    if step.is_retry:
+        known = pen.variables[id(step.call), item.name]
+        with pen.block(f"if {known} is {pen.constant('UNSET', UNSET)}:"):
+            _emit_taken(pen, item, known, make)
+    else:
+        _emit_taken(pen, item, pen.variable(step.call, item.name), make)
+
+
+def _emit_taken(pen: Pen, item: ModelField, variable: str, make: Callable[[Item], Any]) -> None:
+    take = pen.constant(f"take_{item.name}", make(item_of(item)))
+    pen.take(variable, take, "body" if pen.plan.body else pen.constant("UNSET", UNSET))
+
+
+def emit_take_form(pen: Pen, step: TakeForm) -> None:
+    """Write the validation of all form parameters of one call together, since models may refuse unknown keys."""
+    params = step.call.body_params
+    take = pen.constant("take_form", form_taker([form_item(item) for item in params], whole=step.is_whole))
+    names = [pen.variable(step.call, item.name) for item in params]
+    pen.note("form " + ", ".join(map(described, params)), step.call.origin)
+    pen.take(f"({', '.join(names)}{',' if len(names) == 1 else ''})", f"await {take}", "form")
 
 
 def emit_take(pen: Pen, step: Take) -> None:

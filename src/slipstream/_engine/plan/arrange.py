@@ -3,7 +3,9 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from slipstream._engine.plan.body import form_models, should_embed
 from slipstream._engine.plan.failing import Failing
+from slipstream._engine.plan.flatten import flat_body_params
 from slipstream._engine.plan.hops import endpoint_hop, given_back, rows
 from slipstream._engine.plan.model import Condition, Plan, Solve, Step, Take
 from slipstream._engine.plan.program import (
@@ -21,7 +23,6 @@ from slipstream._engine.plan.program import (
     Program,
     ReadBody,
     Refuse,
-    TakeAbsent,
     TakeForm,
     TakeJson,
     flat,
@@ -103,7 +104,6 @@ class _Refined:
         self.plan, self.failing, self.read = plan, failing, read
         self.solves = [step.call for step in plan.steps if isinstance(step, Solve)]
         self.conditions: dict[int, Condition] = {}
-        self.seen_forms: set[int] = set()
         self.may_be_wrong = False
         """Whether a step so far can have added an error."""
 
@@ -143,16 +143,18 @@ class _Refined:
                 yield Mark(call)
 
     def _taken(self, step: Take) -> Iterator[Take]:
+        read, own = self.read, step.call.body_params
         if step.source != "body":
             yield step
-        elif self.read is None:
-            yield TakeAbsent(step.call, step.field, step.source)
-        elif self.read.body.kind == "form":
-            if id(step.call) not in self.seen_forms:
-                self.seen_forms.add(id(step.call))
-                yield TakeForm(step.call, step.field, step.source)
-        elif step.field is not self.read.fast or not self.read.is_first:
-            yield TakeJson(step.call, step.field, step.source, is_retry=step.field is self.read.fast)
+        elif read is None:
+            by_key = should_embed(flat_body_params(self.plan.root))
+            yield TakeJson(step.call, step.field, step.source, by_key, is_retry=False)
+        elif read.body.kind == "json":
+            if step.field is not read.fast or not read.is_first:
+                yield TakeJson(step.call, step.field, step.source, read.body.embed, is_retry=step.field is read.fast)
+        elif step.field is own[0]:
+            is_whole = len(own) == 1 and not read.body.embed and not form_models(step.field)
+            yield TakeForm(step.call, step.field, step.source, is_whole)
 
 
 def _ending(plan: Plan, manner: Manner, before: Sequence[Act]) -> tuple[Act, ...]:

@@ -26,8 +26,10 @@ class ReadBody:
 
 @dataclass(frozen=True, slots=True)
 class TakeJson(Take):
-    """Validate a parameter's part of a JSON body."""
+    """Validate a parameter's part of a JSON body; where a protocol has no body, all of them are missing."""
 
+    by_key: bool
+    """Whether the body is an object with a key for it."""
     is_retry: bool
     """Whether `ReadBody` has validated the bytes: then only its errors are found here."""
 
@@ -36,10 +38,8 @@ class TakeJson(Take):
 class TakeForm(Take):
     """Validate all form parameters of a call; `field` is the first of them."""
 
-
-@dataclass(frozen=True, slots=True)
-class TakeAbsent(Take):
-    """Set a body parameter to its default, or add the error "missing", where a protocol has no body."""
+    is_whole: bool
+    """Whether `field` is the only one, and is given the form as a mapping."""
 
 
 @dataclass(frozen=True, slots=True)
