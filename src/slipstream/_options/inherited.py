@@ -1,10 +1,9 @@
 """Options that application, routers, inclusions and routes have in common, and how they merge.
 
-An option that is added here, with its row in `MERGING`, can be set at every level and arrives at the route.
+An option that is added here can be set at every level and arrives at the route.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from enum import Enum
 from functools import cache
 from typing import Annotated, Any, Final, TypeVar, cast
@@ -13,7 +12,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 from typing_extensions import TypedDict
 
-from slipstream._options.unpack import Otherwise, names_of
+from slipstream._options.unpack import Otherwise, rules_of
 from slipstream.datastructures import Default, DefaultPlaceholder
 from slipstream.limits import Limits, of_forms
 from slipstream.utils import generate_unique_id, get_value_or_default
@@ -55,54 +54,6 @@ def _check_limits(name: str, limits: object) -> None:
         raise TypeError(f"{name} must be a Limits, such as slipstream.INTERNET, not {limits!r}")
 
 
-class InheritedOptions(TypedDict, total=False):
-    """Options that each level may set for the path operations below it."""
-
-    dependencies: Sequence[Any] | None
-    """`Depends(...)` to run before the endpoint's own, results unused; those of outer levels run first."""
-
-    responses: Responses | None
-    """Further responses to document: status to `description`, `model`, `content`, …; the innermost level wins."""
-
-    callbacks: list[BaseRoute] | None
-    """Routes of an `APIRouter` that document the requests that the operation sends to its client."""
-
-    deprecated: bool | None
-    """Mark the operation as deprecated in the documentation; True at one level is enough."""
-
-    include_in_schema: Annotated[bool, Otherwise(True)]
-    """Whether the documentation shows the operation; False at one level is enough to hide it."""
-
-    generate_unique_id_function: Annotated[IdMaker, Otherwise(Default(generate_unique_id))]
-    """Makes the operation's id from the route; the innermost level wins."""
-
-    max_body_size: Annotated[int | None, Otherwise(check=_check_bound)]
-    """FastAPI's way to write `limits=Limits(body_size=…)`."""
-
-    form_limits: Annotated[FormLimits | None, Otherwise(check=_check_form_limits)]
-    """FastAPI's way to write `limits=Limits(form_fields=…, form_files=…, form_part_size=…)`."""
-
-    limits: Annotated[Limits | None, Otherwise(check=_check_limits)]
-    """How strict to be with what clients send; each field that is not set is the next outer level's."""
-
-
-class TaggedOptions(InheritedOptions, total=False):
-    """Options that each level but the application may set."""
-
-    tags: list[str | Enum] | None
-    """Groups that the documentation lists the operation under; those of outer levels come first."""
-
-
-class RoutingOptions(TypedDict, total=False):
-    """Options that application, routers and routes set, and inclusions do not."""
-
-    dependency_overrides_provider: Any | None
-    """Object whose `dependency_overrides` hold; the application."""
-
-    strict_content_type: Annotated[bool | DefaultPlaceholder, Otherwise(Default(True))]
-    """Whether a body is JSON only under a Content-Type that says so."""
-
-
 def _both_lists(outer: Sequence[Any] | None, inner: Sequence[Any] | None) -> list[Any]:
     return [*(outer or ()), *(inner or ())]
 
@@ -111,44 +62,74 @@ def _both_dicts(outer: Mapping[Any, Any] | None, inner: Mapping[Any, Any] | None
     return {**(outer or {}), **(inner or {})}
 
 
-def _inner_if_set(outer: Any, inner: Any) -> Any:
-    return get_value_or_default(inner, outer)
+def _both_limits(outer: Limits | None, inner: Limits | None) -> Limits | None:
+    return outer | inner if outer and inner else outer or inner
 
 
-@dataclass(frozen=True, slots=True)
-class Merging:
-    """How one option merges.
-
-    Args:
-        merge: Takes the values of an outer and an inner level, returns the merged one.
-        is_repeated: Whether an included router's own value is merged once more at the inclusion, for routes that
-            were put into `router.routes` and not made by the router.
-        outside: Name of the option at the levels outside a route; None: the same.
-    """
-
-    merge: Callable[[Any, Any], Any]
-    is_repeated: bool = False
-    outside: str | None = None
+def _inner_if_given(outer: int | None, inner: int | None) -> int | None:
+    return outer if inner is None else inner
 
 
-MERGING: Final[Mapping[str, Merging]] = {
-    "prefix": Merging(lambda outer, inner: outer + inner),
-    "tags": Merging(_both_lists),
-    "dependencies": Merging(_both_lists),
-    "responses": Merging(_both_dicts),
-    "callbacks": Merging(_both_lists),
-    "deprecated": Merging(lambda outer, inner: inner or outer),
-    "include_in_schema": Merging(lambda outer, inner: outer and inner),
-    "default_response_class": Merging(_inner_if_set, is_repeated=True),
-    "response_class": Merging(_inner_if_set, outside="default_response_class"),
-    "generate_unique_id_function": Merging(_inner_if_set, is_repeated=True),
-    "strict_content_type": Merging(_inner_if_set, is_repeated=True),
-    "limits": Merging(lambda outer, inner: outer | inner if outer and inner else outer or inner, is_repeated=True),
-    "max_body_size": Merging(lambda outer, inner: outer if inner is None else inner, is_repeated=True),
-    "form_limits": Merging(_both_dicts, is_repeated=True),
-    "dependency_overrides_provider": Merging(lambda outer, inner: outer),
-}
-"""How options merge; of an option that is not here, the innermost level's value counts."""
+def replaceable(default: Any, **rules: Any) -> Otherwise:
+    """Make the rules of an option whose default counts as not set: the innermost level that sets it wins."""
+    return Otherwise(Default(default), merge=lambda outer, inner: get_value_or_default(inner, outer), **rules)
+
+
+class GuardOptions(TypedDict, total=False):
+    """Options that each level may set for what it serves, WebSockets too."""
+
+    dependencies: Annotated[Sequence[Any] | None, Otherwise(merge=_both_lists)]
+    """`Depends(...)` to run before the endpoint's own, results unused; those of outer levels run first."""
+
+    limits: Annotated[Limits | None, Otherwise(check=_check_limits, merge=_both_limits, is_repeated=True)]
+    """How strict to be with what clients send; each field that is not set is the next outer level's."""
+
+
+class InheritedOptions(GuardOptions, total=False):
+    """Options that each level may set for the path operations below it."""
+
+    responses: Annotated[Responses | None, Otherwise(merge=_both_dicts)]
+    """Further responses to document: status to `description`, `model`, `content`, …; the innermost level wins."""
+
+    callbacks: Annotated[list[BaseRoute] | None, Otherwise(merge=_both_lists)]
+    """Routes of an `APIRouter` that document the requests that the operation sends to its client."""
+
+    deprecated: Annotated[bool | None, Otherwise(merge=lambda outer, inner: inner or outer)]
+    """Mark the operation as deprecated in the documentation; True at one level is enough."""
+
+    include_in_schema: Annotated[bool, Otherwise(True, merge=lambda outer, inner: outer and inner)]
+    """Whether the documentation shows the operation; False at one level is enough to hide it."""
+
+    generate_unique_id_function: Annotated[IdMaker, replaceable(generate_unique_id, is_repeated=True)]
+    """Makes the operation's id from the route; the innermost level wins."""
+
+    max_body_size: Annotated[int | None, Otherwise(check=_check_bound, merge=_inner_if_given, is_repeated=True)]
+    """FastAPI's way to write `limits=Limits(body_size=…)`."""
+
+    form_limits: Annotated[FormLimits | None, Otherwise(check=_check_form_limits, merge=_both_dicts, is_repeated=True)]
+    """FastAPI's way to write `limits=Limits(form_fields=…, form_files=…, form_part_size=…)`."""
+
+
+class TaggedOptions(InheritedOptions, total=False):
+    """Options that each level but the application may set."""
+
+    tags: Annotated[list[str | Enum] | None, Otherwise(merge=_both_lists)]
+    """Groups that the documentation lists the operation under; those of outer levels come first."""
+
+
+class ProvidedOptions(TypedDict, total=False):
+    """The option of everything that has dependencies, but of inclusions."""
+
+    dependency_overrides_provider: Annotated[Any | None, Otherwise(merge=lambda outer, inner: outer)]
+    """Object whose `dependency_overrides` hold; the application."""
+
+
+class RoutingOptions(ProvidedOptions, total=False):
+    """Options that application, routers and routes set, and inclusions do not."""
+
+    strict_content_type: Annotated[bool | DefaultPlaceholder, replaceable(True, is_repeated=True)]
+    """Whether a body is JSON only under a Content-Type that says so."""
+
 
 _SILENT: Final[Any] = object()
 """The value of an option that a level does not have."""
@@ -172,6 +153,14 @@ def merged(options: type[D], *levels: object) -> D:
     return cast(D, values)
 
 
+@cache
+def _rows(options: Any) -> tuple[list[str], list[tuple[str, str, Callable[[Any, Any], Any]]]]:
+    """Return the names of the options that do not merge, and name, name outside and function of those that do."""
+    rules = {name: rule for name, (_, rule) in rules_of(options).items()}
+    plain = [name for name, rule in rules.items() if rule.merge is None]
+    return plain, [(name, rule.outside or name, rule.merge) for name, rule in rules.items() if rule.merge is not None]
+
+
 def folded(given: D) -> D:
     """Put what a level says in FastAPI's words into its `limits`, in place; what `limits` says itself counts."""
     level = cast(Any, given)
@@ -181,19 +170,11 @@ def folded(given: D) -> D:
     return given
 
 
-@cache
-def _rows(options: Any) -> tuple[list[str], list[tuple[str, str, Callable[[Any, Any], Any]]]]:
-    """Return the names of the options that do not merge, and name, name outside and function of those that do."""
-    merging = {name: MERGING[name] for name in names_of(options) if name in MERGING}
-    plain = [name for name in names_of(options) if name not in MERGING]
-    return plain, [(name, rule.outside or name, rule.merge) for name, rule in merging.items()]
-
-
 def _own(level: object, name: str) -> Any:
     return level.get(name, _SILENT) if type(level) is dict else getattr(level, name, _SILENT)
 
 
-def repeated(router: object) -> dict[str, Any]:
-    """Return the options of an included router that are merged once more; see `Merging`."""
-    own = {name: _own(router, name) for name, rule in MERGING.items() if rule.is_repeated}
+def repeated(options: Any, router: object) -> dict[str, Any]:
+    """Return those options of an included router that are merged once more; see `Otherwise`."""
+    own = {name: _own(router, name) for name, (_, rule) in rules_of(options).items() if rule.is_repeated}
     return {name: value for name, value in own.items() if value is not _SILENT}

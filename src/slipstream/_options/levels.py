@@ -8,11 +8,18 @@ from starlette.responses import JSONResponse
 from starlette.routing import BaseRoute
 from typing_extensions import TypedDict
 
-from slipstream._options.inherited import InheritedOptions, ResponseClass, RoutingOptions, TaggedOptions
+from slipstream._options.inherited import (
+    GuardOptions,
+    InheritedOptions,
+    ProvidedOptions,
+    ResponseClass,
+    RoutingOptions,
+    TaggedOptions,
+    replaceable,
+)
 from slipstream._options.telemetry import TelemetryConfig
 from slipstream._options.unpack import Otherwise
 from slipstream.datastructures import Default
-from slipstream.limits import Limits
 from slipstream.types import IncEx
 
 
@@ -55,7 +62,7 @@ class VerbOptions(TaggedOptions, total=False):
     response_model_exclude_none: Annotated[bool, Otherwise(False)]
     """Leave out fields that are None."""
 
-    response_class: Annotated[ResponseClass, Otherwise(Default(JSONResponse))]
+    response_class: Annotated[ResponseClass, replaceable(JSONResponse, outside="default_response_class")]
     """Response class for results that are no Response; JSON by default."""
 
     name: str | None
@@ -72,29 +79,20 @@ class RouteOptions(VerbOptions, RoutingOptions, total=False):
     """HTTP methods that it serves; GET by default."""
 
 
-class WebSocketOptions(TypedDict, total=False):
+class WebSocketOptions(GuardOptions, ProvidedOptions, total=False):
     """Options of a WebSocket endpoint."""
 
     name: str | None
     """Name for `url_path_for`; the function's by default."""
 
-    dependencies: Sequence[Any] | None
-    """`Depends(...)` to run first; those of outer levels before."""
-
-    dependency_overrides_provider: Any | None
-    """Object whose `dependency_overrides` hold; the application."""
-
-    limits: Limits | None
-    """How strict to be with handshakes and messages; each field that is not set is the next outer level's."""
-
 
 class InclusionOptions(TaggedOptions, total=False):
     """Options of `include_router` for every route of the included router."""
 
-    prefix: Annotated[str, Otherwise("")]
+    prefix: Annotated[str, Otherwise("", merge=lambda outer, inner: outer + inner)]
     """Path to put before each path; begins with a slash and does not end with one."""
 
-    default_response_class: Annotated[ResponseClass, Otherwise(Default(JSONResponse))]
+    default_response_class: Annotated[ResponseClass, replaceable(JSONResponse, is_repeated=True)]
     """Response class of routes that have none."""
 
 

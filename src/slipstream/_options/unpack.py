@@ -13,13 +13,21 @@ D = TypeVar("D")
 
 @dataclass(frozen=True, slots=True)
 class Otherwise:
-    """Metadata of an option with another default than None, or with a check: `size: Annotated[int, Otherwise(3)]`.
+    """Metadata of an option with another default than None, or with one of the rules: `Annotated[int, Otherwise(3)]`.
 
-    The check takes the option's name and a given value, and raises an error for the user.
+    Args:
+        check: Takes the option's name and a given value, and raises an error for the user.
+        merge: Takes the values of an outer and an inner level, and returns the merged one. None: the inner one counts.
+        outside: Name of the option at the levels outside of a route. None: the same.
+        is_repeated: Whether an included router's own value is merged once more at the inclusion, for routes that
+            were put into `router.routes` and not made by the router.
     """
 
     default: Any = None
     check: Callable[[str, Any], None] | None = None
+    merge: Callable[[Any, Any], Any] | None = None
+    outside: str | None = None
+    is_repeated: bool = False
 
 
 def unpacks(options: type[object], otherwise: Any = None) -> Callable[[F], F]:
@@ -34,7 +42,7 @@ def unpacks(options: type[object], otherwise: Any = None) -> Callable[[F], F]:
         named = {each.name for each in own}
         shown = [
             inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=rule.default, annotation=hint)
-            for name, (hint, rule) in _read(cast(Any, options), otherwise).items()
+            for name, (hint, rule) in rules_of(cast(Any, options), otherwise).items()
             if name not in named
         ]
         function.__signature__ = signature.replace(parameters=[*own, *shown])  # type: ignore[attr-defined]  # functions take any attribute
@@ -48,7 +56,7 @@ def completed(options: type[D], given: Mapping[str, Any], owner: str, otherwise:
 
     `owner` names the function that was called; `otherwise` is the default of options without `Otherwise`.
     """
-    known = _read(cast(Any, options), otherwise)
+    known = rules_of(cast(Any, options), otherwise)
     values = {name: rule.default for name, (_, rule) in known.items()}
     for name, value in given.items():
         if name not in known:
@@ -63,12 +71,12 @@ def completed(options: type[D], given: Mapping[str, Any], owner: str, otherwise:
 
 def names_of(options: type[object]) -> tuple[str, ...]:
     """Return the names of the options of a TypedDict, in order."""
-    return tuple(_read(cast(Any, options), None))
+    return tuple(rules_of(cast(Any, options)))
 
 
 @cache
-def _read(options: Any, otherwise: Any) -> Mapping[str, tuple[Any, Otherwise]]:
-    """Return type and default of each option."""
+def rules_of(options: Any, otherwise: Any = None) -> Mapping[str, tuple[Any, Otherwise]]:
+    """Return type and rules of each option."""
     types, unset = get_type_hints(options), Otherwise(otherwise)
     found = {}
     for name, hint in get_type_hints(options, include_extras=True).items():

@@ -60,7 +60,7 @@ class Inclusion:
     @classmethod
     def of(cls, parent: IncludableRouter, router: IncludableRouter, given: InclusionOptions) -> "Inclusion":
         """Merge the options of a parent, of its `include_router` call and of the included router."""
-        return cls(router, merged(LevelOptions, parent, given, repeated(router)))
+        return cls(router, merged(LevelOptions, parent, given, repeated(LevelOptions, router)))
 
     def around(self, inner: "Inclusion") -> "Inclusion":
         """Merge an inclusion inside this one into it."""
@@ -76,7 +76,7 @@ class Inclusion:
 
     def options_of(self, route: object) -> RouteOptions:
         """Return the options of a path operation's twin; the route has its own as attributes."""
-        return merged(RouteOptions, self.options, repeated(self.router), route)
+        return merged(RouteOptions, self.options, repeated(LevelOptions, self.router), route)
 
 
 def check_prefix(prefix: str) -> None:
