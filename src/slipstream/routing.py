@@ -206,7 +206,7 @@ class APIRoute(PlannedRoute, routing.Route):  # type: ignore[override]  # path_r
 
     def _compiled_handler(self) -> ASGIApp:
         handler, limits = super()._own_handler(), self.limits_in_force
-        if is_walked(self.plan):
+        if is_walked(self.plan, self.dependency_overrides_provider):
             return guarded(handler, limits)
         # What only we read is counted when it is read; around the application may be a layer with its own bound.
         is_outer = limits.body_size == limits_of(self.dependency_overrides_provider).body_size
@@ -224,7 +224,7 @@ class APIRoute(PlannedRoute, routing.Route):  # type: ignore[override]  # path_r
         """Return the handler in the direct dialect, and whether user code may see the scope."""
         self.settle()
         is_plain = self._app is None and self._wrapped is None and self.max_body_size is None
-        if not is_plain or is_walked(self.plan):
+        if not is_plain or is_walked(self.plan, self.dependency_overrides_provider):
             return super().direct_handler()
         overrides = overrides_of(self.dependency_overrides_provider)
         compiled = self._compiler.compiled(overrides, "direct", limits=self.limits_in_force)

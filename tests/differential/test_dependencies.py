@@ -267,6 +267,34 @@ def test_an_override_that_cannot_be_used_is_refused_as_the_dependency_would_be()
     assert Pair(PREAMBLE + source).get("/").raised == "DependencyScopeError"
 
 
+def test_an_override_that_cannot_be_used_fails_when_it_is_its_turn() -> None:
+    """What is solved before it may have answered; by every way to be called."""
+    source = (
+        "from fastapi.routing import APIRoute\n"
+        "log = []\n"
+        "class Own(APIRoute):\n    def get_route_handler(self):\n        return super().get_route_handler()\n"
+        "def first(stop: bool = False):\n    log.append('first')\n    if stop:\n        raise HTTPException(404)\n"
+        "def short():\n    yield 1\n"
+        "def long(a: Annotated[Any, Depends(short, scope='function')]):\n    yield 2\n"
+        "def original():\n    return 3\n"
+        "own = APIRouter(route_class=Own, prefix='/own')\n"
+        "for at in (app, own):\n"
+        "    @at.get('/a', dependencies=[Depends(first)])\n"
+        "    def endpoint(a: Annotated[Any, Depends(original)]):\n        return a\n"
+        "    @at.websocket('/a', dependencies=[Depends(first)])\n"
+        "    async def socket(ws: WebSocket, a: Annotated[Any, Depends(original)]):\n        await ws.accept()\n"
+        "app.include_router(own)\n"
+        "app.dependency_overrides[original] = long\n"
+    )
+    pair = Pair(PREAMBLE + source)
+
+    for path in ("/a", "/own/a"):
+        assert pair.get(path, b"stop=1").status == 404
+        assert pair.get(path).log == ("first",)
+        pair.websocket(Sent(path=path))
+        pair.websocket(Sent(path=path, query=b"stop=1"))
+
+
 OVERRIDING = """
 log = []
 
@@ -396,3 +424,107 @@ def test_a_function_that_is_changed_after_it_was_read_is_read_as_fastapi_reads_i
         for query in (b"", b"a=10&b=11", b"a=x&b=y"):
             pair.get(path, query)
     pair.openapi()
+
+
+WRONG_SCOPE = """
+from typing import AsyncIterable
+from starlette.routing import Mount
+log = []
+
+@app.exception_handler(500)
+def on_any(request, exc):
+    log.append(type(exc).__name__)
+    return JSONResponse("any", 501)
+
+def short():
+    yield 1
+
+def long(a: Annotated[Any, Depends(short, scope="function")]):
+    yield 2
+
+def read():
+    return "read"
+
+before, inner, outer = APIRouter(), APIRouter(prefix="/inner"), APIRouter(prefix="/outer")
+app.get("/before")(read)
+outer.get("/own")(read)
+inner.get("/own")(read)
+inner.websocket("/ws")(read)
+outer.include_router(before)
+"""
+WRONG_PLACES = (
+    "app.include_router(outer, dependencies=[Depends(long)])\n",
+    "outer.include_router(inner, dependencies=[Depends(long)])\napp.include_router(outer, prefix='/x')\n",
+    "sub = FastAPI()\nsub.include_router(inner, dependencies=[Depends(long)])\napp.mount('/outer', sub)\n"
+    "app.dependency_overrides[short] = read\n",
+)
+
+
+@pytest.mark.parametrize("place", WRONG_PLACES)
+def test_an_inclusion_that_cannot_be_read_fails_only_where_it_is_asked_for(place: str) -> None:
+    """Without a lifespan nothing is read before the first request; what stands before the inclusion is served."""
+    pair = Pair(PREAMBLE + WRONG_SCOPE + place + "app.get('/after')(read)\n")
+
+    for path in ("/before", "/outer/own", "/x/outer/own", "/outer/inner/own", "/after", "/nowhere", "/before/"):
+        pair.get(path)
+        pair.websocket(Sent(path=path))
+    assert pair.get("/before").status == 200
+    assert pair.get("/outer/inner/own").raised == "DependencyScopeError"
+
+
+LISTENING = """
+from collections.abc import AsyncIterable
+from fastapi.responses import EventSourceResponse
+from fastapi.routing import APIRoute
+log = []
+
+def hear(scope):
+    def listen():
+        try:
+            yield
+        except Exception as exc:
+            log.append(str(getattr(exc, "exceptions", [exc])[0]))
+            raise
+    return Depends(listen, scope=scope)
+
+class Logging(APIRoute):
+    def get_route_handler(self):
+        inner = super().get_route_handler()
+        async def logged(request):
+            try:
+                return await inner(request)
+            except Exception as exc:
+                log.append(str(exc))
+                raise
+        return logged
+
+router = APIRouter(route_class=Logging, prefix="/logging")
+for at in (app, router):
+    for scope in ("function", "request"):
+        heard = {"dependencies": [hear(scope)]}
+        @at.get(f"/{scope}/async", **heard)
+        async def e0() -> int:
+            return "x"
+        @at.get(f"/{scope}/sync", **heard)
+        def e1() -> int:
+            return "x"
+        @at.get(f"/{scope}/lines", **heard)
+        async def e2() -> AsyncIterable[int]:
+            yield "x"
+        @at.get(f"/{scope}/events", response_class=EventSourceResponse, **heard)
+        async def e3() -> AsyncIterable[int]:
+            yield "x"
+app.include_router(router)
+"""
+
+
+@pytest.mark.parametrize("root_path", ["", "/root"])
+@pytest.mark.parametrize("prefix", ["", "/logging"])
+def test_whoever_hears_of_an_invalid_result_hears_which_mount_it_came_from(prefix: str, root_path: str) -> None:
+    """Dependencies and route classes log the error before any handler has it."""
+    pair = Pair(PREAMBLE + LISTENING)
+
+    for scope in ("function", "request"):
+        for kind in ("async", "sync", "lines", "events"):
+            outcome = pair.request(Sent(path=f"{prefix}/{scope}/{kind}", root_path=root_path))
+            assert f"GET {root_path}{prefix}/{scope}/{kind}" in repr((outcome.raised, outcome.log))

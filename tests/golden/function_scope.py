@@ -27,7 +27,7 @@ async def handle(scope, receive, send):
             async for _ in closing.pop():
                 raise not_stopped()
         except BaseException as exc:
-            raise await fail_closing(closing, exc)
+            raise await fail_closing(closing, exc, scope)
         # reply
         if payload is None:
             await respond_open(result, scope, receive, send)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from typing import Any, Protocol, TypeVar, cast, runtime_checkable
+from typing import Any, NoReturn, Protocol, TypeVar, cast, runtime_checkable
 
 from starlette import routing
 from starlette.routing import BaseRoute
@@ -69,9 +69,25 @@ class Dispatcher:
     def _look_up(self) -> tuple[Table, Choose]:
         router = self._router
         make = ReportingTable if is_observing() else Table
-        entries = (_entry(rank, route, router) for rank, route in enumerate(router.served_routes()))
-        table = make(entries, redirect_slashes=router.redirect_slashes)
+        table = make(_entries(router), redirect_slashes=router.redirect_slashes)
         return table, make_chooser(table, router)
+
+
+def _entries(router: Dispatchable) -> Iterator[Entry | OpaqueEntry]:
+    """Make the entries of a router's routes; what an included route raises when it is read, requests for it raise.
+
+    As in FastAPI, the routes before it are served.
+    """
+    rank = -1
+    try:
+        for rank, route in enumerate(router.served_routes()):  # noqa: B007 - used below
+            yield _entry(rank, route, router)
+    except Exception as exc:
+        yield OpaqueEntry(rank=rank + 1, matches=partial(_raise, exc), value=None)
+
+
+def _raise(exc: Exception, scope: Scope) -> NoReturn:
+    raise exc.with_traceback(None)
 
 
 def _entry(rank: int, route: BaseRoute, router: Dispatchable) -> Entry | OpaqueEntry:

@@ -160,7 +160,7 @@ def wrapped_app(handler: Callable[[Any], Any], *, is_async: bool) -> ASGIApp:
                 response = await (handler(request) if is_async else in_thread(handler, request))
                 await leave(closing)
             except BaseException as exc:
-                raise await _fail_closing(closing, exc) from None
+                raise await _fail_closing(closing, exc, scope) from None
             if scope["type"] == "http":
                 await respond_open(response, scope, receive, send)
             sent = True

@@ -16,6 +16,7 @@ from slipstream._engine.plan.body import is_form
 from slipstream._engine.plan.fields import ModelField
 from slipstream._engine.plan.flatten import flat_body_params
 from slipstream._engine.plan.model import DUMP_OPTIONS, BodyPlan, Call, Plan, ResponseSpec, StreamKind
+from slipstream._engine.runtime.cleanup import locate
 from slipstream._engine.runtime.threads import is_async
 from slipstream._engine.signature.annotations import is_subclass
 from slipstream._routes.compiler import Compiler, overrides_of, wrapped_app
@@ -102,7 +103,7 @@ def get_request_handler(
     limits = limits_of(provider, of_forms(form_limits) if own is None else own.limits)
     walk = stepwise(Plan("http", dependant.path, dependant, (), body, response, limits=limits), provider)
 
-    walks = Latest(lambda: own is None or is_walked(own.compiler.plan))
+    walks = Latest(lambda: own is None or is_walked(own.compiler.plan, provider))
 
     async def handler(request: Request) -> Response:
         if own is None or walks.get():
@@ -111,7 +112,11 @@ def get_request_handler(
         compiled = own.compiler.compiled(
             overrides_of(provider), "request", is_observed=is_observed, limits=limits_of(provider, own.limits)
         )
-        return cast(Response, await compiled.handler(request))
+        try:
+            return cast(Response, await compiled.handler(request))
+        except Exception as exc:
+            locate(exc, request.scope)  # the user's route class may log it
+            raise
 
     if own is not None:
         setattr(handler, OWN_APP, own.app)

@@ -6,6 +6,7 @@ prefix are twins of its routes, made when they are needed and kept until the rou
 
 import copy
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from operator import is_not
 from typing import Any, Protocol, TypeAlias, runtime_checkable
@@ -181,15 +182,21 @@ class IncludedRouter(BaseRoute):
         return tuple(effective(self.twins.get()))
 
     def _list_low_priority(self) -> Sequence[BaseRoute]:
-        return tuple(low_priority(self.low_priority_twins.get(), self.twins.get()))
+        nodes = [route for route in self.original_router.routes if isinstance(route, IncludedRouter)]
+        inner = [route.included(self.include_context) for route in nodes]
+        return tuple(low_priority(self.low_priority_twins.get(), inner))
 
     @property
     def asks(self) -> bool:
         """Whether the router, or one of its routes, has a `matches` of its own, or the router a `handle`."""
-        return any(overrides(self.original_router, name) for name in ("matches", "handle")) or any(
-            route.asks if isinstance(route, IncludedRouter) else overrides(route, "matches")
-            for route in self.twins.get()
-        )
+        if any(overrides(self.original_router, name) for name in ("matches", "handle")):
+            return True
+        with suppress(Exception):  # raised again where the routes are listed
+            return any(
+                route.asks if isinstance(route, IncludedRouter) else overrides(route, "matches")
+                for route in self.twins.get()
+            )
+        return False
 
     @known
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
@@ -283,7 +290,7 @@ def effective(routes: Sequence[BaseRoute]) -> Iterator[BaseRoute]:
     """Yield routes, those of included routers in their places."""
     for route in routes:
         if isinstance(route, IncludedRouter):
-            yield from route.effective_routes()
+            yield from effective(route.twins.get())
         else:
             yield route
 

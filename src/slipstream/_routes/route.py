@@ -140,7 +140,7 @@ class PlannedRoute(BaseRoute, metaclass=WatchedClass):
 
     def _own_handler(self) -> ASGIApp:
         report, limits = methodcaller("routed", self.path_format), self.limits_in_force
-        if is_walked(self.plan):
+        if is_walked(self.plan, self.dependency_overrides_provider):
             plan = replace(self.plan, limits=limits)
             walk = wrapped_app(stepwise(plan, self.dependency_overrides_provider), is_async=True)
             return reporting(report, walk, lambda: walk) if is_observing() else walk

@@ -1,6 +1,7 @@
 """A Starlette router that looks its routes up in a table."""
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any, cast
 
@@ -40,7 +41,9 @@ def warn_of_mounted(routes: Sequence[BaseRoute], overrides: Overrides) -> None:
     """Warn of overrides that a mounted application would need too: those of the outer application do not hold there."""
     for mount in (route for route in routes if isinstance(route, routing.Mount)):
         missing = overrides.keys() - overrides_of(mount.app).keys()
-        inner = [route for route in effective(mount.routes) if isinstance(route, PlannedRoute) and route.is_read]
+        inner: list[PlannedRoute] = []
+        with suppress(Exception):  # the mounted application raises it to those who ask for it
+            inner += [route for route in effective(mount.routes) if isinstance(route, PlannedRoute) and route.is_read]
         for call in (call for route in inner for call in route.plan.root.walk()):
             if hasattr(mount.app, "dependency_overrides") and is_overridden(call, missing):
                 claim = f"the override of this dependency does not hold in the application mounted at {mount.path!r}"

@@ -24,14 +24,16 @@ from slipstream._engine.emit.observed import SERIALIZATION
 from slipstream._engine.emit.response import ENDPOINT, streamer
 from slipstream._engine.errors import function_name
 from slipstream._engine.plan.model import Plan
+from slipstream._engine.plan.tree import override_tree
 from slipstream._engine.runtime.body import body_decoder, body_reader
 from slipstream._engine.runtime.form import form_reader
 from slipstream._engine.runtime.response import dump, json_response, result_wrapper
 from slipstream._engine.runtime.values import UNSET, find_header
 from slipstream._engine.signature.kinds import mentions
 from slipstream._engine.types import ErrorDetail, Scope
+from slipstream._routes.compiler import overrides_of
 from slipstream._routes.dependant import Dependant, dependant_of
-from slipstream._routes.services import SERVICES
+from slipstream._routes.services import IMPLIED, SERVICES
 from slipstream.limits import form_options
 from slipstream.telemetry._data import SCOPE_KEY
 
@@ -63,11 +65,18 @@ class Steps:
 STEPS: Final = Steps()
 
 
-def is_walked(plan: Plan) -> bool:
-    """Whether a plan is carried out step by step: a function is replaced, or a dependency may install an override."""
+def is_walked(plan: Plan, provider: object) -> bool:
+    """Whether a plan is carried out step by step, so that what happens in a request counts from then on.
+
+    A function is replaced, a dependency may install an override, or an override fails when it is read.
+    """
     if STEPS.are_replaced or not is_as_written(Request):
         return True
-    return any(mentions(call.call, "dependency_overrides") for call in islice(plan.root.walk(), 1, None))
+    try:
+        tree = override_tree(plan.root, overrides_of(provider), IMPLIED)
+    except Exception:
+        return True
+    return any(mentions(call.call, "dependency_overrides") for call in islice(tree.walk(), 1, None))
 
 
 def stepwise(plan: Plan, provider: object) -> Callable[[Any], Awaitable[Any]]:

@@ -145,7 +145,8 @@ def closed(pen: Pen, leave: program.Leave | None) -> Iterator[None]:
         emit_leave(pen, leave)
     with pen.block("except BaseException as exc:"):
         fail = pen.made("fail_closing", lambda: inner_failure(pen.services.swallowed_error))
-        pen.line(f"raise await {fail}({leave.exits}, exc)")
+        scope = "" if pen.dialect.name == "event" else ", scope"
+        pen.line(f"raise await {fail}({leave.exits}, exc{scope})")
 
 
 def emit_failure(pen: Pen, *, sent: str, known: str) -> None:

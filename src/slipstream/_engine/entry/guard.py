@@ -14,6 +14,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.websockets import WebSocket, WebSocketState
 
 from slipstream._engine.errors import NotAResponse
+from slipstream._engine.runtime.cleanup import locate
 from slipstream._engine.runtime.threads import call_anywhere
 from slipstream._engine.runtime.watch import RESPONSE_STARTED, Watch
 from slipstream._engine.signature.origin import origin_of
@@ -85,9 +86,7 @@ async def answer(
     """
     if isinstance(exc, ExceptionGroup):
         exc = limit_signal(exc) or exc
-    locate = getattr(exc, "locate", None)  # a validation error of a result, which no scope was at hand for
-    if locate is not None:
-        locate(scope)
+    locate(exc, scope)
     by_class, by_status = scope.get(HANDLERS, ({}, {}))
     handler = find(exc, by_class, by_status)
     watch = Watch(send, RESPONSE_STARTED in scope if started is None else started)

@@ -143,6 +143,13 @@ async def unwind(exits: list[Any], exc: BaseException) -> BaseException | None:
     return remaining
 
 
+def locate(exc: BaseException, scope: Scope | None) -> None:
+    """Say which request and mount a validation error of a result belongs to, before anybody reads it."""
+    for each in getattr(exc, "exceptions", (exc,)):
+        if scope is not None and hasattr(each, "locate"):  # no scope was at hand when it was made
+            each.locate(scope)
+
+
 def open_failure(
     fail: Callable[..., Awaitable[None]], swallowed: Callable[[], Exception]
 ) -> Callable[..., Awaitable[None]]:
@@ -151,6 +158,7 @@ def open_failure(
     async def fail_open(
         exits: list[Any], exc: BaseException, sent: bool, scope: Scope, receive: Receive, send: Send, **facts: Any
     ) -> None:
+        locate(exc, scope)
         remaining = await unwind(exits, exc)
         started = sent or RESPONSE_STARTED in scope
         if remaining is None:
@@ -167,7 +175,8 @@ def open_failure(
 def inner_failure(swallowed: Callable[[], Exception]) -> Callable[..., Awaitable[BaseException]]:
     """Make the function that handles an exception while dependencies of scope "function" are open."""
 
-    async def fail_closing(closing: list[Any], exc: BaseException) -> BaseException:
+    async def fail_closing(closing: list[Any], exc: BaseException, scope: Scope | None = None) -> BaseException:
+        locate(exc, scope)
         return await unwind(closing, exc) or swallowed()
 
     return fail_closing
