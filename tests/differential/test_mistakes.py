@@ -29,13 +29,13 @@ SERVED = {
     "a status of three digits": ("@app.get('/', status_code=600)\ndef read(): ...", "600 is no status", "100 to 599"),
     "a status of two": ("@app.get('/', status_code=99)\ndef read(): ...", "99 is no status", "status_code=200"),
     "a parameter of the path that nothing takes": (
-        "@app.get('/{item_id}')\ndef read(): ...", "nothing takes the path's parameter 'item_id'", "{item_id} out",
+        "@app.get('/{item_id}')\ndef read(key: int): ...", "did you mean it by 'key'?", "{item_id} out",
     ),
     "a misspelt parameter of the path": (
         "@app.get('/{item_id:int}')\ndef read(itemid: int = 1): ...", "did you mean it by 'itemid'?", "item_id",
     ),
     "a parameter of a WebSocket's path": (
-        "@app.websocket('/{item_id}')\ndef read(): ...", "nothing takes the path's parameter 'item_id'", "item_id",
+        "@app.websocket('/{item_id}')\ndef read(item: int = 0): ...", "the path's parameter 'item_id'", "item_id",
     ),
     "a marker's function as a default": (
         "@app.get('/')\ndef read(a: int = Query): ...", "Query itself, which nobody calls", "Annotated[int, Query()]",
@@ -80,11 +80,15 @@ TAKEN = {
     "by a dependency": "def use(item_id: int): ...\ndef read(a=Depends(use)): ...",
     "by a Request": "def read(request: Request): ...",
     "by a dependency's Request": "def use(request: Request): ...\ndef read(a=Depends(use)): ...",
+    "by nobody": "def read(): ...",
+    "by nobody, beside a parameter of the query": "def read(limit: int = 10): ...",
+    "by nobody, beside two": "def read(first: int, last: int): ...",
+    "by nobody, beside one that is marked": "def read(item: Annotated[int, Query()]): ...",
 }
 
 
 @pytest.mark.parametrize("way", TAKEN)
-def test_a_parameter_of_the_path_may_be_taken_anywhere(way: str) -> None:
+def test_a_parameter_of_the_path_may_be_taken_anywhere_or_left_alone(way: str) -> None:
     """A prefix is for routes that take its parameter and for others."""
     *before, function = TAKEN[way].split("\n")
     text = "\n".join(["app = FastAPI()", *before, "@app.get('/{item_id}')", function])

@@ -162,7 +162,11 @@ def path_strings(pattern: Pattern) -> frozenset[str]:
 
 
 def warn_of_untaken(route: PathOperation, path: str) -> None:
-    """Warn of parameters in the route's own part of its path that nothing takes and no Request shows."""
+    """Warn of parameters in the route's own part of its path that nothing takes and no Request shows.
+
+    Only if the endpoint has a parameter that may have been meant: none is marked as a query parameter that has a name
+    like it, or none but one, which must be given. Many programs leave a parameter of the path alone.
+    """
     names = [name for name in route.pattern.names if f"{{{name}" in path]
     if not names:
         return
@@ -171,11 +175,14 @@ def warn_of_untaken(route: PathOperation, path: str) -> None:
     if any(kind in ("request", "connection", "websocket") for call in calls for _, kind in call.contexts):
         return
     taken = {field.validation_alias or field.alias for call in calls for field in call.path_params}
-    others = [field.alias for call in calls for field in call.query_params]
+    unmarked = {slot.name for slot in root.signature.slots if not slot.marked}
+    others = {field.name: field.required for field in root.query_params if field.name in unmarked}
     for name in names:
-        if name not in taken:
-            likely = "".join(f"; did you mean it by {each!r}?" for each in get_close_matches(name, others, 1))
-            claim = f"nothing takes the path's parameter {name!r}{likely}"
+        if name in taken:
+            continue
+        only = [other for other, is_required in others.items() if is_required and len(others) == 1]
+        for likely in get_close_matches(name, others, 1) or only:
+            claim = f"nothing takes the path's parameter {name!r}; did you mean it by {likely!r}?"
             warn(claim, root.origin, f"write a parameter {name}, or leave {{{name}}} out of the path")
 
 
