@@ -80,7 +80,7 @@ def _entries(router: Dispatchable) -> Iterator[Entry | OpaqueEntry]:
     """
     rank = -1
     try:
-        for rank, route in enumerate(router.served_routes()):  # noqa: B007 - used below
+        for rank, route in enumerate(router.served_routes()):
             yield _entry(rank, route, router)
     except Exception as exc:
         yield OpaqueEntry(rank=rank + 1, matches=partial(_raise, exc), value=None)
