@@ -18,14 +18,6 @@ Handle = Callable[[Any, Any, Callable[[Any], Scope]], Awaitable[Any]]
 """Handles an event: `await handle(connection, event, scope_of)`."""
 
 
-class _LatestHandle(Latest[Handle]):
-    """The handler under the overrides of one provider; in one object, so that no thread sees one without the other."""
-
-    def __init__(self, compiler: Compiler, provider: object) -> None:
-        super().__init__(lambda: compiler.compiled(overrides_of(provider)).handler)
-        self.provider = provider
-
-
 class EventHandler:
     """Calls a function with a connection and an event, after its dependencies.
 
@@ -46,10 +38,11 @@ class EventHandler:
 
     def __init__(self, function: Callable[..., Any], label: str, provider: Callable[[], Any]) -> None:
         self._function, self._label, self._provider = function, label, provider
-        self._latest: _LatestHandle | None = None
+        self._latest: tuple[object, Latest[Handle] | None] = None, None
+        """A provider, and the handler under its overrides: in one object, so that threads see both or none."""
         self._frames: Frames | None = None
         try:
-            self._latest = _LatestHandle(self._compiler, None)
+            _ = self._compiler
         except UnresolvedAnnotation:
             self._frames = running()
 
@@ -78,7 +71,8 @@ class EventHandler:
     def handle(self) -> Handle:
         """The function that handles an event under the current overrides; compiled again when they have changed."""
         provider = self._provider()
-        latest = self._latest
-        if latest is None or provider is not latest.provider:
-            latest = self._latest = _LatestHandle(self._compiler, provider)
+        made_for, latest = self._latest
+        if latest is None or made_for is not provider:
+            latest = Latest(lambda: self._compiler.compiled(overrides_of(provider)).handler)
+            self._latest = provider, latest
         return latest.get()

@@ -96,29 +96,17 @@ class Watched:
 
 
 class WatchedModule(ModuleType):
-    """A module that counts a change when an attribute is set: tools replace functions at run time."""
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        super().__setattr__(name, value)
-        version.bump()
+    """A module that counts its changes: tools replace functions at run time."""
 
 
 class WatchedClass(ABCMeta):
-    """The class of a class that counts a change when an attribute is set or deleted.
+    """The class of a class that counts its changes.
 
     It is an ABCMeta only for programs that derive from `ABC` too, and has none of its costs.
     """
 
     __instancecheck__ = type.__instancecheck__
     __subclasscheck__ = type.__subclasscheck__
-
-    def __setattr__(cls, name: str, value: Any) -> None:
-        super().__setattr__(name, value)
-        version.bump()
-
-    def __delattr__(cls, name: str) -> None:
-        super().__delattr__(name)
-        version.bump()
 
 
 def is_as_written(cls: type, *names: str) -> bool:
@@ -153,6 +141,8 @@ def _counted(change: F) -> F:
 _CHANGES: dict[type[Any], str] = {
     WatchedList: "append extend insert remove pop clear sort reverse __setitem__ __delitem__ __iadd__ __imul__",
     WatchedDict: "update pop popitem clear setdefault __setitem__ __delitem__ __ior__",
+    WatchedModule: "__setattr__",
+    WatchedClass: "__setattr__ __delattr__",
 }
 for _cls, _names in _CHANGES.items():
     for _name in _names.split():

@@ -41,9 +41,7 @@ class TargetError(SlipstreamError):
 
     seen: str
     advice: str
-
-    def __str__(self) -> str:
-        return f"{self.seen}\n  {self.advice}"
+    text = "{seen}\n  {advice}"
 
 
 @dataclass(eq=False)
@@ -51,9 +49,7 @@ class ImportFailed(SlipstreamError):
     """The module was found and raised while it was imported; `__cause__` is what it raised."""
 
     module: str
-
-    def __str__(self) -> str:
-        return f"{self.module} raised the error above while it was imported"
+    text = "{module} raised the error above while it was imported"
 
     def excerpt(self) -> str:
         """Return the traceback, from the first frame that is the user's own."""

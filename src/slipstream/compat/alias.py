@@ -8,10 +8,11 @@ import importlib.metadata
 import importlib.util
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import CodeType, ModuleType
+from types import ModuleType
+from typing import Any
 
 from slipstream._app import names
 from slipstream._engine.errors import SlipstreamError
@@ -115,7 +116,19 @@ def _is_alias(name: str) -> bool:
     return name == _ALIAS or name.startswith(_ALIAS + ".")
 
 
-class _Loader(importlib.abc.InspectLoader):
+def _of_own(method: str) -> Callable[..., Any]:
+    """Make the method of `_Loader` that calls that of the own module's loader."""
+
+    def ask(self: "_Loader", fullname: str) -> Any:
+        spec = importlib.util.find_spec(self.own_name)
+        if spec is None:
+            raise ImportError(f"there is no {self.own_name}", name=self.own_name)
+        return getattr(spec.loader, method)(self.own_name)
+
+    return ask
+
+
+class _Loader(importlib.abc.Loader):
     """Hands out a module that exists under another name."""
 
     def __init__(self, own_name: str) -> None:
@@ -140,26 +153,9 @@ class _Loader(importlib.abc.InspectLoader):
             importlib.import_module(_ALIAS + name.removeprefix(_OWN))
 
     # `runpy` and `inspect` call these, for `python -m slipstream.compat -m fastapi`.
-
-    def is_package(self, fullname: str) -> bool:
-        return self._spec().submodule_search_locations is not None
-
-    def get_code(self, fullname: str) -> CodeType | None:
-        loader = self._spec().loader
-        return loader.get_code(self.own_name) if isinstance(loader, importlib.abc.InspectLoader) else None
-
-    def get_source(self, fullname: str) -> str | None:
-        loader = self._spec().loader
-        return loader.get_source(self.own_name) if isinstance(loader, importlib.abc.InspectLoader) else None
-
-    def get_filename(self, fullname: str) -> str:
-        return self._spec().origin or ""
-
-    def _spec(self) -> importlib.machinery.ModuleSpec:
-        spec = importlib.util.find_spec(self.own_name)
-        if spec is None:
-            raise ImportError(f"there is no {self.own_name}", name=self.own_name)
-        return spec
+    is_package, get_code, get_source, get_filename = map(
+        _of_own, ("is_package", "get_code", "get_source", "get_filename")
+    )
 
 
 class _Finder(importlib.metadata.DistributionFinder):
