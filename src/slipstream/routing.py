@@ -49,7 +49,6 @@ from slipstream._routes.frontend import (
     FrontendFiles,
     checks_directory,
     joined,
-    normalized,
 )
 from slipstream._routes.half_public import (
     Asking,
@@ -484,7 +483,9 @@ class APIRouter(TableRouter):
             RuntimeError: The directory or the fallback is missing.
             AssertionError: The path does not begin with a slash, or there is no such fallback.
         """
-        place = joined(self.prefix, normalized(path))
+        slash = "'/' alone is the whole site"
+        assert path.startswith("/"), f"the path of a frontend begins with '/', unlike {path!r}; {slash}"
+        place = joined(self.prefix, path.rstrip("/") or "/")
         files = FrontendFiles(directory, fallback, check_dir=checks_directory(directory, check_dir, stacklevel=2))
         operation = APIRoute(
             place.rstrip("/") + "/{path:path}",

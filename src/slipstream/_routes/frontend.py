@@ -10,7 +10,6 @@ import re
 import stat
 import warnings
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
 
 from starlette.background import BackgroundTasks
@@ -36,16 +35,6 @@ _PAGES = frozenset({"text/html", "application/xhtml+xml"})
 _REFUSED = re.compile(r"q\s*=\s*(0+\.?0*|\.0+)")
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """A file of the directory; `is_directory` if it is the index of the requested directory."""
-
-    path: str
-    facts: os.stat_result
-    status_code: int = 200
-    is_directory: bool = False
-
-
 class FrontendFiles(StaticFiles):
     """A directory of built files.
 
@@ -62,8 +51,8 @@ class FrontendFiles(StaticFiles):
             raise RuntimeError(_no_directory(directory))
         super().__init__(directory=directory, html=True, check_dir=check_dir)
         self.fallback = fallback
-        if check_dir and fallback in ("index.html", "404.html"):
-            self._fallback_file(fallback)
+        if check_dir and fallback in ("index.html", "404.html") and self._first([fallback]) is None:
+            raise self._lacks(fallback)
 
     async def serve(self, request: Request, response: Response, tasks: BackgroundTasks) -> Response:
         """Answer a GET or HEAD, with the headers that dependencies have set on `response`."""
@@ -82,64 +71,48 @@ class FrontendFiles(StaticFiles):
             await self.check_config()
             self.config_checked = True
         is_read = scope["method"] in _METHODS
-        wants_page = is_read and _accepts_page(scope)
+        wanted = self._wanted(noted(scope, FRONTEND_PATH) or "", is_read, is_read and _accepts_page(scope))
         try:
-            found = await in_thread(self._find, noted(scope, FRONTEND_PATH) or "", is_read, wants_page)
+            found = await in_thread(self._first, wanted)
         except PermissionError:
             raise HTTPException(status_code=401) from None
-        except ValueError:  # such as a null byte in the path
+        except (OSError, ValueError) as exc:  # a null byte in the path is a ValueError
+            if isinstance(exc, OSError) and exc.errno != errno.ENAMETOOLONG:
+                raise
             raise HTTPException(status_code=404) from None
-        except OSError as exc:
-            if exc.errno == errno.ENAMETOOLONG:
-                raise HTTPException(status_code=404) from None
-            raise
         if found is None:
-            raise HTTPException(status_code=404)
+            raise self._lacks(self.fallback) if self.fallback in wanted[2:] else HTTPException(status_code=404)
         if not is_read:
             raise HTTPException(status_code=405, headers={"Allow": ", ".join(_METHODS)})
-        if found.is_directory and not scope["path"].endswith("/"):
+        place, full_path, facts = found
+        if place == 1 and not scope["path"].endswith("/"):
             url = URL(scope=scope)
             return RedirectResponse(url.replace(path=url.path + "/"))
-        if found.status_code != 200:
-            return FileResponse(found.path, found.status_code, stat_result=found.facts)
-        return self.file_response(found.path, found.facts, scope)
+        if place > 1 and wanted[place] == "404.html":
+            return FileResponse(full_path, 404, stat_result=facts)
+        return self.file_response(full_path, facts, scope)
 
-    def _find(self, path: str, with_fallback: bool, wants_page: bool) -> _Found | None:
-        """Look for a file, an index and a fallback, in this order. Blocks."""
+    def _wanted(self, path: str, with_fallback: bool, with_page: bool) -> list[str]:
+        """List what may answer for a path: the file, the index of a directory, 404.html, the application's page."""
         path = os.path.normpath(os.path.join(*path.split("/")))
-        found = self._file(path)
-        if found is not None:
-            return found
-        _, facts = self.lookup_path(path)
-        if facts is not None and stat.S_ISDIR(facts.st_mode):
-            found = self._file(os.path.join(path, "index.html"))
-            if found is not None:
-                return replace(found, is_directory=True)
-        return self._fallback(wants_page) if with_fallback else None
+        fallbacks = ["404.html"] * with_fallback + ["index.html"] * with_page
+        return [path, os.path.join(path, "index.html"), *(f for f in fallbacks if self.fallback in ("auto", f))]
 
-    def _fallback(self, wants_page: bool) -> _Found | None:
-        """Look for the fallback: 404.html, or index.html for a browser that goes to a page."""
-        look = self._file if self.fallback == "auto" else self._fallback_file
-        if self.fallback in ("auto", "404.html"):
-            found = look("404.html")
-            if found is not None:
-                return replace(found, status_code=404)
-        return look("index.html") if wants_page and self.fallback in ("auto", "index.html") else None
+    def _first(self, paths: Sequence[str]) -> tuple[int, str, os.stat_result] | None:
+        """Look for the first path that is a file; return its place in the list, where it is and its facts. Blocks."""
+        for place, path in enumerate(paths):
+            full_path, facts = self.lookup_path(path)
+            if facts is not None and stat.S_ISREG(facts.st_mode):
+                return place, full_path, facts
+        return None
 
-    def _file(self, path: str) -> _Found | None:
-        full_path, facts = self.lookup_path(path)
-        return _Found(full_path, facts) if facts is not None and stat.S_ISREG(facts.st_mode) else None
-
-    def _fallback_file(self, name: str) -> _Found:
-        found = self._file(name)
-        if found is None:
-            assert self.directory is not None, "a frontend is a directory"
-            raise RuntimeError(
-                f"the fallback file {name!r} of a frontend does not exist in directory '{self.directory}'\n"
-                f"  that is {os.path.realpath(self.directory)}\n"
-                "  build the frontend first, or write fallback='auto' to do with what there is"
-            )
-        return found
+    def _lacks(self, fallback: str) -> RuntimeError:
+        assert self.directory is not None, "a frontend is a directory"
+        return RuntimeError(
+            f"the fallback file {fallback!r} of a frontend does not exist in directory '{self.directory}'\n"
+            f"  that is {os.path.realpath(self.directory)}\n"
+            "  build the frontend first, or write fallback='auto' to do with what there is"
+        )
 
 
 class FileOperation(Protocol):
@@ -152,7 +125,13 @@ class FileOperation(Protocol):
     def included(self, inclusion: Inclusion) -> "FileOperation": ...
 
 
-class Frontend(BaseRoute):
+class _Nameless(BaseRoute):
+    def url_path_for(self, name: str, /, **path_params: Any) -> URLPath:
+        """Raise NoMatchFound: files have no names."""
+        raise NoMatchFound(name, path_params)
+
+
+class Frontend(_Nameless):
     """Files under a prefix.
 
     Args:
@@ -165,12 +144,8 @@ class Frontend(BaseRoute):
         self.app = files
         self.operation = operation
 
-    def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """Match a path below the prefix, fully if the method is GET or HEAD."""
-        return self.matches_below(scope, "")
-
-    def matches_below(self, scope: Scope, prefix: str) -> tuple[Match, Scope]:
-        """Match as the frontend's twin under a further prefix does."""
+    def matches(self, scope: Scope, prefix: str = "") -> tuple[Match, Scope]:
+        """Match a path below the prefix, or its twin below a further one, fully if the method is GET or HEAD."""
         below = _below(joined(prefix, self.path), route_path(scope)) if scope["type"] == "http" else None
         if below is None:
             return Match.NONE, {}
@@ -188,36 +163,26 @@ class Frontend(BaseRoute):
         answer = await self.app.respond(scope)
         await answer(scope, receive, send)
 
-    def url_path_for(self, name: str, /, **path_params: Any) -> URLPath:
-        """Raise NoMatchFound: files have no names."""
-        raise NoMatchFound(name, path_params)
-
     def included(self, inclusion: Inclusion) -> "Frontend":
         """Return the frontend's twin under an inclusion."""
         return Frontend(joined(inclusion.options["prefix"], self.path), self.app, self.operation.included(inclusion))
 
 
-class FrontendGroup(BaseRoute):
+class FrontendGroup(_Nameless):
     """The frontends of one router as one route, under FastAPI's half-public names."""
 
     def __init__(self, routes: Sequence[Frontend]) -> None:
         self.routes = routes
 
-    def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """Match as the frontend that serves."""
-        return self.matches_with_prefix(scope, "")
+    def matches_with_prefix(self, scope: Scope, prefix: str = "") -> tuple[Match, Scope]:
+        """Match as the frontend that serves, or that would under a prefix."""
+        return _best((route, *route.matches(scope, prefix)) for route in self.routes)[1:]
 
-    def matches_with_prefix(self, scope: Scope, prefix: str) -> tuple[Match, Scope]:
-        """Match as the frontend that serves when the router is included under a prefix."""
-        return _best((route, *route.matches_below(scope, prefix)) for route in self.routes)[1:]
+    matches = matches_with_prefix
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve with the frontend that matches best; without one, raise a 404."""
         await low_priority_app(self.routes, _no_frontend)(scope, receive, send)
-
-    def url_path_for(self, name: str, /, **path_params: Any) -> URLPath:
-        """Raise NoMatchFound: files have no names."""
-        raise NoMatchFound(name, path_params)
 
 
 async def _no_frontend(scope: Scope, receive: Receive, send: Send) -> None:
@@ -254,12 +219,6 @@ def _below(prefix: str, path: str) -> str | None:
     """Return the rest of a path below a prefix; None if it is not below."""
     base = prefix.rstrip("/")
     return path[len(base) + 1 :] if f"{path}/".startswith(f"{base}/") else None
-
-
-def normalized(path: str) -> str:
-    """Return a frontend's path without a slash at its end; it must begin with one."""
-    assert path.startswith("/"), f"the path of a frontend begins with '/', unlike {path!r}; '/' alone is the whole site"
-    return path.rstrip("/") or "/"
 
 
 def joined(prefix: str, path: str) -> str:
