@@ -19,7 +19,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_core import PydanticCustomError
 from typing_extensions import TypedDict
 
-from slipstream._engine.schema.questions import is_json_safe
+from slipstream._engine.schema import is_json_safe
 
 from .strategies import examples
 

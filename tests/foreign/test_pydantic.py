@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import VERSION, BaseModel, TypeAdapter, ValidationError
 
-from slipstream._engine.runtime.strict import json_parser
+from slipstream._engine.runtime.body import json_parser
 from slipstream._engine.runtime.values import UNSET
 from slipstream._foreign import pydantic as foreign
 from slipstream.limits import COMPATIBLE, INTERNET

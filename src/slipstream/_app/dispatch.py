@@ -13,7 +13,7 @@ from slipstream._app.refresh import Latest
 from slipstream._engine.entry.asgi import Choose, Target, make_chooser
 from slipstream._engine.router.pattern import Pattern, read_pattern
 from slipstream._engine.router.table import Entry, OpaqueEntry, Table
-from slipstream._engine.runtime.watch import call_watched
+from slipstream._engine.runtime.response import call_watched
 from slipstream._engine.types import ASGIApp, DirectApp, Receive, Reply, Scope, Send
 from slipstream.limits import Limits
 

@@ -8,7 +8,7 @@ from starlette.datastructures import Headers
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from slipstream._engine.runtime.additions import adder, are_any
+from slipstream._engine.runtime.response import adder, are_any
 from slipstream._foreign.starlette import limit_signal
 from slipstream.limits import UNLIMITED, Limits, outermost
 

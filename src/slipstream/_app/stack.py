@@ -21,8 +21,7 @@ from slipstream._app.limits import held
 from slipstream._app.refresh import Latest, is_as_written
 from slipstream._engine.entry.asgi import Choose, Fail, make_chooser, make_direct_chooser
 from slipstream._engine.entry.guard import HANDLERS, ExceptionHandler, Guard, answer, crash
-from slipstream._engine.runtime.additions import adder, are_any
-from slipstream._engine.runtime.watch import Watch
+from slipstream._engine.runtime.response import Watch, adder, are_any
 from slipstream.limits import COMPATIBLE, Limits
 
 Handlers = Mapping[Any, Callable[..., Any]]

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from slipstream._engine.abc import Services
-from slipstream._engine.codegen.load import Source, load
+from slipstream._engine.codegen import Source, load
 from slipstream._engine.emit.handler import DIALECTS, emit_handler
 from slipstream._engine.emit.observed import OBSERVED
 from slipstream._engine.emit.pen import Layer

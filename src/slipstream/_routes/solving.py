@@ -27,8 +27,8 @@ from slipstream._engine.plan.model import Call
 from slipstream._engine.plan.tree import replacement
 from slipstream._engine.runtime.body import key_taker, whole_taker
 from slipstream._engine.runtime.cleanup import ShieldedGenerator, SlotExit, leave, not_yielded, open_shield, unwind
-from slipstream._engine.runtime.form import form_taker
 from slipstream._engine.runtime.response import blank_response
+from slipstream._engine.runtime.take import form_taker
 from slipstream._engine.runtime.threads import ThreadGenerator, in_thread
 from slipstream._engine.runtime.values import UNSET
 from slipstream._engine.signature.kinds import may_hold_scopes

@@ -25,8 +25,7 @@ from slipstream._engine.emit.response import ENDPOINT, streamer
 from slipstream._engine.errors import function_name
 from slipstream._engine.plan.model import Plan
 from slipstream._engine.plan.tree import override_tree
-from slipstream._engine.runtime.body import body_decoder, body_reader
-from slipstream._engine.runtime.form import form_reader
+from slipstream._engine.runtime.body import body_decoder, body_reader, form_reader
 from slipstream._engine.runtime.response import dump, json_response, result_wrapper
 from slipstream._engine.runtime.values import UNSET, find_header
 from slipstream._engine.signature.kinds import mentions

@@ -19,8 +19,7 @@ from slipstream._engine.plan.flatten import flat_body_params, flat_params, reque
 from slipstream._engine.plan.items import form_item, item_model, read_member
 from slipstream._engine.plan.model import Call
 from slipstream._engine.plan.tree import build_tree
-from slipstream._engine.runtime.form import is_supplied, read_again
-from slipstream._engine.runtime.take import pick
+from slipstream._engine.runtime.take import is_supplied, pick, read_again
 from slipstream._engine.runtime.values import UNSET
 from slipstream._engine.signature.annotations import is_subclass, stream_item
 from slipstream._engine.signature.names import written_signature

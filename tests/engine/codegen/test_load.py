@@ -14,8 +14,7 @@ from typing import Any
 
 import pytest
 
-from slipstream._engine.codegen.load import Source, UnboundName, _codes, _globals_of, load
-from slipstream._engine.codegen.writer import Writer
+from slipstream._engine.codegen import Source, UnboundName, Writer, _codes, _globals_of, load
 
 
 def source(comment: str, **constants: Any) -> Source:
@@ -82,7 +81,7 @@ def test_the_compiler_runs_once_for_one_shape(monkeypatch: pytest.MonkeyPatch) -
         compiled.append(text)
         return real(text, *args, **options)
 
-    monkeypatch.setattr("slipstream._engine.codegen.load.compile", counting, raising=False)
+    monkeypatch.setattr("slipstream._engine.codegen.compile", counting, raising=False)
 
     def one_of_a_kind(comment: str) -> Source:
         writer = Writer()

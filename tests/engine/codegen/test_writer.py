@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import example, given, strategies as st
 
-from slipstream._engine.codegen.writer import Writer, literal
+from slipstream._engine.codegen import Writer, literal
 
 texts = st.text(st.characters(codec="utf-8"))
 values = st.recursive(

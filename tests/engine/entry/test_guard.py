@@ -13,7 +13,7 @@ from starlette.responses import PlainTextResponse, StreamingResponse
 from starlette.websockets import WebSocket
 
 from slipstream._engine.entry.guard import HANDLERS, Guard, answer, crash
-from slipstream._engine.runtime.watch import RESPONSE_STARTED
+from slipstream._engine.runtime.response import RESPONSE_STARTED
 
 from .support import CASES, HANDLED, Message, ShopClosed, ShopOnFire, Sink, http_scope, receive, run, told
 

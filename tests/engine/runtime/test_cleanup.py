@@ -17,8 +17,8 @@ from slipstream._engine.runtime.cleanup import (
     open_failure,
     unwind,
 )
+from slipstream._engine.runtime.response import RESPONSE_STARTED
 from slipstream._engine.runtime.threads import ThreadGenerator
-from slipstream._engine.runtime.watch import RESPONSE_STARTED
 
 
 class Own(Exception):

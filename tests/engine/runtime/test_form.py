@@ -9,8 +9,8 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from slipstream._engine.runtime.form import form_reader, form_taker, present, read_again
-from slipstream._engine.runtime.take import Item, ItemModel
+from slipstream._engine.runtime.body import form_reader
+from slipstream._engine.runtime.take import Item, ItemModel, form_taker, present, read_again
 from slipstream._engine.runtime.values import missing
 
 pytestmark = pytest.mark.anyio

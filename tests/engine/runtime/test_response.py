@@ -12,6 +12,7 @@ from starlette.background import BackgroundTask, BackgroundTasks
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from slipstream._engine.runtime.response import (
+    RESPONSE_STARTED,
     blank_response,
     dump,
     finite,
@@ -24,7 +25,6 @@ from slipstream._engine.runtime.response import (
     result_checker,
     result_wrapper,
 )
-from slipstream._engine.runtime.watch import RESPONSE_STARTED
 from slipstream.encoders import jsonable_encoder
 
 texts = st.text(st.characters(codec="utf-8"))

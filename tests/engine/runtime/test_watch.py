@@ -2,7 +2,7 @@
 
 import pytest
 
-from slipstream._engine.runtime.watch import Watch
+from slipstream._engine.runtime.response import Watch
 from slipstream._engine.types import Message
 
 pytestmark = pytest.mark.anyio

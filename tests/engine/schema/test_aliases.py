@@ -16,7 +16,7 @@ from pydantic import (
     field_serializer,
 )
 
-from slipstream._engine.schema.questions import has_aliases
+from slipstream._engine.schema import has_aliases
 
 from .drawn import annotations, documents
 

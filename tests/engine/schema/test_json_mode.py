@@ -31,7 +31,7 @@ from pydantic import (
 )
 from typing_extensions import TypedDict
 
-from slipstream._engine.schema.questions import is_json_safe
+from slipstream._engine.schema import is_json_safe
 
 
 class Color(StrEnum):

@@ -7,7 +7,7 @@ import pytest
 from pydantic import BaseModel, TypeAdapter, computed_field
 from pydantic.dataclasses import dataclass as pydantic_dataclass
 
-from slipstream._engine.schema.questions import has_computed_fields
+from slipstream._engine.schema import has_computed_fields
 
 
 class Model(BaseModel):

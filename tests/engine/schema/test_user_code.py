@@ -25,7 +25,7 @@ from pydantic import (
 )
 from typing_extensions import TypedDict
 
-from slipstream._engine.schema.questions import may_run_user_code
+from slipstream._engine.schema import may_run_user_code
 
 from .drawn import annotations, documents, ran
 

@@ -8,15 +8,17 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 from pydantic import BaseModel, ConfigDict, RootModel, TypeAdapter
 from pydantic_core import core_schema
 
-from slipstream._engine.schema.questions import (
+from slipstream._engine.schema import (
+    UnknownSchema,
+    answers,
     has_aliases,
     has_computed_fields,
     is_json_safe,
     may_run_user_code,
     odd_fields,
     trusted_model,
+    walk,
 )
-from slipstream._engine.schema.walk import UnknownSchema, answers, walk
 
 from .drawn import Plain, Tree, annotations
 
@@ -200,7 +202,7 @@ def test_an_incomplete_model_is_asked_about_again() -> None:
 
 def test_schemas_that_come_and_go_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     """A program may make models as long as it runs."""
-    monkeypatch.setattr("slipstream._engine.schema.walk._MOST_ANSWERS", 3)
+    monkeypatch.setattr("slipstream._engine.schema._MOST_ANSWERS", 3)
     question = answers(if_unknown=None)(lambda schema: schema["type"])
 
     for _ in range(10):

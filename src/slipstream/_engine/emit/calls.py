@@ -4,7 +4,7 @@ from contextlib import AbstractContextManager, nullcontext
 from types import FunctionType
 from typing import cast
 
-from slipstream._engine.codegen.writer import literal
+from slipstream._engine.codegen import literal
 from slipstream._engine.emit.pen import Pen
 from slipstream._engine.plan.describe import name_of
 from slipstream._engine.plan.model import Again, Call, Solve

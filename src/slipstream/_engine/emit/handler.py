@@ -8,26 +8,16 @@ from starlette.requests import Request
 from starlette.websockets import WebSocket
 
 from slipstream._engine.abc import Services
-from slipstream._engine.codegen.load import Source
-from slipstream._engine.codegen.writer import literal
+from slipstream._engine.codegen import Source, literal
+from slipstream._engine.emit import values
 from slipstream._engine.emit.calls import emit_again, emit_leave, emit_mark, emit_solve
 from slipstream._engine.emit.pen import Dialect, Layer, Pen
 from slipstream._engine.emit.response import emit_await, emit_check, emit_encode, emit_invoke, emit_send
-from slipstream._engine.emit.values import (
-    decoded,
-    emit_read_body,
-    emit_size_check,
-    emit_take,
-    emit_take_form,
-    emit_take_json,
-    prepare,
-)
 from slipstream._engine.errors import shown
 from slipstream._engine.plan import model, program
-from slipstream._engine.runtime.additions import NOSNIFF, adding
 from slipstream._engine.runtime.body import no_body
 from slipstream._engine.runtime.cleanup import inner_failure, open_failure, open_shield
-from slipstream._engine.runtime.response import JSON_HEADERS, blank_response, has_body, run_later
+from slipstream._engine.runtime.response import JSON_HEADERS, NOSNIFF, adding, blank_response, has_body, run_later
 from slipstream._engine.runtime.threads import in_one_thread
 
 FUNCTION = "handle"
@@ -59,7 +49,7 @@ def emit_steps(pen: Pen, steps: Sequence[program.Act]) -> None:
 def emit_refuse(pen: Pen, step: program.Refuse) -> None:
     """Write the raising of gathered errors; a body that was validated from its bytes is parsed now, for the error."""
     read = pen.program.read
-    body = pen.body if read is None or read.fast is None else decoded(pen, read.body)
+    body = pen.body if read is None or read.fast is None else values.decoded(pen, read.body)
     with pen.block("if errors:"):
         pen.layer.refused(pen)
         pen.line(f"raise {pen.dialect.refusal(pen, 'errors', body)}")
@@ -67,7 +57,7 @@ def emit_refuse(pen: Pen, step: program.Refuse) -> None:
 
 def emit_hop(pen: Pen, step: program.Hop) -> None:
     for take in step.shares:
-        prepare(pen, take)
+        values.prepare(pen, take)
     prepared = set(pen.prepared)
     shared = ["errors", *([] if pen.program.fast_body is None else pen.variables.values())]
     with pen.function("def work(each):", shared):
@@ -91,10 +81,10 @@ def _local(pen: Pen, act: program.Act) -> str:
 
 
 _WRITERS: dict[type[program.Act], Callable[[Pen, Any], None]] = {
-    program.ReadBody: emit_read_body,
-    model.Take: emit_take,
-    program.TakeJson: emit_take_json,
-    program.TakeForm: emit_take_form,
+    program.ReadBody: values.emit_read_body,
+    model.Take: values.emit_take,
+    program.TakeJson: values.emit_take_json,
+    program.TakeForm: values.emit_take_form,
     program.Mark: emit_mark,
     model.Solve: emit_solve,
     program.Open: emit_solve,
@@ -182,7 +172,7 @@ class AsgiDialect(Dialect):
             pen.line("sent = False")
         with pen.block("try:"):
             if "raw" in self.parameters and (pen.program.read is None or pen.plan.is_form):
-                emit_size_check(pen, pen.plan.limits.body_size)
+                values.emit_size_check(pen, pen.plan.limits.body_size)
             emit_core(pen, pen.program.closing)
             if pen.program.exits is not None:
                 has_tasks = "background" in pen.plan.objects

@@ -7,7 +7,7 @@ from typing import Any
 from starlette.responses import Response
 
 from slipstream._engine.abc import Observation
-from slipstream._engine.codegen.writer import literal
+from slipstream._engine.codegen import literal
 from slipstream._engine.emit.calls import by_keyword, named_arguments
 from slipstream._engine.emit.pen import Layer, Pen
 from slipstream._engine.errors import function_name

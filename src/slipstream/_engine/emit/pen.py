@@ -7,14 +7,12 @@ from typing import Any, ClassVar
 from starlette.responses import Response
 
 from slipstream._engine.abc import Services
-from slipstream._engine.codegen.writer import Writer
+from slipstream._engine.codegen import Writer
 from slipstream._engine.plan.describe import name_of
 from slipstream._engine.plan.model import Call, Plan
 from slipstream._engine.plan.program import Manner, Program
-from slipstream._engine.runtime.additions import NOSNIFF
-from slipstream._engine.runtime.body import body_reader
-from slipstream._engine.runtime.response import JSON_TYPE, has_body
-from slipstream._engine.runtime.strict import json_size
+from slipstream._engine.runtime.body import body_reader, json_size
+from slipstream._engine.runtime.response import JSON_TYPE, NOSNIFF, has_body
 from slipstream._engine.runtime.values import UNSET, model_maker
 from slipstream._engine.signature.model import Origin
 from slipstream._engine.types import ContextKind, ErrorDetail, Scope

@@ -14,9 +14,10 @@ from slipstream._engine.plan.describe import name_of
 from slipstream._engine.plan.fields import ModelField
 from slipstream._engine.plan.model import Plan
 from slipstream._engine.plan.program import Await, Check, Encode, Invoke
-from slipstream._engine.runtime.additions import adding, messages_adding
 from slipstream._engine.runtime.response import (
+    adding,
     json_response,
+    messages_adding,
     plain_encoder,
     respond,
     respond_open,

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 from starlette.datastructures import Headers, QueryParams
 
-from slipstream._engine.codegen.writer import literal
+from slipstream._engine.codegen import literal
 from slipstream._engine.emit.pen import Pen
 from slipstream._engine.errors import shown
 from slipstream._engine.plan.describe import shown_default
@@ -19,20 +19,9 @@ from slipstream._engine.plan.flatten import param_model, request_names
 from slipstream._engine.plan.items import form_item, item_model, item_of
 from slipstream._engine.plan.model import BodyPlan, Take
 from slipstream._engine.plan.program import ReadBody, TakeForm, TakeJson
-from slipstream._engine.runtime.body import body_decoder, is_json as is_json_type, key_taker, whole_taker
+from slipstream._engine.runtime import body, values
 from slipstream._engine.runtime.cleanup import FormExit
-from slipstream._engine.runtime.form import form_reader, form_taker
-from slipstream._engine.runtime.strict import json_parser, json_size, too_large
-from slipstream._engine.runtime.take import Item, model_taker, value_taker
-from slipstream._engine.runtime.values import (
-    UNSET,
-    find_header,
-    located,
-    missing,
-    read_cookies,
-    read_headers,
-    read_query,
-)
+from slipstream._engine.runtime.take import Item, form_taker, model_taker, value_taker
 from slipstream._engine.signature.annotations import is_json, is_sequence
 from slipstream._engine.signature.read import path_names_of
 from slipstream.limits import UNLIMITED, form_options
@@ -41,7 +30,7 @@ from slipstream.limits import UNLIMITED, form_options
 def emit_read_body(pen: Pen, step: ReadBody) -> None:
     """Write the reading of the body, before any other step."""
     if step.body.kind == "form":
-        read = pen.constant("read_form", form_reader(pen.services.body_error, form_options(pen.plan.limits)))
+        read = pen.constant("read_form", body.form_reader(pen.services.body_error, form_options(pen.plan.limits)))
         pen.note("body, as a form", pen.plan.root.origin)
         pen.line(f"form = await {read}(request)")
         pen.line(f"exits.append({pen.constant('FormExit', FormExit)}(form))")
@@ -53,8 +42,8 @@ def emit_read_body(pen: Pen, step: ReadBody) -> None:
     else:
         pen.note("body, as JSON", pen.plan.root.origin)
     pen.dialect.read_raw(pen)
-    emit_size_check(pen, pen.plan.limits.body_size if fast is None else json_size(pen.plan.limits))
-    find = pen.constant("find_header", find_header) if pen.program.searches_headers else ""
+    emit_size_check(pen, pen.plan.limits.body_size if fast is None else body.json_size(pen.plan.limits))
+    find = pen.constant("find_header", values.find_header) if pen.program.searches_headers else ""
     one = f'{find}(scope, b"content-type")' if find else f'{place_of(pen, "header")}.get(b"content-type")'
     pen.line(f"content_type = {one}")
     if fast is None:
@@ -64,9 +53,9 @@ def emit_read_body(pen: Pen, step: ReadBody) -> None:
     # The local of the parameter is assigned before its step comes.
     owner = next(take.call for take in pen.plan.steps if isinstance(take, Take) and take.field is fast)
     variable = pen.variable(owner, fast.name)
-    unset = pen.constant("UNSET", UNSET)
-    parse = pen.constant(f"parse_{fast.name}", json_parser(fast.checker, pen.plan.limits))
-    is_json = f"{pen.constant('is_json', is_json_type)}(content_type, {step.body.strict})"
+    unset = pen.constant("UNSET", values.UNSET)
+    parse = pen.constant(f"parse_{fast.name}", body.json_parser(fast.checker, pen.plan.limits))
+    is_json = f"{pen.constant('is_json', body.is_json)}(content_type, {step.body.strict})"
     with pen.block("try:"):
         pen.line(f'{variable} = {parse}(raw) if content_type == b"application/json" or {is_json} else {unset}')
     with pen.block(f"except {pen.constant('ValidationError', ValidationError)}:"):
@@ -74,29 +63,31 @@ def emit_read_body(pen: Pen, step: ReadBody) -> None:
     with pen.block(f"if {variable} is {unset}:"):
         pen.line(f"body = {decoded(pen, step.body)}")
         if step.is_first:
-            _emit_taken(pen, fast, variable, whole_taker)
+            _emit_taken(pen, fast, variable, body.whole_taker)
 
 
 def emit_size_check(pen: Pen, most: int | None) -> None:
     if most is not None and most != UNLIMITED:
         with pen.block(f"if len(raw) > {most}:"):
-            pen.line(f"raise {pen.constant('too_large', too_large)}()")
+            pen.line(f"raise {pen.constant('too_large', body.too_large)}()")
 
 
-def decoded(pen: Pen, body: BodyPlan) -> str:
+def decoded(pen: Pen, read: BodyPlan) -> str:
     """Return the expression of a JSON body's value."""
     limits = pen.plan.limits
-    decoder = partial(body_decoder, pen.services, body.strict, pen.plan.where, pen.layer.body_reporter(pen), limits)
+    decoder = partial(
+        body.body_decoder, pen.services, read.strict, pen.plan.where, pen.layer.body_reporter(pen), limits
+    )
     return f"{pen.made('decode_body', decoder)}(raw, content_type, scope)"
 
 
 def emit_take_json(pen: Pen, step: TakeJson) -> None:
     item = step.field
-    make = key_taker if step.by_key else whole_taker
+    make = body.key_taker if step.by_key else body.whole_taker
     pen.note(f"body {described(item)}", step.call.origin)
     if step.is_retry:
         known = pen.variables[id(step.call), item.name]
-        with pen.block(f"if {known} is {pen.constant('UNSET', UNSET)}:"):
+        with pen.block(f"if {known} is {pen.constant('UNSET', values.UNSET)}:"):
             _emit_taken(pen, item, known, make)
     else:
         _emit_taken(pen, item, pen.variable(step.call, item.name), make)
@@ -104,7 +95,7 @@ def emit_take_json(pen: Pen, step: TakeJson) -> None:
 
 def _emit_taken(pen: Pen, item: ModelField, variable: str, make: Callable[[Item], Any]) -> None:
     take = pen.constant(f"take_{item.name}", make(item_of(item)))
-    pen.take(variable, take, "body" if pen.plan.body else pen.constant("UNSET", UNSET))
+    pen.take(variable, take, "body" if pen.plan.body else pen.constant("UNSET", values.UNSET))
 
 
 def emit_take_form(pen: Pen, step: TakeForm) -> None:
@@ -164,7 +155,7 @@ def _emit_simple(pen: Pen, step: Take, variable: str) -> None:
         return
     if step.source == "header" and pen.program.searches_headers:
         place = ""
-        found = f"{pen.constant('find_header', find_header)}(scope, {_key(step.source, key)})"
+        found = f"{pen.constant('find_header', values.find_header)}(scope, {_key(step.source, key)})"
     else:
         place = place_of(pen, step.source)
         found = f"{place}.get({_key(step.source, key)})"
@@ -177,7 +168,7 @@ def _emit_simple(pen: Pen, step: Take, variable: str) -> None:
     pen.line(f"{target} = {found}")
     with pen.block(f"if {target} is None:"):
         if default is None:
-            pen.wrong(f"[{pen.constant('missing', missing)}({literal((step.source, key))})]")
+            pen.wrong(f"[{pen.constant('missing', values.missing)}({literal((step.source, key))})]")
         elif default != "None" or not is_str:
             pen.line(f"{variable} = {default}")
     decoded = f'{target}.decode("latin-1")' if step.source == "header" else target
@@ -195,7 +186,7 @@ def _emit_check(pen: Pen, step: Take, variable: str, found: str, key: str) -> No
     with pen.block("try:"):
         pen.line(f"{variable} = {check}({found})")
     with pen.block(f"except {pen.constant('ValidationError', ValidationError)} as wrong:"):
-        pen.wrong(f"{pen.constant('located', located)}(wrong, {literal((step.source, key))})")
+        pen.wrong(f"{pen.constant('located', values.located)}(wrong, {literal((step.source, key))})")
 
 
 def _key(source: str, key: str) -> str:
@@ -213,9 +204,9 @@ def place_of(pen: Pen, source: str, rich: bool = False) -> str:
 
 _PLACES: dict[tuple[str, bool], tuple[str, Any, str]] = {
     ("path", False): ("path_params", None, 'scope["path_params"]'),
-    ("query", False): ("query", read_query, '(scope["query_string"])'),
-    ("header", False): ("headers", read_headers, "(scope)"),
-    ("cookie", False): ("cookies", read_cookies, "(scope)"),
+    ("query", False): ("query", values.read_query, '(scope["query_string"])'),
+    ("header", False): ("headers", values.read_headers, "(scope)"),
+    ("cookie", False): ("cookies", values.read_cookies, "(scope)"),
     ("query", True): ("query_lists", QueryParams, '(scope["query_string"])'),
     ("header", True): ("header_lists", Headers, "(scope=scope)"),
 }

@@ -15,8 +15,8 @@ from starlette.websockets import WebSocket, WebSocketState
 
 from slipstream._engine.errors import NotAResponse
 from slipstream._engine.runtime.cleanup import locate
+from slipstream._engine.runtime.response import RESPONSE_STARTED, Watch
 from slipstream._engine.runtime.threads import call_anywhere
-from slipstream._engine.runtime.watch import RESPONSE_STARTED, Watch
 from slipstream._engine.signature.origin import origin_of
 from slipstream._engine.types import ASGIApp, Receive, Scope, Send
 from slipstream._foreign.starlette import LIMIT_ANSWERED, limit_signal, request_with_body

@@ -1,16 +1,15 @@
-"""Endpoint and options in, `Plan` out."""
+"""From a tree of calls and options to a `Plan`."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from importlib import import_module
 from typing import Any, Literal
 
 from slipstream._engine.errors import FormParserMissing, UnsupportedAnnotation, warn
 from slipstream._engine.plan.body import build_body_field, is_form, should_embed
-from slipstream._engine.plan.flatten import flat_body_params
-from slipstream._engine.plan.model import BodyPlan, Call, Plan, ResponseSpec
-from slipstream._engine.plan.order import order
+from slipstream._engine.plan.flatten import CallKey, call_key, flat_body_params
+from slipstream._engine.plan.model import Again, BodyPlan, Call, Plan, ResponseSpec, Solve, Step, Take
 
 
 def build_http_plan(
@@ -93,3 +92,26 @@ def _found(module: str, name: str) -> Any:
         return getattr(import_module(module), name, None)
     except ImportError:
         return None
+
+
+def order(root: Call) -> tuple[Step, ...]:
+    """List the steps before the endpoint's call: dependencies before the call that needs them, then its own values."""
+    steps = list(_feed(root, []))
+    shared = {id(step.first) for step in steps if isinstance(step, Again)}
+    return tuple(Solve(step.call, id(step.call) in shared) if isinstance(step, Solve) else step for step in steps)
+
+
+def _feed(call: Call, solved: list[tuple[CallKey, Call]]) -> Iterator[Step]:
+    """Yield the steps before a call; `solved` is a list, since some callables have no hash and few routes have many."""
+    for dependency in call.dependencies:
+        key = call_key(dependency.replaces or dependency)
+        first = next((made for known, made in solved if known == key), None)
+        if first is not None and dependency.use_cache:
+            yield Again(dependency, first)
+            continue
+        yield from _feed(dependency, solved)
+        yield Solve(dependency, False)
+        if first is None:
+            solved.append((key, dependency))
+    for source, fields in call.params.items():
+        yield from (Take(call, field, source) for field in fields)

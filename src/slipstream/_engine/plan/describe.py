@@ -6,7 +6,7 @@ from enum import Enum
 from os.path import relpath
 from pathlib import Path
 
-from slipstream._engine.codegen.writer import literal
+from slipstream._engine.codegen import literal
 from slipstream._engine.errors import shown
 from slipstream._engine.plan.fields import ModelField
 from slipstream._engine.plan.flatten import request_names

@@ -1,4 +1,4 @@
-"""What takers (`runtime/take.py`, `runtime/form.py`) need to know of fields, and how unions of form models are read."""
+"""What takers (`runtime/take.py`) need to know of fields, and how unions of form models are read."""
 
 from collections.abc import Iterable
 from copy import copy
@@ -13,8 +13,7 @@ from starlette.datastructures import FormData
 from slipstream._engine.plan.body import form_models
 from slipstream._engine.plan.fields import ModelField, model_fields
 from slipstream._engine.plan.flatten import request_names
-from slipstream._engine.runtime.form import present
-from slipstream._engine.runtime.take import Item, ItemModel
+from slipstream._engine.runtime.take import Item, ItemModel, present
 from slipstream._engine.signature.annotations import (
     bare,
     is_bytes,

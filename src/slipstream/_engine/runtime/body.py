@@ -1,22 +1,25 @@
-"""Reads a JSON body: messages to bytes, bytes to values, values to parameters."""
+"""Reads a body: messages to bytes, bytes to values within an application's `Limits`, values to parameters."""
 
 import json
 from collections.abc import Awaitable, Callable
 from email.message import Message as MimeHeader
 from functools import lru_cache, partial
 from operator import methodcaller
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
+from pydantic import TypeAdapter
+from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 
 from slipstream._engine.abc import Services
-from slipstream._engine.runtime.strict import json_checker, json_size, too_large
 from slipstream._engine.runtime.take import Item
 from slipstream._engine.runtime.values import UNSET, missing
+from slipstream._engine.schema import finite_schema, may_nest
 from slipstream._engine.types import ErrorDetail, Location, Message, Receive, Scope
+from slipstream._foreign.pydantic import own_validator
 from slipstream._foreign.starlette import limit_signal
-from slipstream.limits import COMPATIBLE, UNLIMITED, Limits
+from slipstream.limits import COMPATIBLE, DEEPEST, UNLIMITED, Limits
 
 T = TypeVar("T")
 
@@ -63,6 +66,13 @@ def request_reader(
             raise limit_signal(exc) or refuse(exc) from exc
 
     return read_request
+
+
+def form_reader(
+    refuse: Callable[[Exception], Exception], limits: dict[str, int]
+) -> Callable[[Request[Any]], Awaitable[FormData]]:
+    """Make the function that reads a form; `refuse` makes its exception, `limits` are options of `Request.form`."""
+    return request_reader(refuse, methodcaller("form", **limits))
 
 
 @lru_cache(maxsize=256)
@@ -147,3 +157,76 @@ def key_taker(item: Item) -> Callable[[Any], tuple[Any, list[ErrorDetail]]]:
 async def no_body() -> Message:
     """Return an empty body: the `receive` of a Request that is made without an HTTP request."""
     return {"type": "http.request", "body": b"", "more_body": False}
+
+
+def too_large() -> HTTPException:
+    return HTTPException(413, "Content Too Large")
+
+
+def json_size(limits: Limits) -> int:
+    """Return how many bytes of JSON may come."""
+    bounds = (limits.body_size, limits.json_size)
+    return min((bound for bound in bounds if bound is not None), default=UNLIMITED)
+
+
+def json_parser(checker: TypeAdapter[Any], limits: Limits) -> Callable[[bytes], Any]:
+    """Make the function that parses and validates JSON at once; it gives `UNSET` for what has to be looked at closely.
+
+    What is well-formed costs nothing more where the schema says all that may come: no `Any`, no functions.
+    """
+    parse = checker.validator.validate_json
+    deepest = limits.json_depth or DEEPEST
+    needs_depth = deepest < DEEPEST and may_nest(checker.core_schema)
+    if limits.json_constants is not False and not needs_depth:
+        return parse
+    strict = None if needs_depth else own_validator(checker, finite_schema(checker.core_schema))
+    return strict or partial(_parse_unless_odd, parse, limits.json_constants is False, deepest)
+
+
+def _parse_unless_odd(parse: Callable[[bytes], Any], refuses_constants: bool, deepest: int, raw: bytes) -> Any:
+    if raw.count(b"[") + raw.count(b"{") > deepest:
+        return UNSET
+    if refuses_constants:
+        figures = raw.translate(_FIGURES, b"+-")
+        if b"NaN" in raw or b"Infinity" in raw or b"e000" in figures or _MANY in figures:
+            return UNSET
+    return parse(raw)
+
+
+_FIGURES = bytes.maketrans(b"123456789E", b"000000000e")
+_MANY = b"0" * 200  # with an exponent of two digits, fewer make no number that is too large
+
+
+def json_checker(limits: Limits) -> Callable[[bytes, Any], None]:
+    """Make the function that raises a JSONDecodeError if parsed JSON is not within the limits."""
+    deepest = limits.json_depth or DEEPEST
+    refuses_constants = limits.json_constants is False
+    write = json.JSONEncoder(ensure_ascii=False, allow_nan=not refuses_constants).encode
+
+    def check(raw: bytes, value: Any) -> None:
+        if raw.count(b"[") + raw.count(b"{") > deepest and _is_deeper(value, deepest):
+            raise _fault(f"Nested deeper than {deepest} levels", raw)
+        # Half a surrogate pair comes as an escape, in bytes that begin with ED, or in UTF-16; no answer could quote it.
+        if not refuses_constants and b"\\u" not in raw and b"\xed" not in raw and b"\0" not in raw:
+            return
+        try:
+            write(value).encode()
+        except UnicodeEncodeError:
+            raise _fault("Half a surrogate pair", raw) from None
+        except ValueError:
+            raise _fault("NaN, an infinity or a number too large", raw) from None
+
+    return check
+
+
+def _fault(message: str, raw: bytes) -> json.JSONDecodeError:
+    return json.JSONDecodeError(message, raw.decode(errors="replace"), 0)
+
+
+def _is_deeper(value: Any, deepest: int) -> bool:
+    """Whether lists and dicts are nested deeper, level by level: in linear time, and without recursion."""
+    level = [value] if type(value) in (dict, list) else []
+    for _ in range(deepest):
+        inside = (item for each in level for item in (each.values() if type(each) is dict else cast(Any, each)))
+        level = [item for item in inside if type(item) in (dict, list)]
+    return bool(level)

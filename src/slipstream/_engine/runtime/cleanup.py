@@ -13,7 +13,7 @@ import anyio
 from anyio.lowlevel import checkpoint_if_cancelled
 
 from slipstream._engine.errors import DidNotYield
-from slipstream._engine.runtime.watch import RESPONSE_STARTED
+from slipstream._engine.runtime.response import RESPONSE_STARTED
 from slipstream._engine.types import Receive, Scope, Send
 
 

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 from pydantic import BaseModel
 
-from slipstream._engine.schema.questions import ATOMS, odd_fields
+from slipstream._engine.schema import ATOMS, odd_fields
 
 _LOW, _HIGH = 1e-4, 1e16
 """The bounds between which Python writes floats without an exponent; Pydantic's writer has other bounds."""

@@ -1,8 +1,8 @@
-"""From an endpoint's result to the messages of a response."""
+"""From an endpoint's result to the messages of a response, and what stands before its `send`."""
 
 import json
 import math
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from copy import copy
 from functools import partial
 from typing import Any
@@ -15,8 +15,8 @@ from starlette.responses import JSONResponse, Response
 from slipstream._engine.errors import AWAIT, NotAwaited, warn
 from slipstream._engine.runtime.plain import is_plain
 from slipstream._engine.runtime.values import located
-from slipstream._engine.runtime.watch import RESPONSE_STARTED, call_watched
-from slipstream._engine.types import ErrorDetail, Message, Receive, Scope, Send
+from slipstream._engine.types import ASGIApp, ErrorDetail, Message, Receive, Scope, Send
+from slipstream.limits import Limits
 
 _text = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 _ascii_text = json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators=(",", ":")).encode
@@ -241,3 +241,85 @@ def result_checker(
 
 json_response = partial(Response, media_type="application/json")
 """Puts JSON text into a Response object."""
+
+
+NOSNIFF = (b"x-content-type-options", b"nosniff")
+
+
+def are_any(limits: Limits) -> bool:
+    """Whether anything is added."""
+    return bool(limits.nosniff or limits.cookie_flags)
+
+
+def added(headers: Iterable[tuple[bytes, bytes]], limits: Limits) -> list[tuple[bytes, bytes]]:
+    """Return the headers of a response with what they lack."""
+    complete = [(name, _flagged(value, limits) if name == b"set-cookie" else value) for name, value in headers]
+    if limits.nosniff and NOSNIFF[0] not in dict(complete):
+        complete.append(NOSNIFF)
+    return complete
+
+
+def _flagged(cookie: bytes, limits: Limits) -> bytes:
+    has = {part.partition(b"=")[0].strip().lower() for part in cookie.split(b";")[1:]}
+    flags = [flag.encode() for flag in limits.cookie_flags or ()]
+    return b"; ".join([cookie, *(flag for flag in flags if flag.partition(b"=")[0].lower() not in has)])
+
+
+def adder(send: Send, limits: Limits) -> Send:
+    async def send_more(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message = {**message, "headers": added(message.get("headers", ()), limits)}
+        await send(message)
+
+    return send_more
+
+
+def adding(call: Callable[..., Awaitable[None]], limits: Limits) -> Callable[..., Awaitable[None]]:
+    """Have a function of `(what, scope, receive, send, …)` send through `adder`, if anything is added."""
+    if not are_any(limits):
+        return call
+
+    def call_adding(what: Any, scope: Scope, receive: Receive, send: Send, *rest: Any, **options: Any) -> Any:
+        return call(what, scope, receive, adder(send, limits), *rest, **options)
+
+    return call_adding
+
+
+def messages_adding(limits: Limits) -> Callable[..., Any]:
+    """Make `json_messages` that adds, if anything is added."""
+    if not are_any(limits):
+        return json_messages
+    return lambda payload, status, headers: json_messages(payload, status, added(headers, limits))
+
+
+RESPONSE_STARTED = "slipstream.response_started"
+"""Key that an inner layer puts into the scope if it raises after its response has started.
+
+A layer that holds responses back cannot rely on it, and uses a `Watch`.
+"""
+
+
+class Watch:
+    """A `send` that knows whether a response has started."""
+
+    __slots__ = ("send", "started")
+
+    def __init__(self, send: Send, started: bool = False) -> None:
+        self.send = send
+        self.started = started
+
+    def __call__(self, message: Message) -> Awaitable[None]:
+        if message["type"] == "http.response.start":
+            self.started = True
+        return self.send(message)
+
+
+async def call_watched(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+    """Call an app; if it raises after its response has started, set `RESPONSE_STARTED` in the scope."""
+    watch = Watch(send)
+    try:
+        await app(scope, receive, watch)
+    except BaseException:
+        if watch.started:
+            scope[RESPONSE_STARTED] = True
+        raise

@@ -12,7 +12,7 @@ from pydantic_core import CoreSchema, PydanticUndefined
 from pydantic_core.core_schema import BytesSchema, ModelSchema
 
 from slipstream._engine.plan.fields import ModelField
-from slipstream._engine.schema.questions import has_computed_fields
+from slipstream._engine.schema import has_computed_fields
 from slipstream.openapi.constants import REF_TEMPLATE
 
 Mode: TypeAlias = Literal["validation", "serialization"]

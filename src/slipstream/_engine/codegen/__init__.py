@@ -1,1 +1,0 @@
-"""Writes and loads Python source. Knows no HTTP."""

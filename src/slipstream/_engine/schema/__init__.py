@@ -1,1 +1,0 @@
-"""Answers questions about Pydantic's core schemas. Knows no HTTP."""
