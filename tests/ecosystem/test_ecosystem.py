@@ -107,6 +107,39 @@ def test_file_that_cannot_be_collected_is_the_cause_of_all_its_tests(
     assert len(tests) == 4
 
 
+ATTEMPTS = """
+import pytest
+from _pytest.runner import runtestprotocol
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item, nextitem):
+    for attempt in range(2):
+        item.funcargs, item.user_properties = {}, [("attempt", attempt)]
+        item._initrequest()
+        reports = runtestprotocol(item, nextitem=nextitem, log=False)
+        has_failed = any(report.failed for report in reports)
+        for report in reports:
+            if report.failed and attempt == 0:
+                report.outcome = "rerun"
+            item.ihook.pytest_runtest_logreport(report=report)
+        if not has_failed:
+            break
+    return True
+"""
+
+
+def test_attempt_that_is_repeated_does_not_count(make: Callable[[Side, str], Environment]) -> None:
+    """Packages run flaky tests again, as pytest-rerunfailures does: a test is what its last attempt was."""
+    tests = "tried = []\ndef test_second_time():\n    tried.append(1)\n    assert tried[1:]\ndef test_never(): assert 0\n"
+    environment = make("fastapi", tests)
+    (environment.source / "tests" / "conftest.py").write_text(ATTEMPTS)
+    ran = runs.run(TOY, environment, 60)
+    assert {test.partition("::")[2]: outcome for test, outcome in ran.outcomes.items()} == {
+        "test_second_time": "passed",
+        "test_never": "failed",
+    }
+
+
 def test_run_that_is_cut_short_keeps_what_it_had_and_says_so(make: Callable[[Side, str], Environment]) -> None:
     """A crash or a hanging test must not take the results of those before it, nor pass for a complete run."""
     crash = (

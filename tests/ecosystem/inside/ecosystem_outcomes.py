@@ -13,7 +13,8 @@ ADDRESS = re.compile(r"0x[0-9a-f]{6,}")  # in an id by repr() it differs from ru
 
 
 def pytest_runtest_logreport(report):
-    if report.when == "call" or report.outcome != "passed":
+    # An attempt that pytest-rerunfailures repeats has an outcome of its own; the last attempt counts.
+    if report.outcome in ("skipped", "failed") or (report.when == "call" and report.outcome == "passed"):
         write(report)
 
 
