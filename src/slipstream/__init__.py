@@ -7,6 +7,7 @@ from typing import Any
 from starlette import status
 
 from slipstream._app.names import take
+from slipstream._on_demand import submodules
 from slipstream.applications import FastAPI
 from slipstream.background import BackgroundTasks
 from slipstream.datastructures import UploadFile
@@ -22,6 +23,9 @@ __version__: str
 """Ours, or FastAPI's while the module bears FastAPI's name, for packages that compare."""
 
 
+_submodule = submodules(globals(), "_compat", "dependencies", "security")
+
+
 class _Package(ModuleType):
     def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, value)
@@ -29,9 +33,9 @@ class _Package(ModuleType):
         if name == "__spec__" and value is not None and value.name == "fastapi":
             take("fastapi")
 
-    def __getattr__(self, name: str) -> str:
+    def __getattr__(self, name: str) -> str | ModuleType:
         if name != "__version__":
-            raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}", name=name, obj=self)
+            return _submodule(name)
         return "0.165.0" if sys.modules.get("fastapi") is self else "0.1.0"
 
 

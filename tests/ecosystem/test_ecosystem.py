@@ -130,7 +130,9 @@ def pytest_runtest_protocol(item, nextitem):
 
 def test_attempt_that_is_repeated_does_not_count(make: Callable[[Side, str], Environment]) -> None:
     """Packages run flaky tests again, as pytest-rerunfailures does: a test is what its last attempt was."""
-    tests = "tried = []\ndef test_second_time():\n    tried.append(1)\n    assert tried[1:]\ndef test_never(): assert 0\n"
+    tests = (
+        "tried = []\ndef test_second_time():\n    tried.append(1)\n    assert tried[1:]\ndef test_never(): assert 0\n"
+    )
     environment = make("fastapi", tests)
     (environment.source / "tests" / "conftest.py").write_text(ATTEMPTS)
     ran = runs.run(TOY, environment, 60)
