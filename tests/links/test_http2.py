@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from slipstream.links import TLS, Links, LinkState, PollingSetup
-from slipstream.links.polling import Poller, PollFailed
+from slipstream.links.polling import DialFailed, Poller
 from tests.peers import HTTPProxy, http2_server
 
 from .support import QUICK, Event, until
@@ -123,7 +123,7 @@ async def test_an_unknown_authority_is_refused_by_http_2_too(certificate: Path) 
     """Offering another protocol gives nothing away."""
     poller = Poller()
     async with http2_server(Feed(), certificate) as port:
-        with pytest.raises(PollFailed) as failed:
+        with pytest.raises(DialFailed) as failed:
             await poller.fetch(PollingSetup(f"https://localhost:{port}/", http2=True))
     await poller.aclose()
 

@@ -10,7 +10,7 @@ import pytest
 
 from slipstream.links import PollingSetup, Timeouts
 from slipstream.links.httpx_additions import Sendable
-from slipstream.links.polling import Poller, PollFailed
+from slipstream.links.polling import DialFailed, Poller
 from tests.peers import Socks5
 
 from .support import until
@@ -47,7 +47,7 @@ async def test_a_proxy_that_is_given_up_sees_the_connection_close(end: str, sile
     if end == "cancelled":
         asking.cancel()
 
-    with pytest.raises(PollFailed if end == "time-out" else asyncio.CancelledError):
+    with pytest.raises(DialFailed if end == "time-out" else asyncio.CancelledError):
         await asking
     await until(lambda: heard == ["open", "closed"])
     await poller.aclose()
@@ -59,7 +59,7 @@ async def test_a_proxy_that_refuses_is_left_at_once() -> None:
     async with Socks5(("me", "right")) as proxy:
         setup = PollingSetup("https://h.test/", proxy=proxy.url("me", "wrong"))
         for _ in range(3):
-            with pytest.raises(PollFailed, match="no way through the proxy"):
+            with pytest.raises(DialFailed, match="no way through the proxy"):
                 await poller.fetch(setup)
         await until(lambda: not proxy._tasks)
     await poller.aclose()

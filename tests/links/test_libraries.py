@@ -8,7 +8,7 @@ import pytest
 from websockets.asyncio import client as websockets_client
 
 from slipstream.links import Links, LinkState, MissingLibrary, PollingSetup, WebSocketSetup
-from slipstream.links.polling import Poller, PollFailed
+from slipstream.links.polling import Poller
 from slipstream.links.setup import check, load
 from slipstream.links.websocket import DialFailed, dial
 
@@ -66,7 +66,7 @@ async def test_a_socks_proxy_of_the_environment_wants_its_library_too(monkeypatc
     monkeypatch.setitem(sys.modules, "socksio", None)
     monkeypatch.setattr(websockets_client, "connect_socks_proxy", halted)
 
-    with pytest.raises(PollFailed, match=r"'socksio': pip install 'slipstream\[socks\]'"):
+    with pytest.raises(DialFailed, match=r"'socksio': pip install 'slipstream\[socks\]'"):
         await Poller().fetch(PollingSetup("http://h.example/", trust_env=True))
     with pytest.raises(DialFailed, match=r"'python-socks': pip install 'slipstream\[socks\]'"):
         await dial(WebSocketSetup("ws://h.example/", trust_env=True))

@@ -22,7 +22,7 @@ from slipstream.links import (
     WrongHandler,
     WrongSetup,
 )
-from slipstream.links.polling import Answer, Poller, PollFailed
+from slipstream.links.polling import Answer, DialFailed, Poller
 
 from .support import QUICK, Event, HandMovedClock, until
 
@@ -297,7 +297,7 @@ async def test_secrets_do_not_follow_a_redirect(server: Start) -> None:
     await poller.fetch(setup)
     target[0] = other.url
     answer = await poller.fetch(setup)
-    with pytest.raises(PollFailed, match="refused to follow"):
+    with pytest.raises(DialFailed, match="refused to follow"):
         await poller.fetch(PollingSetup(feed.url, method="POST", json={"password": "s3cr3t"}))
     await poller.aclose()
 
@@ -312,7 +312,7 @@ async def test_redirects_are_followed_so_far(server: Start) -> None:
     feed = await server(lambda asked: (303, {"Location": "/loop"}, b""))
     poller = Poller()
 
-    with pytest.raises(PollFailed, match="more than 3 redirects"):
+    with pytest.raises(DialFailed, match="more than 3 redirects"):
         await poller.fetch(PollingSetup(feed.url, method="POST", content=b"x", max_redirects=3))
     await poller.aclose()
 
@@ -355,7 +355,7 @@ async def test_an_answer_that_is_too_long_is_not_read(server: Start) -> None:
     feed = await server(lambda asked: (200, {"Content-Encoding": "gzip"}, bomb))
     poller = Poller()
 
-    with pytest.raises(PollFailed, match="more than 1000000 bytes"):
+    with pytest.raises(DialFailed, match="more than 1000000 bytes"):
         await poller.fetch(PollingSetup(feed.url, max_message=1_000_000))
     await poller.aclose()
 
@@ -370,7 +370,7 @@ async def test_a_server_that_answers_nothing_is_given_up(server: Start) -> None:
     feed = await server(never)
     poller = Poller()
 
-    with pytest.raises(PollFailed) as failed:
+    with pytest.raises(DialFailed) as failed:
         await poller.fetch(PollingSetup(f"{feed.url}?token=s3cr3t", timeouts=Timeouts(read=0.03)))
     await poller.aclose()
 

@@ -32,7 +32,7 @@ from slipstream.links import (
     WebSocketSetup,
     WrongSetup,
 )
-from slipstream.links.polling import Poller, PollFailed
+from slipstream.links.polling import Poller
 from slipstream.links.websocket import DialFailed, dial
 
 from .support import PATIENCE, QUICK, Event, Peer, until
@@ -311,7 +311,7 @@ async def test_a_certificate_that_has_gone_is_named(
 
     with pytest.raises(DialFailed, match=r"mine\.pem"):
         await dial(setup)
-    with pytest.raises(PollFailed, match=r"mine\.pem"):
+    with pytest.raises(DialFailed, match=r"mine\.pem"):
         await Poller().fetch(PollingSetup(f"https://127.0.0.1:{unused_port}/", tls=setup.tls))
 
 

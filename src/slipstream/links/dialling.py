@@ -3,7 +3,7 @@
 import asyncio
 import inspect
 import ssl
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from datetime import UTC, datetime
 from socket import gaierror
 from typing import Any, Generic, TypeVar
@@ -12,10 +12,20 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers
 
 from slipstream.exceptions import SlipstreamError
-from slipstream.links.errors import MissingLibrary, WrongSetup, ends_task, logger
+from slipstream.links.errors import LinkDown, MissingLibrary, WrongSetup, ends_task, logger
 from slipstream.links.link import Link, Runner
 from slipstream.links.redact import described, printable, shown_url, without_secrets
-from slipstream.links.rules import MOST_BODY, Failure, FailureKind, Schedule, Side, parse_retry_after
+from slipstream.links.rules import (
+    MOST_BODY,
+    REDIRECTS,
+    Failure,
+    FailureKind,
+    Schedule,
+    Side,
+    origin,
+    parse_retry_after,
+    redirected,
+)
 from slipstream.links.setup import Setup, check
 from slipstream.links.state import LinkState
 
@@ -28,6 +38,16 @@ CAUSES: Sequence[Meaning] = (
     (ssl.SSLError, "tls", "tls", "TLS failed: {text}"),
     (gaierror, "refused", "name", "the name {host} cannot be resolved: {text}"),
 )
+
+
+class DialFailed(LinkDown):
+    """There is no connection, or no usable answer; `failure` is the reason, as data."""
+
+    text = "{reason}"
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__("", failure.text, failure.code)
+        self.failure = failure
 
 
 class Dialler(Runner, Generic[S]):
@@ -56,6 +76,8 @@ class Dialler(Runner, Generic[S]):
             link.counters.attempts += 1
             try:
                 failure = await link.revival.over(self.attempt(link, schedule))
+            except DialFailed as failed:
+                failure = failed.failure
             except BaseException as error:
                 if ends_task(error):
                     raise
@@ -79,11 +101,11 @@ class Dialler(Runner, Generic[S]):
                 await _rest(link, home.turnstile.admit(clock.now().monotonic, home.dialling))
 
     def attempt(self, link: Link, schedule: Schedule) -> Coroutine[Any, Any, Failure]:
-        """Connect, bring the link up, and return why the connection has ended."""
+        """Connect, bring the link up, and return why the connection has ended; `DialFailed` if there was none."""
         raise NotImplementedError
 
-    async def setup_for(self, link: Link, schedule: Schedule) -> S | Failure:
-        """Return the setup of an attempt, or why there is none."""
+    async def setup_for(self, link: Link, schedule: Schedule) -> S:
+        """Return the setup of an attempt; raise `DialFailed` if there is none."""
         source, limit = self._source, link.options.setup_timeout
         deadline = asyncio.timeout(limit)
         try:
@@ -106,7 +128,25 @@ class Dialler(Runner, Generic[S]):
                 schedule.waits = setup.backoff or link.options.backoff
                 return setup
             reason = f"the function gave {type(setup).__name__}, expected {self.setup_type.__name__}"
-        return Failure("setup", f"the setup could not be made: {reason}", side="us")
+        raise DialFailed(Failure("setup", f"the setup could not be made: {reason}", side="us"))
+
+
+def next_hop(
+    url: str, status: int, headers: Mapping[str, str], body: bytes = b"", *, home: str | None = None
+) -> str | None:
+    """Return where an answer redirects to, None if it does not; `home` is the address whose peer it must not leave.
+
+    Raises:
+        DialFailed: The redirect must not be followed.
+    """
+    location = headers.get("location")
+    if status not in REDIRECTS or location is None:
+        return None
+    target = redirected(url, location)
+    if target is None or (home is not None and origin(target) != origin(home)):
+        text = f"refused to follow a redirect from {shown_url(url)} to {shown_url(location)}"
+        raise DialFailed(refusal("redirect", text, status, headers, body))
+    return target
 
 
 def failure_of(error: Exception, setup: Setup, socks: str, meanings: Sequence[Meaning]) -> Failure:
@@ -137,11 +177,11 @@ def failure_of(error: Exception, setup: Setup, socks: str, meanings: Sequence[Me
 
 
 def refusal(
-    kind: FailureKind, text: str, status: int, headers: Headers, body: bytes = b"", side: Side = "peer"
+    kind: FailureKind, text: str, status: int, headers: Mapping[str, str], body: bytes = b"", side: Side = "peer"
 ) -> Failure:
     """Describe an answer that refuses what we asked for."""
     wait = parse_retry_after(headers.get("retry-after"), datetime.now(UTC))
-    return Failure(kind, text, status, None, wait, side=side, headers=headers, body=body[:MOST_BODY])
+    return Failure(kind, text, status, None, wait, side=side, headers=Headers(headers), body=body[:MOST_BODY])
 
 
 async def _rest(link: Link, seconds: float) -> None:

@@ -13,22 +13,20 @@ from starlette.datastructures import Headers
 
 from slipstream.links.connection import Connection, Transport
 from slipstream.links.counters import is_power_of_two
-from slipstream.links.dialling import CAUSES, Dialler, Meaning, failure_of, refusal
+from slipstream.links.dialling import CAUSES, DialFailed as DialFailed, Dialler, Meaning, failure_of, next_hop, refusal
 from slipstream.links.errors import ends_task, logger
 from slipstream.links.handlers import MISSING, field_of, id_of, parsed
 from slipstream.links.httpx_additions import Closing, Sendable
 from slipstream.links.link import Link
 from slipstream.links.queue import QueueFull
-from slipstream.links.redact import shown_url, unlogged
+from slipstream.links.redact import unlogged
 from slipstream.links.rules import (
     MOST_BODY,
-    REDIRECTS,
     Failure,
     Schedule,
     headers_for,
     origin,
     pause_after,
-    redirected,
 )
 from slipstream.links.setup import LinkKind, PollingSetup, check
 
@@ -65,14 +63,6 @@ class Answer:
     data: Any = None
 
 
-class PollFailed(Exception):
-    """A poll has brought no usable answer; `failure` is the reason, as data."""
-
-    def __init__(self, failure: Failure) -> None:
-        super().__init__(failure.text)
-        self.failure = failure
-
-
 class Poller:
     """A client for one server that reuses connections, and keeps cookies and validators if they are ASCII."""
 
@@ -88,7 +78,7 @@ class Poller:
         `params` are query parameters beside those of the setup.
 
         Raises:
-            PollFailed: There is no such answer; `failure` has the reason.
+            DialFailed: There is no such answer; `failure` has the reason.
         """
         began, limits = time.monotonic(), setup.timeouts
         # A request has a limit as a whole too: a peer that sends a byte at a time must not hold it for ever.
@@ -99,10 +89,10 @@ class Poller:
             with unlogged():
                 async with asyncio.timeout(limit):
                     return await self._follow(client, setup, str(url), began)
-        except PollFailed:
+        except DialFailed:
             raise
         except Exception as error:
-            raise PollFailed(failure_of(error, setup, "socksio", _MEANINGS)) from error
+            raise DialFailed(failure_of(error, setup, "socksio", _MEANINGS)) from error
 
     async def _follow(self, client: httpx2.AsyncClient, setup: PollingSetup, url: str, began: float) -> Answer:
         first, method = url, setup.method.upper()
@@ -110,20 +100,17 @@ class Poller:
             request = self._request(client, setup, method, first, url)
             response = await client.send(request, stream=True, follow_redirects=False)
             try:
-                location = response.headers.get("location")
-                if response.status_code not in REDIRECTS or location is None:
+                status, given = response.status_code, setup.method.upper()
+                becomes_get = status == 303 or (status in (301, 302) and method == "POST")
+                has_body = method == given and (setup.content is not None or setup.json is not None)
+                home = first if has_body and not becomes_get else None
+                target = next_hop(url, status, _headers_of(response.headers), home=home)
+                if target is None:
                     return await self._answer(response, setup, first, began)
             finally:
                 await response.aclose()
-            target = redirected(url, location)
-            if response.status_code == 303 or (response.status_code in (301, 302) and method == "POST"):
-                method = "GET"
-            has_body = method == setup.method.upper() and (setup.content is not None or setup.json is not None)
-            if target is None or (has_body and origin(target) != origin(first)):
-                text = f"refused to follow a redirect from {shown_url(url)} to {shown_url(location)}"
-                raise PollFailed(Failure("redirect", text, response.status_code))
-            url = target
-        raise PollFailed(Failure("redirect", f"more than {setup.max_redirects} redirects"))
+            url, method = target, "GET" if becomes_get else method
+        raise DialFailed(Failure("redirect", f"more than {setup.max_redirects} redirects"))
 
     def _request(
         self, client: httpx2.AsyncClient, setup: PollingSetup, method: str, first: str, url: str
@@ -145,12 +132,12 @@ class Poller:
         status = response.status_code
         if not (200 <= status < 300 or status == 304):
             headers, body = _headers_of(response.headers), await _beginning(response)
-            raise PollFailed(refusal("status", f"the server answered {status}", status, headers, body))
+            raise DialFailed(refusal("status", f"the server answered {status}", status, headers, body))
         content = bytearray()
         async for chunk in response.aiter_bytes():
             content += chunk
             if len(content) > setup.max_message:
-                raise PollFailed(Failure("protocol", f"an answer of more than {setup.max_message} bytes", status))
+                raise DialFailed(Failure("protocol", f"an answer of more than {setup.max_message} bytes", status))
         if status != 304:
             tags = (("if-none-match", "etag"), ("if-modified-since", "last-modified"))
             found = ((name, response.headers.get(tag, "")) for name, tag in tags)
@@ -246,14 +233,9 @@ class PollingRunner(Dialler[PollingSetup]):
         """Ask until something goes wrong; an attempt is as long as the link stays up."""
         while True:
             setup = await self.setup_for(link, schedule)
-            if isinstance(setup, Failure):
-                return setup
             name = self._cursor_param
             params = {} if name is None or link.cursor is None else {name: link.cursor}
-            try:
-                answer = await self._poller.fetch(setup, params)
-            except PollFailed as failed:
-                return failed.failure
+            answer = await self._poller.fetch(setup, params)
             link.come_up(f"{self.target} answers")
             try:
                 events = await self._hand_on(link, answer)

@@ -98,37 +98,34 @@ class Home:
 class Restart:
     """Ends what a task waits for, when it is set; it stays set until `clear`."""
 
-    __slots__ = ("_work", "is_set")
+    __slots__ = ("_deadline", "is_set")
 
     def __init__(self) -> None:
         self.is_set = False
-        self._work: asyncio.Future[Any] | None = None
+        self._deadline: asyncio.Timeout | None = None
 
     def set(self) -> None:
         """End it, and what is waited for from now on."""
         self.is_set = True
-        if self._work is not None:
-            self._work.cancel()
+        if self._deadline is not None and not self._deadline.expired():
+            self._deadline.reschedule(0)
 
     def clear(self) -> None:
         """Let the task wait again."""
         self.is_set = False
 
     async def over(self, work: Awaitable[T]) -> T | None:
-        """Run a coroutine and return its result, or cancel it and return None if this is set before its end."""
-        running: asyncio.Future[T] = asyncio.ensure_future(work)
-        self._work = running
-        if self.is_set:
-            running.cancel()
-        task = asyncio.current_task()
+        """Await something and return its result, or cancel it and return None if this is set before its end."""
+        deadline = self._deadline = asyncio.timeout(0 if self.is_set else None)
         try:
-            return await running
-        except asyncio.CancelledError:
-            if task is None or task.cancelling() or not self.is_set:
+            async with deadline:
+                return await work
+        except TimeoutError:
+            if not deadline.expired():
                 raise
             return None
         finally:
-            self._work = None
+            self._deadline = None
 
     async def wait(self) -> None:
         """Wait until this is set."""

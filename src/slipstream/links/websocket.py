@@ -27,23 +27,13 @@ from websockets.typing import Subprotocol
 from slipstream._foreign.websockets import end_of
 from slipstream._sockets.client import BoundedConnection, LeanConnection, connection_type
 from slipstream.links.connection import Connection, Data, Transport
-from slipstream.links.dialling import CAUSES, Dialler, Meaning, failure_of, refusal
+from slipstream.links.dialling import CAUSES, DialFailed as DialFailed, Dialler, Meaning, failure_of, next_hop, refusal
 from slipstream.links.errors import LinkDown
 from slipstream.links.intake import Intake, Receiver
 from slipstream.links.link import Link
 from slipstream.links.queue import QueueFull
-from slipstream.links.redact import printable, shown_url, without_secrets
-from slipstream.links.rules import (
-    REDIRECTS,
-    Failure,
-    FailureKind,
-    Schedule,
-    Side,
-    closed,
-    headers_for,
-    origin,
-    redirected,
-)
+from slipstream.links.redact import printable, without_secrets
+from slipstream.links.rules import Failure, FailureKind, Schedule, Side, closed, headers_for, origin
 from slipstream.links.serving import QUEUE_FULL, close, finish, hold, last_words, serve
 from slipstream.links.session import Session
 from slipstream.links.setup import LinkKind, WebSocketSetup, check
@@ -85,16 +75,8 @@ def _hosted(host: str, protocol: ClientProtocol, **options: Any) -> ClientConnec
     return connection_type()(protocol, **options)
 
 
-class DialFailed(LinkDown):
-    """A handshake has failed; `failure` is the reason, as data."""
-
-    def __init__(self, link: str, failure: Failure) -> None:
-        super().__init__(link, failure.text, failure.code)
-        self.failure = failure
-
-
-async def dial(setup: WebSocketSetup, link: str = "") -> ClientConnection:
-    """Connect to a WebSocket server, following redirects without carrying secrets along; `link` is named in errors.
+async def dial(setup: WebSocketSetup) -> ClientConnection:
+    """Connect to a WebSocket server, following redirects without carrying secrets along.
 
     The connection is one of the library `websockets`, and sends no pings of its own.
 
@@ -103,16 +85,14 @@ async def dial(setup: WebSocketSetup, link: str = "") -> ClientConnection:
     """
     try:
         check(setup)
-        return await connected(setup.url, partial(_arguments, setup), setup.max_redirects, link)
+        return await connected(setup.url, partial(_arguments, setup), setup.max_redirects)
     except DialFailed:
         raise
     except Exception as error:
-        raise DialFailed(link, _failure_of(error, setup)) from error
+        raise DialFailed(_failure_of(error, setup)) from error
 
 
-async def connected(
-    url: str, arguments: Callable[[str], dict[str, Any]], max_redirects: int, link: str = ""
-) -> ClientConnection:
+async def connected(url: str, arguments: Callable[[str], dict[str, Any]], max_redirects: int) -> ClientConnection:
     """Connect, following redirects: the one way in which links, bots and NoneBot's driver dial.
 
     `arguments` returns what the library's `connect` takes for an address, without what that must not see. Raises
@@ -123,15 +103,11 @@ async def connected(
             return await _OneHop(**arguments(url))
         except InvalidStatus as refusal:
             answer = refusal.response
-            location = _headers_of(answer).get("location")
-            if answer.status_code not in REDIRECTS or location is None:
-                raise
-            target = redirected(url, location)
+            target = next_hop(url, answer.status_code, _headers_of(answer), bytes(answer.body or b""))
             if target is None:
-                text = f"refused to follow a redirect from {shown_url(url)} to {shown_url(location)}"
-                raise DialFailed(link, _refusal("redirect", text, answer, "peer")) from refusal
+                raise
             url = target
-    raise DialFailed(link, Failure("redirect", f"more than {max_redirects} redirects"))
+    raise DialFailed(Failure("redirect", f"more than {max_redirects} redirects"))
 
 
 def _arguments(setup: WebSocketSetup, url: str) -> dict[str, Any]:
@@ -297,12 +273,7 @@ class WebSocketRunner(Dialler[WebSocketSetup]):
     async def attempt(self, link: Link, schedule: Schedule) -> Failure:
         """Dial, and serve the connection until it ends."""
         setup = await self.setup_for(link, schedule)
-        if isinstance(setup, Failure):
-            return setup
-        try:
-            socket = await dial(setup, link.name)
-        except DialFailed as failed:
-            return failed.failure
+        socket = await dial(setup)
         assert isinstance(socket, BoundedConnection)
         transport = SocketTransport(socket, link.name, setup.timeouts.write, setup.secrets())
         session = link.session()
