@@ -402,7 +402,7 @@ async def test_nothing_is_kept_for_whom_nobody_would_know_again() -> None:
     async with Served(app) as served:
         async with dial(served, "/ws") as socket:
             await until(lambda: nameless.connections)
-            key = next(iter(nameless)).key
+            key = nameless.connections[0].key
             assert await nameless.send("hello", key=key)
             assert await socket.recv() == "hello"
         await until(lambda: not nameless.sessions)

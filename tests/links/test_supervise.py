@@ -5,15 +5,15 @@ import gc
 import logging
 import random as lots
 from collections.abc import Awaitable, Callable
+from typing import Unpack
 
 import pytest
 from anyio import CancelScope
 
 from slipstream.links import Backoff, Fatal, Link, Links, LinkState
-from slipstream.links.dialling import Dialler
-from slipstream.links.link import Runner
+from slipstream.links.dialling import DialledLink
 from slipstream.links.rules import Failure, Schedule
-from slipstream.links.setup import LinkKind, Options, WebSocketSetup
+from slipstream.links.setup import LinkOptions, WebSocketSetup
 from slipstream.links.state import Clock
 from slipstream.links.supervise import Home, Restart, first_of
 
@@ -23,28 +23,31 @@ pytestmark = pytest.mark.anyio
 ABOUT_ONE = 1 - 2**-53
 
 
-class Scripted(Dialler[WebSocketSetup]):
+Attempts = Callable[[Link, int], Awaitable[Failure]]
+
+
+class Scripted(DialledLink[WebSocketSetup]):
     """Attempts that end as a script says."""
 
-    kind: LinkKind = "websocket"
+    kind = "websocket"
     setup_type = WebSocketSetup
 
-    def __init__(self, attempts: Callable[[Link, int], Awaitable[Failure]]) -> None:
-        super().__init__(lambda: WebSocketSetup("ws://a.script"))
+    def __init__(self, attempts: Attempts, links: Links, options: LinkOptions) -> None:
+        super().__init__(links, options, lambda: WebSocketSetup("ws://a.script"))
         self._attempts = attempts
         self._number = 0
         self.backoff: Backoff | None = None
 
-    async def attempt(self, link: Link, schedule: Schedule) -> Failure:
+    async def attempt(self, schedule: Schedule) -> Failure:
         self._number += 1
-        schedule.waits = self.backoff or link.options.backoff
-        return await self._attempts(link, self._number)
+        schedule.waits = self.backoff or self.options.backoff
+        return await self._attempts(self, self._number)
 
 
-def scripted(clock: HandMovedClock, runner: Runner, **options: object) -> tuple[Links, Link]:
+def scripted(clock: HandMovedClock, attempts: Attempts, **options: Unpack[LinkOptions]) -> tuple[Links, Scripted]:
     links = Links(clock=clock, random=lambda: ABOUT_ONE)
-    link = Link("scripted", runner, Options(**options), links)  # type: ignore[arg-type]  # by name
-    links._links[link.name] = link
+    link = Scripted(attempts, links, options)
+    links._add(link)
     return links, link
 
 
@@ -60,7 +63,7 @@ async def test_waits_grow_and_begin_anew_after_a_stable_minute() -> None:
             await asyncio.Event().wait()
         return Failure("closed", "lost")
 
-    links, _ = scripted(clock, Scripted(attempt))
+    links, _ = scripted(clock, attempt)
 
     async with links.running():
         await until(lambda: len(clock.waits) == 5)
@@ -75,11 +78,10 @@ async def test_a_setup_may_ask_for_its_own_waits() -> None:
     async def attempt(link: Link, number: int) -> Failure:
         if number == 4:
             await asyncio.Event().wait()
-        runner.backoff = Backoff(first=8, factor=3) if number == 1 else None
+        script.backoff = Backoff(first=8, factor=3) if number == 1 else None
         return Failure("refused", "nobody is there")
 
-    runner = Scripted(attempt)
-    links, _ = scripted(clock, runner)
+    links, script = scripted(clock, attempt)
 
     async with links.running():
         await until(lambda: len(clock.waits) == 3)
@@ -98,7 +100,7 @@ async def test_an_attempt_that_fails_in_an_unforeseen_way_is_one_more_reason_to_
         link.come_up("connected")
         return await asyncio.Event().wait()  # type: ignore[return-value]  # it never comes back
 
-    links, link = scripted(HandMovedClock(), Scripted(attempt))
+    links, link = scripted(HandMovedClock(), attempt)
 
     async with links.running():
         await link.wait_for(LinkState.UP)
@@ -114,7 +116,7 @@ async def test_a_failed_link_is_revived_with_a_clean_record() -> None:
     async def attempt(link: Link, number: int) -> Failure:
         return Failure("status", "the server answered 403", 403)
 
-    links, link = scripted(clock, Scripted(attempt), fatal=Fatal(tries=3), backoff=Backoff(first=1))
+    links, link = scripted(clock, attempt, fatal=Fatal(tries=3), backoff=Backoff(first=1))
 
     async with links.running():
         await link.wait_for(LinkState.FAILED)
@@ -135,7 +137,7 @@ async def test_links_that_share_a_turnstile_pass_one_by_one() -> None:
         clock.seconds -= clock.waits.pop() if number == 2 else 0  # both return at one moment
         return Failure("closed", "lost")
 
-    links, _ = scripted(clock, Scripted(attempt))
+    links, _ = scripted(clock, attempt)
     links.dialling = 30  # as if there were so many
 
     async with links.running():
@@ -181,7 +183,7 @@ async def test_what_the_program_raises_is_not_wrapped_into_a_group() -> None:
     async def attempt(link: Link, number: int) -> Failure:
         return await asyncio.Event().wait()  # type: ignore[return-value]  # it never comes back
 
-    links, link = scripted(clock, Scripted(attempt))
+    links, link = scripted(clock, attempt)
 
     async def begin() -> None:
         async with links.running():

@@ -3,7 +3,6 @@
 The libraries that dial (websockets, httpx2) are imported when the first link that needs them is declared.
 """
 
-from slipstream.links.connection import Connection, current_connection
 from slipstream.links.counters import Counters
 from slipstream.links.errors import (
     CallTimeout,
@@ -22,6 +21,7 @@ from slipstream.links.link import Link
 from slipstream.links.links import Links
 from slipstream.links.outbox import Dropped
 from slipstream.links.rules import Backoff, Failure, Fatal, backoff
+from slipstream.links.session import Connection, current_connection
 from slipstream.links.setup import TLS, LinkOptions, PollingSetup, Timeouts, WebSocketSetup
 from slipstream.links.state import LinkState, Status
 

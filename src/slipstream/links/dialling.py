@@ -13,7 +13,7 @@ from starlette.datastructures import Headers
 
 from slipstream.exceptions import SlipstreamError
 from slipstream.links.errors import LinkDown, MissingLibrary, WrongSetup, ends_task, logger
-from slipstream.links.link import Link, Runner
+from slipstream.links.link import Link
 from slipstream.links.redact import described, printable, shown_url, without_secrets
 from slipstream.links.rules import (
     MOST_BODY,
@@ -26,8 +26,9 @@ from slipstream.links.rules import (
     parse_retry_after,
     redirected,
 )
-from slipstream.links.setup import Setup, check
+from slipstream.links.setup import LinkOptions, Setup, check
 from slipstream.links.state import LinkState
+from slipstream.links.supervise import Home
 
 S = TypeVar("S", bound=Setup)
 
@@ -50,13 +51,14 @@ class DialFailed(LinkDown):
         self.failure = failure
 
 
-class Dialler(Runner, Generic[S]):
+class DialledLink(Link, Generic[S]):
     """Keeps a link up; `source` is an address, a setup, or a function that returns a setup for each attempt."""
 
     dials = True
     setup_type: type[S]
 
-    def __init__(self, source: "str | S | Callable[[], Awaitable[S] | S]") -> None:
+    def __init__(self, home: Home, options: LinkOptions, source: "str | S | Callable[[], Awaitable[S] | S]") -> None:
+        super().__init__(home, options)
         kind, self.target = self.setup_type, "asked at each attempt"
         self._source = source = kind(source) if isinstance(source, str) else source
         if isinstance(source, kind):
@@ -66,47 +68,54 @@ class Dialler(Runner, Generic[S]):
             expected = f"an address, a {kind.__name__}, or a function that makes one"
             raise WrongSetup("setup", type(source).__name__, expected)
 
-    async def run(self, link: Link) -> None:
-        """Attempt, wait, attempt again, until the link is stopped; `Link.restart` ends an attempt or a wait."""
-        home, clock = link.home, link.clock
-        schedule = Schedule(link.options.backoff, link.options.fatal, home.random)
+    async def run(self) -> None:
+        """Attempt, wait, attempt again, until the link is stopped; `restart` ends an attempt or a wait."""
+        home, clock = self.home, self.clock
+        schedule = Schedule(self.options.backoff, self.options.fatal, home.random)
         while True:
-            link.revival.clear()
-            link.move(LinkState.CONNECTING, f"attempt {link.status.attempt + 1}")
-            link.counters.attempts += 1
+            self.revival.clear()
+            self.move(LinkState.CONNECTING, f"attempt {self.status.attempt + 1}")
+            self.counters.attempts += 1
             try:
-                failure = await link.revival.over(self.attempt(link, schedule))
+                failure = await self.revival.over(self.attempt(schedule))
             except DialFailed as failed:
                 failure = failed.failure
             except BaseException as error:
                 if ends_task(error):
                     raise
-                logger.exception("link %s: an attempt failed in a way nobody foresaw", link.name)
+                logger.exception("link %s: an attempt failed in a way nobody foresaw", self.name)
                 failure = Failure("error", described(error), side="us")
-            if link.is_stopping:
+            if self.is_stopping:
                 break
             if failure is None:  # restarted
                 schedule.reset()
                 continue
-            up_for = clock.now().monotonic - link.status.since.monotonic if link.state is LinkState.UP else None
+            up_for = clock.now().monotonic - self.status.since.monotonic if self.state is LinkState.UP else None
             verdict = schedule.after(failure, up_for)
             if isinstance(verdict, str):
-                link.move(LinkState.FAILED, verdict, failure)
-                await link.revival.wait()
+                self.move(LinkState.FAILED, verdict, failure)
+                await self.revival.wait()
                 schedule.reset()
                 continue
-            link.move(LinkState.BACKING_OFF, failure.text, failure, verdict)
-            await _rest(link, verdict)
-            if home.dialling > 1 and not link.revival.is_set:
-                await _rest(link, home.turnstile.admit(clock.now().monotonic, home.dialling))
+            self.move(LinkState.BACKING_OFF, failure.text, failure, verdict)
+            await self._rest(verdict)
+            if home.dialling > 1 and not self.revival.is_set:
+                await self._rest(home.turnstile.admit(clock.now().monotonic, home.dialling))
 
-    def attempt(self, link: Link, schedule: Schedule) -> Coroutine[Any, Any, Failure]:
+    async def _rest(self, seconds: float) -> None:
+        """Wait, or less if the link is restarted."""
+        if seconds <= 0:
+            await asyncio.sleep(0)
+            return
+        await self.revival.over(self.clock.sleep(seconds))
+
+    def attempt(self, schedule: Schedule) -> Coroutine[Any, Any, Failure]:
         """Connect, bring the link up, and return why the connection has ended; `DialFailed` if there was none."""
         raise NotImplementedError
 
-    async def setup_for(self, link: Link, schedule: Schedule) -> S:
+    async def setup_for(self, schedule: Schedule) -> S:
         """Return the setup of an attempt; raise `DialFailed` if there is none."""
-        source, limit = self._source, link.options.setup_timeout
+        source, limit = self._source, self.options.setup_timeout
         deadline = asyncio.timeout(limit)
         try:
             async with deadline:
@@ -120,12 +129,12 @@ class Dialler(Runner, Generic[S]):
             if deadline.expired():
                 reason = f"the function gave none within {limit:g} seconds"
             else:
-                logger.exception("link %s: the function that is asked for a setup failed", link.name)
+                logger.exception("link %s: the function that is asked for a setup failed", self.name)
                 reason = type(error).__name__
         else:
             if isinstance(setup, self.setup_type):
                 self.target = shown_url(setup.url)
-                schedule.waits = setup.backoff or link.options.backoff
+                schedule.waits = setup.backoff or self.options.backoff
                 return setup
             reason = f"the function gave {type(setup).__name__}, expected {self.setup_type.__name__}"
         raise DialFailed(Failure("setup", f"the setup could not be made: {reason}", side="us"))
@@ -182,14 +191,6 @@ def refusal(
     """Describe an answer that refuses what we asked for."""
     wait = parse_retry_after(headers.get("retry-after"), datetime.now(UTC))
     return Failure(kind, text, status, None, wait, side=side, headers=Headers(headers), body=body[:MOST_BODY])
-
-
-async def _rest(link: Link, seconds: float) -> None:
-    """Wait, or less if the link is restarted."""
-    if seconds <= 0:
-        await asyncio.sleep(0)
-        return
-    await link.revival.over(link.clock.sleep(seconds))
 
 
 def _is_caused_by(error: BaseException | None, kind: type[BaseException]) -> bool:

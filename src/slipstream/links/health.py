@@ -65,7 +65,7 @@ def health_of(link: Link, now: Moment) -> LinkHealth:
     return LinkHealth(
         name=link.name,
         kind=link.kind,
-        target=link.runner.target,
+        target=link.target,
         since=_date(status.since),
         retry_at=_date(status.retry_at) if status.retry_at else None,
         last_up=_date(now) if is_up else _date(status.last_up) if status.last_up else None,

@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
-from slipstream.links.connection import Data
 from slipstream.links.errors import ends_task
+from slipstream.links.session import Data
 
 
 class Receiver(Protocol):

@@ -18,15 +18,14 @@ from slipstream.applications import FastAPI
 from slipstream.links.counters import Counters
 from slipstream.links.errors import WrongSetup, logger
 from slipstream.links.health import LinkHealth, exposition, health_of
-from slipstream.links.inbound import AcceptRunner, Duplicates, Permission, WebhookRunner
-from slipstream.links.link import Changed, Link, Runner
+from slipstream.links.inbound import AcceptedLink, Duplicates, Permission, WebhookLink
+from slipstream.links.link import Changed, Link
 from slipstream.links.rules import Random
 from slipstream.links.setup import (
     Count,
     Field,
     LinkOptions,
     MiB,
-    Options,
     PollingSetup,
     Rule,
     Seconds,
@@ -145,7 +144,7 @@ class Links(Home):
             MissingLibrary: The package websockets is not installed, or python-socks for a SOCKS proxy.
         """
         module = load("slipstream.links.websocket", "websockets", "a WebSocket link")
-        return self._add(module.WebSocketRunner(setup), options)
+        return self._add(module.WebSocketLink(self, options, setup))
 
     def poll(
         self,
@@ -183,11 +182,9 @@ class Links(Home):
             if not isinstance(setup, str):
                 raise WrongSetup("interval", interval, "the interval in the setup itself, where that is no address")
             setup = PollingSetup(setup, interval=interval)
-        runner = module.PollingRunner(setup, events, cursor, cursor_param, on_cursor, overlap)
+        link = module.PollingLink(self, options, setup, events, cursor, cursor_param, start, on_cursor, overlap)
         check_values(Links.poll, locals())
-        link = self._add(runner, options)
-        link.cursor = start
-        return link
+        return self._add(link)
 
     def accept(
         self,
@@ -230,9 +227,10 @@ class Links(Home):
         if isinstance(key, str) and key not in _PARAMETER.findall(path):
             raise WrongSetup("key", key, f"a parameter of the path {path!r}, or a function of the WebSocket")
         known_by = (lambda websocket: websocket.path_params[key]) if isinstance(key, str) else key
-        runner = AcceptRunner(path, known_by, permission, duplicates, subprotocols, max_message, silence, remember)
-        link = self._add(runner, options)
-        self._mount(lambda app: runner.mount(app, link, dependencies))
+        limits = max_message, silence, remember
+        link = AcceptedLink(self, options, path, known_by, permission, duplicates, subprotocols, *limits)
+        self._add(link)
+        self._mount(lambda app: link.mount(app, dependencies))
         return link
 
     def webhook(
@@ -255,9 +253,9 @@ class Links(Home):
             options: Unless the policy is "wait", a full queue means 503 with `Retry-After`.
         """
         check_values(Links.webhook, locals())
-        runner = WebhookRunner(path, wait, max_message)
-        link = self._add(runner, options)
-        self._mount(lambda app: runner.mount(app, link, dependencies))
+        link = WebhookLink(self, options, path, wait, max_message)
+        self._add(link)
+        self._mount(lambda app: link.mount(app, dependencies))
         return link
 
     def on_change(self, function: F) -> F:
@@ -319,7 +317,7 @@ class Links(Home):
             KeyError: No link has this name.
         """
         link = self._links.pop(name)
-        self.dialling -= link.runner.dials
+        self.dialling -= link.dials
         if not self.is_running:
             return
         if working_for.get() is not link:
@@ -342,16 +340,16 @@ class Links(Home):
         if self.app is not None:
             mount(self.app)
 
-    def _add(self, runner: Runner, options: LinkOptions) -> Link:
-        treatment = Options.of(options)
-        name = treatment.name
+    def _add(self, link: Link) -> Link:
+        name = link.options.name
         if name is None:  # and no earlier link has had: else metrics and logs of two would be taken for one's
-            names = (f"{runner.kind}-{number}" for number in self._names[runner.kind])
+            names = (f"{link.kind}-{number}" for number in self._names[link.kind])
             name = next(each for each in names if each not in self._links)
         if name in self._links:
             raise WrongSetup("name", name, "a name that no other link has")
-        link = self._links[name] = Link(name, runner, treatment, self)
-        self.dialling += runner.dials
+        link.name = name
+        self._links[name] = link
+        self.dialling += link.dials
         if self.is_running:
             # A decorator sets the handler in this step of the event loop; the link starts in the next.
             asyncio.get_running_loop().call_soon(self._start_late, link)
@@ -385,7 +383,7 @@ class Links(Home):
             _, late = await asyncio.wait(joins, timeout=self._drain)
             for join in late:
                 join.cancel()
-        await asyncio.gather(*(link.runner.close(link) for link in links), return_exceptions=True)
+        await asyncio.gather(*(link.hang_up() for link in links), return_exceptions=True)
         for link, before in links.items():
             main, link.main = link.main, None
             if main is not None:

@@ -11,24 +11,25 @@ from typing import Any
 import httpx2
 from starlette.datastructures import Headers
 
-from slipstream.links.connection import Connection, Transport
 from slipstream.links.counters import is_power_of_two
-from slipstream.links.dialling import CAUSES, DialFailed as DialFailed, Dialler, Meaning, failure_of, next_hop, refusal
+from slipstream.links.dialling import (
+    CAUSES,
+    DialFailed as DialFailed,
+    DialledLink,
+    Meaning,
+    failure_of,
+    next_hop,
+    refusal,
+)
 from slipstream.links.errors import ends_task, logger
 from slipstream.links.handlers import MISSING, field_of, id_of, parsed
 from slipstream.links.httpx_additions import Closing, Sendable
-from slipstream.links.link import Link
 from slipstream.links.queue import QueueFull
 from slipstream.links.redact import unlogged
-from slipstream.links.rules import (
-    MOST_BODY,
-    Failure,
-    Schedule,
-    headers_for,
-    origin,
-    pause_after,
-)
-from slipstream.links.setup import LinkKind, PollingSetup, check
+from slipstream.links.rules import MOST_BODY, Failure, Schedule, headers_for, origin, pause_after
+from slipstream.links.session import Connection
+from slipstream.links.setup import LinkOptions, PollingSetup, check
+from slipstream.links.supervise import Home
 
 _MEANINGS: Sequence[Meaning] = (
     (TimeoutError, "timeout", "peer", "no answer in time ({name})"),
@@ -202,85 +203,87 @@ class _Batch:
     cursor: Any = None
 
 
-class PollingRunner(Dialler[PollingSetup]):
+class PollingLink(DialledLink[PollingSetup]):
     """Asks, puts the events into the queue, moves the cursor when they have been handled, asks again."""
 
-    kind: LinkKind = "polling"
+    kind = "polling"
     setup_type = PollingSetup
 
     def __init__(
         self,
+        home: Home,
+        options: LinkOptions,
         source: str | PollingSetup | Callable[[], Any],
         events: str | Callable[[Answer], Any] | None,
         cursor: str | Callable[[Answer], Any] | None,
         cursor_param: str | None,
+        start: Any,
         on_cursor: Callable[[Any], Any] | None,
         overlap: int,
     ) -> None:
-        super().__init__(source)
-        self._events, self._cursor, self._cursor_param = events, cursor, cursor_param
+        super().__init__(home, options, source)
+        self.cursor = start
+        self._events, self._next_cursor, self._cursor_param = events, cursor, cursor_param
         self._on_cursor, self._overlap = on_cursor, overlap
         self._poller = Poller()
         self._batches: deque[_Batch] = deque()
 
-    async def close(self, link: Link) -> None:
+    async def hang_up(self) -> None:
         """Move the cursor past what has been handled, and close the client."""
-        self._commit(link)
+        self._commit()
         self._batches.clear()
         await self._poller.aclose()
 
-    async def attempt(self, link: Link, schedule: Schedule) -> Failure:
+    async def attempt(self, schedule: Schedule) -> Failure:
         """Ask until something goes wrong; an attempt is as long as the link stays up."""
         while True:
-            setup = await self.setup_for(link, schedule)
+            setup = await self.setup_for(schedule)
             name = self._cursor_param
-            params = {} if name is None or link.cursor is None else {name: link.cursor}
+            params = {} if name is None or self.cursor is None else {name: self.cursor}
             answer = await self._poller.fetch(setup, params)
-            link.come_up(f"{self.target} answers")
+            self.come_up(f"{self.target} answers")
             try:
-                events = await self._hand_on(link, answer)
+                events = await self._hand_on(answer)
             except QueueFull:
                 self._poller.validators = {}  # ask for a whole answer the next time
                 return Failure("closed", "our queue is full", side="us")
             while len(self._batches) > self._overlap:
                 if waiting := [outcome for outcome in self._batches[0].outcomes if not outcome.done()]:
                     await asyncio.wait(waiting)
-                self._commit(link)
+                self._commit()
             pause = pause_after(
                 had_events=events > 0, took=answer.took, interval=setup.interval, is_long_poll=setup.long_poll
             )
-            await (link.clock.sleep(pause) if pause > 0 else asyncio.sleep(0))
-            link.counters.attempts += 1
+            await (self.clock.sleep(pause) if pause > 0 else asyncio.sleep(0))
+            self.counters.attempts += 1
 
-    async def _hand_on(self, link: Link, answer: Answer) -> int:
+    async def _hand_on(self, answer: Answer) -> int:
         """Put the events of an answer into the queue; return how many of them are valid and new."""
         if answer.status in (204, 304):
             return 0
         try:
             events = self._events_in(answer)
-            cursor = self._cursor(answer) if callable(self._cursor) else id_of(answer.data, self._cursor)
+            cursor = self._next_cursor(answer) if callable(self._next_cursor) else id_of(answer.data, self._next_cursor)
         except BaseException as error:  # perhaps of a function of the program
             if ends_task(error):
                 raise
-            link.counters.received += 1
-            link.counters.invalid += 1
-            logger.warning("link %s: skipped an answer that cannot be read: %s", link.name, type(error).__name__)
+            self.counters.received += 1
+            self.counters.invalid += 1
+            logger.warning("link %s: skipped an answer that cannot be read: %s", self.name, type(error).__name__)
             return 0
-        names = [name for name in (self._events, self._cursor) if isinstance(name, str)]
+        names = [name for name in (self._events, self._next_cursor) if isinstance(name, str)]
         missing = [name for name in names if answer.data is not None and field_of(answer.data, name) is MISSING]
         if missing:
-            link.counters.incomplete += 1
-            if is_power_of_two(link.counters.incomplete):
+            self.counters.incomplete += 1
+            if is_power_of_two(self.counters.incomplete):
                 logger.warning(
                     "link %s: an answer has no field %s (%d such answers so far)",
-                    link.name,
+                    self.name,
                     " and no field ".join(map(repr, missing)),
-                    link.counters.incomplete,
+                    self.counters.incomplete,
                 )
-        session = link.session()
-        connection = Connection(
-            session, Transport(), name=link.new_id(), url=answer.url, headers=_headers_of(answer.headers)
-        )
+        session = self.session()
+        connection = Connection(session, answer.url, _headers_of(answer.headers))
         batch = _Batch()
         self._batches.append(batch)
         for event in events:
@@ -289,7 +292,7 @@ class PollingRunner(Dialler[PollingSetup]):
                 batch.outcomes.append(outcome)
         # Set when all events are in the queue: what interrupts the loop before leaves the cursor where it was.
         batch.cursor = cursor
-        self._commit(link)
+        self._commit()
         return len(batch.outcomes)
 
     def _events_in(self, answer: Answer) -> Sequence[Any]:
@@ -303,11 +306,11 @@ class PollingRunner(Dialler[PollingSetup]):
             raise ValueError("there is no list of events where it should be")
         return list(found)
 
-    def _commit(self, link: Link) -> None:
+    def _commit(self) -> None:
         """Move the cursor past the answers whose events have all been handled."""
         while self._batches and all(outcome.done() for outcome in self._batches[0].outcomes):
             cursor = self._batches.popleft().cursor
-            if cursor is not None and cursor != link.cursor:
-                link.cursor = cursor
+            if cursor is not None and cursor != self.cursor:
+                self.cursor = cursor
                 if self._on_cursor is not None:
-                    link.run_hook(self._on_cursor, cursor)
+                    self.run_hook(self._on_cursor, cursor)

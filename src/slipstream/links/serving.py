@@ -3,62 +3,80 @@
 import asyncio
 from collections.abc import Awaitable
 
-from slipstream.links.connection import Connection
 from slipstream.links.errors import LinkDown, ends_task, logger
-from slipstream.links.link import Link
+from slipstream.links.intake import TooLong
 from slipstream.links.queue import QueueFull
 from slipstream.links.redact import described
-from slipstream.links.rules import Failure
-from slipstream.links.session import Session
+from slipstream.links.rules import Failure, FailureKind
+from slipstream.links.session import Connection
 from slipstream.links.supervise import first_of
 
 GRACE = 1.0
 """Seconds that a conversation may go on after the end of its connection."""
 
-QUEUE_FULL = Failure("closed", "our queue is full", code=1013, side="us", reason="try again later")
+_QUEUE_FULL = Failure("closed", "our queue is full", code=1013, side="us", reason="try again later")
 
 
-async def hold(
-    link: Link,
-    session: Session,
-    connection: Connection,
-    cancelled: Failure,
-    *works: Awaitable[Failure | None],
-) -> Failure:
+async def hold(connection: Connection, cancelled: Failure, *works: Awaitable[Failure | None]) -> Failure:
     """Begin a connection in its session, run its coroutines until one says why it has ended, and end it in the session.
 
     This returns the reason, too; if this task is cancelled, that is `cancelled`.
     """
-    transport, failure = connection.transport, cancelled
-    link.connections.add(connection)
+    session, failure = connection.session, cancelled
     session.begin(connection)
     try:
         failure = await first_of(*works)
     except BaseException as error:
         if not ends_task(error):
-            transport.ended_by = Failure("error", described(error), side="us")
+            connection.ended_by = Failure("error", described(error), side="us")
         raise
     finally:
-        failure = transport.ended_by or failure
-        link.connections.discard(connection)
+        failure = connection.ended_by or failure
         session.end(connection, failure)
     return failure
 
 
-async def serve(link: Link, session: Session, connection: Connection, reason: str) -> Failure | None:
+async def read(connection: Connection, intake: Awaitable[Failure], limit: int | None, silence: float | None) -> Failure:
+    """Take in what the peer sends until the connection ends, with what came before the end; return why it has ended.
+
+    `limit` is the most bytes of a message, `silence` the most seconds without one: the intake raises at more.
+    """
+    try:
+        failure = await intake
+    except TooLong:
+        text = f"a message of more than {limit} bytes"
+        return await connection.hang_up(Failure("protocol", text, code=1009, reason="message too big"))
+    except QueueFull:
+        return await connection.hang_up(_QUEUE_FULL)
+    except TimeoutError:
+        text = f"no message for {silence:g} seconds"
+        return await connection.cut(Failure("silent", text, code=1001, reason="silence"))
+    conversation = connection.conversation
+    if conversation is not None:
+        conversation.inbox.close()
+        try:
+            async with asyncio.timeout(GRACE):
+                await conversation.is_over.wait()
+        except TimeoutError:
+            logger.warning("link %s: a conversation outlived its connection, and is cancelled", connection.link.name)
+    return failure
+
+
+async def serve(connection: Connection, reason: str) -> Failure | None:
     """Log in, call the `opened` hooks, come up for a reason, send what was kept, and run a handler of connections.
 
     Returns why the program has ended the connection, or None if it has not: the reader knows when the peer ends it.
     """
     conversation = connection.conversation
     try:
-        return await _serve(link, session, connection, reason)
+        return await _serve(connection, reason)
     finally:
         if conversation is not None:
             conversation.is_over.set()
 
 
-async def _serve(link: Link, session: Session, connection: Connection, reason: str) -> Failure | None:
+async def _serve(connection: Connection, reason: str) -> Failure | None:
+    link, session = connection.link, connection.session
     step = "the login"
     try:
         async with asyncio.timeout(link.options.login_timeout):
@@ -68,9 +86,9 @@ async def _serve(link: Link, session: Session, connection: Connection, reason: s
         async with asyncio.timeout(link.options.opened_timeout):
             await link.run_hooks("opened", connection)
     except QueueFull:
-        return await close(connection, QUEUE_FULL)
+        return await connection.hang_up(_QUEUE_FULL)
     except BaseException as error:
-        return await _close_after(link, connection, error, step)
+        return await _close_after(connection, error, step)
     link.come_up(reason)
     if link.handler is None or not session.is_conversation:
         await session.ready(connection)
@@ -82,32 +100,28 @@ async def _serve(link: Link, session: Session, connection: Connection, reason: s
     try:
         await link.handler.run(connection)
     except BaseException as error:
-        failure = await _close_after(link, connection, error, "the conversation")
+        failure = await _close_after(connection, error, "the conversation")
         link.counters.failed += failure is not None
         return failure
     if not connection.is_open:
         return None
-    return await close(connection, Failure("closed", "the conversation came to its end", code=1000, side="us"))
+    return await connection.hang_up(Failure("closed", "the conversation came to its end", code=1000, side="us"))
 
 
-async def _close_after(link: Link, connection: Connection, error: BaseException, step: str) -> Failure | None:
+async def _close_after(connection: Connection, error: BaseException, step: str) -> Failure | None:
     if ends_task(error):
         raise error
     if isinstance(error, LinkDown) and not connection.is_open:  # not of another link that is down as well
         return None
-    logger.error("link %s: %s failed", link.name, step, exc_info=error)
+    logger.error("link %s: %s failed", connection.link.name, step, exc_info=error)
     text = f"{step} failed: {type(error).__name__}"
-    return await close(connection, Failure("login" if step == "the login" else "hook", text, code=1011, side="us"))
+    kind: FailureKind = "login" if step == "the login" else "hook"
+    return await connection.hang_up(Failure(kind, text, code=1011, side="us"))
 
 
-async def close(connection: Connection, failure: Failure) -> Failure:
-    """End a connection for a reason of ours, and return it."""
-    await connection.transport.close(failure)
-    return failure
-
-
-async def finish(link: Link, connection: Connection) -> None:
+async def finish(connection: Connection) -> None:
     """Wait at most `GRACE` for the tasks of a connection that has ended; then call the `closed` hooks, and wait."""
+    link = connection.link
     try:
         if connection.tasks:
             _, late = await asyncio.wait(connection.tasks, timeout=GRACE)
@@ -117,16 +131,3 @@ async def finish(link: Link, connection: Connection) -> None:
         hooks = list(filter(None, (link.run_hook(hook, connection) for hook in link.hooks["closed"])))
     if hooks:
         await asyncio.wait(hooks, timeout=link.options.opened_timeout)
-
-
-async def last_words(connection: Connection, failure: Failure) -> Failure:
-    """Let a conversation read for at most `GRACE` what came before the end of its connection; return the failure."""
-    conversation = connection.conversation
-    if conversation is not None:
-        conversation.inbox.close()
-        try:
-            async with asyncio.timeout(GRACE):
-                await conversation.is_over.wait()
-        except TimeoutError:
-            logger.warning("link %s: a conversation outlived its connection, and is cancelled", connection.link.name)
-    return failure

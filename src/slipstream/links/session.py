@@ -1,41 +1,315 @@
-"""What outlives one connection with one peer: queue, dedupe window, outbox, calls, and the workers."""
+"""One connection with a peer, and the session that outlives it: queue, dedupe window, outbox, calls, workers."""
 
 import asyncio
-from collections.abc import Awaitable, Hashable
+from collections.abc import AsyncIterator, Awaitable, Coroutine, Hashable, Mapping, MutableMapping
+from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 from weakref import WeakValueDictionary
 
-from slipstream.links.connection import Connection, Conversation, Data, Item, LinkFacts, Peer, encoded
+from pydantic_core import to_json
+from starlette.datastructures import Headers
+
+from slipstream.links.core import LinkCore
 from slipstream.links.counters import is_power_of_two
 from slipstream.links.dedupe import DedupeWindow
 from slipstream.links.delivery import Delivery, End
-from slipstream.links.errors import LinkDown, OutboxFull, ends_task, logger
+from slipstream.links.errors import (
+    CallTimeout,
+    CannotReceive,
+    CannotSend,
+    LinkDown,
+    OutboxFull,
+    WrongSetup,
+    ends_task,
+    logger,
+)
 from slipstream.links.handlers import described_without_input, id_of, parsed
 from slipstream.links.outbox import Outbox
+from slipstream.links.pending import PendingCalls
 from slipstream.links.queue import Inbox, QueueClosed, QueueFull, Reader
-from slipstream.links.rules import Failure
+from slipstream.links.redact import printable
+from slipstream.links.rules import Failure, TokenBucket, closed
 from slipstream.links.supervise import working_for
+
+Data = str | bytes
+
+_CLOSE_CODES = frozenset({1000, 1001, 1002, 1003, *range(1007, 1015)})
+_LONGEST_REASON = 123
+
+
+class Connection:
+    """One connection with a peer, dialled by us or by them, or one webhook request, or an answer to a poll.
+
+    This class is that of an answer to a poll, which takes nothing; those of the others derive from it.
+
+    Attributes:
+        link: The link that it belongs to: `name`, `kind`, `options`, `status`.
+        kind: The link's kind, which says who dialled: "websocket", "polling", "accepted" or "webhook".
+        key: What distinguishes this peer from the others of the link; None where there is one.
+        id: Name of the connection in logs, such as "prices#3"; no two of a process share one.
+        url: Address that was dialled, or the path that the peer asked for. It may hold secrets.
+        headers: Headers of the peer: of its answer to our handshake, or of its request.
+        path_params: Parameters of the path, where the peer dialled.
+        subprotocol: Sub-protocol agreed on, if any.
+        state: Yours: whatever the program wants to remember about this connection.
+        failure: Why the connection ended; None until it has.
+    """
+
+    slot_context: ClassVar = "link"
+    """Says to `slipstream.handlers` that a parameter of this type gets the connection."""
+
+    def __init__(
+        self,
+        session: "Session",
+        url: str,
+        headers: Headers,
+        *,
+        name: str | None = None,
+        path_params: Mapping[str, Any] | None = None,
+        subprotocol: str | None = None,
+    ) -> None:
+        self.session, self.link = session, session.link
+        self.kind, self.key = session.link.kind, session.key
+        self.id, self.url, self.headers = name or session.link.new_id(), url, headers
+        self.path_params: Mapping[str, Any] = path_params or {}
+        self.subprotocol = subprotocol
+        self.state: dict[str, Any] = {}
+        self.wire: Any = None  # a `slipstream._sockets.wire.Wire`, whose module is not loaded for this
+        self.failure: Failure | None = None
+        self.ended_by: Failure | None = None
+        """Why this program has ended the connection."""
+        self.conversation: Conversation | None = None
+        self.is_ready = False
+        self.is_replaced = False
+        self.tasks: set[asyncio.Task[Any]] = set()
+
+    def __repr__(self) -> str:
+        return f"<Connection {self.id} {self.kind} {'open' if self.is_open else 'closed'}>"
+
+    @property
+    def last_id(self) -> Any:
+        """Id of the latest event received from this peer, over all its connections; None before the first.
+
+        An `opened` hook sends it to a peer that can resume.
+        """
+        return self.session.last_id
+
+    @property
+    def is_open(self) -> bool:
+        """Whether something sent now may arrive."""
+        return False
+
+    async def send(self, data: Any) -> None:
+        """Send one message when `rate` allows it: `str` and `bytes` as they are, all else as JSON text.
+
+        Raises:
+            LinkDown: The connection has ended; unlike `Link.send`, nothing is kept for later.
+            CannotSend: The peer is polled, or the webhook's request has its answer.
+        """
+        if self.session.bucket is not None:
+            await self.session.pace()
+        message = encoded(data)
+        if self.wire is None or not self.wire.send(message):
+            if not self.is_open:
+                raise CannotSend(self.link.name, self.kind) if self.kind == "polling" else self.down()
+            await self.carry(message)
+        self.link.counters.sent += 1
+
+    async def carry(self, data: Data) -> None:
+        """Send one message at once; raise `LinkDown` if the connection ended, and the message may be lost."""
+
+    async def call(self, message: Mapping[str, Any], *, within: float | None = None) -> Any:
+        """Send a JSON object as a message, wait for its reply, and return that, parsed.
+
+        The field that the link's `reply_id` names is filled in, unless the message has one. The reply is the message
+        with the same value there; it does not go to the handler. `within` is how many seconds to wait; by default the
+        link's `call_timeout`.
+
+        Raises:
+            LinkDown: The connection ended before the reply came; raised at once. The peer may have acted.
+            CallTimeout: No reply came in time.
+            WrongSetup: The link has no `reply_id`.
+        """
+        link, pending, inbox = self.link, self.session.pending, self.inbox
+        field, counters = link.options.reply_id, link.counters
+        if field is None:
+            raise WrongSetup("reply_id", None, "the name of the field that ties a reply to its call")
+        within = link.options.call_timeout if within is None else within
+        call_id = message.get(field)
+        if call_id is None:
+            call_id = pending.new_id()
+        reply = pending.open(call_id, self)
+        counters.calls += 1
+        inbox.allow_overflow(True)
+        try:
+            async with asyncio.timeout(within):
+                await self.send({**message, field: call_id})
+                return await reply
+        except TimeoutError:
+            counters.calls_failed += 1
+            raise CallTimeout(link.name, within) from None
+        finally:
+            pending.give_up(call_id)
+            if not len(pending):
+                inbox.allow_overflow(False)
+
+    def fail_calls(self, failure: Failure) -> None:
+        """Fail the calls that wait for a reply over the connection."""
+        down = LinkDown(self.link.name, failure.text, failure.code)
+        self.link.counters.calls_failed += self.session.pending.fail(down, self)
+
+    async def close(self, code: int = 1000, reason: str = "") -> None:
+        """End the connection with a close code, as RFC 6455 (section 7.4) has them; a link that dials then dials again.
+
+        Raises:
+            WrongSetup: A close frame cannot hold the code, or a reason of more than 123 bytes; the connection goes on.
+        """
+        check_close(code, reason)
+        await self.hang_up(closed("us", code, reason))
+
+    async def hang_up(self, failure: Failure) -> Failure:
+        """End the connection with the code and the reason of a failure, which becomes the reason of its end."""
+        return failure
+
+    async def cut(self, failure: Failure) -> Failure:
+        """End the connection because the peer says nothing; see `hang_up`."""
+        return await self.hang_up(failure)
+
+    async def end(self, failure: Failure) -> None:
+        """Make the task that reads from the connection stop, and hang up."""
+        await self.hang_up(failure)
+
+    def spawn(self, work: Coroutine[Any, Any, Any], *, name: str | None = None) -> "asyncio.Task[Any]":
+        """Run a coroutine beside the connection, such as a platform's own heartbeat, in a task of a name.
+
+        It is cancelled when the connection ends. An error that it raises is logged and ends the connection with 1011
+        and a `failure` of kind "task"; a `LinkDown` after the end of the connection is ignored.
+
+        Raises:
+            LinkDown: The connection has ended, or never opens: a webhook's request, an answer to a poll.
+        """
+        if not self.is_current:
+            work.close()
+            raise self.down()
+        task = self.link.home.spawn(work, name or f"links: {self.id} task", self._task_failed, self.link)
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+        return task
+
+    def _task_failed(self, error: BaseException) -> None:
+        if isinstance(error, LinkDown) and not self.is_open:
+            return
+        logger.error("link %s: a task of connection %s failed", self.link.name, self.id, exc_info=error)
+        failure = Failure("task", f"a task failed: {type(error).__name__}", code=1011, side="us")
+        self.link.home.spawn(self.end(failure), f"links: end of {self.id}")
+
+    async def receive(self) -> Data:
+        """Wait for the next message; in a `login` function, or where the handler holds the whole connection.
+
+        Raises:
+            LinkDown: The connection has ended.
+            CannotReceive: The messages of the connection go to the handler, one by one.
+        """
+        if self.conversation is None:
+            if self.is_current or self.kind in ("polling", "webhook"):
+                raise CannotReceive(self.link.name, self.id)
+            raise self.down()
+        inbox = self.conversation.inbox
+        try:
+            item = await inbox.get()
+        except QueueClosed:
+            raise self.down() from None
+        inbox.done()
+        self.link.counters.handled += 1
+        message: Data = item.event
+        return message
+
+    @property
+    def inbox(self) -> "Inbox[Item]":
+        """The queue for its messages."""
+        return self.session.inbox if self.conversation is None else self.conversation.inbox
+
+    @property
+    def is_current(self) -> bool:
+        """Whether it has begun, and neither ended nor been replaced by a newer one."""
+        return self in self.session.connections and not self.is_replaced
+
+    def scope(self) -> MutableMapping[str, Any]:
+        """Return a scope for dependencies that ask for a Request, a header or a parameter of the path."""
+        return {
+            "type": "http",
+            "asgi": {"version": "3.0"},
+            "http_version": "1.1",
+            "method": "POST",
+            "scheme": "http",
+            "path": "/",
+            "raw_path": b"/",
+            "root_path": "",
+            "query_string": b"",
+            "headers": self.headers.raw,
+            "client": None,
+            "server": None,
+            "app": self.link.home.app,
+            "path_params": dict(self.path_params),
+            "state": dict(self.link.home.lifespan_state),
+        }
+
+    def down(self) -> LinkDown:
+        """Return the error that says that the connection has ended."""
+        code = self.failure.code if self.failure else None
+        return LinkDown(self.link.name, f"connection {self.id} has ended", code)
+
+    async def __aiter__(self) -> AsyncIterator[Data]:
+        """Iterate over the messages until the connection ends; see `receive`."""
+        while True:
+            try:
+                message = await self.receive()
+            except LinkDown:
+                return
+            yield message
+
+
+@dataclass(slots=True, eq=False)
+class Item:
+    """An event on its way to the handler, and the future that waits for its result."""
+
+    connection: Connection
+    event: Any
+    event_id: Any = None
+    outcome: "asyncio.Future[Any] | None" = None
+
+
+@dataclass(slots=True, eq=False)
+class Conversation:
+    """Messages for a handler that holds a whole connection, or for a login; `is_over` is set when it has returned."""
+
+    inbox: Inbox[Item]
+    is_over: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class Skipped(Exception):
     """An event was not handled, for a reason: "dropped", "lost", "refused"."""
 
 
-class Session(Peer):
+class Session:
     """One peer of a link; its key tells it from the others."""
 
-    def __init__(self, link: LinkFacts, key: Hashable = None) -> None:
-        super().__init__(link, key)
-        options = link.options
+    def __init__(self, link: LinkCore, key: Hashable = None) -> None:
+        self.link, self.key, options = link, key, link.options
+        self.last_id: Any = None
+        self.handled_id: Any = None
+        self.pending = PendingCalls()
+        self.bucket = None if options.rate is None else TokenBucket(options.rate, options.burst)
+        self.connections: list[Connection] = []
+        """Those that have begun and not ended."""
         self.inbox = Delivery(
             self, link.counters, f"links: {link.name} worker", options.queue, options.policy, options.concurrency
         )
         self.window = DedupeWindow(options.dedupe)
         self.outbox = Outbox(options.outbox, options.outbox_bytes, options.outbox_ttl, options.outbox_policy)
-        self.handled_id: Any = None
         self._in_hand: WeakValueDictionary[Hashable, asyncio.Future[Any]] | None = None
-        self._sending = asyncio.Lock()
+        self._sending, self._pacing = asyncio.Lock(), asyncio.Lock()
 
     # Life
 
@@ -279,8 +553,8 @@ class Session(Peer):
                 if message is None:
                     return
                 try:
-                    await connection.transport.send(message.data)
-                    self.count_sent()
+                    await connection.carry(message.data)
+                    self.link.counters.sent += 1
                 except LinkDown:
                     self.link.counters.unsure += 1
 
@@ -308,6 +582,15 @@ class Session(Peer):
 
     # Messages to the peer
 
+    async def pace(self) -> None:
+        """Wait until one more message may be sent, by the link's `rate`, each caller in turn."""
+        if self.bucket is None:
+            return
+        clock = self.link.clock
+        async with self._pacing:
+            while wait := self.bucket.take(clock.now().monotonic):
+                await clock.sleep(wait)
+
     @property
     def sendable(self) -> Connection | None:
         """The latest of the connections that are open and have logged in."""
@@ -322,11 +605,11 @@ class Session(Peer):
             connection = self.sendable
             if connection is not None and not len(self.outbox):
                 try:
-                    await connection.transport.send(message)
+                    await connection.carry(message)
                 except LinkDown:
                     self.link.counters.unsure += 1
                     raise
-                self.count_sent()
+                self.link.counters.sent += 1
                 return True
             gone = self.outbox.keep(message, self.link.clock.now().monotonic)
         if gone is None:
@@ -351,6 +634,33 @@ class Session(Peer):
         if len(self.pending) == before:
             self.link.counters.late_replies += 1
         return True
+
+
+async def current_connection(connection: Connection) -> Connection:
+    """Return the connection to a dependency of a handler: `Annotated[Connection, Depends(current_connection)]`."""
+    return connection
+
+
+def check_close(code: int, reason: str) -> None:
+    """Raise `WrongSetup` unless a close frame can hold a code and a reason."""
+    if not (code in _CLOSE_CODES or 3000 <= code < 5000):
+        raise WrongSetup("code", code, "1000 to 1003, 1007 to 1014, or 3000 to 4999")
+    if len(reason.encode("utf-8", "replace")) > _LONGEST_REASON:
+        raise WrongSetup("reason", printable(reason), f"at most {_LONGEST_REASON} bytes of UTF-8")
+
+
+def encoded(data: Any) -> Data:
+    """Return a value as a message: `str` and `bytes` as they are, all else as JSON text."""
+    if isinstance(data, str | bytes):
+        return data
+    if isinstance(data, bytearray | memoryview):
+        return bytes(data)
+    return as_json(data)
+
+
+def as_json(value: Any) -> str:
+    """Write a value as JSON; numbers that JSON does not have, NaN and the infinities, as null."""
+    return to_json(value, inf_nan_mode="null").decode()
 
 
 def _settle(outcome: "asyncio.Future[Any] | None", result: Any = None, error: BaseException | None = None) -> None:

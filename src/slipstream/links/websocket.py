@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
@@ -26,17 +26,22 @@ from websockets.typing import Subprotocol
 
 from slipstream._foreign.websockets import end_of
 from slipstream._sockets.client import BoundedConnection, LeanConnection, connection_type
-from slipstream.links.connection import Connection, Data, Transport
-from slipstream.links.dialling import CAUSES, DialFailed as DialFailed, Dialler, Meaning, failure_of, next_hop, refusal
+from slipstream.links.dialling import (
+    CAUSES,
+    DialFailed as DialFailed,
+    DialledLink,
+    Meaning,
+    failure_of,
+    next_hop,
+    refusal,
+)
 from slipstream.links.errors import LinkDown
-from slipstream.links.intake import Intake, Receiver
-from slipstream.links.link import Link
-from slipstream.links.queue import QueueFull
+from slipstream.links.intake import Intake
 from slipstream.links.redact import printable, without_secrets
 from slipstream.links.rules import Failure, FailureKind, Schedule, Side, closed, headers_for, origin
-from slipstream.links.serving import QUEUE_FULL, close, finish, hold, last_words, serve
-from slipstream.links.session import Session
-from slipstream.links.setup import LinkKind, WebSocketSetup, check
+from slipstream.links.serving import finish, hold, read, serve
+from slipstream.links.session import Connection, Data, Session
+from slipstream.links.setup import WebSocketSetup, check
 
 _OURS = frozenset({"host", "cookie", "connection", "upgrade", "content-length", "transfer-encoding"})
 
@@ -156,21 +161,30 @@ def _refusal(kind: FailureKind, text: str, response: Response, side: Side) -> Fa
     return refusal(kind, text, response.status_code, _headers_of(response), bytes(response.body or b""), side)
 
 
-@dataclass
-class SocketTransport(Transport):
-    """One connection of the library, with a deadline for what is sent."""
+class DialledConnection(Connection):
+    """One connection of the library, with a deadline for what is sent; pings the peer, by a timer and no task."""
 
-    socket: ClientConnection
-    link: str
-    write_timeout: float | None
-    secrets: Sequence[str] = ()
+    def __init__(self, session: Session, socket: BoundedConnection, setup: WebSocketSetup) -> None:
+        headers = Headers()
+        if socket.request is not None and socket.response is not None:
+            headers = _headers_of(socket.response)
+            for read in (socket.request, socket.response):
+                read.headers.clear()  # together 3 KiB, which nobody reads any more
+        super().__init__(session, setup.url, headers, subprotocol=socket.subprotocol)
+        self.wire = socket.wire if isinstance(socket, LeanConnection) else None
+        self.socket, self.secrets = socket, setup.secrets()
+        self.ping_interval, self.ping_timeout = setup.ping_interval, setup.ping_timeout
+        self.write_timeout, self.silence = setup.timeouts.write, setup.timeouts.silence
+        self.timer: asyncio.TimerHandle | None = None
+        gone = Failure("closed", "the connection has ended")
+        socket.on_lost = lambda: self.fail_calls(replace(gone, code=socket.close_code))
 
     @property
     def is_open(self) -> bool:
         """Whether the close handshake has not begun."""
         return self.socket.state is State.OPEN
 
-    async def send(self, data: Data) -> None:
+    async def carry(self, data: Data) -> None:
         """Send one message; a peer that takes nothing for too long is cut off."""
         socket = self.socket
         rest = socket.begin(data) if isinstance(socket, LeanConnection) else socket.send(data)
@@ -180,23 +194,25 @@ class SocketTransport(Transport):
             async with asyncio.timeout(self.write_timeout):
                 await rest
         except TimeoutError:
-            self.cut(Failure("silent", f"the peer took nothing for {self.write_timeout} seconds"))
-            raise LinkDown(self.link, "the peer takes nothing") from None
+            await self.cut(Failure("silent", f"the peer took nothing for {self.write_timeout} seconds"))
+            raise LinkDown(self.link.name, "the peer takes nothing") from None
         except ConnectionClosed as closed:
             failure = self.end_of(closed)
-            raise LinkDown(self.link, failure.text, failure.code) from closed
+            raise LinkDown(self.link.name, failure.text, failure.code) from closed
 
-    async def close(self, failure: Failure) -> None:
+    async def hang_up(self, failure: Failure) -> Failure:
         """Close with a handshake; the library gives up on a peer that lingers."""
         if self.ended_by is None and self.is_open:
             self.ended_by = self._redacted(failure)
         await self.socket.close(failure.code or 1011, failure.reason)
+        return failure
 
-    def cut(self, failure: Failure) -> None:
-        """End the connection without a handshake."""
-        if self.ended_by is None:
-            self.ended_by = failure
+    async def cut(self, failure: Failure) -> Failure:
+        """End the connection without a handshake, and so without its code and reason."""
+        failure = replace(failure, code=None, reason="")
+        self.ended_by = self.ended_by or failure
         self.socket.transport.abort()
+        return failure
 
     def end_of(self, error: ConnectionClosed) -> Failure:
         """Return why the connection has ended."""
@@ -212,45 +228,28 @@ class SocketTransport(Transport):
     def _redacted(self, failure: Failure) -> Failure:
         return replace(failure, text=without_secrets(failure.text, self.secrets))
 
-
-@dataclass(slots=True)
-class Heartbeat:
-    """Pings the peer of a connection, and cuts off one that no longer answers; a timer and no task between pings.
-
-    While slow handlers keep us from reading, a missing answer says nothing.
-    """
-
-    link: Link
-    connection: Connection
-    session: Session
-    transport: SocketTransport
-    interval: float | None
-    patience: float
-    timer: asyncio.TimerHandle | None = None
-
     def rest(self) -> None:
         """Ping after the interval."""
-        if self.interval is not None:
-            self.timer = asyncio.get_running_loop().call_later(self.interval, self._begin)
+        if self.ping_interval is not None:
+            self.timer = asyncio.get_running_loop().call_later(self.ping_interval, self._begin_ping)
 
-    def stop(self) -> None:
-        """Ping no more; the connection has cancelled a ping that is under way."""
-        if self.timer is not None:
-            self.timer.cancel()
+    def _begin_ping(self) -> None:
+        if self.is_current:
+            self.spawn(self._ping(), name=f"links: {self.id} ping")
 
-    def _begin(self) -> None:
-        if self.connection.is_current:
-            self.connection.spawn(self._beat(), name=f"links: {self.connection.id} ping")
+    async def _ping(self) -> None:
+        """Cut off a peer that does not answer; while slow handlers keep us from reading, that says nothing."""
 
-    async def _beat(self) -> None:
-        transport, session = self.transport, self.session
-        answer = asyncio.ensure_future(_ping(transport.socket))
+        async def ping() -> float:
+            return await (await self.socket.ping())
+
+        answer = asyncio.ensure_future(ping())
         try:
             while not answer.done():
-                was_blocked = session.is_blocked
-                done, _ = await asyncio.wait({answer}, timeout=self.patience)
-                if not (done or was_blocked or session.is_blocked):
-                    transport.cut(Failure("silent", f"no answer to a ping within {self.patience:g} seconds"))
+                was_blocked = self.session.is_blocked
+                done, _ = await asyncio.wait({answer}, timeout=self.ping_timeout)
+                if not (done or was_blocked or self.session.is_blocked):
+                    await self.cut(Failure("silent", f"no answer to a ping within {self.ping_timeout:g} seconds"))
                     return  # the reader takes what came before, and says why
         finally:
             answer.cancel()
@@ -258,97 +257,61 @@ class Heartbeat:
             self.link.latency = answer.result()
             self.rest()
 
+    async def leave(self) -> None:
+        """Ping no more, and close the socket, whatever its state; cut it off if this task is cancelled meanwhile."""
+        if self.timer is not None:
+            self.timer.cancel()
+        if self.socket.state is State.CLOSED:
+            return
+        try:
+            await self.socket.close(1001)
+        except asyncio.CancelledError:
+            self.socket.transport.abort()
+            raise
 
-async def _ping(socket: ClientConnection) -> float:
-    return await (await socket.ping())
 
-
-class WebSocketRunner(Dialler[WebSocketSetup]):
+class WebSocketLink(DialledLink[WebSocketSetup]):
     """Dials, and keeps one connection."""
 
-    kind: LinkKind = "websocket"
+    kind = "websocket"
     goodbye = 1001, "shutting down"
     setup_type = WebSocketSetup
 
-    async def attempt(self, link: Link, schedule: Schedule) -> Failure:
+    async def attempt(self, schedule: Schedule) -> Failure:
         """Dial, and serve the connection until it ends."""
-        setup = await self.setup_for(link, schedule)
+        setup = await self.setup_for(schedule)
         socket = await dial(setup)
         assert isinstance(socket, BoundedConnection)
-        transport = SocketTransport(socket, link.name, setup.timeouts.write, setup.secrets())
-        session = link.session()
-        headers = Headers()
-        if socket.request is not None and socket.response is not None:
-            headers = _headers_of(socket.response)
-            for read in (socket.request, socket.response):
-                read.headers.clear()  # together 3 KiB, which nobody reads any more
-        connection = Connection(
-            session,
-            transport,
-            name=link.new_id(),
-            url=setup.url,
-            headers=headers,
-            subprotocol=socket.subprotocol,
-        )
-        connection.wire = socket.wire if isinstance(socket, LeanConnection) else None
-        gone = Failure("closed", "the connection has ended")
-        socket.on_lost = lambda: connection.fail_calls(replace(gone, code=socket.close_code))
-        heartbeat = Heartbeat(link, connection, session, transport, setup.ping_interval, setup.ping_timeout)
-        heartbeat.rest()
+        connection = DialledConnection(self.session(), socket, setup)
+        connection.rest()
+        cancelled = closed("us", 1001)  # the program stops or restarts the link
+        reading = read(connection, self._take_in(connection), None, connection.silence)
         try:
-            return await hold(
-                link,
-                session,
-                connection,
-                closed("us", 1001),  # cancelled: the program stops or restarts the link
-                self._read(transport, link.receiver or session, connection, setup.timeouts.silence),
-                serve(link, session, connection, f"connected to {self.target}"),
-            )
+            return await hold(connection, cancelled, reading, serve(connection, f"connected to {self.target}"))
         finally:
-            heartbeat.stop()
             try:
-                await _hang_up(transport)
+                await connection.leave()
             finally:
-                await finish(link, connection)
+                await finish(connection)
 
-    async def _read(
-        self, transport: SocketTransport, receiver: Receiver, connection: Connection, silence: float | None
-    ) -> Failure:
-        """Take in messages until the connection ends, with those that came before the end."""
-        socket = transport.socket
+    async def _take_in(self, connection: DialledConnection) -> Failure:
+        socket, silence = connection.socket, connection.silence
 
         async def receive() -> Data:
             async with asyncio.timeout(silence):
                 return await socket.recv()
 
-        intake = Intake(receiver, connection)
+        intake = Intake(self.receiver or connection.session, connection)
         try:
-            if silence is None and isinstance(socket, LeanConnection):
-                await intake.pour(socket.wire)
+            if silence is None and connection.wire is not None:
+                await intake.pour(connection.wire)
             else:
                 await intake.fetch(receive)
             raise end_of(socket)
         except ConnectionClosed as closed:
-            return await last_words(connection, transport.end_of(closed))
-        except QueueFull:
-            return await close(connection, QUEUE_FULL)
-        except TimeoutError:
-            failure = Failure("silent", f"no message for {silence:g} seconds")
-            transport.cut(failure)
-            return failure
+            return connection.end_of(closed)
 
 
 def _headers_of(response: Response) -> Headers:
     found = response.headers.raw_items()
     return Headers(raw=[(name.lower().encode(), text.encode("latin-1", "replace")) for name, text in found])
-
-
-async def _hang_up(transport: SocketTransport) -> None:
-    """Close the socket, whatever its state; cut it off if we are cancelled meanwhile."""
-    if transport.socket.state is State.CLOSED:
-        return
-    try:
-        await transport.socket.close(1001)
-    except asyncio.CancelledError:
-        transport.socket.transport.abort()
-        raise

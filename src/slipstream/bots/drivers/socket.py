@@ -8,10 +8,10 @@ from urllib.parse import unquote, urlsplit
 
 from slipstream.bots import connections
 from slipstream.bots.exception import WebSocketClosed
-from slipstream.links.connection import Connection, check_close
 from slipstream.links.counters import Counters
 from slipstream.links.errors import LinkDown
 from slipstream.links.inbound import wire_of
+from slipstream.links.session import Connection, check_close
 from slipstream.requests import HTTPConnection
 from slipstream.websockets import WebSocket as ServerSocket, WebSocketDisconnect, WebSocketState
 
