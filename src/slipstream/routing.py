@@ -35,8 +35,15 @@ from slipstream._engine.runtime.threads import is_async
 from slipstream._engine.signature.names import Frames
 from slipstream._engine.signature.origin import origin_of
 from slipstream._engine.types import DirectApp
-from slipstream._options.inherited import folded, merged
-from slipstream._options.levels import InclusionOptions, RouteOptions, RouterOptions, VerbOptions, WebSocketOptions
+from slipstream._options.inherited import folded, merged, repeated
+from slipstream._options.levels import (
+    InclusionOptions,
+    LevelOptions,
+    RouteOptions,
+    RouterOptions,
+    VerbOptions,
+    WebSocketOptions,
+)
 from slipstream._options.unpack import completed, unpacks
 from slipstream._routes import half_public
 from slipstream._routes.compiler import Compiler, overrides_of, wrapped_app
@@ -452,7 +459,8 @@ class APIRouter(TableRouter):
         """
         given = folded(completed(InclusionOptions, options, "include_router"))
         check_inclusion(self, router, given["prefix"])
-        self.routes.append(IncludedRouter(Inclusion.of(self, router, given)))
+        options = merged(LevelOptions, self, given, repeated(LevelOptions, router))
+        self.routes.append(IncludedRouter(Inclusion(router, options)))
         self.lifespan_context = cast(
             Lifespan[Any], merge(cast(Context, self.lifespan_context), cast(Context, router.lifespan_context))
         )
@@ -532,7 +540,7 @@ class RouteContext:
 
     def __getattr__(self, name: str) -> Any:
         context = self._route_context
-        served = self.route if context is None else context.starlette_route or context
+        served = self.route if context is None else context.served
         return getattr(served, name, None) if name in _ALWAYS else getattr(served, name)
 
 
@@ -557,7 +565,7 @@ def _iter_routes_with_context(routes: Sequence[BaseRoute]) -> Iterator[tuple[Bas
 def _iter_included_route_candidates(routes: Sequence[BaseRoute]) -> Iterator[BaseRoute]:
     """List every route, one of Starlette's classes as it is served."""
     for route, context in _iter_routes_with_context(routes):
-        yield route if context is None else context.starlette_route or route
+        yield (context and context.starlette_route) or route
 
 
 _IncludedRouter = IncludedRouter

@@ -17,7 +17,6 @@ CONTEXT = "effective_route_context"
 ROUTER = "included_router"
 """Key below FastAPI's in a scope: the node of the router that is being asked."""
 
-
 FRONTEND_PATH = "frontend_path"
 """Key below FastAPI's in a scope: the path below a frontend's prefix."""
 
@@ -51,35 +50,38 @@ def noting(scope: Scope, key: str, value: object) -> Iterator[None]:
 class EffectiveRouteContext:
     """A route under the prefixes and options of the routers that include it.
 
+    As in FastAPI, `starlette_route` has all that a route has that is not a path operation.
+
     Attributes:
         original_route: The route as its own router has it.
         starlette_route: The route under the prefix, if it is not a path operation.
     """
 
-    original_route: BaseRoute
-    starlette_route: BaseRoute | None = None
+    starlette_route: Any = None
+    path: Any = ""
+    path_format: Any = ""
+    name: Any = ""
+    endpoint: Any = None
+    dependant: Any = None
+    methods: Any = ()
+    dependencies: Any = ()
+    tags: Any = ()
+    include_in_schema: Any = True
 
     def __init__(self, original_route: BaseRoute, starlette_route: BaseRoute | None = None) -> None:
         self.original_route, self.starlette_route = original_route, starlette_route
 
-    def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """Match a scope by the path under the prefix."""
-        raise NotImplementedError
-
-
-class ForeignContext(EffectiveRouteContext):
-    """The context of a route that is not a path operation; as in FastAPI, `starlette_route` has all that it has."""
-
-    starlette_route: BaseRoute
-    path = path_format = name = ""
-    endpoint = dependant = None
-    methods = dependencies = tags = ()
-    include_in_schema = True
+    @property
+    def served(self) -> Any:
+        """The route under the prefix."""
+        return self.starlette_route or self
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """Match a scope by the path under the prefix."""
-        return self.starlette_route.matches(scope)
+        match: tuple[Match, Scope] = self.starlette_route.matches(scope)
+        return match
 
     def url_path_for(self, name: str, /, **path_params: Any) -> URLPath:
         """Return the path under the prefix."""
-        return self.starlette_route.url_path_for(name, **path_params)
+        path: URLPath = self.starlette_route.url_path_for(name, **path_params)
+        return path

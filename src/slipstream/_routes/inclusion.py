@@ -5,11 +5,10 @@ prefix are twins of its routes, made when they are needed and kept until the rou
 """
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from operator import is_not
-from typing import Any, Protocol, TypeAlias, runtime_checkable
+from typing import Any, Protocol, TypeAlias
 
 from starlette import routing
 from starlette.datastructures import URLPath
@@ -19,11 +18,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from slipstream._app.dispatch import known, overrides
 from slipstream._app.limits import guarded
 from slipstream._app.observing import is_observing, reporting_route
-from slipstream._app.refresh import Latest, Lock
+from slipstream._app.refresh import Latest
 from slipstream._engine.errors import NotARouter
 from slipstream._options.inherited import merged, repeated
-from slipstream._options.levels import InclusionOptions, LevelOptions, RouteOptions
-from slipstream._routes.context import CONTEXT, ROUTER, EffectiveRouteContext, ForeignContext, note, noting
+from slipstream._options.levels import LevelOptions, RouteOptions
+from slipstream._routes.context import CONTEXT, ROUTER, EffectiveRouteContext, note, noting
 from slipstream.exceptions import FastAPIError
 from slipstream.limits import Limits
 
@@ -44,28 +43,12 @@ class IncludableRouter(Protocol):
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None: ...
 
 
-@runtime_checkable
-class IncludableRoute(Protocol):
-    """A route that makes its twin itself; `relocated` makes those of Starlette's classes."""
-
-    def included(self, inclusion: "Inclusion") -> BaseRoute: ...
-
-
 @dataclass(frozen=True, slots=True)
 class Inclusion:
     """The options for the routes of a router, merged from the routers and inclusions above them."""
 
     router: IncludableRouter
     options: LevelOptions
-
-    @classmethod
-    def of(cls, parent: IncludableRouter, router: IncludableRouter, given: InclusionOptions) -> "Inclusion":
-        """Merge the options of a parent, of its `include_router` call and of the included router."""
-        return cls(router, merged(LevelOptions, parent, given, repeated(LevelOptions, router)))
-
-    def around(self, inner: "Inclusion") -> "Inclusion":
-        """Merge an inclusion inside this one into it."""
-        return Inclusion(inner.router, merged(LevelOptions, self.options, inner.options))
 
     def __getattr__(self, name: str) -> Any:
         """Return an option, or the router under FastAPI's name for it."""
@@ -105,45 +88,22 @@ def check_inclusion(parent: IncludableRouter, router: IncludableRouter, prefix: 
             raise FastAPIError(f"Prefix and path cannot be both empty (path operation: {name})")
 
 
-class Twins:
-    """The twins of a router's routes; made again, with new handlers, only when the list of routes or `mark` changes."""
+class Contexts(Latest[list["Context"]]):
+    """The contexts of the routes in an attribute of a router, nodes of included routers among them.
+
+    A context is kept, with its handlers, while its route is in the list and the router's `mark` stays.
+    """
 
     def __init__(self, inclusion: Inclusion, attribute: str) -> None:
+        super().__init__(self._list)
         self._inclusion, self._attribute = inclusion, attribute
-        self._lock = Lock()
-        self._mark = -1
-        self._originals: list[BaseRoute] = []
-        self._made: list[BaseRoute] = []
-        self._contexts: list[Context] = []
+        self._known: dict[tuple[int, int], Context | None] = {}
 
-    def get(self) -> Sequence[BaseRoute]:
-        """Return the twins of the routes in the router's attribute, nodes of included routers among them."""
-        router = self._inclusion.router
-        with self._lock:
-            mark, routes, known = router.mark, list(getattr(router, self._attribute)), self._originals
-            if mark != self._mark or len(routes) != len(known) or any(map(is_not, routes, known)):
-                self._made = list(self._make(routes))
-                self._contexts = list(map(_context, self._made))
-                self._originals, self._mark = routes, mark
-            return self._made
-
-    def contexts(self) -> list["Context"]:
-        """Return the contexts of the twins; the list is another when the twins are."""
-        self.get()
-        return self._contexts
-
-    def _make(self, routes: Sequence[BaseRoute]) -> Iterator[BaseRoute]:
-        for route in routes:
-            twin = relocated(route, self._inclusion)
-            if twin is not None:
-                twin.__dict__["original_route"] = route
-                yield twin
-
-
-def _context(twin: BaseRoute) -> "Context":
-    if isinstance(twin, (IncludedRouter, EffectiveRouteContext)):
-        return twin
-    return ForeignContext(twin.__dict__["original_route"], twin)
+    def _list(self) -> list["Context"]:
+        inclusion, known = self._inclusion, self._known
+        routes = [((inclusion.router.mark, id(route)), route) for route in getattr(inclusion.router, self._attribute)]
+        self._known = {key: known.get(key) or context_of(route, inclusion) for key, route in routes}
+        return [context for key, _ in routes if (context := self._known[key]) is not None]
 
 
 class IncludedRouter(BaseRoute):
@@ -151,12 +111,13 @@ class IncludedRouter(BaseRoute):
 
     def __init__(self, inclusion: Inclusion) -> None:
         self.include_context, self.original_router = inclusion, inclusion.router
-        self.twins, self.low_priority_twins = Twins(inclusion, "routes"), Twins(inclusion, "_low_priority_routes")
+        self._contexts, self._late_contexts = Contexts(inclusion, "routes"), Contexts(inclusion, "_low_priority_routes")
         self._effective, self._low_priority = Latest(self._list), Latest(self._list_low_priority)
 
     def included(self, inclusion: Inclusion) -> "IncludedRouter":
         """Return the node's twin, under an inclusion of its parent."""
-        return IncludedRouter(inclusion.around(self.include_context))
+        own = self.include_context
+        return IncludedRouter(Inclusion(own.router, merged(LevelOptions, inclusion.options, own.options)))
 
     def effective_routes(self) -> Sequence[BaseRoute]:
         """Return the twins of all routes of the router, and of those that it includes."""
@@ -164,7 +125,7 @@ class IncludedRouter(BaseRoute):
 
     def effective_candidates(self) -> list["Context"]:
         """Return the contexts of the router's routes in order, and the nodes of the routers that it includes."""
-        return self.twins.contexts()
+        return self._contexts.get()
 
     def effective_route_contexts(self) -> Iterator[EffectiveRouteContext]:
         """Yield the contexts of all routes of the router, those of the routers that it includes in their places."""
@@ -179,12 +140,12 @@ class IncludedRouter(BaseRoute):
         return self._low_priority.get()
 
     def _list(self) -> Sequence[BaseRoute]:
-        return tuple(effective(self.twins.get()))
+        return tuple(effective(self._contexts.get()))
 
     def _list_low_priority(self) -> Sequence[BaseRoute]:
         nodes = [route for route in self.original_router.routes if isinstance(route, IncludedRouter)]
         inner = [route.included(self.include_context) for route in nodes]
-        return tuple(low_priority(self.low_priority_twins.get(), inner))
+        return tuple(low_priority(effective(self._late_contexts.get()), inner))
 
     @property
     def asks(self) -> bool:
@@ -193,8 +154,8 @@ class IncludedRouter(BaseRoute):
             return True
         with suppress(Exception):  # raised again where the routes are listed
             return any(
-                route.asks if isinstance(route, IncludedRouter) else overrides(route, "matches")
-                for route in self.twins.get()
+                each.asks if isinstance(each, IncludedRouter) else overrides(each.served, "matches")
+                for each in self.effective_candidates()
             )
         return False
 
@@ -230,7 +191,7 @@ class IncludedRouter(BaseRoute):
         chosen = self.match(scope)[2]
         if isinstance(chosen, IncludedRouter):
             return chosen.template_of(scope)
-        return None if chosen is None else getattr(chosen.starlette_route or chosen, "path_format", None)
+        return None if chosen is None else getattr(chosen.served, "path_format", None)
 
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve with the route that `match` finds, or with the router's default."""
@@ -244,7 +205,7 @@ class IncludedRouter(BaseRoute):
             note(scope, CONTEXT, chosen)
             handle = (chosen.starlette_route or chosen.original_route).handle
             if is_observing():
-                handle = reporting_route(chosen.starlette_route or chosen, handle)
+                handle = reporting_route(chosen.served, handle)
         await handle(scope, receive, send)
 
     def url_path_for(self, name: str, /, **path_params: Any) -> URLPath:
@@ -256,10 +217,17 @@ Context: TypeAlias = IncludedRouter | EffectiveRouteContext
 """What a router has among its routes as they are served."""
 
 
+def context_of(route: BaseRoute, inclusion: Inclusion) -> Context | None:
+    """Make the context of a route, and its twin in it; None for a class of routes that is not known here."""
+    twin = route.included(inclusion) if hasattr(route, "included") else relocated(route, inclusion)
+    if twin is None:
+        return None
+    twin.__dict__["original_route"] = route
+    return twin if isinstance(twin, (IncludedRouter, EffectiveRouteContext)) else EffectiveRouteContext(route, twin)
+
+
 def relocated(route: BaseRoute, inclusion: Inclusion) -> BaseRoute | None:
-    """Make the twin of a route; None for a class of routes that is not known here."""
-    if isinstance(route, IncludableRoute):
-        return route.included(inclusion)
+    """Make the twin of a route of Starlette's."""
     prefix, limits = inclusion.options["prefix"], inclusion.options["limits"]
     if isinstance(route, Route):
         plain = Route(
@@ -268,34 +236,32 @@ def relocated(route: BaseRoute, inclusion: Inclusion) -> BaseRoute | None:
         )  # fmt: skip
         plain.app = guarded(plain.app, limits or Limits())
         return plain
+    twin: BaseRoute
     if isinstance(route, WebSocketRoute):
-        socket = WebSocketRoute(prefix + route.path, route.endpoint, name=route.name)
-        socket.__dict__["limits"] = limits
-        return socket
-    if isinstance(route, Mount):
-        moved = copy.copy(route)
-        moved.path = (prefix + route.path).rstrip("/")
-        moved.path_regex, moved.path_format, moved.param_convertors = compile_path(moved.path + "/{path:path}")
-        moved.__dict__["limits"] = limits
-        return moved
-    if isinstance(route, Host):
+        twin = WebSocketRoute(prefix + route.path, route.endpoint, name=route.name)
+    elif isinstance(route, Mount):
+        twin = copy.copy(route)
+        twin.path = (prefix + route.path).rstrip("/")
+        twin.path_regex, twin.path_format, twin.param_convertors = compile_path(twin.path + "/{path:path}")
+    elif isinstance(route, Host):
         app = routing.Router(routes=[Mount(prefix, app=route.app)]) if prefix else route.app
-        host = Host(route.host, app=app, name=route.name)
-        host.__dict__["limits"] = limits
-        return host
-    return None
+        twin = Host(route.host, app=app, name=route.name)
+    else:
+        return None
+    twin.__dict__["limits"] = limits
+    return twin
 
 
-def effective(routes: Sequence[BaseRoute]) -> Iterator[BaseRoute]:
-    """Yield routes, those of included routers in their places."""
+def effective(routes: Sequence[Any]) -> Iterator[BaseRoute]:
+    """Yield routes, or what serves for contexts, those of included routers in their places."""
     for route in routes:
         if isinstance(route, IncludedRouter):
-            yield from effective(route.twins.get())
+            yield from effective(route.effective_candidates())
         else:
-            yield route
+            yield route.served if isinstance(route, EffectiveRouteContext) else route
 
 
-def low_priority(own: Sequence[BaseRoute], routes: Sequence[BaseRoute]) -> Iterator[BaseRoute]:
+def low_priority(own: Iterable[BaseRoute], routes: Sequence[BaseRoute]) -> Iterator[BaseRoute]:
     """Yield a router's own low-priority routes, then those of the routers that are included among its routes."""
     yield from own
     for route in routes:
