@@ -306,9 +306,19 @@ async def replacement(x_h: Annotated[str, Header()] = "h"):
     log.append("replacement")
     return x_h
 
+def installer(overrides):
+    def put():
+        overrides()[original] = replacement
+    return put
+
+def overrides():
+    return app.dependency_overrides
+
+put = installer(overrides)
+
 async def configure(on: bool = False):
     if on:
-        app.dependency_overrides[original] = replacement
+        INSTALL
     log.append("configured")
 
 def needing(value: Annotated[Any, Depends(original)]):
@@ -333,9 +343,10 @@ async def install(request, go_on):
 """
 
 
-def test_an_override_that_is_installed_during_a_request_holds_for_what_is_solved_after_it() -> None:
-    """A dependency or a middleware decides for the rest of its own request, as test harnesses of tenants do."""
-    pair = Pair(PREAMBLE + OVERRIDING)
+@pytest.mark.parametrize("install", ["app.dependency_overrides[original] = replacement", "put()"])
+def test_an_override_that_is_installed_during_a_request_holds_for_what_is_solved_after_it(install: str) -> None:
+    """A dependency, or a function that it calls, or a middleware decides for the rest of its own request."""
+    pair = Pair(PREAMBLE + OVERRIDING.replace("INSTALL", install))
 
     assert pair.get("/").json == [1, 1, 1]
     assert pair.get("/", b"on=1").json == [1, "h", 1]

@@ -71,14 +71,20 @@ def test_every_background_task_runs_once(used: list[str], result: str, option: s
         assert list(pair.request(Sent()).log) == wanted
 
 
-def test_both_kinds_of_task_run_under_a_route_class() -> None:
+@pytest.mark.parametrize("way", ["app.router.route_class = Own\n", "app.router.dependencies = [Depends(looks)]\n"])
+@pytest.mark.parametrize("used", ["injected", "cleaning"])
+@pytest.mark.parametrize(("result", "own"), [("1", []), *list(RESULTS.items())[1:]])
+def test_every_kind_of_task_runs_under_a_route_class_and_step_by_step(
+    way: str, used: str, result: str, own: list[str]
+) -> None:
     """There the response is an object that a function of the user's sees."""
-    text = TASKS + (
-        "app.router.route_class = Own\n@app.get('/', dependencies=[Depends(injected)])\n"
-        "def read():\n    return JSONResponse(1, background=BackgroundTask(log.append, 'own'))\n"
-    )
+    text = TASKS + "def looks(): len(app.dependency_overrides)\n" + way
+    text += f"@app.get('/', dependencies=[Depends({used})])\ndef read():\n    return {result}\n"
+    side = load(PREAMBLE + text, "slipstream")
 
-    assert load(PREAMBLE + text, "slipstream").request(Sent()).log == ("own", "injected")
+    for _ in range(2):
+        later = ["closed", "after"] if used == "cleaning" else []
+        assert list(side.request(Sent()).log) == [*own, *DEPENDENCIES[used], *later]
 
 
 MODEL = """
@@ -99,11 +105,16 @@ class Span(BaseModel):
 """
 
 
+STEPWISE = "def looks(): len(app.dependency_overrides)\napp = FastAPI(dependencies=[Depends(looks)])\n"
+"""Looks as if it could install an override in a request, so that routes are served step by step."""
+
+
+@pytest.mark.parametrize("way", ["", STEPWISE])
 @pytest.mark.parametrize("marker", ["Depends()", "Depends(Span)"])
 @pytest.mark.parametrize("query", [b"", b"low=2", b"low=5", b"low=4", b"low=x", b"top=0", b"low=4&top=9"])
-def test_a_model_that_is_a_dependency_refuses_with_422(marker: str, query: bytes) -> None:
+def test_a_model_that_is_a_dependency_refuses_with_422(way: str, marker: str, query: bytes) -> None:
     """What its own validators refuse is as wrong as what the parameters' types refuse; FastAPI answers 500."""
-    text = MODEL + f"@app.get('/')\ndef read(span: Annotated[Span, {marker}]):\n    return span\n"
+    text = MODEL + way + f"@app.get('/')\ndef read(span: Annotated[Span, {marker}]):\n    return span\n"
     text += f"@app.websocket('/')\nasync def socket(websocket: WebSocket, span: Annotated[Span, {marker}]):\n"
     text += "    await websocket.accept()\n    await websocket.close()\n"
     refused = Difference(

@@ -15,7 +15,7 @@ from slipstream._engine.entry.guard import connect
 from slipstream._engine.plan.model import Call, Plan
 from slipstream._engine.plan.tree import override_tree
 from slipstream._engine.runtime.cleanup import inner_failure, leave, open_failure
-from slipstream._engine.runtime.response import respond_open
+from slipstream._engine.runtime.response import injected_tasks, respond_open, run_later
 from slipstream._engine.runtime.threads import in_thread
 from slipstream._engine.types import ASGIApp, Receive, Scope, Send
 from slipstream._routes.dependant import Dependant, State, call_of, dependant_of, watch
@@ -164,7 +164,10 @@ def wrapped_app(handler: Callable[[Any], Any], *, is_async: bool) -> ASGIApp:
             if scope["type"] == "http":
                 await respond_open(response, scope, receive, send)
             sent = True
+            tasks = injected_tasks(response)
+            ran = len(tasks.tasks)
             await leave(exits)
+            await run_later(tasks, ran)
         except BaseException as exc:
             await _fail_open(exits, exc, sent, scope, receive, send, connection=request)
 

@@ -30,7 +30,7 @@ from slipstream._engine.runtime.cleanup import ShieldedGenerator, SlotExit, leav
 from slipstream._engine.runtime.response import blank_response
 from slipstream._engine.runtime.take import form_taker
 from slipstream._engine.runtime.threads import ThreadGenerator, in_thread
-from slipstream._engine.runtime.values import UNSET
+from slipstream._engine.runtime.values import UNSET, model_maker
 from slipstream._engine.signature.kinds import may_hold_scopes
 from slipstream._engine.types import ErrorDetail
 from slipstream._routes.compiler import overrides_of
@@ -137,6 +137,10 @@ async def solve_dependencies(
     return SolvedDependency(values, errors, solver.tasks, solver.response, solver.cache)
 
 
+class _Refused(Exception):
+    """A model that is a dependency does not take the values, for reasons that its validators give."""
+
+
 @dataclass
 class _Solver:
     """Solves one tree for one request."""
@@ -164,7 +168,11 @@ class _Solver:
             if dependency.use_cache and key in self.cache:
                 result = self.cache[key]
             else:
-                result = await self._call(used, inner)
+                try:
+                    result = await self._call(used, inner)
+                except _Refused as refused:
+                    errors += refused.args[0]
+                    continue
                 self.cache.setdefault(key, result)
             if dependency.name is not None:
                 values[dependency.name] = result
@@ -199,7 +207,10 @@ class _Solver:
         if call.is_generator:
             return await self._open(call, values)
         async with nullcontext() if call.limit is None else call.limit.get_semaphore():
-            return await (call.call(**values) if call.kind == "async" else in_thread(call.call, **values))
+            function = call.call
+            if hasattr(function, "__pydantic_validator__"):
+                function = model_maker(function, {slot.name: slot.source for slot in call.signature.slots}, _Refused)
+            return await (function(**values) if call.kind == "async" else in_thread(function, **values))
 
     async def _open(self, call: Call, values: dict[str, Any]) -> Any:
         exits = self._exits(call)

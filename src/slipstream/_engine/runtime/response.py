@@ -140,6 +140,14 @@ async def run_later(background: Any, ran: int) -> None:
         await type(background)(background.tasks[ran:])()
 
 
+def injected_tasks(response: Any) -> BackgroundTasks:
+    """Return the background tasks that were injected, of a response that has them alone or after its own."""
+    background = getattr(response, "background", None)
+    tasks = background if isinstance(background, BackgroundTasks) else BackgroundTasks()
+    inner = tasks.tasks[-1].func if tasks.tasks else None
+    return inner if isinstance(inner, BackgroundTasks) else tasks
+
+
 def with_background(response: Response, background: Any) -> Response:
     """Return a response that runs its own background task and then the injected ones; others may use the original."""
     own, twin = response.background, copy(response)

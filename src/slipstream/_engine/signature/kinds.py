@@ -4,6 +4,7 @@ import dis
 import inspect
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from types import CodeType, FunctionType
 from typing import Any, get_origin
@@ -56,9 +57,21 @@ def may_wait(call: Callable[..., Any]) -> bool:
     return any(not _WAITING_CODES.isdisjoint(code.co_code[::2]) for code in _codes(call))
 
 
-def mentions(call: Callable[..., Any], name: str) -> bool:
-    """Whether a callable's own code, without what it calls, has an attribute or a global of a name."""
-    return any(name in code.co_names for code in _codes(call))
+def mentions(call: Callable[..., Any], name: str, depth: int = 2) -> bool:
+    """Whether a callable's code has an attribute or a global of a name; or that of a function it names, so deep."""
+    functions = [variant for variant in _variants(call) if isinstance(variant, FunctionType)]
+    if any(name in function.__code__.co_names for function in functions):
+        return True
+    named = (each for function in functions for each in _named(function) if isinstance(each, FunctionType))
+    return depth > 0 and any(mentions(function, name, depth - 1) for function in named)
+
+
+def _named(function: FunctionType) -> Iterator[Any]:
+    """Yield the globals and the variables of outer functions that a function reads."""
+    yield from (function.__globals__.get(name) for name in function.__code__.co_names)
+    for cell in function.__closure__ or ():
+        with suppress(ValueError):  # it is empty yet
+            yield cell.cell_contents
 
 
 def _codes(call: Callable[..., Any]) -> list[CodeType]:
