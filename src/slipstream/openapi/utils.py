@@ -8,17 +8,14 @@ import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pydantic.json_schema import JsonSchemaValue
-
 from slipstream._engine.plan.fields import ModelField
 from slipstream._engine.plan.flatten import FlatCall, SecurityUse, flatten
 from slipstream._engine.plan.model import Call
 from slipstream.openapi._build import operations, shapes
 from slipstream.openapi._build.document import get_openapi as get_openapi
-from slipstream.openapi._build.parameters import every_parameter
 from slipstream.openapi._build.responses import HTTP_VALIDATION_ERROR, STATUS_RANGES, VALIDATION_ERROR
 from slipstream.openapi._build.routes import PathOperation, documented_fields
-from slipstream.openapi._build.schemas import FieldMapping, FieldSchemas, Mode, define
+from slipstream.openapi._build.schemas import FieldMapping, FieldSchemas, define
 
 validation_error_definition = VALIDATION_ERROR
 validation_error_response_definition = HTTP_VALIDATION_ERROR
@@ -41,7 +38,7 @@ def get_openapi_path(
     route: PathOperation,
     operation_ids: set[str],
     model_name_map: Mapping[Any, str] | None = None,
-    field_mapping: Mapping[tuple[ModelField, Mode], JsonSchemaValue],
+    field_mapping: FieldMapping,
     separate_input_output_schemas: bool = True,
 ) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
     """Describe one path operation: operations by method, security schemes by name, definitions by name."""
@@ -60,7 +57,7 @@ def get_openapi_operation_request_body(
     *,
     body_field: ModelField | None,
     model_name_map: Mapping[Any, str] | None = None,
-    field_mapping: Mapping[tuple[ModelField, Mode], JsonSchemaValue],
+    field_mapping: FieldMapping,
     separate_input_output_schemas: bool = True,
 ) -> dict[str, Any] | None:
     """Describe the body that a field stands for; None for no field."""
@@ -99,8 +96,8 @@ def _get_openapi_operation_parameters(
     *,
     dependency_data: FlatCall,
     model_name_map: Mapping[Any, str] | None = None,
-    field_mapping: Mapping[tuple[ModelField, Mode], JsonSchemaValue],
+    field_mapping: FieldMapping,
     separate_input_output_schemas: bool = True,
 ) -> list[dict[str, Any]]:
     schemas = FieldSchemas(field_mapping, separate=separate_input_output_schemas)
-    return list(every_parameter(dependency_data, schemas))
+    return list(operations.every_parameter(dependency_data, schemas))

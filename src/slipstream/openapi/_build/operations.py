@@ -1,14 +1,14 @@
 """One path operation as the document shows it: an object per method."""
 
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from slipstream._engine.plan.flatten import SecurityUse, flatten
 from slipstream._engine.plan.fields import ModelField
+from slipstream._engine.plan.flatten import FlatCall, SecurityUse, flat_fields, flatten, param_model, request_names
+from slipstream.datastructures import DefaultPlaceholder
 from slipstream.encoders import jsonable_encoder
-from slipstream.openapi._build.parameters import examples, parameters
 from slipstream.openapi._build.responses import (
     INVALID_REQUEST_DEFINITIONS,
     add_invalid_request,
@@ -67,7 +67,13 @@ def metadata(route: PathOperation, operation_ids: set[str]) -> dict[str, Any]:
     operation["summary"] = summary(route)
     if route.description:
         operation["description"] = route.description
-    operation["operationId"] = _operation_id(route, operation_ids)
+    operation_id = operation["operationId"] = route.operation_id or route.unique_id
+    if operation_id in operation_ids:
+        name = getattr(route.endpoint, "__name__", "<unnamed_endpoint>")
+        file = getattr(route.endpoint, "__globals__", {}).get("__file__")
+        place = f" at {file}" if file else ""
+        warnings.warn(f"Duplicate Operation ID {operation_id} for function {name}{place}", stacklevel=1)
+    operation_ids.add(operation_id)
     if route.deprecated:
         operation["deprecated"] = route.deprecated
     return operation
@@ -78,15 +84,55 @@ def summary(route: PathOperation) -> str:
     return route.summary or route.name.replace("_", " ").title()
 
 
-def _operation_id(route: PathOperation, taken: set[str]) -> str:
-    operation_id = route.operation_id or route.unique_id
-    if operation_id in taken:
-        name = getattr(route.endpoint, "__name__", "<unnamed_endpoint>")
-        file = getattr(route.endpoint, "__globals__", {}).get("__file__")
-        place = f" at {file}" if file else ""
-        warnings.warn(f"Duplicate Operation ID {operation_id} for function {name}{place}", stacklevel=1)
-    taken.add(operation_id)
-    return operation_id
+def parameters(flat: FlatCall, schemas: FieldSchemas) -> list[dict[str, Any]]:
+    """Describe the parameters of calls; of several with one name and place, the last required one, else the last."""
+    gathered = {}
+    required = {}
+    for parameter in every_parameter(flat, schemas):
+        key = (parameter["in"], parameter["name"])
+        gathered[key] = parameter
+        if parameter["required"]:
+            required[key] = parameter
+    return list((gathered | required).values())
+
+
+def every_parameter(flat: FlatCall, schemas: FieldSchemas) -> Iterator[dict[str, Any]]:
+    """Describe the parameters of a tree of calls, those of a parameter model one by one, also where names repeat."""
+    places = (("path", flat.path), ("query", flat.query), ("header", flat.header), ("cookie", flat.cookie))
+    for place, outer in ((place, outer) for place, declared in places for outer in declared):
+        whole = outer.field_info
+        if not getattr(whole, "include_in_schema", True):
+            continue
+        # `Model | None = None`: a model that a request may lack.
+        model = param_model(outer)
+        may_be_absent = model is not None and whole.annotation is not model and not whole.is_required()
+        for field in flat_fields([outer]):
+            info = field.field_info
+            converts = getattr(info, "convert_underscores", getattr(whole, "convert_underscores", True))
+            alias, name = request_names(field, convert_underscores=place == "header" and bool(converts))[0]
+            parameter: dict[str, Any] = {
+                "name": name,
+                "in": place,
+                "required": info.is_required() and not may_be_absent,
+                "schema": schemas.of(field, alias=alias),
+            }
+            if info.description:
+                parameter["description"] = info.description
+            parameter |= examples(field)
+            if info.deprecated:
+                parameter["deprecated"] = True
+            yield parameter
+
+
+def examples(field: ModelField) -> dict[str, Any]:
+    """Return the named examples or the one example that a parameter or a body was given, if any."""
+    named = getattr(field.field_info, "openapi_examples", None)
+    if named:
+        return {"examples": jsonable_encoder(named)}
+    single = getattr(field.field_info, "example", None)
+    if single is None or isinstance(single, DefaultPlaceholder):
+        return {}
+    return {"example": jsonable_encoder(single)}
 
 
 def request_body(field: ModelField, schemas: FieldSchemas) -> dict[str, Any]:

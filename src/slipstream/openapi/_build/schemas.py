@@ -13,12 +13,11 @@ from pydantic_core.core_schema import BytesSchema, ModelSchema
 
 from slipstream._engine.plan.fields import ModelField
 from slipstream._engine.schema import has_computed_fields
+from slipstream._engine.signature.annotations import is_subclass
 from slipstream.openapi.constants import REF_TEMPLATE
 
 Mode: TypeAlias = Literal["validation", "serialization"]
 FieldMapping: TypeAlias = Mapping[tuple[ModelField, Mode], JsonSchemaValue]
-
-MODES: tuple[Mode, ...] = ("validation", "serialization")
 
 _PLAIN_DEFAULTS = (type(PydanticUndefined), NoneType, str, int, float, bool)
 _RARE_ATTRIBUTES = ("default_factory", "examples", "json_schema_extra", "discriminator", "field_title_generator")
@@ -96,7 +95,7 @@ def _inner_models(fields: Sequence[ModelField]) -> list[ModelField]:
     """Find the models inside the fields that are no field's own annotation; they are defined even where unused."""
     outer = {info.annotation for field in fields if isinstance((info := field.field_info).annotation, type)}
     inner = []
-    for mode in MODES:
+    for mode in get_args(Mode):
         models = nested_models(field for field in fields if field.mode == mode)
         inner += [
             ModelField(FieldInfo(annotation=model), model.__name__, mode) for model in models if model not in outer
@@ -142,8 +141,16 @@ def _core_schema(field: ModelField) -> CoreSchema:
 def nested_models(fields: Iterable[ModelField]) -> dict[type[Any], None]:
     """Collect the models and enumerations that fields are made of, in the order they are met."""
     found: dict[type[Any], None] = {}
-    for field in fields:
-        _collect(field.field_info.annotation, found)
+
+    def collect(annotations: Iterable[Any]) -> None:
+        for annotation in annotations:
+            if get_origin(annotation) is not None:
+                collect(get_args(annotation))
+            elif is_subclass(annotation, (BaseModel, Enum)) and annotation not in found:
+                found[annotation] = None
+                collect(info.annotation for info in getattr(annotation, "model_fields", {}).values())
+
+    collect(field.field_info.annotation for field in fields)
     return found
 
 
@@ -153,16 +160,3 @@ def _is_written_with_more(field: ModelField) -> bool:
         return True  # a dataclass; models are found below
     models = nested_models([field])
     return any(issubclass(model, BaseModel) and model.model_computed_fields for model in models)
-
-
-def _collect(annotation: Any, found: dict[type[Any], None]) -> None:
-    if get_origin(annotation) is not None:
-        for argument in get_args(annotation):
-            _collect(argument, found)
-        return
-    if not isinstance(annotation, type) or annotation in found or not issubclass(annotation, (BaseModel, Enum)):
-        return
-    found[annotation] = None
-    if issubclass(annotation, BaseModel):
-        for info in annotation.model_fields.values():
-            _collect(info.annotation, found)
