@@ -55,20 +55,19 @@ async def request_validation_exception_handler(request: Request, exc: RequestVal
 async def websocket_request_validation_exception_handler(
     websocket: WebSocket, exc: WebSocketRequestValidationError
 ) -> None:
-    """Close a WebSocket whose handshake is invalid, with code 1008 and errors as JSON as the reason."""
-    await websocket.close(code=WS_1008_POLICY_VIOLATION, reason=_close_reason(bounded_errors(exc.errors())))
+    """Close a WebSocket whose handshake is invalid, with code 1008 and errors as JSON as the reason.
 
-
-def _close_reason(errors: list[Any]) -> str:
-    """Write as much of a list of errors as a close frame holds: all of each, or its place and type, of all or some."""
+    The reason has as much as a close frame holds: all of each error, or its place and type, of all or some.
+    """
+    errors = bounded_errors(exc.errors())
     places = [
         {key: error[key] for key in ("loc", "type") if key in error} for error in errors if isinstance(error, dict)
     ]
-    for told in (errors, *(places[:count] for count in range(len(places), 0, -1))):
-        text = json.dumps(told, ensure_ascii=False, separators=(",", ":"))
-        if len(text.encode(errors="replace")) <= MAX_REASON:
-            return text
-    return "[]"
+    for told in (errors, *(places[:count] for count in range(len(places), -1, -1))):
+        reason = json.dumps(told, ensure_ascii=False, separators=(",", ":"))
+        if len(reason.encode(errors="replace")) <= MAX_REASON:
+            break
+    await websocket.close(code=WS_1008_POLICY_VIOLATION, reason=reason)
 
 
 def bounded_errors(errors: Iterable[Any], limits: Limits = COMPATIBLE) -> list[Any]:
@@ -126,11 +125,8 @@ class _Echo:
         return self.of(encoded, depth + 1)
 
     def _fits(self, size: int) -> bool:
-        if size > self.left:
-            self.is_cut = True
-            self.left = 0
-        else:
-            self.left -= size
+        self.is_cut = self.is_cut or size > self.left
+        self.left = 0 if self.is_cut else self.left - size
         return not self.is_cut
 
     def _scalar(self, value: Any) -> Any:

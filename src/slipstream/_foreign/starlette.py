@@ -78,15 +78,12 @@ class BodySharingRequest(Request[Any]):
 
     async def receive_once(self) -> Message:
         """Receive for the application: the body once, then the client's disconnect."""
+        is_read = hasattr(self, "_body") or (self._stream_consumed and not self._is_disconnected)
+        if is_read and not self._is_delivered:
+            self._is_delivered = True
+            return {"type": "http.request", "body": getattr(self, "_body", b""), "more_body": False}
         if self._is_disconnected:
-            if not self._is_delivered and hasattr(self, "_body"):
-                return self._deliver(self._body)
             return {"type": "http.disconnect"}
-        if not self._is_delivered:
-            if hasattr(self, "_body"):
-                return self._deliver(self._body)
-            if self._stream_consumed:
-                return self._deliver(b"")
         while True:
             message = await self._receive()
             if message["type"] == "http.disconnect":
@@ -97,10 +94,6 @@ class BodySharingRequest(Request[Any]):
                 self._stream_consumed = self._is_delivered = not message.get("more_body", False)
                 return message
             # Drop the rest of a body that `dispatch` has replaced.
-
-    def _deliver(self, body: bytes) -> Message:
-        self._is_delivered = True
-        return {"type": "http.request", "body": body, "more_body": False}
 
 
 def request_with_body(scope: Scope, receive: Receive, send: Send, body: bytes) -> Request[Any]:

@@ -58,7 +58,8 @@ class Fiber(Waiting):
         leave_task(loop, stepper)
         enter_task(loop, self)
         try:
-            seen = self._resume(error) if self.context is None else self.context.run(self._resume, error)
+            resume: Any = self._coro.send if error is None else self._coro.throw
+            seen = resume(error) if self.context is None else self.context.run(resume, error)
         except StopIteration:
             self._end()
         except BaseException:
@@ -70,9 +71,6 @@ class Fiber(Waiting):
         finally:
             leave_task(loop, self)
             enter_task(loop, stepper)
-
-    def _resume(self, error: BaseException | None) -> Any:
-        return self._coro.send(None) if error is None else self._coro.throw(error)
 
     def _arrived(self) -> BaseException | None:
         """Forget the future that it waited for; return the exception to resume with, if any."""

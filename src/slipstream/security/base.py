@@ -27,16 +27,20 @@ class SecurityBase:
     """Whether missing credentials are answered with 401; if not, the endpoint gets None."""
 
     _challenge: ClassVar[str]
-    """What a 401 names: it has to have a challenge (RFC 9110, 15.5.2)."""
+    _error: ClassVar[type[HTTPException]] = HTTPException
 
     def _set(self, model: SecurityBaseModel, scheme_name: str | None, auto_error: bool) -> None:
         self.model = model
         self.scheme_name = scheme_name or type(self).__name__
         self.auto_error = auto_error
 
+    def make_authenticate_headers(self) -> dict[str, str]:
+        """Make the challenge that goes with a 401, which has to have one (RFC 9110, 15.5.2)."""
+        return {"WWW-Authenticate": self._challenge}
+
     def make_not_authenticated_error(self) -> HTTPException:
         """Make the error for missing credentials: 401 with the scheme's challenge. Override it to answer otherwise."""
-        return HTTPException(HTTP_401_UNAUTHORIZED, "Not authenticated", {"WWW-Authenticate": self._challenge})
+        return self._error(HTTP_401_UNAUTHORIZED, "Not authenticated", self.make_authenticate_headers())
 
     def _required(self, credentials: T | None) -> T | None:
         """Return credentials; None for missing or empty ones, or an error with `auto_error`."""

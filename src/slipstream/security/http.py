@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict
 from starlette.requests import HTTPConnection
-from starlette.status import HTTP_401_UNAUTHORIZED
+from starlette.status import HTTP_401_UNAUTHORIZED as HTTP_401_UNAUTHORIZED
 
 from slipstream.exceptions import HTTPException
 from slipstream.openapi.models import HTTPBase as HTTPBaseModel, HTTPBearer as HTTPBearerModel
@@ -47,6 +47,7 @@ class HTTPBase(SecurityBase):
 
     model: HTTPBaseModel
 
+    _error = HTTPException
     _expected: ClassVar[str | None] = None
     """Scheme, in lower case, that credentials must have; None takes those of any."""
 
@@ -58,10 +59,6 @@ class HTTPBase(SecurityBase):
     def make_authenticate_headers(self) -> dict[str, str]:
         """Make the challenge that goes with a 401."""
         return {"WWW-Authenticate": self.model.scheme.title()}
-
-    def make_not_authenticated_error(self) -> HTTPException:
-        """Make the error for missing credentials: 401 with the scheme's challenge."""
-        return HTTPException(HTTP_401_UNAUTHORIZED, "Not authenticated", self.make_authenticate_headers())
 
     async def __call__(self, request: HTTPConnection) -> HTTPAuthorizationCredentials | None:
         """Read the credentials."""

@@ -3,7 +3,7 @@
 from typing import Annotated, Any, cast
 
 from starlette.requests import HTTPConnection
-from starlette.status import HTTP_401_UNAUTHORIZED
+from starlette.status import HTTP_401_UNAUTHORIZED as HTTP_401_UNAUTHORIZED
 
 from slipstream.exceptions import HTTPException
 from slipstream.openapi.models import OAuth2 as OAuth2Model, OAuthFlows as OAuthFlowsModel
@@ -55,20 +55,15 @@ class OAuth2PasswordRequestFormStrict(OAuth2PasswordRequestForm):
         client_id: Annotated[str | None, Form()] = None,
         client_secret: Annotated[str | None, Form()] = None,
     ) -> None:
-        super().__init__(
-            grant_type=grant_type,
-            username=username,
-            password=password,
-            scope=scope,
-            client_id=client_id,
-            client_secret=client_secret,
-        )
+        client = {"client_id": client_id, "client_secret": client_secret}
+        super().__init__(grant_type=grant_type, username=username, password=password, scope=scope, **client)
 
 
 class OAuth2(WholeHeader):
     """Any OAuth2 flows, as a model or as OpenAPI writes them; gives the whole `Authorization` header."""
 
     model: OAuth2Model
+    _error = HTTPException
 
     def __init__(
         self,
@@ -80,10 +75,6 @@ class OAuth2(WholeHeader):
         auto_error: bool = True,
     ) -> None:
         self._set(OAuth2Model(flows=cast(OAuthFlowsModel, flows), description=description), scheme_name, auto_error)
-
-    def make_not_authenticated_error(self) -> HTTPException:
-        """Make the error for a missing token: 401 with the challenge `Bearer`. Override it for other tokens."""
-        return HTTPException(HTTP_401_UNAUTHORIZED, "Not authenticated", {"WWW-Authenticate": self._challenge})
 
 
 class _Bearer(OAuth2):
@@ -114,8 +105,7 @@ class OAuth2PasswordBearer(_Bearer):
         auto_error: bool = True,
         refreshUrl: str | None = None,
     ) -> None:
-        flow = {"tokenUrl": tokenUrl, "refreshUrl": refreshUrl, "scopes": scopes or {}}
-        flows = {"password": flow}
+        flows = {"password": {"tokenUrl": tokenUrl, "refreshUrl": refreshUrl, "scopes": scopes or {}}}
         super().__init__(flows=flows, scheme_name=scheme_name, description=description, auto_error=auto_error)
 
 
@@ -139,11 +129,6 @@ class OAuth2AuthorizationCodeBearer(_Bearer):
         description: str | None = None,
         auto_error: bool = True,
     ) -> None:
-        flow = {
-            "authorizationUrl": authorizationUrl,
-            "tokenUrl": tokenUrl,
-            "refreshUrl": refreshUrl,
-            "scopes": scopes or {},
-        }
-        flows = {"authorizationCode": flow}
+        urls = {"authorizationUrl": authorizationUrl, "tokenUrl": tokenUrl, "refreshUrl": refreshUrl}
+        flows = {"authorizationCode": {**urls, "scopes": scopes or {}}}
         super().__init__(flows=flows, scheme_name=scheme_name, description=description, auto_error=auto_error)
