@@ -12,6 +12,8 @@ enter_task: Any = getattr(asyncio.tasks, "_enter_task", None)
 """`enter_task(loop, task)` makes an object the current task of a loop; None where that is not possible."""
 leave_task: Any = getattr(asyncio.tasks, "_leave_task", None)
 """Reverses `enter_task`, with the same arguments."""
+register_task: Any = getattr(asyncio.tasks, "_register_task", None)
+"""`register_task(task)` adds an object to what `asyncio.all_tasks` returns, until it is done; None where unknown."""
 
 try:
     for each in (enter_task, leave_task):
@@ -110,6 +112,11 @@ def go_on(
             waits_for, error = begun.throw(error), None
         except StopIteration as end:
             return end.value
+
+
+def is_awaited(seen: Any) -> bool:
+    """Whether what a coroutine has yielded is a future that it awaits, as opposed to one that it yields by mistake."""
+    return getattr(seen, "_asyncio_future_blocking", None) is True
 
 
 class Waiting(asyncio.Future[None]):

@@ -1,0 +1,113 @@
+"""The access log: one line a response."""
+
+import json
+import logging
+import re
+import sys
+from asyncio import AbstractEventLoop
+from datetime import UTC, datetime
+from typing import Any, Final, Protocol, TextIO
+from urllib.parse import quote
+
+from slipstream.server.limits import Settings
+
+_MOST_KEPT: Final = 65536
+"""Characters that are kept at most."""
+_LONGEST: Final = 0.1
+"""Seconds that a line is kept at most."""
+
+
+class AccessLog(Protocol):
+    """What notes a response."""
+
+    def note(self, scope: Any, status: int) -> None:
+        """Note the status of the response to the request of a scope."""
+
+
+def access_log_for(config: Any, settings: Settings, loop: AbstractEventLoop) -> AccessLog | None:
+    """Return the log that the settings ask for; None if nobody would read it."""
+    if not config.access_log:
+        return None
+    if settings.log_format:
+        return BatchedLog(sys.stdout, loop, is_json=settings.log_format == "json")
+    logger = logging.getLogger("uvicorn.access")
+    return LoggerLog(logger) if logger.hasHandlers() else None
+
+
+_PLAIN = re.compile(r"[A-Za-z0-9._~/-]*")
+"""What `quote` leaves as it is, which it finds out more slowly."""
+
+
+def where_of(scope: Any) -> str:
+    """Return path and query of a request, escaped so that no control character comes into a log."""
+    path, query = scope["path"], scope["query_string"]
+    if _PLAIN.fullmatch(path) is None:
+        path = quote(path)
+    return f"{path}?{query.decode('latin-1')}" if query else path
+
+
+class LoggerLog:
+    """Gives each line to uvicorn's logger, with uvicorn's words and arguments."""
+
+    def __init__(self, logger: logging.Logger) -> None:
+        self._logger = logger
+
+    def note(self, scope: Any, status: int) -> None:
+        """Log a response."""
+        client = scope["client"]
+        self._logger.info(
+            '%s - "%s %s HTTP/%s" %d',
+            f"{client[0]}:{client[1]}" if client else "",
+            scope["method"],
+            where_of(scope),
+            scope["http_version"],
+            status,
+        )
+
+
+class BatchedLog:
+    """Gathers lines, and writes those of a tenth of a second at once."""
+
+    def __init__(self, stream: TextIO, loop: AbstractEventLoop, *, is_json: bool) -> None:
+        self._stream, self._loop = stream, loop
+        self._line = _as_json if is_json else _as_text
+        self._lines: list[str] = []
+        self._size = 0
+
+    def note(self, scope: Any, status: int) -> None:
+        """Keep the line of a response."""
+        line = self._line(scope, status)
+        if not self._lines:
+            self._loop.call_later(_LONGEST, self.flush)
+        self._lines.append(line)
+        self._size += len(line)
+        if self._size > _MOST_KEPT:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what was gathered."""
+        text = "".join(self._lines)
+        self._lines, self._size = [], 0
+        try:
+            self._stream.write(text)
+            self._stream.flush()
+        except (OSError, ValueError):  # nobody reads it any more, or it is closed
+            return
+
+
+def _as_text(scope: Any, status: int) -> str:
+    host, port = scope["client"] or ("", 0)
+    return f'INFO:     {host}:{port} - "{scope["method"]} {where_of(scope)} HTTP/{scope["http_version"]}" {status}\n'
+
+
+def _as_json(scope: Any, status: int) -> str:
+    host, port = scope["client"] or ("", 0)
+    said = {
+        "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
+        "client": f"{host}:{port}",
+        "method": scope["method"],
+        "path": where_of(scope),
+        "version": scope["http_version"],
+        "status": status,
+    }
+    return json.dumps(said) + "\n"

@@ -1,0 +1,229 @@
+"""What the connections of one server have in common: settings, time, turns, counts."""
+
+import asyncio
+import logging
+from collections import Counter, deque
+from collections.abc import Awaitable, Callable
+from time import monotonic
+from typing import Any, Final, Protocol
+from weakref import WeakKeyDictionary
+
+from starlette.types import Receive, Scope, Send
+
+from slipstream._engine.types import Reply
+from slipstream._foreign.uvicorn_http import without_proxy_headers
+from slipstream.applications import FastAPI
+from slipstream.server.framing import FRAMING, STATUS_LINE, Headers
+from slipstream.server.limits import settings_for
+from slipstream.server.log import AccessLog, access_log_for
+from slipstream.server.proxies import Proxies
+
+DirectDoor = Callable[[Scope, Receive, Send, bytes, Reply], Awaitable[None]]
+
+MOST_IN_PLACE: Final = 0.005
+"""How many seconds requests are served one after the other before the loop gets its turn."""
+
+_PAUSE: Final = 0.0005
+"""After so many seconds without a request served in place, the loop has been elsewhere."""
+
+_OWN_CALL = FastAPI.__call__
+"""Tools may replace it in the class."""
+
+
+class Connection(Protocol):
+    """A connection as the service uses it."""
+
+    deadline: float
+    client: tuple[str, int] | None
+
+    def expire(self, now: float) -> None:
+        """End what has taken too long; called once a second while the deadline is over."""
+
+    def check_writes(self, now: float) -> None:
+        """End a connection whose client is too slow; called once a second."""
+
+    def go_on(self) -> None:
+        """Do what can be done."""
+
+
+class Service:
+    """What the connections of one server have in common.
+
+    Attributes:
+        now: The loop's time, as of the last sweep.
+        refused: How many requests and connections were refused, by reason.
+    """
+
+    def __init__(self, config: Any, server_state: Any, app_state: dict[str, Any], loop: asyncio.AbstractEventLoop):
+        self.config, self.state, self.app_state, self.loop = config, server_state, app_state, loop
+        settings = settings_for(config)
+        self.limits = settings.limits
+        self.most_headers = self.limits.header_count or 1 << 62
+        self.app: Any = config.loaded_app
+        inner = without_proxy_headers(self.app)
+        self.proxies = Proxies(config.forwarded_allow_ips) if inner is not self.app else Proxies("")
+        self.app = inner
+        self.asgi = {"version": config.asgi_version, "spec_version": "2.3"}
+        self.root_path: str = config.root_path
+        self.raw_root_path = config.root_path.encode("ascii")
+        self.resets_context: bool = getattr(config, "reset_contextvars", False)
+        self.logger = logging.getLogger("uvicorn.error")
+        self.log: AccessLog | None = access_log_for(config, settings, loop)
+        self.connections: set[Any] = set()
+        self.by_address: Counter[str] = Counter()
+        self.refused: Counter[str] = Counter()
+        self.under_way = 0
+        self.now = loop.time()
+        self._heads: dict[int, tuple[Headers, Headers, bytes]] = {}
+        self._sweeping: asyncio.TimerHandle | None = None
+        self._waiting: deque[Any] = deque()
+        self._window = self._seen = 0.0
+        self._is_turn_asked = False
+        self._said: set[str] = set()
+
+    # --- applications and responses ------------------------------------------------------------------------------
+
+    def direct_door(self) -> DirectDoor | None:
+        """Return the function by which a `FastAPI` serves a request in one piece; None for any other application."""
+        app = self.app
+        if not isinstance(app, FastAPI) or type(app).__call__ is not _OWN_CALL:
+            return None
+        if any(name.lower() in FRAMING for name, _ in self.state.default_headers):
+            return None  # `head` has to see them
+        return app.serve_direct
+
+    def head(self, status: int, headers: Headers) -> bytes:
+        """Return status line and headers of a direct response, without its length; made once a second."""
+        usual = self.state.default_headers  # uvicorn makes a new list once a second
+        known = self._heads.get(status)
+        if known is not None and known[0] is usual and known[1] is headers:
+            return known[2]
+        lines = b"".join(b"%b: %b\r\n" % pair for pair in (*usual, *headers))
+        made = STATUS_LINE[status] + lines + b"content-length: "
+        if type(headers) is tuple:  # it cannot change
+            self._heads[status] = (usual, headers, made)
+        return made
+
+    # --- connections and time ------------------------------------------------------------------------------------
+
+    def admit(self, connection: Connection) -> str | None:
+        """Count a new connection; return why there is no room for it, or None."""
+        limits, address = self.limits, connection.client and connection.client[0]
+        if limits.connections and len(self.connections) >= limits.connections:
+            return "connections"
+        if limits.connections_by_address and address:
+            if self.by_address[address] >= limits.connections_by_address:
+                return "connections_by_address"
+            self.by_address[address] += 1
+        self.connections.add(connection)
+        if self._sweeping is None:
+            self.now = self.loop.time()
+            self._sweeping = self.loop.call_later(1, self._sweep)
+        return None
+
+    def dismiss(self, connection: Connection) -> None:
+        """Count a connection no more."""
+        if connection not in self.connections:
+            return
+        self.connections.discard(connection)
+        if self.limits.connections_by_address and connection.client:
+            address = connection.client[0]
+            self.by_address[address] -= 1
+            if self.by_address[address] <= 0:
+                del self.by_address[address]
+        if not self.connections and self._sweeping is not None:
+            self._sweeping.cancel()
+            self._sweeping = None
+
+    def _sweep(self) -> None:
+        """End what has taken too long."""
+        self.now = now = self.loop.time()
+        self._sweeping = self.loop.call_later(1, self._sweep) if self.connections else None
+        for connection in tuple(self.connections):
+            if connection.deadline <= now:
+                connection.expire(now)
+            connection.check_writes(now)
+
+    def is_full(self) -> bool:
+        """Whether a request more would be too many."""
+        most, of_uvicorn = self.limits.requests, self.config.limit_concurrency
+        if most and self.under_way >= most:
+            return True
+        return of_uvicorn is not None and (
+            len(self.state.connections) >= of_uvicorn or len(self.state.tasks) >= of_uvicorn
+        )
+
+    def refuse(self, reason: str, sentence: str) -> None:
+        """Count a refusal; say the first of its kind in the log."""
+        self.refused[reason] += 1
+        if reason not in self._said:
+            self._said.add(reason)
+            self.logger.warning("%s (further ones are counted only: slipstream.server.metrics)", sentence)
+
+    # --- turns ---------------------------------------------------------------------------------------------------
+
+    def may_go_on(self) -> bool:
+        """Whether a request may be served in place, since the loop has not waited for long."""
+        if self._is_turn_asked:
+            return False
+        now = monotonic()
+        if now - self._seen > _PAUSE:
+            self._window = now
+        self._seen = now
+        return now - self._window < MOST_IN_PLACE
+
+    def served(self) -> None:
+        """Note the time after a request that was served in place."""
+        self._seen = monotonic()
+
+    def soon(self, connection: Connection) -> None:
+        """Have a connection go on in the next turn of the loop."""
+        self._waiting.append(connection)
+        if not self._is_turn_asked:
+            self._is_turn_asked = True
+            self.loop.call_soon(self._turn)
+
+    def _turn(self) -> None:
+        self._is_turn_asked = False
+        self._window = self._seen = began = monotonic()
+        for _ in range(len(self._waiting)):
+            self._waiting.popleft().go_on()
+            if monotonic() - began > MOST_IN_PLACE:
+                break
+        if self._waiting and not self._is_turn_asked:
+            self._is_turn_asked = True
+            self.loop.call_soon(self._turn)
+
+
+_services: "WeakKeyDictionary[Any, Service]" = WeakKeyDictionary()
+"""By uvicorn's state of a server, which each connection gets; for `metrics`, which has no other way to them."""
+
+
+def service_for(
+    config: Any, server_state: Any, app_state: dict[str, Any], loop: asyncio.AbstractEventLoop | None
+) -> Service:
+    """Return the service of a server, made for its first connection."""
+    service = _services.get(server_state)
+    if service is None:
+        if not config.loaded:
+            config.load()
+        loop = loop or asyncio.get_event_loop()
+        service = _services[server_state] = Service(config, server_state, app_state, loop)
+    return service
+
+
+def metrics() -> dict[str, int]:
+    """Return counts of this process's servers.
+
+    Returns:
+        `connections` (open, without WebSockets), `requests` (answered), `under_way` (requests whose handlers wait), and
+        `refused_…` by reason, such as `refused_431` or `refused_connections`; a reason that has not come is not there.
+    """
+    counts: Counter[str] = Counter(connections=0, requests=0, under_way=0)
+    for service in list(_services.values()):
+        counts["connections"] += len(service.connections)
+        counts["requests"] += service.state.total_requests
+        counts["under_way"] += service.under_way
+        for reason, number in service.refused.items():
+            counts[f"refused_{reason}"] += number
+    return dict(counts)
