@@ -10,7 +10,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from slipstream._app.observing import Observer
 from slipstream._app.refresh import Latest, is_as_written
 from slipstream._app.stack import SoleGuard, are_replaced
-from slipstream._engine.entry.asgi import Choose, Fail, Target
+from slipstream._engine.entry.asgi import Choose, Target
+from slipstream._engine.types import Fail
 
 
 @dataclass(frozen=True, slots=True)

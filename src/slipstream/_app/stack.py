@@ -19,9 +19,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from slipstream._app.dispatch import Dispatcher
 from slipstream._app.limits import held
 from slipstream._app.refresh import Latest, is_as_written
-from slipstream._engine.entry.asgi import Choose, Fail, make_chooser, make_direct_chooser
+from slipstream._engine.entry.asgi import Choose, make_chooser, make_direct_chooser
 from slipstream._engine.entry.guard import HANDLERS, ExceptionHandler, Guard, answer, crash
 from slipstream._engine.runtime.response import Watch, adder, are_any
+from slipstream._engine.types import Fail
 from slipstream.limits import COMPATIBLE, Limits
 
 Handlers = Mapping[Any, Callable[..., Any]]

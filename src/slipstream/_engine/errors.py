@@ -27,10 +27,7 @@ class _ExplainedError(SlipstreamError):
 
 
 class DefinitionError(SlipstreamError, AssertionError):
-    """A path operation that cannot be compiled; raised at the line that registers it.
-
-    Also an `AssertionError`, which is what FastAPI raises for wrong definitions.
-    """
+    """A path operation that cannot be compiled, raised at its line; also the `AssertionError` that FastAPI raises."""
 
 
 class _WrongDefinition(_ExplainedError, DefinitionError):
@@ -124,18 +121,17 @@ OTHER_FORM_PARSER = 'Forms need the package "python-multipart"; "multipart", whi
 
 
 class FormParserMissing(_WrongDefinition, RuntimeError):
-    """An endpoint asks for a form, and nothing can read forms.
+    """An endpoint asks for a form, and nothing can read forms; also the `RuntimeError` that FastAPI raises.
 
-    Also a `RuntimeError`, which is what FastAPI raises. `other` is the package that was found instead, or None.
+    `other` is the package that was found instead, or None.
     """
 
     def __init__(self, other: str | None, origin: Any) -> None:
         self.other = other
-        if other is None:
-            super().__init__(NO_FORM_PARSER, origin, "pip install python-multipart")
-        else:
-            advice = f"pip uninstall {other} && pip install --force-reinstall python-multipart"
-            super().__init__(OTHER_FORM_PARSER, origin, advice)
+        remedy = f"pip uninstall {other} && pip install --force-reinstall python-multipart"
+        super().__init__(
+            OTHER_FORM_PARSER if other else NO_FORM_PARSER, origin, remedy if other else "pip install python-multipart"
+        )
 
 
 class DuplicatePathParameter(_WrongDefinition, ValueError):

@@ -18,11 +18,17 @@ DirectApp: TypeAlias = Callable[[Scope, Receive, Send, bytes, Reply], Awaitable[
 `receive` returns the body too.
 """
 
+Fail: TypeAlias = Callable[..., Awaitable[None]]
+"""Answers an exception: `fail(exc, scope, receive, send, …)`."""
+
 Location: TypeAlias = tuple[str | int, ...]
 """Where in a request an error is, such as `("body", "items", 0, "price")`."""
 
 ErrorDetail: TypeAlias = dict[str, Any]
 """One validation error of Pydantic's: `type`, `loc`, `msg`, `input` and perhaps `ctx`."""
+
+Taken: TypeAlias = tuple[Any, list[ErrorDetail]]
+"""A validated value and no errors, or None and errors."""
 
 SlotSource: TypeAlias = Literal["path", "query", "header", "cookie", "body", "form", "file", "dependency", "context"]
 """Where the value of an endpoint's parameter comes from."""

@@ -1,6 +1,6 @@
 """From a request to the handler that the table names for it, or to a 404, a 405 or a redirect."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from starlette.datastructures import URL
@@ -52,9 +52,6 @@ def as_direct(app: ASGIApp) -> DirectApp:
 
 Choose: TypeAlias = Callable[[Scope], Target]
 """Looks up the target for a scope and writes path parameters, endpoint and route into the scope."""
-
-Fail: TypeAlias = Callable[[Exception, Scope, Receive, Send], Awaitable[None]]
-"""Answers an exception that the routes raised."""
 
 
 def make_chooser(table: Table, router: Any, handlers: HandlerPair | None = None) -> Choose:

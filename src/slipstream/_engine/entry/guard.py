@@ -54,19 +54,11 @@ class Guard:
         return cls((by_class, by_status), server_error)
 
 
-def find(
-    exc: Exception, by_class: Mapping[Any, ExceptionHandler], by_status: Mapping[int, ExceptionHandler]
-) -> ExceptionHandler | None:
+def find(exc: Exception, pair: HandlerPair) -> ExceptionHandler | None:
     """Find the handler for an exception: by its status if it is an HTTPException, else by its nearest class."""
-    if by_status and isinstance(exc, HTTPException):
-        handler = by_status.get(exc.status_code)
-        if handler is not None:
-            return handler
-    for cls in type(exc).__mro__:
-        handler = by_class.get(cls)
-        if handler is not None:
-            return handler
-    return None
+    by_class, by_status = pair
+    handler = by_status.get(exc.status_code) if by_status and isinstance(exc, HTTPException) else None
+    return handler or next((by_class[cls] for cls in type(exc).__mro__ if by_class.get(cls)), None)
 
 
 async def answer(
@@ -87,8 +79,7 @@ async def answer(
     if isinstance(exc, ExceptionGroup):
         exc = limit_signal(exc) or exc
     locate(exc, scope)
-    by_class, by_status = scope.get(HANDLERS, ({}, {}))
-    handler = find(exc, by_class, by_status)
+    handler = find(exc, scope.get(HANDLERS, ({}, {})))
     watch = Watch(send, RESPONSE_STARTED in scope if started is None else started)
     try:
         if handler is None:

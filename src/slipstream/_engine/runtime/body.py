@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from email.message import Message as MimeHeader
 from functools import lru_cache, partial
 from operator import methodcaller
-from typing import Any, TypeVar, cast
+from typing import Any, TypeAlias, TypeVar, cast
 
 from pydantic import TypeAdapter
 from starlette.datastructures import FormData
@@ -16,17 +16,17 @@ from slipstream._engine.abc import Services
 from slipstream._engine.runtime.take import Item
 from slipstream._engine.runtime.values import UNSET, missing
 from slipstream._engine.schema import finite_schema, may_nest
-from slipstream._engine.types import ErrorDetail, Location, Message, Receive, Scope
+from slipstream._engine.types import ErrorDetail, Location, Message, Receive, Scope, Taken
 from slipstream._foreign.pydantic import own_validator
 from slipstream._foreign.starlette import limit_signal
 from slipstream.limits import COMPATIBLE, DEEPEST, UNLIMITED, Limits
 
 T = TypeVar("T")
+Read: TypeAlias = Callable[[Any], Awaitable[T]]
+Refuse: TypeAlias = Callable[[Exception], Exception]
 
 
-def body_reader(
-    refuse: Callable[[Exception], Exception], *, from_request: bool = False, most: int = UNLIMITED
-) -> Callable[[Any], Awaitable[bytes]]:
+def body_reader(refuse: Refuse, *, from_request: bool = False, most: int = UNLIMITED) -> Read[bytes]:
     """Make the function that reads a body from `receive`, or from a Request, which keeps it; `refuse` makes errors."""
 
     async def read_body(receive: Receive) -> bytes:
@@ -52,9 +52,7 @@ def body_reader(
     return request_reader(refuse, methodcaller("body")) if from_request else read_body
 
 
-def request_reader(
-    refuse: Callable[[Exception], Exception], read: Callable[[Request[Any]], Awaitable[T]]
-) -> Callable[[Request[Any]], Awaitable[T]]:
+def request_reader(refuse: Refuse, read: Read[T]) -> Read[T]:
     """Make the function that reads a Request by `read`; `refuse` makes the exception where that fails."""
 
     async def read_request(request: Request[Any]) -> T:
@@ -68,9 +66,7 @@ def request_reader(
     return read_request
 
 
-def form_reader(
-    refuse: Callable[[Exception], Exception], limits: dict[str, int]
-) -> Callable[[Request[Any]], Awaitable[FormData]]:
+def form_reader(refuse: Refuse, limits: dict[str, int]) -> Read[FormData]:
     """Make the function that reads a form; `refuse` makes its exception, `limits` are options of `Request.form`."""
     return request_reader(refuse, methodcaller("form", **limits))
 
@@ -113,13 +109,8 @@ def body_decoder(
         except HTTPException:
             raise
         except json.JSONDecodeError as exc:
-            detail: ErrorDetail = {
-                "type": "json_invalid",
-                "loc": ("body", exc.pos),
-                "msg": "JSON decode error",
-                "input": {},
-                "ctx": {"error": exc.msg},
-            }
+            detail: ErrorDetail = {"type": "json_invalid", "loc": ("body", exc.pos), "msg": "JSON decode error"}
+            detail |= {"input": {}, "ctx": {"error": exc.msg}}
             if report is not None:
                 report(scope, detail, exc.doc)
             raise services.request_error([detail], exc.doc, where(scope), limits) from exc
@@ -129,14 +120,14 @@ def body_decoder(
     return decode
 
 
-def whole_taker(item: Item) -> Callable[[Any], tuple[Any, list[ErrorDetail]]]:
+def whole_taker(item: Item) -> Callable[[Any], Taken]:
     return partial(item.settle, loc=("body",))
 
 
-def key_taker(item: Item) -> Callable[[Any], tuple[Any, list[ErrorDetail]]]:
+def key_taker(item: Item) -> Callable[[Any], Taken]:
     """Make the function that reads a parameter from one key of a JSON object."""
 
-    def take(body: Any) -> tuple[Any, list[ErrorDetail]]:
+    def take(body: Any) -> Taken:
         loc: Location = ("body", item.names[0][0])
         if body is UNSET or isinstance(body, bytes):
             return item.settle(UNSET, loc)

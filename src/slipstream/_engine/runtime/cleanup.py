@@ -14,7 +14,7 @@ from anyio.lowlevel import checkpoint_if_cancelled
 
 from slipstream._engine.errors import DidNotYield
 from slipstream._engine.runtime.response import RESPONSE_STARTED
-from slipstream._engine.types import Receive, Scope, Send
+from slipstream._engine.types import Fail, Receive, Scope, Send
 
 
 class Exit:
@@ -150,9 +150,7 @@ def locate(exc: BaseException, scope: Scope | None) -> None:
             each.locate(scope)
 
 
-def open_failure(
-    fail: Callable[..., Awaitable[None]], swallowed: Callable[[], Exception]
-) -> Callable[..., Awaitable[None]]:
+def open_failure(fail: Fail, swallowed: Callable[[], Exception]) -> Fail:
     """Make the function that throws an exception into open dependencies, then answers what comes out of them."""
 
     async def fail_open(

@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, Response
 from slipstream._engine.errors import AWAIT, NotAwaited, warn
 from slipstream._engine.runtime.plain import is_plain
 from slipstream._engine.runtime.values import located
-from slipstream._engine.types import ASGIApp, ErrorDetail, Message, Receive, Scope, Send
+from slipstream._engine.types import ASGIApp, ErrorDetail, Fail, Message, Receive, Scope, Send
 from slipstream.limits import Limits
 
 _text = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
@@ -37,10 +37,7 @@ def plain_encoder(jsonable: Callable[[Any], Any]) -> Callable[[Any], bytes]:
 
 
 def result_converter(jsonable: Callable[[Any], Any], origin: Any) -> Callable[[Any], Any]:
-    """Make the function that converts results without a response model and says what is wrong with them.
-
-    `origin` is the endpoint's place.
-    """
+    """Make the function that converts results without a response model; errors name the endpoint, `origin`."""
 
     def convert(value: Any) -> Any:
         if isinstance(value, BaseException):
@@ -98,12 +95,7 @@ def blank_response() -> Response:
 
 
 async def respond(
-    response: Any,
-    scope: Scope,
-    receive: Receive,
-    send: Send,
-    fail: Callable[..., Awaitable[None]],
-    background: Any = None,
+    response: Any, scope: Scope, receive: Receive, send: Send, fail: Fail, background: Any = None
 ) -> None:
     """Send a Response object and run background tasks; answer exceptions, since all dependencies are closed."""
     try:
@@ -112,25 +104,16 @@ async def respond(
         await fail(exc, scope, receive, send, started=RESPONSE_STARTED in scope)
 
 
-def respond_open(response: Any, scope: Scope, receive: Receive, send: Send, background: Any = None) -> Awaitable[None]:
-    """Send a Response object, then run the injected background tasks.
-
-    If it raises after the response has started, the scope says so.
-    """
-    sending = call_watched(response, scope, receive, send)
-    if background is None or background is response.background:
-        return sending
-    return _one_after_the_other(sending, background, scope)
-
-
-async def _one_after_the_other(
-    sending: Awaitable[None], background: Callable[[], Awaitable[None]], scope: Scope
-) -> None:
-    await sending
+async def respond_open(response: Any, scope: Scope, receive: Receive, send: Send, background: Any = None) -> None:
+    """Send a Response object, then run background tasks; if it raises after the start, the scope says so."""
+    watch = Watch(send)
     try:
-        await background()
+        await response(scope, receive, watch)
+        if background is not None and background is not response.background:
+            await background()
     except BaseException:
-        scope[RESPONSE_STARTED] = True
+        if watch.started:
+            scope[RESPONSE_STARTED] = True
         raise
 
 
@@ -157,13 +140,7 @@ def with_background(response: Response, background: Any) -> Response:
     return twin
 
 
-async def run_tasks(
-    background: Callable[[], Awaitable[None]],
-    scope: Scope,
-    receive: Receive,
-    send: Send,
-    fail: Callable[..., Awaitable[None]],
-) -> None:
+async def run_tasks(background: BackgroundTasks, scope: Scope, receive: Receive, send: Send, fail: Fail) -> None:
     """Run background tasks after a response has been sent and all dependencies are closed."""
     try:
         await background()
@@ -282,7 +259,7 @@ def adder(send: Send, limits: Limits) -> Send:
     return send_more
 
 
-def adding(call: Callable[..., Awaitable[None]], limits: Limits) -> Callable[..., Awaitable[None]]:
+def adding(call: Fail, limits: Limits) -> Fail:
     """Have a function of `(what, scope, receive, send, …)` send through `adder`, if anything is added."""
     if not are_any(limits):
         return call

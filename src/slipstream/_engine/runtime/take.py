@@ -7,10 +7,10 @@ from typing import Any
 from starlette.datastructures import FormData, Headers, ImmutableMultiDict, UploadFile
 
 from slipstream._engine.runtime.values import UNSET, missing
-from slipstream._engine.types import ErrorDetail, Location
+from slipstream._engine.types import ErrorDetail, Location, Taken
 
-Check = Callable[[Any, Location], tuple[Any, list[ErrorDetail]]]
-"""Validates a value; returns the validated value and its errors, which begin with the location."""
+Check = Callable[[Any, Location], Taken]
+"""Validates a value; the errors begin with the location."""
 
 Names = tuple[tuple[str, str], ...]
 """Names of a value in order of preference, each a pair: Pydantic's name and the request's."""
@@ -48,7 +48,7 @@ class Item:
     reads_bytes: bool = False
     reads_bytes_list: bool = False
 
-    def settle(self, value: Any, loc: Location) -> tuple[Any, list[ErrorDetail]]:
+    def settle(self, value: Any, loc: Location) -> Taken:
         """Validate a value; for `UNSET`, return the default or the error for a missing value."""
         if value is UNSET:
             if self.default is None:
@@ -104,15 +104,15 @@ def extras(values: Mapping[str, Any], known: set[str]) -> Iterator[tuple[str, An
         yield key, found[0] if len(found) == 1 else found
 
 
-def value_taker(item: Item, source: str) -> Callable[[Mapping[str, Any]], tuple[Any, list[ErrorDetail]]]:
-    def take(values: Mapping[str, Any]) -> tuple[Any, list[ErrorDetail]]:
+def value_taker(item: Item, source: str) -> Callable[[Mapping[str, Any]], Taken]:
+    def take(values: Mapping[str, Any]) -> Taken:
         _, key = item.find(values)
         return item.settle(pick(item, values, key), (source, key))
 
     return take
 
 
-def model_taker(whole: Item, source: str) -> Callable[[Mapping[str, Any]], tuple[Any, list[ErrorDetail]]]:
+def model_taker(whole: Item, source: str) -> Callable[[Mapping[str, Any]], Taken]:
     """Make the taker of a model whose fields are query parameters, headers or cookies."""
     (model,) = whole.models
     is_header = source == "header"
@@ -122,7 +122,7 @@ def model_taker(whole: Item, source: str) -> Callable[[Mapping[str, Any]], tuple
 
     own_names = {key_of(key) for item in model.fields for _, key in item.names}
 
-    def take(values: Mapping[str, Any]) -> tuple[Any, list[ErrorDetail]]:
+    def take(values: Mapping[str, Any]) -> Taken:
         found: dict[str, Any] = {}
         renamed: dict[str | int, str] = {}
         known: set[str] = set()
@@ -152,13 +152,11 @@ def model_taker(whole: Item, source: str) -> Callable[[Mapping[str, Any]], tuple
     return take
 
 
-def form_taker(
-    params: Sequence[Item], *, whole: bool
-) -> Callable[[FormData], Awaitable[tuple[list[Any], list[ErrorDetail]]]]:
+def form_taker(params: Sequence[Item], *, whole: bool) -> Callable[[FormData], Awaitable[Taken]]:
     """Make the function that reads all form parameters of a call; if `whole`, the only one is the form as a mapping."""
     plain = [param for param in params if not param.models]
 
-    async def take(form: FormData) -> tuple[list[Any], list[ErrorDetail]]:
+    async def take(form: FormData) -> Taken:
         found = {param.name: (name, value) async for name, value, param in _found(plain, form) if param is not None}
         values: list[Any] = []
         errors: list[ErrorDetail] = []
