@@ -68,18 +68,20 @@ class Operation:
     """One route as it is served: with the prefix of the routers and mounts above it.
 
     `verbs` are HTTP methods, or one of "WS", "MOUNT", "HOST", "ANY" (a Starlette route of all methods).
-    `around` is the user's route class, if it puts a function of its own around the compiled one.
     """
 
     verbs: tuple[str, ...]
     path: str
-    paths: frozenset[str]
     endpoint: str
     kind: str
     route: Any
     prefix: str
-    compiled: Compiled | None = None
-    around: str | None = None
+    compiled: Compiled | None
+
+    @property
+    def path_format(self) -> str:
+        """The path without converters."""
+        return self.prefix + getattr(self.route, "path_format", self.path.removeprefix(self.prefix))
 
     @property
     def label(self) -> str:
@@ -101,23 +103,21 @@ def _operations(routes: Sequence[Any], prefix: str = "") -> Iterator[Operation]:
 
 def _operation(route: Any, prefix: str) -> Operation:
     path = prefix + getattr(route, "path", getattr(route, "host", ""))
-    paths = frozenset({path, prefix + getattr(route, "path_format", path.removeprefix(prefix))})
     compiled: Compiled | None = getattr(route, "compiled", None)
     if compiled is None:
-        kind = f"{type(route).__name__}, served as it is"
         target = getattr(route, "endpoint", None) or getattr(route, "app", None)
         origin = None if target is None else origin_of(target)
-        endpoint = type(route).__name__ if origin is None else f"{origin.name} ({place(origin)})"
-        return Operation(_verbs(route), path, paths, endpoint, kind, route, prefix)
-    plan = compiled.plan
-    kind = RUNS[plan.root.kind]
-    if plan.protocol == "websocket":
-        kind = f"WebSocket, {kind}"
-    elif plan.response.stream is not None:
-        kind = f"stream, {kind}"
-    around = type(route).__name__ if compiled.dialect == "request" else None
-    endpoint = f"{name_of(plan.root)} ({place(plan.root.origin)})"
-    return Operation(_verbs(route), path, paths, endpoint, kind, route, prefix, compiled, around)
+        name = type(route).__name__ if origin is None else origin.name
+        kind = f"{type(route).__name__}, served as it is"
+    else:
+        plan, root = compiled.plan, compiled.plan.root
+        name, origin, kind = name_of(root), root.origin, RUNS[root.kind]
+        if plan.protocol == "websocket":
+            kind = f"WebSocket, {kind}"
+        elif plan.response.stream is not None:
+            kind = f"stream, {kind}"
+    endpoint = name if origin is None else f"{name} ({place(origin)})"
+    return Operation(_verbs(route), path, endpoint, kind, route, prefix, compiled)
 
 
 def _verbs(route: Any) -> tuple[str, ...]:
@@ -136,7 +136,8 @@ def _find(operations: Sequence[Operation], wanted: str) -> Operation:
         raise LookupError(f"an operation is a method and a path, such as GET /items, and not {wanted!r}")
     fits = [item for item in operations if verb in item.verbs]
     is_serving = (item for item in fits if _serves(item, verb, path))
-    found = next((item for item in fits if path in item.paths), None) or next(is_serving, None)
+    is_written = (item for item in fits if path in (item.path, item.path_format))
+    found = next(is_written, None) or next(is_serving, None)
     if found is not None:
         return found
     paths = list(dict.fromkeys(item.path for item in operations))
@@ -175,8 +176,9 @@ def _explained(item: Operation) -> str:
 def _plan_lines(item: Operation) -> list[str]:
     assert item.compiled is not None, "the caller looked"
     lines = describe_program(item.compiled.program)
-    if item.around is not None:
-        lines += ["route class", f"  {item.around}: what it makes is called, and calls the source below with a Request"]
+    if item.compiled.dialect == "request":
+        around = type(item.route).__name__
+        lines += ["route class", f"  {around}: what it makes is called, and calls the source below with a Request"]
     return lines
 
 

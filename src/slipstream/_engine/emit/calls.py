@@ -1,6 +1,6 @@
 """The text that calls and closes dependencies, and the arguments of all calls."""
 
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from types import FunctionType
 from typing import cast
 
@@ -15,26 +15,26 @@ from slipstream._engine.types import ContextKind
 
 
 def emit_mark(pen: Pen, step: Mark) -> None:
-    """Write the count of errors with which a call's condition compares."""
     mark = pen.marks[id(step.call)] = pen.local("mark")
     pen.line(f"{mark} = len(errors)")
 
 
 def emit_solve(pen: Pen, step: Solve) -> None:
-    """Write the call of a dependency under its condition."""
     call = step.call
-    name = name_of(call)
+    name, mark = name_of(call), pen.marks.get(id(call), "")
     result = None
     if call.name is not None or step.shared:
         result = pen.results[id(call)] = pen.local(call.name or name)
     pen.note(f"dependency {name}", call.origin)
-    if step.condition == "always":
-        _emit_call(pen, step, result)
-        return
-    mark = pen.marks.get(id(call), "")
-    with pen.block(f"if len(errors) == {mark}:" if mark else "if not errors:"):
-        _emit_call(pen, step, result)
-    if step.shared:
+    is_certain = step.condition == "always"
+    with nullcontext() if is_certain else pen.block(f"if len(errors) == {mark}:" if mark else "if not errors:"):
+        function, given = pen.callee(call), arguments(pen, call)
+        if isinstance(step, Open):
+            _emit_open(pen, step, result, f"{function}({given})")
+        else:
+            with pen.block(f"async with {_limit(pen, call)}.get_semaphore():") if call.limit else nullcontext():
+                pen.line(_assigned(result, invocation(pen, call, function, given)))
+    if step.shared and not is_certain:
         failures = pen.failures[id(call)] = pen.local(f"{result}_errors")
         pen.line(f"{failures} = errors[{mark}:] if errors else ()")
 
@@ -82,20 +82,6 @@ def named_arguments(pen: Pen, call: Call) -> dict[str, str]:
     return parts
 
 
-def _emit_call(pen: Pen, step: Solve, result: str | None) -> None:
-    call = step.call
-    function = pen.callee(call)
-    given = arguments(pen, call)
-    if isinstance(step, Open):
-        _emit_open(pen, step, result, f"{function}({given})")
-        return
-    limited: AbstractContextManager[None] = nullcontext()
-    if call.limit is not None:
-        limited = pen.block(f"async with {_limit(pen, call)}.get_semaphore():")
-    with limited:
-        pen.line(_assigned(result, invocation(pen, call, function, given)))
-
-
 def invocation(pen: Pen, call: Call, function: str, given: str) -> str:
     """Return the expression of a call: an awaited coroutine, or a function that runs in a thread."""
     if call.kind == "async":
@@ -127,7 +113,6 @@ def _emit_open(pen: Pen, step: Open, result: str | None, made: str) -> None:
 
 
 def emit_leave(pen: Pen, step: Leave) -> None:
-    """Write the closing of a list after success."""
     if not step.is_simple:
         pen.line(f"await {pen.constant('leave', leave)}({step.exits})")
         return

@@ -47,7 +47,6 @@ def emit_await(pen: Pen, step: Await) -> None:
 
 
 def emit_check(pen: Pen, step: Check) -> None:
-    """Write the validation of the result in the endpoint's worker."""
     check = pen.made("check_result", partial(result_refuser, pen.services, pen.plan, step.field))
     with pen.block(f"if not isinstance(result, {pen.constant('Response', Response)}):"):
         pen.line(f"result = each({check}, result)")
@@ -82,12 +81,10 @@ def _emit_trusting(pen: Pen, step: Encode, model: type[Any]) -> None:
 
 
 def _injected(pen: Pen) -> str:
-    """Write the arguments for an injected Response and background tasks."""
     return "".join(f", {name}={name}" for name in ("response", "background") if name in pen.plan.objects)
 
 
 def _dumped(pen: Pen, step: Encode) -> str:
-    """Return the expression of the result's JSON bytes."""
     item = pen.plan.response.field
     if item is None:
         return f"{pen.made('encode', partial(plain_encoder, _converter(pen)))}(result)"

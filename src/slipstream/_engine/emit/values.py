@@ -28,7 +28,6 @@ from slipstream.limits import UNLIMITED, form_options
 
 
 def emit_read_body(pen: Pen, step: ReadBody) -> None:
-    """Write the reading of the body, before any other step."""
     if step.body.kind == "form":
         read = pen.constant("read_form", body.form_reader(pen.services.body_error, form_options(pen.plan.limits)))
         pen.note("body, as a form", pen.plan.root.origin)
@@ -73,7 +72,6 @@ def emit_size_check(pen: Pen, most: int | None) -> None:
 
 
 def decoded(pen: Pen, read: BodyPlan) -> str:
-    """Return the expression of a JSON body's value."""
     limits = pen.plan.limits
     decoder = partial(
         body.body_decoder, pen.services, read.strict, pen.plan.where, pen.layer.body_reporter(pen), limits
@@ -227,7 +225,6 @@ def _default(pen: Pen, item: ModelField) -> str | None:
 
 
 def make_taker(item: ModelField, source: str) -> Any:
-    """Make the taker of a parameter that is not simple."""
     model = param_model(item)
     if model is None or source == "path":
         return value_taker(item_of(item), source)

@@ -13,7 +13,7 @@ from slipstream._engine.plan.flatten import request_names
 from slipstream._engine.plan.model import DUMP_OPTIONS, Again, Call, Plan, ResponseSpec, Solve
 from slipstream._engine.plan.program import Act, Check, Encode, Hop, Invoke, Program, ReadBody
 from slipstream._engine.signature.kinds import unpartial
-from slipstream._engine.signature.model import Origin, Slot
+from slipstream._engine.signature.model import Origin
 from slipstream.limits import COMPATIBLE
 
 _INDENT = "  "
@@ -145,17 +145,12 @@ def _arguments(call: Call, plan: Plan) -> Iterator[str]:
             yield f"{slot.name} = {scopes if slot.meta == 'scopes' else _CONTEXTS[str(slot.meta)]}"
         else:
             field = fields[slot.name]
+            is_whole = slot.source == "body" and plan.body is not None and not plan.body.embed
+            sent = " or ".join(f'"{name}"' for _, name in request_names(field))
+            where = "the whole body" if is_whole else f"{slot.source} {sent}"
             constraints = "".join(f", {item}" for item in field.field_info.metadata if not callable(item))
             default = "required" if field.required else f"default {shown_default(field)}"
-            yield f"{slot.name} = {_source(slot, field, plan)}: {_annotation(field)}{constraints}, {default}"
-
-
-def _source(slot: Slot, field: ModelField, plan: Plan) -> str:
-    """Describe where a value is read: `header "x-token"`, `the whole body`."""
-    if slot.source == "body" and plan.body is not None and not plan.body.embed:
-        return "the whole body"
-    names = [f'"{sent}"' for _, sent in request_names(field)]
-    return f"{slot.source} {' or '.join(names)}"
+            yield f"{slot.name} = {where}: {_annotation(field)}{constraints}, {default}"
 
 
 def _response_lines(response: ResponseSpec, encode: Encode) -> list[str]:

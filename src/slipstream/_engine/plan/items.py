@@ -26,7 +26,6 @@ from slipstream._engine.signature.annotations import (
 
 
 def item_of(item: ModelField, *, convert_underscores: bool = False) -> Item:
-    """Describe a field for a taker."""
     return Item(
         name=item.name,
         names=tuple(request_names(item, convert_underscores=convert_underscores)),
@@ -38,13 +37,11 @@ def item_of(item: ModelField, *, convert_underscores: bool = False) -> Item:
 
 
 def item_model(model: type[BaseModel], fields: Iterable[Item]) -> ItemModel:
-    """Describe a model for the taker of a value."""
     config = model.model_config
     return ItemModel(tuple(fields), config.get("extra") in ("allow", "forbid"), config.get("loc_by_alias", True))
 
 
 def form_item(item: ModelField) -> Item:
-    """Describe a field for a form taker."""
     info = item.field_info
     is_file = getattr(info, "slot_source", None) == "file"
     return replace(

@@ -108,10 +108,7 @@ class Table:
         """The values of routes without parameters, by method and path."""
 
     def match_mixed(self, scope: Scope, path: str) -> Found | None:
-        """Return the route that serves a request or a WebSocket, or an opaque one that is first to fit the path alone.
-
-        `path` is the path below the root path.
-        """
+        """Return the route that serves a path below the root path, or an opaque one that is first to fit it alone."""
         if scope["type"] == "http":
             tree = self._by_method.get(scope["method"], self._any_method)
         else:
@@ -144,17 +141,14 @@ class Table:
             return Miss(partial=found, allowed=tuple(sorted(self._methods[int(rank)])))
         if self._redirect_slashes and path != "/" and scope["type"] == "http":
             below, whole = (text.rstrip("/") if path.endswith("/") else text + "/" for text in (path, scope["path"]))
-            found = self._first({**scope, "path": whole}, below)
+            there = {**scope, "path": whole}
+            rank, found = self._nearest(there, below)
+            opaque = next(self._ask(there, below, rank), None)
+            if opaque is not None:
+                found = Found(opaque[0].value, {}, opaque[2])
             if found is not None:
                 return Miss(redirect_path=whole, redirected=found)
         return Miss()
-
-    def _first(self, scope: Scope, path: str) -> Found | None:
-        """Return the first route that fits a path, whatever its methods."""
-        rank, found = self._nearest(scope, path)
-        for entry, _, child_scope in self._ask(scope, path, rank):
-            return Found(entry.value, {}, child_scope)
-        return found
 
     def _nearest(self, scope: Scope, path: str) -> tuple[float, Found | None]:
         """Return rank and values of the first route with a pattern that fits a path, whatever its methods."""

@@ -7,6 +7,7 @@ hold slashes (`path`, converters of others) stays *open* at the node that its be
 
 import re
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any
 
@@ -35,8 +36,18 @@ class Leaf:
         self.pattern = pattern
         self.rank = rank
         self.value = value
-        self.takes = takes_of(pattern)
-        is_checked = pattern.path.startswith("/") and all(is_within_segment(segment) for segment in pattern.segments)
+        is_whole = pattern.path.startswith("/")
+        takes: list[tuple[str, int, Convert | None]] = []
+        for index, segment in enumerate(pattern.segments if is_whole else (), start=1):
+            match segment:
+                case (Parameter() as parameter,) if is_within_segment(segment):
+                    takes.append((parameter.name, index, conversion(parameter.convertor)))
+        self.takes = takes if is_whole and len(takes) == len(pattern.names) else None
+        """Each parameter with its index in a cut path and its conversion (None: it stays text).
+
+        None if the whole pattern must read the path: a parameter shares its segment or may hold slashes.
+        """
+        is_checked = is_whole and all(is_within_segment(segment) for segment in pattern.segments)
         self.read_whole = pattern.read_by_regex if is_checked or not pattern.is_ambiguous else pattern.read
 
     def read(self, path: str, parts: list[str]) -> dict[str, Any] | None:
@@ -52,6 +63,7 @@ class Leaf:
         return params
 
 
+@dataclass(eq=False, slots=True)
 class Node:
     """All patterns that begin with the same segments.
 
@@ -59,16 +71,13 @@ class Node:
     here; those in `open` go on with segments that may hold slashes; both are sorted by rank.
     """
 
-    __slots__ = ("anything", "checked", "leaves", "literals", "lowest", "open", "uncontested")
-
-    def __init__(self) -> None:
-        self.literals: dict[str, Node] = {}
-        self.checked: list[tuple[str, Check, Node]] = []
-        self.anything: Node | None = None
-        self.leaves: list[Leaf] = []
-        self.open: list[Leaf] = []
-        self.lowest: float = NEVER  # the lowest rank here and below
-        self.uncontested: Leaf | None = None  # see mark_uncontested
+    literals: dict[str, "Node"] = field(default_factory=dict)
+    checked: list[tuple[str, Check, "Node"]] = field(default_factory=list)
+    anything: "Node | None" = None
+    leaves: list[Leaf] = field(default_factory=list)
+    open: list[Leaf] = field(default_factory=list)
+    lowest: float = NEVER  # the lowest rank here and below
+    uncontested: Leaf | None = None  # see mark_uncontested
 
 
 class Tree:
@@ -105,7 +114,6 @@ class Tree:
             return leaf.value, {}
         if "\n" in path:
             return next(((leaf.value, params) for leaf, params in self.candidates(path)), None)
-
         head, slash, last = path.rpartition("/")
         leaf = self._trailing.get(head)
         if leaf is not None and last and slash:
@@ -253,18 +261,3 @@ def mark_uncontested(root: Node, rival: float) -> list[Leaf]:
         rival = min([rival, *(child.lowest for child in branches)])
         pending += ((child, rival) for child in node.literals.values())
     return marked
-
-
-def takes_of(pattern: Pattern) -> tuple[tuple[str, int, Convert | None], ...] | None:
-    """Return each parameter with its index in a cut path and its conversion (None: it stays text).
-
-    None if the whole pattern must read the path: a parameter shares its segment or may hold slashes.
-    """
-    if not pattern.path.startswith("/"):
-        return None
-    takes: list[tuple[str, int, Convert | None]] = []
-    for index, segment in enumerate(pattern.segments, start=1):
-        match segment:
-            case (Parameter() as parameter,) if is_within_segment(segment):
-                takes.append((parameter.name, index, conversion(parameter.convertor)))
-    return tuple(takes) if len(takes) == len(pattern.names) else None

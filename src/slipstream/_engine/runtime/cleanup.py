@@ -30,8 +30,6 @@ class Exit:
 
 
 class FormExit(Exit):
-    """Closes a form's files."""
-
     async def leave(self) -> None:
         await self.held.close()
 

@@ -6,6 +6,7 @@ them), and where a user's serializer runs. Which fields of a model may hold such
 """
 
 from collections.abc import Callable
+from functools import lru_cache
 from operator import attrgetter
 from typing import Any, TypeAlias
 
@@ -16,17 +17,13 @@ from slipstream._engine.schema import ATOMS, odd_fields
 _LOW, _HIGH = 1e-4, 1e16
 """The bounds between which Python writes floats without an exponent; Pydantic's writer has other bounds."""
 
-_MOST_CLASSES = 4096
-
 Look: TypeAlias = Callable[[Any], tuple[Any, ...]]
 """Returns the fields of an instance that have to be looked at."""
-
-_looks: dict[type[Any], Look | None] = {}
 
 
 def is_plain(value: Any) -> bool:
     """Whether Pydantic's writer gives the bytes that FastAPI sends for a result without a response model."""
-    kind = type(value)
+    kind: Any = type(value)
     if kind is dict:
         for key, item in value.items():
             if type(key) is not str or (key < "_sb" and key >= "_sa"):  # faster than startswith
@@ -38,19 +35,13 @@ def is_plain(value: Any) -> bool:
         return ATOMS.issuperset(map(type, value)) or all(map(is_plain, value))
     if kind is float:
         return bool(_LOW <= abs(value) < _HIGH or value == 0)
-    return kind in ATOMS or _is_plain_object(kind, value)
-
-
-def _is_plain_object(kind: type[Any], value: Any) -> bool:
-    try:
-        look = _looks[kind]
-    except KeyError:
-        if len(_looks) >= _MOST_CLASSES:  # classes made at run time must not be kept for ever
-            _looks.clear()
-        look = _looks[kind] = _look_of(kind)
+    if kind in ATOMS:
+        return True
+    look = _look_of(kind)
     return look is not None and all(map(is_plain, look(value)))
 
 
+@lru_cache(maxsize=4096)
 def _look_of(kind: type[Any]) -> Look | None:
     """Make the `Look` of a model; None for a class whose instances are not plain."""
     if not issubclass(kind, BaseModel) or kind.model_dump is not BaseModel.model_dump:

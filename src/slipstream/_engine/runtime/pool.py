@@ -82,7 +82,6 @@ class Job:
         return copy_context().run(call, *args, **kwargs)
 
     def outcome(self) -> Any:
-        """Return what the call returned, or raise what it raised."""
         if self.error is None:
             return self.result
         try:

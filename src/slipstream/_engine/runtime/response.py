@@ -232,7 +232,6 @@ NOSNIFF = (b"x-content-type-options", b"nosniff")
 
 
 def are_any(limits: Limits) -> bool:
-    """Whether anything is added."""
     return bool(limits.nosniff or limits.cookie_flags)
 
 
@@ -271,7 +270,6 @@ def adding(call: Fail, limits: Limits) -> Fail:
 
 
 def messages_adding(limits: Limits) -> Callable[..., Any]:
-    """Make `json_messages` that adds, if anything is added."""
     if not are_any(limits):
         return json_messages
     return lambda payload, status, headers: json_messages(payload, status, added(headers, limits))

@@ -45,11 +45,9 @@ def _first_errors(exc: ValidationError) -> Iterator[ErrorDetail]:
 def model_maker(
     model: Callable[..., Any], sources: Mapping[str, str], refuse: Callable[[list[ErrorDetail]], Exception]
 ) -> Callable[..., Any]:
-    """Make the function that calls a model which is a dependency, and refuses values that its validators refuse.
+    """Make the function that calls a model which is a dependency; `refuse` makes the exception for invalid values.
 
-    Args:
-        sources: Where the value of each parameter comes from, such as "query".
-        refuse: Makes the exception for an invalid request.
+    `sources` says where the value of each parameter comes from, such as "query".
     """
 
     def make(**values: Any) -> Any:
@@ -65,7 +63,6 @@ def model_maker(
 
 
 def missing(loc: Location) -> ErrorDetail:
-    """Make the error for a required value that the request does not have."""
     return {"type": "missing", "loc": loc, "msg": "Field required", "input": None}
 
 
