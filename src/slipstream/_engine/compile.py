@@ -24,9 +24,6 @@ __all__ = ["OBSERVED", "UNOBSERVED", "Compiled", "Dialect", "compile_plan"]
 Dialect = Literal["asgi", "direct", "request", "websocket", "event"]
 """How a handler is called; the classes in `emit/handler.py` have its parameters and what it returns."""
 
-_USUAL: dict[str, Dialect] = {"http": "asgi", "websocket": "websocket", "event": "event"}
-"""The default dialect of each protocol."""
-
 UNOBSERVED = Layer()
 
 
@@ -50,7 +47,7 @@ class Compiled:
 
 def compile_plan(plan: Plan, services: Services, dialect: Dialect | None = None, layer: Layer = UNOBSERVED) -> Compiled:
     """Turn a plan into the function that serves it, called as the dialect says; `OBSERVED` makes it report."""
-    chosen = DIALECTS[dialect or _USUAL[plan.protocol]]
+    chosen = DIALECTS[dialect or ("asgi" if plan.protocol == "http" else plan.protocol)]
     try:
         program = arrange(plan, replace(chosen.manner, shows_steps=layer.shows_steps))
         source = emit_handler(program, services, chosen, layer)

@@ -14,19 +14,7 @@ from slipstream._engine.plan.describe import name_of
 from slipstream._engine.plan.fields import ModelField
 from slipstream._engine.plan.model import Plan
 from slipstream._engine.plan.program import Await, Check, Encode, Invoke
-from slipstream._engine.runtime.response import (
-    adding,
-    json_response,
-    messages_adding,
-    plain_encoder,
-    respond,
-    respond_open,
-    result_checker,
-    result_converter,
-    result_wrapper,
-    run_tasks,
-)
-from slipstream._engine.runtime.stream import event_stream, events, item_dumper, stream_wrapper
+from slipstream._engine.runtime import response, stream
 
 ENDPOINT = "fastapi.endpoint"
 """Name of the operation that calls the endpoint."""
@@ -57,8 +45,8 @@ def emit_encode(pen: Pen, step: Encode) -> None:
     if step.into == "stream":
         pen.note(f"endpoint {name_of(root)}", root.origin)
         function, given = pen.callee(root), arguments(pen, root)
-        stream = pen.made("stream", partial(streamer, pen.services, pen.plan))
-        pen.line(f"result = {stream}({function}({given}){_injected(pen)})")
+        wrap = pen.made("stream", partial(streamer, pen.services, pen.plan))
+        pen.line(f"result = {wrap}({function}({given}){_injected(pen)})")
     elif step.into == "response":
         wrap = pen.made("to_response", partial(_wrapper, pen, step))
         wrapped = f"{wrap}(result{_injected(pen)})"
@@ -87,7 +75,7 @@ def _injected(pen: Pen) -> str:
 def _dumped(pen: Pen, step: Encode) -> str:
     item = pen.plan.response.field
     if item is None:
-        return f"{pen.made('encode', partial(plain_encoder, _converter(pen)))}(result)"
+        return f"{pen.made('encode', partial(response.plain_encoder, _converter(pen)))}(result)"
     dump, options = _dump(pen, step)
     if step.is_checked:
         return f"{dump}(result{options})"
@@ -109,28 +97,30 @@ def _dump(pen: Pen, step: Encode) -> tuple[str, str]:
 
 def result_refuser(services: Services, plan: Plan, item: ModelField) -> Callable[[Any], Any]:
     """Make the function that validates a result, or one item of a stream."""
-    return result_checker(
+    return response.result_checker(
         item.checker.validator.validate_python,
         lambda errors, result: services.response_error(errors, result, plan.where(None)),
     )
 
 
 def _converter(pen: Pen) -> Callable[[Any], Any]:
-    return result_converter(pen.services.jsonable, pen.plan.root.origin)
+    return response.result_converter(pen.services.jsonable, pen.plan.root.origin)
 
 
 def _wrapper(pen: Pen, step: Encode) -> Callable[..., Any]:
     spec, item = pen.plan.response, pen.plan.response.field
     if spec.is_events:
-        frame = partial(pen.services.format_event, dump=item_dumper(None, None, pen.services.jsonable))
-        return result_wrapper(event_stream, lambda result: events(result, frame, spec.ping_interval), spec.status_code)
+        frame = partial(pen.services.format_event, dump=stream.item_dumper(None, None, pen.services.jsonable))
+        return response.result_wrapper(
+            stream.event_stream, lambda result: stream.events(result, frame, spec.ping_interval), spec.status_code
+        )
     is_json = spec.response_class is None
-    content_of = plain_encoder(_converter(pen)) if is_json else _converter(pen)
+    content_of = response.plain_encoder(_converter(pen)) if is_json else _converter(pen)
     if item is not None:
         write: Callable[..., Any] = partial(item.serialize_json if is_json else item.serialize, **spec.dump_options)
         check = result_refuser(pen.services, pen.plan, item)
         content_of = write if step.is_checked else lambda result: write(check(result))
-    return result_wrapper(spec.response_class or json_response, content_of, spec.status_code)
+    return response.result_wrapper(spec.response_class or response.json_response, content_of, spec.status_code)
 
 
 def streamer(services: Services, plan: Plan) -> Callable[..., Any]:
@@ -139,9 +129,11 @@ def streamer(services: Services, plan: Plan) -> Callable[..., Any]:
     assert spec.stream is not None, "only generator endpoints stream"
     check = None if item is None else result_refuser(services, plan, item)
     write = None if item is None else partial(item.serialize_json, **spec.dump_options)
-    dump = item_dumper(check, write, services.jsonable)
+    dump = stream.item_dumper(check, write, services.jsonable)
     frame = partial(services.format_event, dump=dump) if spec.stream == "sse" else dump
-    return stream_wrapper(spec.stream, spec.response_class or Response, frame, spec.status_code, spec.ping_interval)
+    return stream.stream_wrapper(
+        spec.stream, spec.response_class or Response, frame, spec.status_code, spec.ping_interval
+    )
 
 
 def emit_send(pen: Pen, *, is_open: bool) -> None:
@@ -158,7 +150,7 @@ def emit_send(pen: Pen, *, is_open: bool) -> None:
             pen.line("sent = True")
         status = pen.plan.response.status_code or 200
         if "response" in pen.plan.objects:
-            make = pen.constant("json_messages", messages_adding(pen.plan.limits))
+            make = pen.constant("json_messages", response.messages_adding(pen.plan.limits))
             pen.line(f"start, end = {make}(payload, response.status_code or {status}, response.headers.raw)")
             pen.line("await send(start)")
             pen.line("await send(end)")
@@ -168,7 +160,7 @@ def emit_send(pen: Pen, *, is_open: bool) -> None:
             pen.line("await background()")
         elif "background" in pen.plan.objects:
             pen.dialect.show_scope(pen)
-            run = pen.constant("run_tasks", run_tasks)
+            run = pen.constant("run_tasks", response.run_tasks)
             pen.line(f"await {run}(background, scope, receive, send, {pen.constant('fail', pen.services.fail)})")
 
 
@@ -176,9 +168,9 @@ def _emit_respond(pen: Pen, is_open: bool) -> None:
     has_own = pen.program.response is not None and pen.program.response.into != "bytes"
     background = ", background" if "background" in pen.plan.objects and not has_own else ""
     limits = pen.plan.limits
-    name, send = ("respond_open", respond_open) if is_open else ("respond", respond)
-    call = pen.made(name, lambda: adding(send, limits))
-    fail = "" if is_open else f", {pen.made('fail', lambda: adding(pen.services.fail, limits))}"
+    name, send = ("respond_open", response.respond_open) if is_open else ("respond", response.respond)
+    call = pen.made(name, lambda: response.adding(send, limits))
+    fail = "" if is_open else f", {pen.made('fail', lambda: response.adding(pen.services.fail, limits))}"
     pen.dialect.show_scope(pen)
     pen.line(f"await {call}(result, scope, receive, send{fail}{background})")
     if is_open:

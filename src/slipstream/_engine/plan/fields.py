@@ -14,7 +14,7 @@ from pydantic_core import PydanticUndefined
 from slipstream._engine.runtime.values import located
 from slipstream._engine.signature.annotations import is_subclass
 from slipstream._engine.signature.merge import FIELD_ATTRIBUTES
-from slipstream._engine.types import ErrorDetail, Location
+from slipstream._engine.types import Location, Taken
 
 
 @dataclass(eq=False)
@@ -87,9 +87,7 @@ class ModelField:
         except TypeError:  # an unhashable annotation, such as Literal over a list
             return self.type_adapter
 
-    def validate(
-        self, value: Any, values: dict[str, Any] | None = None, *, loc: Location = ()
-    ) -> tuple[Any, list[ErrorDetail]]:
+    def validate(self, value: Any, values: dict[str, Any] | None = None, *, loc: Location = ()) -> Taken:
         """Return the validated value and no errors, or None and errors, located below `loc`; packages pass `values`."""
         try:
             return self.checker.validate_python(value, from_attributes=True), []

@@ -14,22 +14,14 @@ from slipstream._engine.plan.body import form_models
 from slipstream._engine.plan.fields import ModelField, model_fields
 from slipstream._engine.plan.flatten import request_names
 from slipstream._engine.runtime.take import Item, ItemModel, present
-from slipstream._engine.signature.annotations import (
-    bare,
-    is_bytes,
-    is_bytes_sequence,
-    is_json,
-    is_optional,
-    is_sequence,
-    models_of_union,
-)
+from slipstream._engine.signature import annotations
 
 
 def item_of(item: ModelField, *, convert_underscores: bool = False) -> Item:
     return Item(
         name=item.name,
         names=tuple(request_names(item, convert_underscores=convert_underscores)),
-        is_sequence=is_sequence(item.field_info.annotation) and not is_json(item.field_info),
+        is_sequence=annotations.is_sequence(item.field_info.annotation) and not annotations.is_json(item.field_info),
         check=lambda value, loc: item.validate(value, loc=loc),
         default=None if item.required else item.get_default,
         check_default=bool(item.field_info.validate_default),
@@ -47,9 +39,9 @@ def form_item(item: ModelField) -> Item:
     return replace(
         item_of(item),
         models=tuple(item_model(model, map(form_item, model_fields(model))) for model in form_models(item)),
-        is_optional=is_optional(info.annotation),
-        reads_bytes=is_file and is_bytes(info.annotation),
-        reads_bytes_list=is_file and is_bytes_sequence(info.annotation),
+        is_optional=annotations.is_optional(info.annotation),
+        reads_bytes=is_file and annotations.is_bytes(info.annotation),
+        reads_bytes_list=is_file and annotations.is_bytes_sequence(info.annotation),
     )
 
 
@@ -59,7 +51,7 @@ def read_by_member(info: FieldInfo) -> FieldInfo:
     A form has no types: a key is a string for one model and a list for another, and an empty string means "not sent".
     So each member gets a validator that picks its fields out of the whole form. Other parameters stay as they are.
     """
-    if not models_of_union(info.annotation):
+    if not annotations.models_of_union(info.annotation):
         return info
     changed = copy(info)
     choices = tuple(choice if choice is type(None) else _member(choice) for choice in get_args(info.annotation))
@@ -68,7 +60,7 @@ def read_by_member(info: FieldInfo) -> FieldInfo:
 
 
 def _member(choice: Any) -> Any:
-    model: type[BaseModel] = bare(choice)
+    model: type[BaseModel] = annotations.bare(choice)
     metadata = get_args(choice)[1:] if get_origin(choice) is Annotated else ()
     # Errors name the member, as they would without the validator.
     tag = next((item for item in reversed(metadata) if isinstance(item, Tag)), Tag(model.__name__))

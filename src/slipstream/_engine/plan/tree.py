@@ -7,17 +7,8 @@ from typing import Any, cast
 from pydantic import PydanticSchemaGenerationError, PydanticUndefinedAnnotation
 from pydantic.fields import FieldInfo
 
+from slipstream._engine import errors
 from slipstream._engine.abc import DependencyMarker
-from slipstream._engine.errors import (
-    DependencyCycle,
-    InvalidFieldType,
-    OldPydanticModel,
-    ScopeMismatch,
-    UnresolvedAnnotation,
-    UnsupportedAnnotation,
-    shown,
-    warn,
-)
 from slipstream._engine.plan.fields import ModelField
 from slipstream._engine.plan.items import read_by_member
 from slipstream._engine.plan.model import Call
@@ -85,7 +76,7 @@ class _TreeBuilder:
         if any(function is passed for passed in self.way):
             names = (getattr(passed, "__name__", repr(passed)) for passed in (*self.way, function))
             advice = "break it: move what both need into a third dependency"
-            raise DependencyCycle(f"dependency cycle: {' -> '.join(names)}", call.origin, advice)
+            raise errors.DependencyCycle(f"dependency cycle: {' -> '.join(names)}", call.origin, advice)
         self.way.append(function)
         for slot in signature.slots:
             self._fill(call, slot)
@@ -97,7 +88,7 @@ class _TreeBuilder:
             marker = cast(DependencyMarker, slot.meta)
             if call.is_generator and call.lifetime == "request" and marker.scope == "function":
                 name = getattr(call.call, "__name__", "<unnamed_callable>")
-                raise ScopeMismatch(
+                raise errors.ScopeMismatch(
                     f'The dependency "{name}" has a scope of "request", '
                     f'it cannot depend on dependencies with scope "function": {slot.name}',
                     call.origin,
@@ -116,7 +107,7 @@ class _TreeBuilder:
     def dependency(self, marker: DependencyMarker, name: str | None, scopes: tuple[str, ...], origin: Origin) -> Call:
         """Build the call of a marker; `origin` is where the marker stands."""
         if not callable(marker.dependency):
-            raise UnsupportedAnnotation(
+            raise errors.UnsupportedAnnotation(
                 "A dependency must be callable", name or "dependencies", marker.dependency, origin,
                 "write Depends(function), with the function itself and not its result",
             )  # fmt: skip
@@ -158,26 +149,26 @@ def _checked(field: ModelField, call: Call) -> ModelField:
     info = field.field_info
     said = (info.default, info.examples, getattr(info, "example", None), getattr(info, "openapi_examples", None))
     if not is_finite(list(said)):
-        warn(
+        errors.warn(
             f"the default or an example of {field.name!r} is a number that JSON has not; OpenAPI's document lacks it",
             call.origin,
             "write another number; for a default, None and an annotation like float | None will do",
         )
     if is_pydantic_v1(field.field_info.annotation):
-        raise OldPydanticModel(
+        raise errors.OldPydanticModel(
             "pydantic.v1 models are no longer supported", field.name, field.field_info.annotation, call.origin,
             "make it a model of Pydantic 2",
         )  # fmt: skip
     try:
         field.checker.rebuild()  # raises for a name that is not defined; the constructor leaves it for later
     except PydanticUndefinedAnnotation as exc:
-        raise UnresolvedAnnotation(exc, field.name, field.field_info.annotation, call.origin) from exc
+        raise errors.UnresolvedAnnotation(exc, field.name, field.field_info.annotation, call.origin) from exc
     except PydanticSchemaGenerationError as exc:
-        raise InvalidFieldType(
+        raise errors.InvalidFieldType(
             "Pydantic cannot validate values of this type",
             field.name, field.field_info.annotation, call.origin,
             f"if a dependency provides it, write "
-            f"{field.name}: Annotated[{shown(field.field_info.annotation)}, Depends(...)]; "
+            f"{field.name}: Annotated[{errors.shown(field.field_info.annotation)}, Depends(...)]; "
             "if not, write a type that Pydantic knows",
         ) from exc  # fmt: skip
     return field
