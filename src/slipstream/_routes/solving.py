@@ -32,7 +32,7 @@ from slipstream._engine.runtime.take import form_taker
 from slipstream._engine.runtime.threads import ThreadGenerator, in_thread
 from slipstream._engine.runtime.values import UNSET, model_maker
 from slipstream._engine.signature.kinds import may_hold_scopes
-from slipstream._engine.types import ErrorDetail
+from slipstream._engine.types import ErrorDetail, Scope
 from slipstream._routes.compiler import overrides_of
 from slipstream._routes.services import IMPLIED, SERVICES, public_errors
 from slipstream.params import SecurityScopes
@@ -123,142 +123,127 @@ async def solve_dependencies(
         async_exit_stack: Closes `yield` dependencies, unless `request_response` serves the request and does it.
         embed_body_fields: Whether each body parameter is a key of the body.
     """
-    solver = _Solver(
-        request=request,
-        body=body,
-        tasks=background_tasks,
-        response=blank_response() if response is None else response,
-        provider=dependency_overrides_provider,
-        cache={} if dependency_cache is None else dependency_cache,
-        stack=async_exit_stack,
-        embed=embed_body_fields,
-    )
-    values, errors = await solver.solve(dependant)
-    return SolvedDependency(values, errors, solver.tasks, solver.response, solver.cache)
+    response = blank_response() if response is None else response
+    cache = {} if dependency_cache is None else dependency_cache
+    solved = SolvedDependency({}, [], background_tasks, response, cache)
+    for dependency in dependant.dependencies:
+        used = _replaced(dependency, dependency_overrides_provider)
+        inner = await solve_dependencies(
+            request=request,
+            dependant=used,
+            body=body,
+            background_tasks=solved.background_tasks,
+            response=response,
+            dependency_overrides_provider=dependency_overrides_provider,
+            dependency_cache=cache,
+            async_exit_stack=async_exit_stack,
+            embed_body_fields=embed_body_fields,
+        )
+        solved.background_tasks = inner.background_tasks
+        solved.errors += inner.errors
+        if not inner.errors:
+            try:
+                result = await _result(dependency, used, inner, request.scope, async_exit_stack)
+            except _Refused as refused:
+                solved.errors += refused.args[0]
+                continue
+            if dependency.name is not None:
+                solved.values[dependency.name] = result
+    await _take(dependant, request, body, embed_body_fields, solved)
+    return solved
 
 
 class _Refused(Exception):
     """A model that is a dependency does not take the values, for reasons that its validators give."""
 
 
-@dataclass
-class _Solver:
-    """Solves one tree for one request."""
-
-    request: HTTPConnection[Any]
-    body: Any
-    tasks: StarletteBackgroundTasks | None
-    response: Response
-    provider: object
-    cache: dict[DependencyCacheKey, Any]
-    stack: AsyncExitStack
-    embed: bool
-
-    async def solve(self, call: Call) -> tuple[dict[str, Any], list[Any]]:
-        """Solve what a call depends on, and take its values."""
-        values: dict[str, Any] = {}
-        errors: list[Any] = []
-        for dependency in call.dependencies:
-            used = self._replaced(dependency)
-            inner, wrong = await self.solve(used)
-            if wrong:
-                errors += wrong
-                continue
-            key = call_key(dependency)
-            if dependency.use_cache and key in self.cache:
-                result = self.cache[key]
-            else:
-                try:
-                    result = await self._call(used, inner)
-                except _Refused as refused:
-                    errors += refused.args[0]
-                    continue
-                self.cache.setdefault(key, result)
-            if dependency.name is not None:
-                values[dependency.name] = result
-        request = self.request
-        for fields, source in (
-            (call.path_params, request.path_params),
-            (call.query_params, request.query_params),
-            (call.header_params, request.headers),
-            (call.cookie_params, request.cookies),
-        ):
-            found, wrong = request_params_to_args(fields, source)
-            values.update(found)
-            errors += wrong
-        if call.body_params:
-            found, wrong = await request_body_to_args(call.body_params, self.body, self.embed)
-            values.update(found)
-            errors += wrong
-        for name, kind in call.contexts:
-            values.update(self._context(call, name, kind))
-        return values, errors
-
-    def _replaced(self, call: Call) -> Call:
-        """Return the call that an override stands in for, or the call itself."""
-        overrides = overrides_of(self.provider)  # now, since a dependency may have installed one
-        function = overrides.get(call.call) if overrides else None
-        if function is None:
-            return call
-        with public_errors():
-            return replacement(call, function, IMPLIED)
-
-    async def _call(self, call: Call, values: dict[str, Any]) -> Any:
-        if call.is_generator:
-            return await self._open(call, values)
-        async with nullcontext() if call.limit is None else call.limit.get_semaphore():
-            function = call.call
-            if hasattr(function, "__pydantic_validator__"):
-                function = model_maker(function, {slot.name: slot.source for slot in call.signature.slots}, _Refused)
-            return await (function(**values) if call.kind == "async" else in_thread(function, **values))
-
-    async def _open(self, call: Call, values: dict[str, Any]) -> Any:
-        exits = self._exits(call)
-        if call.limit is not None:
-            place = call.limit.get_semaphore()
-            await place.acquire()
-            exits.append(SlotExit(place))
-        opened = call.call(**values)
-        if call.kind == "gen":
-            opened = ThreadGenerator(opened)
-        elif may_hold_scopes(call.call):
-            opened = ShieldedGenerator(opened, open_shield(exits))
-        try:
-            result = await opened.__anext__()
-        except StopAsyncIteration:
-            raise not_yielded(opened) from None
-        exits.append(opened)
-        return result
-
-    def _exits(self, call: Call) -> list[Any]:
-        """Return the list that is closed with the request, or else one that is closed with the caller's stack."""
-        kept: list[Any] | None = self.request.scope.get(CLOSING if call.scope == "function" else EXITS)
-        if kept is not None:
-            return kept
-        exits: list[Any] = []
-
-        async def close(kind: Any, exc: BaseException | None, traceback: Any) -> bool:
-            if exc is None:
-                await leave(exits)
-                return False
-            remaining = await unwind(exits, exc)
-            if remaining is not None and remaining is not exc:
-                raise remaining
-            return remaining is None
-
-        self.stack.push_async_exit(close)
-        return exits
-
-    def _context(self, call: Call, name: str, kind: str) -> dict[str, Any]:
-        is_websocket = self.request.scope["type"] == "websocket"
+async def _take(call: Call, request: HTTPConnection[Any], body: Any, embed: bool, solved: SolvedDependency) -> None:
+    """Read a callable's own parameters."""
+    taken = [
+        request_params_to_args(call.path_params, request.path_params),
+        request_params_to_args(call.query_params, request.query_params),
+        request_params_to_args(call.header_params, request.headers),
+        request_params_to_args(call.cookie_params, request.cookies),
+    ]
+    if call.body_params:
+        taken.append(await request_body_to_args(call.body_params, body, embed))
+    for values, errors in taken:
+        solved.values.update(values)
+        solved.errors += errors
+    for name, kind in call.contexts:
         if kind == "response":
-            return {name: self.response}
-        if kind == "background":
-            self.tasks = self.tasks or SERVICES.background_tasks()
-            return {name: self.tasks}
-        if kind == "scopes":
+            solved.values[name] = solved.response
+        elif kind == "background":
+            solved.background_tasks = solved.background_tasks or SERVICES.background_tasks()
+            solved.values[name] = solved.background_tasks
+        elif kind == "scopes":
             slot = next((slot for slot in call.signature.slots if slot.name == name), None)
             make: Any = SecurityScopes if slot is None else slot.annotation
-            return {name: make(scopes=list(call.oauth_scopes))}
-        fits = kind == "connection" or (kind == "websocket") == is_websocket
-        return {name: self.request} if fits else {}
+            solved.values[name] = make(scopes=list(call.oauth_scopes))
+        elif kind == "connection" or (kind == "websocket") == (request.scope["type"] == "websocket"):
+            solved.values[name] = request
+
+
+def _replaced(call: Call, provider: object) -> Call:
+    """Return the call that an override stands in for, or the call itself."""
+    overrides = overrides_of(provider)  # now, since a dependency may have installed one
+    function = overrides.get(call.call) if overrides else None
+    if function is None:
+        return call
+    with public_errors():
+        return replacement(call, function, IMPLIED)
+
+
+async def _result(asked: Call, used: Call, solved: SolvedDependency, scope: Scope, stack: AsyncExitStack) -> Any:
+    """Return the result of a dependency, from the cache or by calling what is used for it."""
+    key, cache = call_key(asked), solved.dependency_cache
+    if asked.use_cache and key in cache:
+        return cache[key]
+    if used.is_generator:
+        result = await _open(used, solved.values, _exits(used, scope, stack))
+    else:
+        async with nullcontext() if used.limit is None else used.limit.get_semaphore():
+            call = used.call
+            if hasattr(call, "__pydantic_validator__"):
+                call = model_maker(call, {slot.name: slot.source for slot in used.signature.slots}, _Refused)
+            result = await (call(**solved.values) if used.kind == "async" else in_thread(call, **solved.values))
+    cache.setdefault(key, result)
+    return result
+
+
+async def _open(call: Call, values: dict[str, Any], exits: list[Any]) -> Any:
+    if call.limit is not None:
+        place = call.limit.get_semaphore()
+        await place.acquire()
+        exits.append(SlotExit(place))
+    opened = call.call(**values)
+    if call.kind == "gen":
+        opened = ThreadGenerator(opened)
+    elif may_hold_scopes(call.call):
+        opened = ShieldedGenerator(opened, open_shield(exits))
+    try:
+        result = await opened.__anext__()
+    except StopAsyncIteration:
+        raise not_yielded(opened) from None
+    exits.append(opened)
+    return result
+
+
+def _exits(call: Call, scope: Scope, stack: AsyncExitStack) -> list[Any]:
+    """Return the list that is closed with the request, or else one that is closed with the caller's stack."""
+    kept: list[Any] | None = scope.get(CLOSING if call.scope == "function" else EXITS)
+    if kept is not None:
+        return kept
+    exits: list[Any] = []
+
+    async def close(kind: Any, exc: BaseException | None, traceback: Any) -> bool:
+        if exc is None:
+            await leave(exits)
+            return False
+        remaining = await unwind(exits, exc)
+        if remaining is not None and remaining is not exc:
+            raise remaining
+        return remaining is None
+
+    stack.push_async_exit(close)
+    return exits

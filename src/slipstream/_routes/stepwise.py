@@ -37,24 +37,19 @@ from slipstream.limits import form_options
 from slipstream.telemetry._data import SCOPE_KEY
 
 
-class Steps:
-    """The functions that serve a request, as a module has them now; each is looked up when it is called."""
+class Steps(Latest[bool]):
+    """The functions that serve a request, as a module has them now; `get` says whether a tool has replaced one."""
 
     NAMES = ("solve_dependencies", "run_endpoint_function", "serialize_response", "run_in_threadpool")
 
     def __init__(self) -> None:
-        self._latest = Latest(self._compare)
+        super().__init__(self._compare)
 
     def watch(self, module: ModuleType) -> None:
         """Take a module whose functions are still as they were written."""
         module.__class__ = WatchedModule
         self.module: Any = module
         self._written = [vars(module)[name] for name in self.NAMES]
-
-    @property
-    def are_replaced(self) -> bool:
-        """Whether a tool has replaced one of them."""
-        return self._latest.get()
 
     def _compare(self) -> bool:
         known = vars(self.module)
@@ -69,7 +64,7 @@ def is_walked(plan: Plan, provider: object) -> bool:
 
     A function is replaced, a dependency may install an override, or an override fails when it is read.
     """
-    if STEPS.are_replaced or not is_as_written(Request):
+    if STEPS.get() or not is_as_written(Request):
         return True
     try:
         tree = override_tree(plan.root, overrides_of(provider), IMPLIED)
@@ -85,13 +80,6 @@ def stepwise(plan: Plan, provider: object) -> Callable[[Any], Awaitable[Any]]:
     root, embed = plan.root, plan.body is not None and plan.body.embed
     read, finish = _reader(plan), _finisher(plan)
     is_websocket = plan.protocol == "websocket"
-
-    def refuse(errors: list[Any], body: Any, where: dict[str, Any]) -> Exception:
-        return (
-            SERVICES.websocket_error(errors, where)
-            if is_websocket
-            else SERVICES.request_error(errors, body, where, plan.limits)
-        )
 
     async def serve(connection: HTTPConnection[Any]) -> Any:
         scope, steps = connection.scope, STEPS.module
@@ -112,7 +100,9 @@ def stepwise(plan: Plan, provider: object) -> Callable[[Any], Awaitable[Any]]:
             )
             if solved.errors:
                 observed.invalid(solved.errors, solved.values)
-                raise refuse(solved.errors, seen, plan.where(scope))
+                if is_websocket:
+                    raise SERVICES.websocket_error(solved.errors, plan.where(scope))
+                raise SERVICES.request_error(solved.errors, seen, plan.where(scope), plan.limits)
             observed.solved(solved.values)
         return await finish(solved, scope, observed)
 
@@ -150,20 +140,19 @@ def _finisher(plan: Plan) -> Callable[[Any, Scope, Observation], Awaitable[Any]]
     root, spec = plan.root, plan.response
     is_coroutine = root.kind == "async"
     is_dumped = spec.response_class is None and spec.field is not None
-    content_of = _same if is_dumped or spec.response_class is not None else dump
-    wrap = result_wrapper(spec.response_class or json_response, content_of, spec.status_code)
+    is_json = spec.response_class is None and not is_dumped
+    wrap = result_wrapper(
+        spec.response_class or json_response, dump if is_json else lambda content: content, spec.status_code
+    )
     stream = None if spec.stream is None else streamer(SERVICES, plan)
-
-    async def call(solved: Any, observed: Observation) -> Any:
-        with observed.operation(ENDPOINT):
-            return await STEPS.module.run_endpoint_function(
-                dependant=root, values=solved.values, is_coroutine=is_coroutine
-            )
 
     async def finish(solved: Any, scope: Scope, observed: Observation) -> Any:
         if stream is not None:
             return stream(root.call(**solved.values), solved.response, solved.background_tasks)
-        result = await call(solved, observed)
+        with observed.operation(ENDPOINT):
+            result = await STEPS.module.run_endpoint_function(
+                dependant=root, values=solved.values, is_coroutine=is_coroutine
+            )
         if not isinstance(result, Response):
             with observed.operation(SERIALIZATION):
                 result = await STEPS.module.serialize_response(
@@ -181,10 +170,6 @@ def _finisher(plan: Plan) -> Callable[[Any, Scope, Observation], Awaitable[Any]]
             await root.call(**solved.values)
 
     return finish_websocket if plan.protocol == "websocket" else finish
-
-
-def _same(content: Any) -> Any:
-    return content
 
 
 async def _stack_of(scope: Scope) -> AsyncExitStack:
@@ -212,13 +197,9 @@ def _report(scope: Scope, detail: ErrorDetail, text: str) -> None:
         observation.invalid([detail])
 
 
-class _Unobserved:
+class _Unobserved(Observation):
     """The Observation of a request that nobody observes."""
 
-    def enter(self, connection: Any, function: str) -> None: ...
-    def read(self, body: Any) -> None: ...
-    def invalid(self, errors: Any, values: Any = None) -> None: ...
-    def solved(self, values: dict[str, Any]) -> None: ...
     def operation(self, name: str) -> AbstractContextManager[None]:
         return nullcontext()
 
