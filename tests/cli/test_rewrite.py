@@ -6,12 +6,12 @@ import pytest
 
 libcst = pytest.importorskip("libcst")
 
-from slipstream.cli.rewrite import rewrite  # noqa: E402
+from slipstream.cli.rewrite import Rewritten  # noqa: E402
 
 
 def after(text: str) -> str:
     """Rewrite a module without anything to look at."""
-    done = rewrite(textwrap.dedent(text).encode())
+    done = Rewritten(textwrap.dedent(text).encode())
     assert done.notes == []
     return done.source.decode()
 
@@ -103,7 +103,7 @@ def test_where_the_new_name_is_taken_or_the_old_one_bound_otherwise_the_old_one_
 )  # fmt: skip
 def test_what_a_person_has_to_look_at_is_noted_and_left(text: str, said: str) -> None:
     """Whoever changes a string that is no name breaks a program in silence."""
-    done = rewrite(b"\n" + text.encode())
+    done = Rewritten(b"\n" + text.encode())
 
     assert done.notes == [(2, said)]
     assert done.source == b"\n" + text.encode()
@@ -111,14 +111,14 @@ def test_what_a_person_has_to_look_at_is_noted_and_left(text: str, said: str) ->
 
 def test_the_changes_are_counted() -> None:
     """The summary tells how much there is to review."""
-    done = rewrite(b"import fastapi, fastapi.routing as r\nfrom fastapi import params\nfastapi.x, fastapi.y\n")
+    done = Rewritten(b"import fastapi, fastapi.routing as r\nfrom fastapi import params\nfastapi.x, fastapi.y\n")
 
     assert (done.imports, done.uses) == (3, 2)
 
 
 def test_other_modules_are_listed() -> None:
     """Some of them import FastAPI themselves."""
-    done = rewrite(
+    done = Rewritten(
         b"import os.path as p, fastapi_users\nfrom sentry_sdk.integrations import fastapi as f\nfrom . import x\n"
     )
 
@@ -129,4 +129,4 @@ def test_a_file_keeps_its_encoding() -> None:
     """The positions are counted in another one."""
     before = "# coding: latin-1\nx = 'ß'; import fastapi; fastapi\n".encode("latin-1")
 
-    assert rewrite(before).source == before.replace(b"fastapi", b"slipstream")
+    assert Rewritten(before).source == before.replace(b"fastapi", b"slipstream")

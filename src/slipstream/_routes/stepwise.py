@@ -197,9 +197,13 @@ def _report(scope: Scope, detail: ErrorDetail, text: str) -> None:
         observation.invalid([detail])
 
 
-class _Unobserved(Observation):
+class _Unobserved:
     """The Observation of a request that nobody observes."""
 
+    def enter(self, connection: Any, function: str) -> None: ...
+    def read(self, body: Any) -> None: ...
+    def invalid(self, errors: Any, values: Any = None) -> None: ...
+    def solved(self, values: dict[str, Any]) -> None: ...
     def operation(self, name: str) -> AbstractContextManager[None]:
         return nullcontext()
 

@@ -1,4 +1,4 @@
-"""From what a user types, `main.py` or `package.module:app`, to the application object.
+"""From what a user types, `main.py` or `package.module:app`, to the application object; how an error ends a command.
 
 A file is imported under the name that it has below the outermost folder without an `__init__.py`, with that folder
 on `sys.path`; a module name is looked up from the working directory.
@@ -13,11 +13,15 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NoReturn, TypeVar
 
+import click
 from starlette.applications import Starlette
 
+from slipstream import compat
 from slipstream._engine.errors import SlipstreamError
+
+C = TypeVar("C", bound=Callable[..., Any])
 
 DEFAULT_FILES = ("main.py", "app.py", "api.py", "app/main.py", "app/app.py", "app/api.py")
 """Tried in this order when no target is given."""
@@ -92,7 +96,7 @@ def read_target(text: str | None, attribute: str | None = None) -> Target:
     return Target(module, root, named or attribute, path.resolve())
 
 
-def load(target: Target) -> tuple[Callable[..., Any], str]:
+def load(target: Target) -> tuple[Any, str]:
     """Import the module and find the application in it; return that, and where it was found: `module:name`."""
     module = _imported(target)
     name = target.attribute or _only_application(module)
@@ -183,19 +187,18 @@ def _advice(module: ModuleType) -> str:
     return f"write {module.__name__}:{name}, or `app = FastAPI()` in {getattr(module, '__file__', module.__name__)}"
 
 
-def _application(found: Any, where: str) -> Callable[..., Any]:
+def _application(found: Any, where: str) -> Any:
     """Return the application; a factory is called first."""
     if inspect.isclass(found) or not callable(found):
         kind = "a class" if inspect.isclass(found) else f"of type {type(found).__name__}"
         raise TargetError(f"{where} is no application: it is {kind}", "name an instance of FastAPI")
-    application: Callable[..., Any] = found
     if not inspect.isroutine(found):
-        return application
+        return found
     parameters = inspect.signature(found).parameters.values()
     if any(p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in parameters):
-        return application  # not a factory: it has to be called with something, as ASGI applications are
+        return found  # not a factory: it has to be called with something, as ASGI applications are
     try:
-        made = application()
+        made = found()
     except Exception as error:
         raise ImportFailed(where) from error
     if inspect.iscoroutine(made):
@@ -203,5 +206,38 @@ def _application(found: Any, where: str) -> Callable[..., Any]:
         raise TargetError(f"{where} is a coroutine function", "make it a plain function that returns the application")
     if not callable(made):
         raise TargetError(f"{where}() returned {type(made).__name__}", "let it return the application")
-    application = made
-    return application
+    return made
+
+
+def takes_application(command: C) -> C:
+    """Give a command the argument TARGET and the options `--app` and `--alias`."""
+    for decorate in (
+        click.option("--alias", is_flag=True, help="Let `import fastapi` give slipstream in the program."),
+        click.option("--app", "name", metavar="NAME", help="Name of the application in the module, or of its factory."),
+        click.argument("target", required=False, metavar="[FILE | MODULE][:NAME]"),
+    ):
+        command = decorate(command)
+    return command
+
+
+def find_application(
+    target: str | None, name: str | None, alias: bool, *, exit_code: int | None = None
+) -> tuple[Any, str]:
+    """Import the application that the options of `takes_application` name, or end the command as `fail` does."""
+    try:
+        if alias:
+            compat.install()
+            compat.tell_children()
+        return load(read_target(target, name))
+    except SlipstreamError as error:
+        fail(error, exit_code)
+
+
+def fail(error: Exception | str, exit_code: int | None = None) -> NoReturn:
+    """Print an error and end the command, by default with 1 if the user's own program raised, else with 2."""
+    if isinstance(error, ImportFailed):
+        click.echo(error.excerpt(), err=True)
+    click.echo(f"slipstream: {error}", err=True)
+    if exit_code is None:
+        exit_code = 1 if isinstance(error, ImportFailed) else 2
+    sys.exit(exit_code)

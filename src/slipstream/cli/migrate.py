@@ -9,10 +9,7 @@ from pathlib import Path
 
 import click
 
-from slipstream.cli.options import fail
-
-_UNREADABLE = 1
-"""Exit code when a file could not be read; all others are done."""
+from slipstream.cli.find import fail
 
 _SETTINGS = re.compile(r"(requirements|Dockerfile|Procfile|Makefile|Pipfile).*|.*\.(toml|cfg|ini|ya?ml|sh|in)")
 _REQUIRED = re.compile(r"fastapi(?![\w.-])")
@@ -31,7 +28,7 @@ def command(path: Path, dry_run: bool) -> None:
     try:
         from libcst import ParserSyntaxError
 
-        from slipstream.cli.rewrite import rewrite
+        from slipstream.cli.rewrite import Rewritten
     except ModuleNotFoundError as error:
         if error.name != "libcst":
             raise
@@ -49,7 +46,7 @@ def command(path: Path, dry_run: bool) -> None:
                 continue
             if b"fastapi" not in source and b"uvicorn" not in source:
                 continue
-            done = rewrite(source)
+            done = Rewritten(source)
         except (OSError, UnicodeError, SyntaxError, ParserSyntaxError) as error:
             unreadable.append(f"{file}: {str(error).splitlines()[0]}")
             continue
@@ -71,7 +68,7 @@ def command(path: Path, dry_run: bool) -> None:
     verb = "would change" if dry_run else "changed"
     click.echo(f"{verb} {_many(files, 'file')}: {_many(imports, 'import')}, {_many(uses, 'use')} of what they bind")
     if unreadable:
-        raise SystemExit(_UNREADABLE)
+        raise SystemExit(1)
 
 
 def _files(path: Path) -> Iterator[Path]:

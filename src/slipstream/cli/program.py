@@ -1,12 +1,16 @@
 """The `slipstream` command and its subcommands. What only one of them needs, it imports when it is called."""
 
 import json
+import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import click
 
-from slipstream.cli import alias, migrate, run
-from slipstream.cli.options import fail, find_application, takes_application
+from slipstream.cli import migrate, run
+from slipstream.cli.find import fail, find_application, takes_application
+from slipstream.compat import FASTAPI_VERSION
+from slipstream.compat.environment import State, read_state, turn_off, turn_on
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -16,7 +20,6 @@ def program() -> None:
 
 
 program.add_command(run.command, "run")
-program.add_command(alias.command, "alias")
 program.add_command(migrate.command, "migrate")
 
 
@@ -69,6 +72,42 @@ def openapi_command(target: str | None, name: str | None, alias: bool, as_yaml: 
         click.echo(text, nl=False)
     else:
         output.write_text(text, encoding="utf-8")
+
+
+@program.command("alias")
+@click.argument("what", type=click.Choice(["on", "off", "status"]))
+def alias_command(what: str) -> None:
+    """Let `import fastapi` give slipstream in this environment.
+
+    `on` writes a .pth file, modules for type checkers, and metadata by which pip and importlib.metadata find fastapi.
+    `off` removes them. `status` tells what is there.
+    """
+    try:
+        if what != "status":
+            (turn_on if what == "on" else turn_off)()
+    except OSError as error:
+        fail(f"cannot write to this environment: {error}\n  make one that is yours: python -m venv .venv")
+    click.echo("\n".join(_told(read_state())))
+
+
+def _told(state: State) -> list[str]:
+    """Write what a state means for programs, pip and type checkers, a line each."""
+    real = f"fastapi {state.metadata or 'without metadata'}, installed in {state.real}"
+    if not state.on:
+        nothing = "an error, nothing of that name is installed"
+        return [f"alias off in {sys.prefix}", f"import fastapi: {real if state.real else nothing}"]
+    if state.real:
+        others = [
+            f"hidden by the alias: {real}",
+            "pip, type checkers, and importlib.metadata until fastapi is imported, see that one",
+            "  to have them see slipstream: pip uninstall fastapi, then slipstream alias on",
+        ]
+    elif state.metadata is None:
+        others = ["pip and importlib.metadata: no fastapi\n  to have them see one: slipstream alias on"]
+    else:
+        others = [f"pip and importlib.metadata: fastapi {state.metadata}", "type checkers: slipstream's types"]
+    ours = f"slipstream {version('slipstream')}, which follows FastAPI {FASTAPI_VERSION}"
+    return [f"alias on in {sys.prefix}", f"import fastapi: {ours}", *others]
 
 
 def main() -> None:

@@ -6,7 +6,6 @@ What is changed is the name, byte by byte where it stands, so that everything el
 import importlib
 import importlib.util
 import re
-from dataclasses import dataclass, field
 
 import libcst as cst
 from libcst import helpers, metadata
@@ -16,135 +15,119 @@ _DOTTED = re.compile(rf"{_OLD}(\.\w+)*")
 _ANNOTATION = re.compile(rf"(?<![\w.]){_OLD}(?=\.)".encode())
 
 
-@dataclass
 class Rewritten:
-    """A module after the change."""
+    """A module with FastAPI renamed in its imports, and where the imported name is used.
 
-    source: bytes
-    imports: int
-    """How many imports were renamed."""
-    uses: int
-    """How many uses of a name that `import fastapi` had bound were renamed with it."""
-    notes: list[tuple[int, str]]
-    """What a person has to look at: the line, and why."""
-    modules: set[str]
-    """Which other modules it imports."""
-
-
-def rewrite(source: bytes) -> Rewritten:
-    """Rename FastAPI in the imports of a module, and where the imported name is used.
+    Attributes:
+        source: The module after the change.
+        imports: How many imports were renamed.
+        uses: How many uses of a name that `import fastapi` had bound were renamed with it.
+        notes: What a person has to look at: the line, and why.
+        modules: Which other modules it imports.
 
     Raises:
         libcst.ParserSyntaxError: The source is not Python.
     """
-    module = cst.parse_module(source)
-    work = _Module(module)
-    for node in work.lines:
-        if isinstance(node, cst.ImportFrom):
-            work.import_from(node)
-        elif isinstance(node, cst.Import):
-            work.import_names(node)
-    for node in work.lines:
-        work.look_at(node)
-    text = work.text
-    for (start, end), name in sorted(work.edits.items(), reverse=True):
-        text = text[:start] + name + text[end:]
-    encoded = text.decode().encode(module.encoding)
-    return Rewritten(encoded, work.imports, len(work.edits) - work.imports, sorted(work.notes), work.modules)
 
+    def __init__(self, source: bytes) -> None:
+        module = cst.parse_module(source)
+        wrapper = metadata.MetadataWrapper(module)
+        self._lines = wrapper.resolve(metadata.PositionProvider)
+        self._spans = wrapper.resolve(metadata.ByteSpanPositionProvider)
+        self._scopes = wrapper.resolve(metadata.ScopeProvider)
+        bound = {each for scope in self._scopes.values() if scope is not None for each in scope.assignments}
+        self._taken = any(each.name == _NEW and not _is_import(each) for each in bound)
+        self._text = module.code.encode()  # what the positions count, whatever the file's encoding is
+        self._edits: dict[tuple[int, int], bytes] = {}
+        """What to write from one byte to another."""
+        self._noted: set[tuple[int, str]] = set()
+        self.modules: set[str] = set()
+        self.imports = 0
+        for node in self._lines:
+            if isinstance(node, cst.ImportFrom):
+                self._import_from(node)
+            elif isinstance(node, cst.Import):
+                self._import_names(node)
+        for node in self._lines:
+            self._look_at(node)
+        self.uses, self.notes = len(self._edits) - self.imports, sorted(self._noted)
+        text = self._text
+        for (start, end), name in sorted(self._edits.items(), reverse=True):
+            text = text[:start] + name + text[end:]
+        self.source = text.decode().encode(module.encoding)
 
-@dataclass
-class _Module:
-    """A module while it is read."""
+    def _note(self, node: cst.CSTNode, text: str) -> None:
+        self._noted.add((self._lines[node].start.line, text))
 
-    module: cst.Module
-    imports: int = 0
-    edits: dict[tuple[int, int], bytes] = field(default_factory=dict)
-    """What to write from one byte to another."""
-    notes: set[tuple[int, str]] = field(default_factory=set)
-    modules: set[str] = field(default_factory=set)
-
-    def __post_init__(self) -> None:
-        self.text = self.module.code.encode()  # what the positions count, whatever the file's encoding is
-        wrapper = metadata.MetadataWrapper(self.module)
-        self.lines = wrapper.resolve(metadata.PositionProvider)
-        self.spans = wrapper.resolve(metadata.ByteSpanPositionProvider)
-        self.scopes = wrapper.resolve(metadata.ScopeProvider)
-        bound = {each for scope in self.scopes.values() if scope is not None for each in scope.assignments}
-        self.taken = any(each.name == _NEW and not _is_import(each) for each in bound)
-
-    def note(self, node: cst.CSTNode, text: str) -> None:
-        self.notes.add((self.lines[node].start.line, text))
-
-    def import_from(self, node: cst.ImportFrom) -> None:
+    def _import_from(self, node: cst.ImportFrom) -> None:
         """Rename `from fastapi.x import y`, if slipstream has it."""
         names = [] if isinstance(node.names, cst.ImportStar) else [_path(alias.name) for alias in node.names]
-        if node.module is None or node.relative or not self.is_ours(node.module):
+        if node.module is None or node.relative or not self._is_ours(node.module):
             if _OLD in names:
-                self.note(node, "the name fastapi of another module: it may be slipstream there now")
+                self._note(node, "the name fastapi of another module: it may be slipstream there now")
             return
         own = _own(node.module)
         missing = [f"{own}.{name}" for name in names if not _exists(own, name)] if _exists(own) else [own]
         if missing:
-            self.note(node, f"left as it is: there is no {', '.join(missing)}")
+            self._note(node, f"left as it is: there is no {', '.join(missing)}")
             return
-        self.rename(_root(node.module))
+        self._rename(_root(node.module))
         self.imports += 1
 
-    def import_names(self, node: cst.Import) -> None:
+    def _import_names(self, node: cst.Import) -> None:
         """Rename `import fastapi.x`, and the uses of what it binds."""
         for alias in node.names:
-            if not self.is_ours(alias.name):
+            if not self._is_ours(alias.name):
                 continue
             if not _exists(_own(alias.name)):
-                self.note(node, f"left as it is: there is no {_own(alias.name)}")
+                self._note(node, f"left as it is: there is no {_own(alias.name)}")
                 continue
             self.imports += 1
-            assignments = [] if alias.asname else self.bindings(node)  # an `as` binds a name that stays
-            if self.taken or not all(map(_is_import, assignments)):
+            assignments = [] if alias.asname else self._bindings(node)  # an `as` binds a name that stays
+            if self._taken or not all(map(_is_import, assignments)):
                 more = b", slipstream as fastapi" if isinstance(alias.name, cst.Attribute) else b" as fastapi"
-                self.rename(alias.name, _own(alias.name).encode() + more)
+                self._rename(alias.name, _own(alias.name).encode() + more)
                 continue
-            self.rename(_root(alias.name))
+            self._rename(_root(alias.name))
             for assignment in assignments:
                 for access in assignment.references:
-                    self.rename_use(access.node)
+                    self._rename_use(access.node)
 
-    def bindings(self, node: cst.Import) -> list[metadata.BaseAssignment]:
+    def _bindings(self, node: cst.Import) -> list[metadata.BaseAssignment]:
         """List what binds the name fastapi where an import stands; libcst tells fastapi.x apart from it."""
-        scope = self.scopes[node]
+        scope = self._scopes[node]
         assert scope is not None
         return [each for each in scope.assignments if each.name.partition(".")[0] == _OLD]
 
-    def is_ours(self, module: cst.Name | cst.Attribute) -> bool:
+    def _is_ours(self, module: cst.Name | cst.Attribute) -> bool:
         """Whether an import is of FastAPI; others are listed."""
         root: str = _root(module).value
         if root != _OLD:
             self.modules.add(_path(module))
         return root == _OLD
 
-    def rename(self, node: cst.CSTNode, name: bytes = _NEW.encode()) -> None:
-        span = self.spans[node]
-        self.edits[span.start, span.start + span.length] = name
+    def _rename(self, node: cst.CSTNode, name: bytes = _NEW.encode()) -> None:
+        span = self._spans[node]
+        self._edits[span.start, span.start + span.length] = name
 
-    def rename_use(self, node: cst.CSTNode) -> None:
+    def _rename_use(self, node: cst.CSTNode) -> None:
         """Rename a use: a name, what begins with it, or an annotation that is a string."""
         if isinstance(node, (cst.Name, cst.Attribute)):
-            self.rename(_root(node))
+            self._rename(_root(node))
         elif isinstance(node, cst.SimpleString):
-            span = self.spans[node]
-            text = self.text[span.start : span.start + span.length]
-            self.rename(node, _ANNOTATION.sub(_NEW.encode(), text))
+            span = self._spans[node]
+            text = self._text[span.start : span.start + span.length]
+            self._rename(node, _ANNOTATION.sub(_NEW.encode(), text))
 
-    def look_at(self, node: cst.CSTNode) -> None:
+    def _look_at(self, node: cst.CSTNode) -> None:
         """Note strings that name FastAPI's modules, and servers that the program starts itself."""
         if isinstance(node, cst.SimpleString) and isinstance(node.evaluated_value, str):
-            span = self.spans[node]
-            renamed = (span.start, span.start + span.length) in self.edits
+            span = self._spans[node]
+            renamed = (span.start, span.start + span.length) in self._edits
             if _DOTTED.fullmatch(node.evaluated_value) and not renamed:
-                self.note(node, f"a string that is left as it is: {node.value}")
+                self._note(node, f"a string that is left as it is: {node.value}")
         elif isinstance(node, cst.Call) and _path(node.func) == "uvicorn.run":
-            self.note(node, "uvicorn.run serves as before; `slipstream run` costs less for each request")
+            self._note(node, "uvicorn.run serves as before; `slipstream run` costs less for each request")
 
 
 def _is_import(assignment: metadata.BaseAssignment) -> bool:

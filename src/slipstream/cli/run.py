@@ -10,8 +10,7 @@ from typing import Any
 import click
 
 from slipstream._engine.errors import SlipstreamError
-from slipstream.cli.find import read_target
-from slipstream.cli.options import fail, find_application, takes_application
+from slipstream.cli.find import fail, find_application, read_target, takes_application
 from slipstream.limits import BY_NAME, COMPATIBLE, INTERNET, VARIABLE, Limits, outermost
 from slipstream.server import http_protocol, ws_protocol
 
