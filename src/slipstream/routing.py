@@ -67,8 +67,8 @@ from slipstream._routes.half_public import (
     serialize_response as serialize_response,
 )
 from slipstream._routes.inclusion import IncludedRouter, Inclusion, check_inclusion, check_prefix
-from slipstream._routes.operation import Methods, describe, read_operation, read_websocket, warn_of_untaken
-from slipstream._routes.route import PlannedRoute
+from slipstream._routes.operation import Methods, describe, read_operation, read_websocket
+from slipstream._routes.route import PlannedRoute, warn_of_untaken
 from slipstream._routes.router import TableRouter
 from slipstream._routes.solving import SolvedDependency as SolvedDependency, solve_dependencies as solve_dependencies
 from slipstream._routes.stepwise import STEPS, is_walked

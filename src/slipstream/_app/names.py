@@ -32,12 +32,10 @@ def take(alias: str) -> None:
 
 
 def named_modules() -> list[str]:
-    """List the modules whose classes have been named."""
     return [name for name in _undo if name.startswith(_OWN)]
 
 
 def give_back() -> None:
-    """Give everything its own name again."""
     while _undo:
         _undo.popitem()[1]()
 

@@ -50,7 +50,6 @@ class Observer:
         return self.is_heard or (self.settings.names_provider and not self._is_observed_by_others())
 
     def around(self, stack: ASGIApp) -> ASGIApp:
-        """Put the telemetry around a stack if the application is observed."""
         if not self.is_heard:
             return stack
         from slipstream.telemetry._layer import TelemetryLayer  # noqa: PLC0415 - imports OpenTelemetry

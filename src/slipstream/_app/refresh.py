@@ -26,7 +26,6 @@ class Version:
         self.number = 0
 
     def bump(self) -> None:
-        """Count a change."""
         self.number += 1
 
 

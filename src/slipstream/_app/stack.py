@@ -42,7 +42,6 @@ class Registered:
 
     @property
     def guard(self) -> Guard:
-        """The current handlers."""
         return self._sorted.get()
 
     def adding(self, send: Send) -> Send:

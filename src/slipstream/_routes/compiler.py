@@ -6,6 +6,7 @@ touches it.
 
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field, replace
+from operator import is_not
 from typing import Any
 
 from slipstream._app.refresh import Latest, Lock
@@ -18,7 +19,7 @@ from slipstream._engine.runtime.cleanup import inner_failure, leave, open_failur
 from slipstream._engine.runtime.response import injected_tasks, respond_open, run_later
 from slipstream._engine.runtime.threads import in_thread
 from slipstream._engine.types import ASGIApp, Receive, Scope, Send
-from slipstream._routes.dependant import Dependant, State, call_of, dependant_of, watch
+from slipstream._routes.dependant import Dependant, call_of, dependant_of, state_of, watch
 from slipstream._routes.services import IMPLIED, SERVICES, public_errors
 from slipstream.limits import COMPATIBLE, Limits
 
@@ -33,7 +34,7 @@ class _Planned:
     """A plan without overrides, the state of the changed tree that it was made of, and the handlers of the plan."""
 
     plan: Plan
-    state: State | None
+    state: list[object] | None
     handlers: dict[Hashable, Compiled] = field(default_factory=dict)
 
 
@@ -60,7 +61,6 @@ class Compiler:
         return self.copied(None)
 
     def copied(self, owner: object) -> "Compiler":
-        """Make a compiler like this one for another route."""
         return self.with_tree(None if self._dependant is None else dependant_of(self._dependant), owner)
 
     def with_tree(self, dependant: Dependant | None, owner: object) -> "Compiler":
@@ -77,7 +77,7 @@ class Compiler:
         if self._dependant is None:
             dependant = dependant_of(self.plan.root)
             watch(dependant)
-            self._planned = replace(self._planned, state=State(dependant))
+            self._planned = replace(self._planned, state=list(state_of(dependant)))
             self._dependant = dependant
         return self._dependant
 
@@ -89,12 +89,12 @@ class Compiler:
     def _plan_again_if_changed(self) -> _Planned:
         before, dependant = self._planned, self._dependant
         if dependant is not None:
-            state = State(dependant)
-            if before.state is None or not state.is_same(before.state):
+            now = list(state_of(dependant))
+            if before.state is None or len(now) != len(before.state) or any(map(is_not, now, before.state)):
                 # A change in place leaves the body's field, as in FastAPI; a tree that was put there has another.
                 known = {"known": before.plan.body} if before.state is not None and before.plan.body else {}
                 watch(dependant)
-                self._planned = _Planned(self._plan_of(call_of(dependant), **known), State(dependant))
+                self._planned = _Planned(self._plan_of(call_of(dependant), **known), list(state_of(dependant)))
         return self._planned
 
     def compiled(

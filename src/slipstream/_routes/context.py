@@ -73,15 +73,12 @@ class EffectiveRouteContext:
 
     @property
     def served(self) -> Any:
-        """The route under the prefix."""
         return self.starlette_route or self
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """Match a scope by the path under the prefix."""
         match: tuple[Match, Scope] = self.starlette_route.matches(scope)
         return match
 
     def url_path_for(self, name: str, /, **path_params: Any) -> URLPath:
-        """Return the path under the prefix."""
         path: URLPath = self.starlette_route.url_path_for(name, **path_params)
         return path

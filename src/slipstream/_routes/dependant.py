@@ -3,7 +3,7 @@
 import inspect
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, fields, replace
-from operator import is_
+from operator import attrgetter
 from typing import Any, cast
 
 from slipstream._app.refresh import WatchedList, version
@@ -109,14 +109,8 @@ class Dependant(Call):
     def call(self, call: Callable[..., Any]) -> None:
         self.signature = replace(self.signature, call=call, kind=call_kind(call))
 
-    @property
-    def concurrency(self) -> Any:
-        """Bound on simultaneous calls."""
-        return self.limit
-
-    @concurrency.setter
-    def concurrency(self, limit: Any) -> None:
-        self.limit = limit
+    concurrency = cast(Any, property(attrgetter("limit"), lambda self, limit: setattr(self, "limit", limit)))
+    """Bound on simultaneous calls."""
 
 
 _SHELVES = ("path_params", "query_params", "header_params", "cookie_params", "body_params", "dependencies")
@@ -142,25 +136,15 @@ def watch(dependant: Call) -> None:
         watch(dependency)
 
 
-class State:
-    """What a tree is at a moment, to be compared by identity with what it is later."""
-
-    def __init__(self, tree: Call) -> None:
-        self._parts = list(_parts(tree))
-
-    def is_same(self, other: "State") -> bool:
-        """Whether nothing has changed between two states."""
-        return len(self._parts) == len(other._parts) and all(map(is_, self._parts, other._parts))
-
-
-def _parts(call: Call) -> Iterator[object]:
+def state_of(call: Call) -> Iterator[object]:
+    """Yield what a tree is at a moment, to be compared by identity with what it is later."""
     for item in fields(Call):
         value = getattr(call, item.name)
         yield value
         if isinstance(value, list):
             yield from value
     for dependency in call.dependencies:
-        yield from _parts(dependency)
+        yield from state_of(dependency)
 
 
 def call_of(dependant: Call) -> Call:

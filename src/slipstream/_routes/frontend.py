@@ -153,7 +153,6 @@ class Frontend(_Nameless):
         return Match.FULL if scope["method"] in _METHODS else Match.PARTIAL, found
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve a request that matches."""
         if scope["method"] in _METHODS:
             await self.operation.handler()(scope, receive, send)
             return
@@ -164,7 +163,6 @@ class Frontend(_Nameless):
         await answer(scope, receive, send)
 
     def included(self, inclusion: Inclusion) -> "Frontend":
-        """Return the frontend's twin under an inclusion."""
         return Frontend(joined(inclusion.options["prefix"], self.path), self.app, self.operation.included(inclusion))
 
 
@@ -222,7 +220,6 @@ def _below(prefix: str, path: str) -> str | None:
 
 
 def joined(prefix: str, path: str) -> str:
-    """Put a frontend's path under a prefix."""
     return path if not prefix else prefix if path == "/" else prefix + path
 
 

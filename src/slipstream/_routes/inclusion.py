@@ -64,7 +64,6 @@ class Inclusion:
 
 
 def check_prefix(prefix: str) -> None:
-    """Raise AssertionError for a prefix that does not begin with a slash, or ends with one."""
     if prefix:
         assert prefix.startswith("/"), "A path prefix must start with '/'"
         assert not prefix.endswith("/"), "A path prefix must not end with '/', as the routes will start with '/'"
@@ -115,7 +114,6 @@ class IncludedRouter(BaseRoute):
         self._effective, self._low_priority = Latest(self._list), Latest(self._list_low_priority)
 
     def included(self, inclusion: Inclusion) -> "IncludedRouter":
-        """Return the node's twin, under an inclusion of its parent."""
         own = self.include_context
         return IncludedRouter(Inclusion(own.router, merged(LevelOptions, inclusion.options, own.options)))
 
@@ -209,7 +207,6 @@ class IncludedRouter(BaseRoute):
         await handle(scope, receive, send)
 
     def url_path_for(self, name: str, /, **path_params: Any) -> URLPath:
-        """Return the path of a twin."""
         return routing.Router(self.effective_routes()).url_path_for(name, **path_params)
 
 
@@ -227,7 +224,6 @@ def context_of(route: BaseRoute, inclusion: Inclusion) -> Context | None:
 
 
 def relocated(route: BaseRoute, inclusion: Inclusion) -> BaseRoute | None:
-    """Make the twin of a route of Starlette's."""
     prefix, limits = inclusion.options["prefix"], inclusion.options["limits"]
     if isinstance(route, Route):
         plain = Route(

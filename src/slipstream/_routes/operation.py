@@ -3,10 +3,9 @@
 import inspect
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
-from difflib import get_close_matches
 from enum import IntEnum
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 from pydantic import PydanticUndefinedAnnotation
 from starlette.convertors import PathConvertor, StringConvertor
@@ -29,15 +28,6 @@ from slipstream.exceptions import FastAPIError
 from slipstream.responses import EventSourceResponse
 from slipstream.sse import ServerSentEvent
 from slipstream.utils import create_model_field, is_body_allowed_for_status_code
-
-
-class PathOperation(Protocol):
-    """A route as `warn_of_untaken` sees it."""
-
-    pattern: Pattern
-
-    @property
-    def plan(self) -> Plan: ...
 
 
 class Methods(set[str]):
@@ -159,31 +149,6 @@ def path_strings(pattern: Pattern) -> frozenset[str]:
     """Return the names of the path's parameters that stay strings."""
     kinds = (StringConvertor, PathConvertor)
     return frozenset(name for name, convertor in pattern.convertors.items() if type(convertor) in kinds)
-
-
-def warn_of_untaken(route: PathOperation, path: str) -> None:
-    """Warn of parameters in the route's own part of its path that nothing takes and no Request shows.
-
-    Only if the endpoint has a parameter that may have been meant: none is marked as a query parameter that has a name
-    like it, or none but one, which must be given. Many programs leave a parameter of the path alone.
-    """
-    names = [name for name in route.pattern.names if f"{{{name}" in path]
-    if not names:
-        return
-    root = route.plan.root
-    calls = list(root.walk())
-    if any(kind in ("request", "connection", "websocket") for call in calls for _, kind in call.contexts):
-        return
-    taken = {field.validation_alias or field.alias for call in calls for field in call.path_params}
-    unmarked = {slot.name for slot in root.signature.slots if not slot.marked}
-    others = {field.name: field.required for field in root.query_params if field.name in unmarked}
-    for name in names:
-        if name in taken:
-            continue
-        only = [other for other, is_required in others.items() if is_required and len(others) == 1]
-        for likely in get_close_matches(name, others, 1) or only:
-            claim = f"nothing takes the path's parameter {name!r}; did you mean it by {likely!r}?"
-            warn(claim, root.origin, f"write a parameter {name}, or leave {{{name}}} out of the path")
 
 
 def describe(endpoint: Callable[..., Any], description: str | None) -> str:

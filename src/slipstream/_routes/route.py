@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from difflib import get_close_matches
 from functools import partial
 from operator import methodcaller
 from typing import Any
@@ -16,7 +17,7 @@ from slipstream._app.observing import is_observing, reporting
 from slipstream._app.refresh import WatchedClass, version
 from slipstream._engine.compile import Compiled, Dialect
 from slipstream._engine.entry.asgi import as_direct
-from slipstream._engine.errors import UnresolvedAnnotation
+from slipstream._engine.errors import UnresolvedAnnotation, warn
 from slipstream._engine.plan.model import Plan
 from slipstream._engine.router.pattern import Pattern, read_pattern
 from slipstream._engine.signature.names import Frames, running
@@ -83,7 +84,6 @@ class PlannedRoute(BaseRoute, metaclass=WatchedClass):
 
     @property
     def limits_in_force(self) -> Limits:
-        """The limits of all levels."""
         return limits_of(self.dependency_overrides_provider, self.limits)
 
     @property
@@ -117,7 +117,6 @@ class PlannedRoute(BaseRoute, metaclass=WatchedClass):
 
     @property
     def path_regex(self) -> re.Pattern[str]:
-        """The path as a regular expression."""
         return self.pattern.regex
 
     @property
@@ -172,6 +171,31 @@ class PlannedRoute(BaseRoute, metaclass=WatchedClass):
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request as Starlette's routes do; within an included router, with the options of the inclusion."""
         await super(PlannedRoute, _served(self, scope)).handle(scope, receive, send)
+
+
+def warn_of_untaken(route: PlannedRoute, path: str) -> None:
+    """Warn of parameters in the route's own part of its path that nothing takes and no Request shows.
+
+    Only if the endpoint has a parameter that may have been meant: none is marked as a query parameter that has a name
+    like it, or none but one, which must be given. Many programs leave a parameter of the path alone.
+    """
+    names = [name for name in route.pattern.names if f"{{{name}" in path]
+    if not names:
+        return
+    root = route.plan.root
+    calls = list(root.walk())
+    if any(kind in ("request", "connection", "websocket") for call in calls for _, kind in call.contexts):
+        return
+    taken = {field.validation_alias or field.alias for call in calls for field in call.path_params}
+    unmarked = {slot.name for slot in root.signature.slots if not slot.marked}
+    others = {field.name: field.required for field in root.query_params if field.name in unmarked}
+    for name in names:
+        if name in taken:
+            continue
+        only = [other for other, is_required in others.items() if is_required and len(others) == 1]
+        for likely in get_close_matches(name, others, 1) or only:
+            claim = f"nothing takes the path's parameter {name!r}; did you mean it by {likely!r}?"
+            warn(claim, root.origin, f"write a parameter {name}, or leave {{{name}}} out of the path")
 
 
 def _served(route: PlannedRoute, scope: Scope) -> PlannedRoute:

@@ -119,7 +119,6 @@ class TableRouter(routing.Router):
         return node if isinstance(node, IncludedRouter) and node.original_router is self else None
 
     async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request, WebSocket or lifespan."""
         if scope["type"] == "lifespan":
             await lifespan(scope, receive, send, cast(Context, self.lifespan_context), partial(settle, self.routes))
             return

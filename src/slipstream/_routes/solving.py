@@ -158,7 +158,6 @@ class _Refused(Exception):
 
 
 async def _take(call: Call, request: HTTPConnection[Any], body: Any, embed: bool, solved: SolvedDependency) -> None:
-    """Read a callable's own parameters."""
     taken = [
         request_params_to_args(call.path_params, request.path_params),
         request_params_to_args(call.query_params, request.query_params),
@@ -185,7 +184,6 @@ async def _take(call: Call, request: HTTPConnection[Any], body: Any, embed: bool
 
 
 def _replaced(call: Call, provider: object) -> Call:
-    """Return the call that an override stands in for, or the call itself."""
     overrides = overrides_of(provider)  # now, since a dependency may have installed one
     function = overrides.get(call.call) if overrides else None
     if function is None:
