@@ -5,7 +5,7 @@ Source: HTML Living Standard, 9.2 "Server-sent events".
 
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, model_validator
 from starlette.responses import StreamingResponse
 
 from slipstream._engine.runtime.stream import KEEPALIVE
@@ -34,16 +34,12 @@ class EventSourceResponse(StreamingResponse):
     media_type = "text/event-stream"
 
 
-def _one_line(value: str | None, name: str) -> str | None:
-    if value is not None and ("\r" in value or "\n" in value):
-        raise ValueError(f"SSE '{name}' must be a single line")
-    return value
-
-
-def _check_id(value: str | None) -> str | None:
-    if value is not None and "\0" in value:
+def _check_line(value: str | None, info: ValidationInfo) -> str | None:
+    if value is not None and info.field_name == "id" and "\0" in value:
         raise ValueError("SSE 'id' must not contain null characters")
-    return _one_line(value, "id")
+    if value is not None and ("\r" in value or "\n" in value):
+        raise ValueError(f"SSE '{info.field_name}' must be a single line")
+    return value
 
 
 class ServerSentEvent(BaseModel):
@@ -62,10 +58,10 @@ class ServerSentEvent(BaseModel):
     raw_data: str | None = None
     """Text to be sent as it is, instead of `data`."""
 
-    event: Annotated[str | None, AfterValidator(lambda value: _one_line(value, "event"))] = None
+    event: Annotated[str | None, AfterValidator(_check_line)] = None
     """Name of the event; browsers take None for `message`."""
 
-    id: Annotated[str | None, AfterValidator(_check_id)] = None
+    id: Annotated[str | None, AfterValidator(_check_line)] = None
     """What a client that reconnects sends back as `Last-Event-ID`."""
 
     retry: Annotated[int | None, Field(ge=0)] = None

@@ -6,6 +6,7 @@ a function is called.
 
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 _GLOBAL_SETTERS = (
@@ -42,17 +43,13 @@ def watch_global_providers(notice: Callable[[], None]) -> None:
     """Call a function after a global provider is set: the API has no such hook, so its setters are wrapped."""
     for module, name in _GLOBAL_SETTERS:
         setter = getattr(sys.modules.get(module), name, None)
-        if callable(setter) and not hasattr(setter, "slipstream_watches"):
-            setattr(sys.modules[module], name, _noticed(setter, notice))
+        if callable(setter) and getattr(setter, "func", None) is not _set_and_notice:
+            setattr(sys.modules[module], name, partial(_set_and_notice, setter, notice))
 
 
-def _noticed(setter: Callable[..., None], notice: Callable[[], None]) -> Callable[..., None]:
-    def set_provider(*args: Any, **kwargs: Any) -> None:
-        setter(*args, **kwargs)
-        notice()
-
-    set_provider.slipstream_watches = True  # type: ignore[attr-defined]  # functions take any attribute
-    return set_provider
+def _set_and_notice(setter: Callable[..., None], notice: Callable[[], None], *args: Any, **kwargs: Any) -> None:
+    setter(*args, **kwargs)
+    notice()
 
 
 class _NoLogs:

@@ -64,6 +64,7 @@ class Observation:
         self.base = scope.get("root_path", "").rstrip("/")
         self.route: str | None = None
         self.data: TelemetryData | None = TelemetryData()
+        self._noted = self.data
         self.logger = logger
         self.instruments = instruments
         self.active = active
@@ -99,29 +100,25 @@ class Observation:
     def enter(self, connection: Request[Any] | WebSocket, function: str) -> None:
         """Note the Request or WebSocket, and the module and qualified name of the endpoint."""
         self.function = function
-        if self.data is not None:
-            if isinstance(connection, WebSocket):
-                self.data.websocket = connection
-            else:
-                self.data.request = connection
+        if isinstance(connection, WebSocket):
+            self._noted.websocket = connection
+        else:
+            self._noted.request = connection
 
     def read(self, body: Any) -> None:
         """Note the body, as it was read."""
-        if self.data is not None:
-            self.data.body = body
+        self._noted.body = body
 
     def solved(self, values: dict[str, Any]) -> None:
         """Note the endpoint's arguments."""
-        if self.data is not None:
-            self.data.values = values
-            self.data.errors = []
+        self._noted.values = values
+        self._noted.errors = []
 
     def invalid(self, errors: Sequence[Any], values: dict[str, Any] | None = None) -> None:
         """Note the errors of a request, and log that it was refused, without its input."""
-        if self.data is not None:
-            self.data.errors = errors
-            if values is not None:
-                self.data.values = values
+        self._noted.errors = errors
+        if values is not None:
+            self._noted.values = values
         found = {"fastapi.validation.error_count": len(errors)}
         self._emit(_Severity.WARN, "fastapi.validation.failed", "Request validation failed", found)
 
@@ -203,8 +200,8 @@ class Observation:
     def close(self) -> None:
         """Undo `begin`, and drop the data, which contexts that outlive the request still refer to."""
         self.finish()
-        self.data = None
-        self.tracer = None
+        self.data = self.tracer = None
+        self._noted = TelemetryData()
         was, task = self._tokens
         contexts.detach(was)
         run_task.reset(task)

@@ -68,19 +68,17 @@ def get_openapi(
         "license": license_info,
     }
     info = {"title": title, "version": version} | {key: value for key, value in optional.items() if value}
-    result: dict[str, Any] = {"openapi": openapi_version, "info": _checked(Info, info)}
-    if servers:
-        result["servers"] = [_checked(Server, server) for server in servers]
-    result["paths"] = {path: _path_item(item) for path, item in paths.items()}
-    if hooks:
-        result["webhooks"] = {path: shapes.path_item(item) for path, item in hooks.items()}
-    if components := _components(gathered):
-        result["components"] = components
-    if tags:
-        result["tags"] = [_checked(Tag, tag) for tag in tags]
-    if external_docs:
-        result["externalDocs"] = _checked(ExternalDocumentation, external_docs)
-    return result
+    result = {
+        "openapi": openapi_version,
+        "info": _checked(Info, info),
+        "servers": [_checked(Server, server) for server in servers or ()],
+        "paths": {path: _path_item(item) for path, item in paths.items()},
+        "webhooks": {path: shapes.path_item(item) for path, item in hooks.items()},
+        "components": _components(gathered),
+        "tags": [_checked(Tag, tag) for tag in tags or ()],
+        "externalDocs": _checked(ExternalDocumentation, external_docs) if external_docs else None,
+    }
+    return {key: value for key, value in result.items() if value or key in ("openapi", "paths")}
 
 
 def _by_path(routes: Iterable[PathOperation], schemas: FieldSchemas, gathered: Gathered) -> dict[str, dict[str, Any]]:

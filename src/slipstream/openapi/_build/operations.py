@@ -10,8 +10,9 @@ from slipstream._engine.plan.flatten import FlatCall, SecurityUse, flat_fields, 
 from slipstream.datastructures import DefaultPlaceholder
 from slipstream.encoders import jsonable_encoder
 from slipstream.openapi._build.responses import (
+    COVER_INVALID_REQUEST,
+    INVALID_REQUEST,
     INVALID_REQUEST_DEFINITIONS,
-    add_invalid_request,
     merged,
     response_class_of,
     responses,
@@ -44,14 +45,15 @@ def operations_of(route: PathOperation, schemas: FieldSchemas, gathered: Gathere
         operation = metadata(route, gathered.operation_ids)
         if required := requirements(flat.security):
             operation["security"] = required
-        if described := parameters(flat, schemas):
-            operation["parameters"] = described
+        if listed := parameters(flat, schemas):
+            operation["parameters"] = listed
         if method in METHODS_WITH_BODY and route.body_field is not None:
             operation["requestBody"] = request_body(route.body_field, schemas)
         if route.callbacks:
             operation["callbacks"] = _callbacks(route.callbacks, schemas, gathered.operation_ids)
-        operation["responses"] = responses(route, schemas)
-        if can_be_invalid and add_invalid_request(operation["responses"]):
+        described = operation["responses"] = responses(route, schemas)
+        if can_be_invalid and described.keys().isdisjoint(COVER_INVALID_REQUEST):
+            described["422"] = INVALID_REQUEST
             gathered.definitions |= INVALID_REQUEST_DEFINITIONS
         if route.openapi_extra:
             operation = merged(operation, route.openapi_extra)

@@ -50,11 +50,12 @@ HTTP_VALIDATION_ERROR = {
 
 INVALID_REQUEST_DEFINITIONS = {"ValidationError": VALIDATION_ERROR, "HTTPValidationError": HTTP_VALIDATION_ERROR}
 
-_INVALID_REQUEST = {
+INVALID_REQUEST = {
     "description": "Validation Error",
     "content": {"application/json": {"schema": {"$ref": f"{REF_PREFIX}HTTPValidationError"}}},
 }
-_COVER_INVALID_REQUEST = ("422", "4XX", "default")
+COVER_INVALID_REQUEST = ("422", "4XX", "default")
+"""Statuses of responses that may describe the answer to an invalid request."""
 
 
 def responses(route: PathOperation, schemas: FieldSchemas) -> dict[str, Any]:
@@ -66,7 +67,10 @@ def responses(route: PathOperation, schemas: FieldSchemas) -> dict[str, Any]:
         name = str(status).upper()
         key = "default" if name == "DEFAULT" else name
         known = described.get(key, {})
-        response = _with_schema(declared, status, route, response_class, schemas)
+        response = {key: value for key, value in declared.items() if key != "model"}
+        if (field := route.response_fields.get(status)) is not None:
+            media_type = response_class.media_type or "application/json"
+            response = merged(response, {"content": {media_type: {"schema": schemas.of(field)}}})
         # Raises ValueError for what is neither a number nor a range.
         default = STATUS_RANGES.get(name) or http.client.responses.get(int(status), "Additional Response")
         description = response.get("description") or known.get("description") or default
@@ -86,14 +90,6 @@ def merged(base: Mapping[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
         else:
             result[key] = value
     return result
-
-
-def add_invalid_request(described: dict[str, Any]) -> bool:
-    """Add the answer to an invalid request, unless the user described one; return whether it was added."""
-    if any(status in described for status in _COVER_INVALID_REQUEST):
-        return False
-    described["422"] = _INVALID_REQUEST
-    return True
 
 
 def response_class_of(route: PathOperation) -> Any:
@@ -132,21 +128,6 @@ def _stream_content(route: PathOperation, schemas: FieldSchemas) -> dict[str, An
         data = {"type": "string", "contentMediaType": "application/json", "contentSchema": item}
         event = {**event, "properties": {**event["properties"], "data": data}, "required": ["data"]}
     return {"text/event-stream": {"itemSchema": event}}
-
-
-def _with_schema(
-    declared: Mapping[str, Any], status: int | str, route: PathOperation, response_class: Any, schemas: FieldSchemas
-) -> dict[str, Any]:
-    """Return a declared response with its model's schema in its content."""
-    response = {key: value for key, value in declared.items() if key != "model"}
-    field = route.response_fields.get(status)
-    if field is None:
-        return response
-    media_type = response_class.media_type or "application/json"
-    content = response.get("content", {})
-    media = content.get(media_type, {})
-    media = {**media, "schema": merged(media.get("schema", {}), schemas.of(field))}
-    return {**response, "content": {**content, media_type: media}}
 
 
 @lru_cache(maxsize=256)
