@@ -103,7 +103,6 @@ class _Echo:
         self.is_cut = False
 
     def of(self, value: Any, depth: int = 0) -> Any:
-        """Copy a value, or as much of it as still fits."""
         if isinstance(value, Enum):
             value = value.value
         if isinstance(value, str):

@@ -29,7 +29,6 @@ LOG_EXPORT = (
 
 
 def is_instrumented(app: Any) -> bool:
-    """Whether OpenTelemetry's own instrumentation records an application."""
     return bool(getattr(app, "_is_instrumented_by_opentelemetry", False))
 
 

@@ -1,7 +1,7 @@
 """Options of path operations, of routers, of inclusions and of the application, for the functions that take them."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Annotated, Any
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from typing import Annotated, Any, Protocol
 
 from starlette.middleware import Middleware
 from starlette.responses import JSONResponse
@@ -17,7 +17,6 @@ from slipstream._options.inherited import (
     TaggedOptions,
     replaceable,
 )
-from slipstream._options.telemetry import TelemetryConfig
 from slipstream._options.unpack import Otherwise
 from slipstream.datastructures import Default
 from slipstream.types import IncEx
@@ -124,6 +123,56 @@ class RouterOptions(LevelOptions, StarletteOptions, total=False):
 
     default: Any | None
     """ASGI app for what no route serves; a 404 by default."""
+
+
+class TracerProvider(Protocol):
+    """The used part of `opentelemetry.trace.TracerProvider`; the package need not be installed."""
+
+    def get_tracer(self, instrumenting_module_name: str, *args: Any, **kwargs: Any) -> Any: ...
+
+
+class MeterProvider(Protocol):
+    """The used part of `opentelemetry.metrics.MeterProvider`."""
+
+    def get_meter(self, name: str, *args: Any, **kwargs: Any) -> Any: ...
+
+
+class LoggerProvider(Protocol):
+    """The used part of `opentelemetry._logs.LoggerProvider`."""
+
+    def get_logger(self, name: str, *args: Any, **kwargs: Any) -> Any: ...
+
+
+class TelemetryConfig(TypedDict, total=False):
+    """Options of an application's telemetry; providers that it gives are never shut down here."""
+
+    tracer_provider: TracerProvider | None
+    """Makes the spans. Default: the global provider, if there is one."""
+
+    meter_provider: MeterProvider | None
+    """Makes the metrics. Default: the global provider, if there is one."""
+
+    logger_provider: LoggerProvider | None
+    """Takes the log records. Default: the global provider, if there is one."""
+
+    tracing: bool
+    """Whether requests and WebSocket connections get spans. Default: True."""
+
+    metrics: bool
+    """Whether HTTP requests are measured: duration in seconds, number in flight. Default: True."""
+
+    logs: bool
+    """Whether refused requests and unhandled exceptions are logged, the latter with traceback. Default: True."""
+
+    operation_spans: bool
+    """Whether dependencies, endpoint, serialization and background tasks get spans of their own. Default: True."""
+
+    auto_configure: bool
+    """Whether exporters are added at start-up for the OTLP endpoints that the environment names.
+    Default: whether FASTAPI_OTEL_AUTO_CONFIGURE is "true"."""
+
+    exclude: Callable[[MutableMapping[str, Any]], bool] | None
+    """Takes the ASGI scope; returns whether nothing of the request is recorded. Default: all are recorded."""
 
 
 class AppOptions(InheritedOptions, StarletteOptions, total=False):

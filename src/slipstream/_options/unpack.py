@@ -76,7 +76,6 @@ def names_of(options: type[object]) -> tuple[str, ...]:
 
 @cache
 def rules_of(options: Any, otherwise: Any = None) -> Mapping[str, tuple[Any, Otherwise]]:
-    """Return type and rules of each option."""
     types, unset = get_type_hints(options), Otherwise(otherwise)
     found = {}
     for name, hint in get_type_hints(options, include_extras=True).items():

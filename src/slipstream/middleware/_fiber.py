@@ -120,9 +120,7 @@ class Fiber(Waiting):
         return self._cancels
 
     def get_coro(self) -> Coroutine[Any, Any, Any]:
-        """Return the coroutine."""
         return self._coro
 
     def get_name(self) -> str:
-        """Return a name for logs."""
         return f"Fiber-{id(self):x}"

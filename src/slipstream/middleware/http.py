@@ -92,7 +92,7 @@ class Exchange:
         self._task = task
         self._loop = task.get_loop()
         self._wait: asyncio.Future[None] | None = None
-        self._held: list[asyncio.Future[None]] = []
+        self._taken: asyncio.Event | None = None
         self._is_ignored = False
         self.fiber: Fiber | None = None
         self.start: Message | None = None
@@ -153,9 +153,8 @@ class Exchange:
             else:
                 # A task that the application made waits until the middleware has taken the message.
                 self._wake()
-                taken = self._loop.create_future()
-                self._held.append(taken)
-                await taken
+                self._taken = self._taken or asyncio.Event()
+                await self._taken.wait()
 
     def _wake(self, _: object = None) -> None:
         if self._wait is not None and not self._wait.done():
@@ -178,10 +177,9 @@ class Exchange:
         """
         if task is None:
             task = asyncio.current_task(self._loop)
-        for taken in self._held:
-            if not taken.done():
-                taken.set_result(None)
-        self._held.clear()
+        if self._taken is not None:
+            self._taken.set()
+            self._taken = None
         fiber = self.fiber
         assert fiber is not None
         assert task is not None

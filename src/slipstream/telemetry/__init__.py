@@ -4,7 +4,7 @@ Nothing here imports OpenTelemetry until somebody listens: a provider was given,
 environment asks for exporters. How it works: docs/design/0010-telemetry.md.
 """
 
-from slipstream._options.telemetry import TelemetryConfig
+from slipstream._options.levels import TelemetryConfig
 from slipstream.telemetry._data import TelemetryData, get_telemetry_data
 
 __all__ = ["TelemetryConfig", "TelemetryData", "get_telemetry_data"]

@@ -21,8 +21,6 @@ from slipstream.telemetry._signals import Instruments, Signals, attempt
 
 
 class _Headers(Getter[list[tuple[bytes, bytes]]]):
-    """Reads trace context from ASGI's headers."""
-
     def get(self, carrier: list[tuple[bytes, bytes]], key: str) -> list[str] | None:
         wanted = key.lower().encode("latin-1")
         values = [value.decode("latin-1") for name, value in carrier if name == wanted]

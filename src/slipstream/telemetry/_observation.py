@@ -106,11 +106,9 @@ class Observation:
             self._noted.request = connection
 
     def read(self, body: Any) -> None:
-        """Note the body, as it was read."""
         self._noted.body = body
 
     def solved(self, values: dict[str, Any]) -> None:
-        """Note the endpoint's arguments."""
         self._noted.values = values
         self._noted.errors = []
 

@@ -83,7 +83,6 @@ class Settings:
 
     @property
     def wanted(self) -> list[Signal]:
-        """What is to be recorded."""
         return [each for each in SIGNALS if getattr(self, each.switch)]
 
     @property
@@ -107,7 +106,6 @@ class Settings:
 
 
 def is_installed() -> bool:
-    """Whether OpenTelemetry's API can be imported."""
     if "opentelemetry.trace" in sys.modules:
         return True
     try:

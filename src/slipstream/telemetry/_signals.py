@@ -62,7 +62,6 @@ class Signals:
 
     @property
     def are_heard(self) -> bool:
-        """Whether anybody listens to anything."""
         return self.tracer() is not None or self.instruments() is not None or self.logger() is not None
 
 

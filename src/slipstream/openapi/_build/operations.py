@@ -138,7 +138,6 @@ def examples(field: ModelField) -> dict[str, Any]:
 
 
 def request_body(field: ModelField, schemas: FieldSchemas) -> dict[str, Any]:
-    """Describe the body that a field stands for."""
     media_type = getattr(field.field_info, "media_type", "application/json")
     body: dict[str, Any] = {"required": True} if field.required else {}
     body["content"] = {media_type: {"schema": schemas.of(field), **examples(field)}}
@@ -168,5 +167,4 @@ def schemes_by_name(uses: Iterable[SecurityUse]) -> dict[str, Any]:
 
 
 def scheme_definitions(schemes: Mapping[str, Any]) -> dict[str, Any]:
-    """Describe schemes, by name."""
     return {name: jsonable_encoder(scheme.model, by_alias=True, exclude_none=True) for name, scheme in schemes.items()}

@@ -93,7 +93,6 @@ def merged(base: Mapping[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def response_class_of(route: PathOperation) -> Any:
-    """Return the class of the route's responses, chosen or by default."""
     chosen = route.response_class
     return chosen.value if isinstance(chosen, DefaultPlaceholder) else chosen
 

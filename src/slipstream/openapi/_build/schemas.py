@@ -27,7 +27,6 @@ class SchemaGenerator(GenerateJsonSchema):
     """Pydantic's generator, with bytes described by media type as OpenAPI 3.1 has it, and an old key honoured."""
 
     def bytes_schema(self, schema: BytesSchema) -> JsonSchemaValue:
-        """Describe bytes as a binary string."""
         described: JsonSchemaValue = {"type": "string", "contentMediaType": "application/octet-stream"}
         config = self._config
         if (config.ser_json_bytes if self.mode == "serialization" else config.val_json_bytes) == "base64":
@@ -63,7 +62,6 @@ class FieldSchemas:
 
 
 def schema_mode(field: ModelField, *, separate: bool) -> Mode:
-    """Return the mode of the schema that a field is documented with."""
     if separate or field.mode == "validation":
         return field.mode
     return field.mode if _is_written_with_more(field) else "validation"

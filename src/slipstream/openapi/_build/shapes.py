@@ -44,7 +44,6 @@ def _key(key: Any) -> str:
 
 
 def record(fields: Mapping[str, Shape]) -> Shape:
-    """Shape an object with known keys."""
     ranks = {key: place for place, key in enumerate(fields)}
     last = len(ranks)  # shared by unknown keys, so that a stable sort keeps their order
 
@@ -61,7 +60,6 @@ def record(fields: Mapping[str, Shape]) -> Shape:
 
 
 def map_of(item_shape: Shape) -> Shape:
-    """Shape an object whose keys are names."""
 
     def shape(value: Any) -> Any:
         if type(value) is not dict:
@@ -73,7 +71,6 @@ def map_of(item_shape: Shape) -> Shape:
 
 
 def list_of(item_shape: Shape) -> Shape:
-    """Shape an array."""
 
     def shape(value: Any) -> Any:
         return [item_shape(item) for item in value] if isinstance(value, (list, tuple)) else free(value)
@@ -149,5 +146,4 @@ path_item = shape_of(models.PathItem)
 
 
 def security_scheme(value: Any) -> Any:
-    """Shape a security scheme of any kind."""
     return _record_of(*get_args(models.SecurityScheme))(value)
