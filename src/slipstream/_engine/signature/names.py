@@ -100,11 +100,13 @@ def _scopes(owner: Any, frames: Frames) -> Iterator[Mapping[str, Any]]:
     """Yield the names around a function or class, the innermost first."""
     yield {each.__name__: each for each in getattr(owner, "__type_params__", ())}
     code: CodeType | None = getattr(owner, "__code__", None)
-    if code is not None and owner.__closure__:
-        yield dict(_filled(zip(code.co_freevars, owner.__closure__, strict=True)))
+    cells = getattr(owner, "__closure__", None)  # what only looks like a function may lack it
+    if code is not None and cells:
+        yield dict(_filled(zip(code.co_freevars, cells, strict=True)))
     names = _globals_of(owner)
     for frame in frames:
-        if frame.f_globals is names and owner.__qualname__.startswith(frame.f_code.co_qualname + "."):
+        qualname = getattr(owner, "__qualname__", "")
+        if frame.f_globals is names and qualname.startswith(frame.f_code.co_qualname + "."):
             yield frame.f_locals
     yield names
 
