@@ -9,8 +9,10 @@ from typing import Annotated, Any
 import pytest
 from hypothesis import given, settings, strategies as st
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.responses import PlainTextResponse
+from starlette.routing import Route
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
@@ -126,6 +128,16 @@ class Door:
             await self.app(scope, receive, send)
         start, *rest = sent
         return start["status"], dict(start["headers"]), b"".join(part.get("body", b"") for part in rest)
+
+
+class Through:
+    """Middleware that does nothing."""
+
+    def __init__(self, app: Any) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        await self.app(scope, receive, send)
 
 
 def built(**options: Any) -> FastAPI:
@@ -259,6 +271,31 @@ async def test_json_has_a_size_of_its_own() -> None:
     assert (await door.ask("/read", b" " * 41))[0] == 200
 
 
+@pytest.mark.anyio
+@pytest.mark.parametrize("middleware", [[], [Middleware(Through)]])
+async def test_the_size_of_json_holds_for_applications_of_others(middleware: Any) -> None:
+    """They read the Request by themselves; what says that it is JSON is counted, at the level that mounts them."""
+    app = FastAPI(limits=Limits(json_size=40), middleware=middleware)
+    other = Starlette(routes=[Route("/x", json_length, methods=["POST"])])
+    app.mount("/mounted", other)
+    app.router.routes.append(Route("/plain", json_length, methods=["POST"]))
+    router = APIRouter()
+    router.routes.append(Route("/plain", json_length, methods=["POST"]))
+    router.mount("/mounted", other)
+    app.include_router(router, prefix="/in", limits=Limits(json_size=60))
+    door = Door(app)
+
+    for path, most in {"/mounted/x": 40, "/plain": 40, "/in/plain": 60, "/in/mounted/x": 60}.items():
+        for kind in (b"application/json", b"application/problem+json; charset=utf-8"):
+            sent = [(b"content-type", kind)]
+            assert [(await door.ask(path, b" " * size, sent))[0] for size in (most, most + 1)] == [200, 413]
+        assert (await door.ask(path, b" " * 61, [(b"content-type", b"text/plain")]))[0] == 200
+
+
+async def json_length(request: Any) -> PlainTextResponse:
+    return PlainTextResponse(str(len(await request.body())))
+
+
 def small(app: FastAPI, level: str) -> tuple[str, FastAPI]:
     """Set a small size at a level; return the path of a route below it."""
     limits, router = Limits(body_size=6, form_fields=1, json_depth=2), APIRouter()
@@ -333,16 +370,6 @@ async def test_the_innermost_level_that_sets_a_field_counts_in_either_spelling()
         "/own": [200, 200, 413, 413],
         "/child/x": [200, 200, 200, 413],
     }
-
-
-class Through:
-    """Middleware that does nothing."""
-
-    def __init__(self, app: Any) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        await self.app(scope, receive, send)
 
 
 @pytest.mark.anyio

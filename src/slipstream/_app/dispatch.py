@@ -7,7 +7,7 @@ from typing import Any, NoReturn, Protocol, TypeVar, cast, runtime_checkable
 from starlette import routing
 from starlette.routing import BaseRoute
 
-from slipstream._app.limits import Place, guarded, held
+from slipstream._app.limits import Place, foreign, held
 from slipstream._app.observing import ReportingTable, is_observing, reporting_route
 from slipstream._app.refresh import Latest
 from slipstream._engine.entry.asgi import Choose, Target, make_chooser
@@ -141,7 +141,7 @@ def _foreign(route: BaseRoute, router: Dispatchable, handle: ASGIApp | None = No
         inner.mounted_at(place)
         app = partial(call_watched, held(handle or route.handle, inner.limits_in_force))
     else:
-        app = partial(call_watched, guarded(handle or route.handle, place.limits_in_force))
+        app = partial(call_watched, foreign(handle or route.handle, place.limits_in_force))
     return reporting_route(route, app) if is_observing() else app
 
 

@@ -8,7 +8,9 @@ from starlette.datastructures import Headers
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from slipstream._engine.runtime.body import is_json, json_size
 from slipstream._engine.runtime.response import adder, are_any
+from slipstream._engine.runtime.values import find_header
 from slipstream._foreign.starlette import limit_signal
 from slipstream.limits import UNLIMITED, Limits, outermost
 
@@ -77,6 +79,20 @@ def guarded(app: ASGIApp, limits: Limits) -> ASGIApp:
                 return
             receive = partial(_receive, receive, send, most)
         await app(scope, receive, send)
+
+    return serve
+
+
+def foreign(app: ASGIApp, limits: Limits) -> ASGIApp:
+    """Guard an app of others, which reads JSON as it likes: what says that it is JSON has its size, and no depth."""
+    app, most = guarded(app, limits), json_size(limits)
+    if most >= (UNLIMITED if limits.body_size is None else limits.body_size):
+        return app
+    bounded = limited(app, most)
+
+    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+        says_json = scope["type"] == "http" and is_json(find_header(scope, b"content-type"), True)
+        await (bounded if says_json else app)(scope, receive, send)
 
     return serve
 

@@ -16,7 +16,7 @@ from starlette.routing import BaseRoute, Host, Match, Mount, Route, WebSocketRou
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from slipstream._app.dispatch import known, overrides
-from slipstream._app.limits import guarded
+from slipstream._app.limits import foreign, guarded
 from slipstream._app.observing import is_observing, reporting_route
 from slipstream._app.refresh import Latest
 from slipstream._engine.errors import NotARouter
@@ -230,7 +230,7 @@ def relocated(route: BaseRoute, inclusion: Inclusion) -> BaseRoute | None:
             prefix + route.path, route.endpoint, methods=list(route.methods or []), name=route.name,
             include_in_schema=route.include_in_schema,
         )  # fmt: skip
-        plain.app = guarded(plain.app, limits or Limits())
+        plain.app = foreign(plain.app, limits or Limits())
         return plain
     twin: BaseRoute
     if isinstance(route, WebSocketRoute):
