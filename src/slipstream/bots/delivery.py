@@ -36,7 +36,7 @@ class Channel(Delivery[Item]):
     more.
     """
 
-    __slots__ = ("_calls", "_extra", "_holds", "_when_idle", "counts", "name")
+    __slots__ = ("_calls", "_extra", "_holds", "_when_idle", "name")
 
     def __init__(
         self,

@@ -4,17 +4,25 @@ from dataclasses import dataclass
 
 
 @dataclass(slots=True)
-class Counters:
+class _OfEachMessage:
+    """What nearly every message changes: slots of one class lie together in memory."""
+
+    received: int = 0
+    """Messages, or events in answers, that came in; replies to calls not counted."""
+    handled: int = 0
+    """Events whose handler has returned."""
+    sent: int = 0
+    """Messages that were given to an open connection."""
+
+
+@dataclass(slots=True)
+class Counters(_OfEachMessage):
     """Numbers since the link was made.
 
     Every event that was received, and neither waits nor is being handled, is counted in just one of `handled`,
     `failed`, `invalid`, `duplicates`, `dropped`, `refused` and `lost`.
     """
 
-    received: int = 0
-    """Messages, or events in answers, that came in; replies to calls not counted."""
-    handled: int = 0
-    """Events whose handler has returned."""
     failed: int = 0
     """Events whose handler raised."""
     invalid: int = 0
@@ -28,8 +36,6 @@ class Counters:
     full and the policy "close"; a peer that resumes sends them again."""
     lost: int = 0
     """Events that were received and not handled when the time to drain was over."""
-    sent: int = 0
-    """Messages that were given to an open connection."""
     outbox_dropped: int = 0
     """Messages that an outbox dropped."""
     unsure: int = 0

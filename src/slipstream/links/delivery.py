@@ -55,17 +55,19 @@ class Handling(Protocol[T_contra]):
 class _Worker:
     """A task that handles items, and what it takes to handle one in its name while it waits for an item."""
 
-    __slots__ = ("before", "begun", "context", "loop", "task", "turn")
+    __slots__ = ("begun", "below", "context", "loop", "task", "turn")
 
     task: "asyncio.Task[Any]"
     loop: asyncio.AbstractEventLoop
 
     def __init__(self, context: Context) -> None:
-        self.context, self.before = context, context.copy()
+        self.context = context
         self.turn: asyncio.Future[Any] | None = None
         """What it waits for; None while it handles an item."""
         self.begun: tuple[Any, Coroutine[Any, Any, Any], Any] | None = None
         """An item that it has to go on with, the coroutine of the handler, and what that waits for."""
+        self.below: _Worker | None = None
+        """The worker that began to wait before it."""
 
 
 class Delivery(Inbox[T]):
@@ -85,22 +87,7 @@ class Delivery(Inbox[T]):
         concurrency: How many items may be handled at once; 1 keeps the order.
     """
 
-    __slots__ = (
-        "_allowed",
-        "_coming",
-        "_concurrency",
-        "_counts",
-        "_handling",
-        "_kept",
-        "_name",
-        "_parked",
-        "_spawn",
-        "_workers",
-        "busy",
-        "context",
-        "is_stopping",
-        "on_idle",
-    )
+    __slots__ = ("_coming", "_concurrency", "_name", "_spawn", "_workers")
 
     def __init__(
         self, handling: Handling[T], counts: Counts, name: str, size: int, policy: QueuePolicy, concurrency: int = 1
@@ -115,7 +102,7 @@ class Delivery(Inbox[T]):
         self._handling, self._counts, self._name = handling, counts, name
         self._allowed = self._concurrency = self._kept = concurrency
         self._coming = 0  # workers that were woken or started, and have not run yet
-        self._parked: list[_Worker] = []
+        self._parked: _Worker | None = None  # the last worker that began to wait
         self._workers: set[asyncio.Task[Any]] = set()
         self._spawn: Spawn | None = None
         self.context = copy_context()
@@ -133,9 +120,10 @@ class Delivery(Inbox[T]):
 
     def offer(self, item: T, reader: Reader | None = None, *, is_alone: bool = False) -> bool:
         """Add an item without waiting; see `Inbox.offer`."""
-        if not (is_alone and _CAN_LEND and self._parked and not self._items and self.busy < self._allowed):
+        if not (is_alone and _CAN_LEND and self._parked is not None and not self._items and self.busy < self._allowed):
             return super().offer(item, reader)
-        worker = self._parked.pop()
+        worker = self._parked
+        self._parked = worker.below
         turn, loop, task, context = worker.turn, worker.loop, worker.task, worker.context
         if turn is None or turn.done():  # the worker is being cancelled
             return super().offer(item, reader)
@@ -146,15 +134,15 @@ class Delivery(Inbox[T]):
             finally:
                 leave_task(loop, task)
         except RuntimeError:  # a task runs, or the context has been entered; what a handler raises does not come here
-            self._parked.append(worker)
+            self._park(worker)
             return super().offer(item, reader)
         if turn.done():  # the handler has cancelled the worker
             self.busy -= worker.begun is None and task in self._workers
-        elif worker.begun is not None or context != worker.before or self.busy > self._kept - len(self._parked):
+        elif worker.begun is not None or context != self.context or not self._kept:
             turn.set_result(None)
         else:
             self.busy -= 1
-            self._parked.append(worker)
+            self._park(worker)
             if self._items:
                 self._wake()
         return True
@@ -185,13 +173,13 @@ class Delivery(Inbox[T]):
     def let_go(self) -> None:
         """Keep no worker for later items: the peer has left."""
         self._kept = 0
-        while self._parked:
+        while self._parked is not None:
             self._rouse(None)
 
     def cancel(self) -> set["asyncio.Task[Any]"]:
         """Cancel the handlers, start no others until `employ`, and return their tasks; the queue stays as it is."""
         workers, self._workers, self._spawn = self._workers, set(), None
-        self._parked.clear()
+        self._parked = None
         self.busy = self._coming = 0
         for worker in workers:
             worker.cancel()
@@ -214,7 +202,7 @@ class Delivery(Inbox[T]):
     def _wake(self) -> None:
         """Start or wake workers for the items, as many as may run."""
         while self.busy < self._allowed and len(self._items) > self._coming and self._spawn is not None:
-            if self._parked:
+            if self._parked is not None:
                 self._coming += self._rouse(_TAKE)
                 continue
             self.busy += 1
@@ -224,7 +212,8 @@ class Delivery(Inbox[T]):
 
     def _rouse(self, reason: Any) -> bool:
         """Wake a worker in the next turn of the loop, unless it is being cancelled; return whether it will run."""
-        turn = self._parked.pop().turn
+        assert self._parked is not None
+        turn, self._parked = self._parked.turn, self._parked.below
         if turn is None or turn.done():
             return False
         self.busy += 1
@@ -239,11 +228,11 @@ class Delivery(Inbox[T]):
         handling, counts = self._handling, self._counts
         self._coming -= 1
         try:
-            while not task.cancelling() and worker.context == worker.before:
+            while not task.cancelling() and worker.context == self.context:
                 rest: Awaitable[Any] | None = None
                 if self._items and self.busy <= self._allowed:
                     item: Any = self.take()
-                elif self.is_closed or len(self._parked) + self.busy > self._kept:
+                elif self.is_closed or len(self._workers) > self._kept:
                     return
                 else:
                     item = result = begun = None  # a worker that waits keeps no message alive
@@ -271,10 +260,13 @@ class Delivery(Inbox[T]):
         finally:
             self._leave(worker)
 
+    def _park(self, worker: _Worker) -> None:
+        worker.below, self._parked = self._parked, worker
+
     async def _begun(self, worker: _Worker) -> tuple[Any, Awaitable[Any]] | None:
         """Wait until there is something to do; return an item that was begun in the worker's name, and its rest."""
         worker.turn = worker.loop.create_future()
-        self._parked.append(worker)
+        self._park(worker)
         self.busy -= 1
         if not self._items:
             self._items = NOTHING

@@ -34,22 +34,19 @@ class Reader(Protocol):
         """Bring more: the item that waited for room is in the queue, or dropped."""
 
 
-class Inbox(Generic[T]):
-    """A queue that is full at `size` items; each that is dropped goes to `on_drop`."""
+class _Touched:
+    """What every event of a delivery touches: slots of one class lie together, and so in two cache lines of four."""
 
     __slots__ = (
-        "_getters",
-        "_items",
-        "_joining",
-        "_line",
-        "_on_drop",
-        "can_overflow",
-        "high_water",
-        "is_closed",
-        "policy",
-        "size",
-        "unfinished",
-    )
+        "_allowed", "_counts", "_handling", "_items", "_joining", "_kept", "_parked", "busy", "context", "counts",
+        "is_stopping", "on_idle", "unfinished",
+    )  # fmt: skip
+
+
+class Inbox(_Touched, Generic[T]):
+    """A queue that is full at `size` items; each that is dropped goes to `on_drop`."""
+
+    __slots__ = ("_getters", "_line", "_on_drop", "can_overflow", "high_water", "is_closed", "policy", "size")
 
     def __init__(self, size: int, policy: QueuePolicy, on_drop: Callable[[T], None] = lambda item: None) -> None:
         self.size, self.policy = size, policy
@@ -59,9 +56,9 @@ class Inbox(Generic[T]):
         self.can_overflow = False
         self._on_drop = on_drop
         self._items: deque[T] = NOTHING
-        self._getters: list[asyncio.Future[None]] = []
+        self._getters: tuple[asyncio.Future[None], ...] = ()
         self._line: list[asyncio.Future[None] | tuple[T, Reader]] = []  # what waits for room, in order
-        self._joining: list[asyncio.Future[None]] = []
+        self._joining: tuple[asyncio.Future[None], ...] = ()
 
     def __len__(self) -> int:
         return len(self._items)
@@ -145,7 +142,7 @@ class Inbox(Generic[T]):
             if self.is_closed:
                 raise QueueClosed
             turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._getters.append(turn)
+            self._getters += (turn,)
             await turn
         return self.take()
 
@@ -164,13 +161,14 @@ class Inbox(Generic[T]):
 
     def _idled(self) -> None:
         """Wake the tasks that wait until everything has been handled."""
-        _release_all(self._joining)
+        turns, self._joining = self._joining, ()
+        _release_all(turns)
 
     async def join(self) -> None:
         """Wait until every item that was put has been handled or dropped."""
         while self.unfinished:
             turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._joining.append(turn)
+            self._joining += (turn,)
             await turn
 
     def close(self) -> None:
@@ -197,13 +195,13 @@ class Inbox(Generic[T]):
 
     def _wake(self) -> None:
         """Wake the tasks that wait for items."""
-        _release_all(self._getters)
+        turns, self._getters = self._getters, ()
+        _release_all(turns)
 
 
-def _release_all(turns: "list[asyncio.Future[None]]") -> None:
+def _release_all(turns: "tuple[asyncio.Future[None], ...]") -> None:
     for turn in turns:
         _release(turn)
-    turns.clear()
 
 
 def _release(turn: "asyncio.Future[None]") -> None:

@@ -31,13 +31,14 @@ class WebSocket(connections.WebSocket):
     __hash__ = object.__hash__
 
     def __post_init__(self) -> None:
-        self.waiting: list[asyncio.Future[str | bytes]] = []
-        self._is_read = False
+        # Side by side in memory, for nearly every message reads them:
+        self.waiting: tuple[asyncio.Future[str | bytes], ...] = ()
         self._end: WebSocketClosed | None = None
-        self._on_close: Callable[[], None] | None = None
-        self._on_unread: Callable[[str | bytes], None] | None = None
         self._wire: Any = None  # that of our own server or client, if nothing stands between
         self._counters: Counters | None = None  # those of the link that we dial
+        self._is_read = False
+        self._on_close: Callable[[], None] | None = None
+        self._on_unread: Callable[[str | bytes], None] | None = None
         self.write_timeout: float | None = 10.0
 
     @classmethod
@@ -120,7 +121,8 @@ class WebSocket(connections.WebSocket):
     def take(self, message: str | bytes) -> bool:
         """Give a message to the longest waiting receiver; return whether there was one."""
         while self.waiting:
-            waiter = self.waiting.pop(0)
+            waiter, *rest = self.waiting
+            self.waiting = tuple(rest)
             if not waiter.done():
                 waiter.set_result(message)
                 return True
@@ -131,8 +133,8 @@ class WebSocket(connections.WebSocket):
         if self._end is not None:
             return
         self._end = end
-        while self.waiting:
-            waiter = self.waiting.pop(0)
+        waiting, self.waiting = self.waiting, ()
+        for waiter in waiting:
             if not waiter.done():
                 waiter.set_exception(end)
         if self._on_close is not None:
@@ -146,7 +148,7 @@ class WebSocket(connections.WebSocket):
             raise self._end or WebSocketClosed()
         if self._is_read:
             waiter: asyncio.Future[str | bytes] = asyncio.get_running_loop().create_future()
-            self.waiting.append(waiter)
+            self.waiting += (waiter,)
             try:
                 return await waiter
             except asyncio.CancelledError:
@@ -156,8 +158,7 @@ class WebSocket(connections.WebSocket):
                         self._on_unread(unread)
                 raise
             finally:
-                if waiter in self.waiting:  # the receiver was cancelled
-                    self.waiting.remove(waiter)
+                self.waiting = tuple(each for each in self.waiting if each is not waiter)  # if it was cancelled
         try:
             if isinstance(socket, Connection):
                 return await socket.receive()
