@@ -116,12 +116,7 @@ class Wire(FrameCutter, asyncio.Protocol):
         self.queue.wake()
 
     def give_to(self, taker: Taker | None, *, as_bytes: bool = False) -> None:
-        """Give every message, also those that wait, to a taker; None lets tasks fetch them again.
-
-        Args:
-            taker: Who takes them.
-            as_bytes: Whether a text may come as its UTF-8, which saves time.
-        """
+        """Give every message, also those that wait, to a taker, a text perhaps `as_bytes`; None: to tasks again."""
         self._taker, self._is_blocked, self._as_bytes = taker, False, as_bytes
         self.queue.outlet = None if taker is None else self._pour
         self._pour()

@@ -109,20 +109,22 @@ class LinkCore:
         if self.status.state is not LinkState.UP and not self.is_stopping:
             self.move(LinkState.UP, reason)
 
-    def launch(self, *, after_restart: bool = False) -> None:
+    async def keep_up(self) -> None:
         """Run until stopped; an error makes the link "failed", until `restart`."""
-        self.main = self.home.spawn(self._run(after_restart), f"links: {self.name}", self._fail, self)
-
-    async def _run(self, after_restart: bool) -> None:
-        if after_restart:
+        while True:
+            try:
+                await self.run()
+                return
+            except BaseException as error:
+                if ends_task(error):
+                    raise
+                if self.is_stopping:
+                    return
+                self._fail(error)
             await self.revival.wait()
-        await self.run()
 
     def _fail(self, error: BaseException) -> None:
-        if self.is_stopping:
-            return
         self.revival.clear()
-        self.launch(after_restart=True)
         logger.critical("link %s: it cannot go on", self.name, exc_info=error)
         try:
             now = self.clock.now()

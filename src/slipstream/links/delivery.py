@@ -26,11 +26,8 @@ _TAKE: Any = object()
 """What wakes a worker that is to take an item itself."""
 
 
-class Spawn(Protocol):
-    """Starts tasks, and keeps them."""
-
-    def __call__(self, work: Coroutine[Any, Any, Any], name: str, *, context: Context) -> "asyncio.Task[Any]":
-        """Start a task."""
+Spawn: TypeAlias = Callable[..., "asyncio.Task[Any]"]
+"""Starts a task, of a coroutine and a name, in `context`, and keeps it."""
 
 
 class Counts(Protocol):
@@ -76,15 +73,7 @@ class Delivery(Inbox[T]):
     A worker is a task. It is started when there is something to handle, and stays for what comes next. An item that
     comes alone is handled before `offer` returns, in the name of a worker that waits, which wakes and goes on with it
     only where the handler waits. Every handler finds the context variables as they were when the delivery was made; a
-    worker whose handler leaves others is replaced.
-
-    Args:
-        handling: Handles the items.
-        counts: Where the ends of items are counted.
-        name: Name of the workers' tasks.
-        size: Most items that wait; at least 1.
-        policy: What to do with one more.
-        concurrency: How many items may be handled at once; 1 keeps the order.
+    worker whose handler leaves others is replaced. `concurrency` items may be handled at once; 1 keeps the order.
     """
 
     __slots__ = ("_coming", "_concurrency", "_name", "_spawn", "_workers")

@@ -32,8 +32,8 @@ from slipstream.links.supervise import Home
 
 S = TypeVar("S", bound=Setup)
 
-Meaning = tuple[type[Exception], FailureKind, Side, str]
-"""An error, or what has caused one; the kind and the side of the failure that it means; and what to say."""
+Meaning = tuple[type[Exception] | tuple[type[Exception], ...], FailureKind, Side, str]
+"""Errors, or what has caused them; the kind and the side of the failure that they mean; and what to say."""
 
 CAUSES: Sequence[Meaning] = (
     (ssl.SSLError, "tls", "tls", "TLS failed: {text}"),
@@ -143,11 +143,7 @@ class DialledLink(Link, Generic[S]):
 def next_hop(
     url: str, status: int, headers: Mapping[str, str], body: bytes = b"", *, home: str | None = None
 ) -> str | None:
-    """Return where an answer redirects to, None if it does not; `home` is the address whose peer it must not leave.
-
-    Raises:
-        DialFailed: The redirect must not be followed.
-    """
+    """Return where an answer redirects to, None if it does not; `home` is the address whose peer it must not leave."""
     location = headers.get("location")
     if status not in REDIRECTS or location is None:
         return None
@@ -159,11 +155,7 @@ def next_hop(
 
 
 def failure_of(error: Exception, setup: Setup, socks: str, meanings: Sequence[Meaning]) -> Failure:
-    """Return why an attempt failed.
-
-    `socks` is the package that the library which dials needs for SOCKS proxies. Of `meanings` the first that fits
-    counts.
-    """
+    """Return why an attempt failed, by the first meaning that fits; `socks` is the package for SOCKS proxies."""
     if isinstance(error, ImportError):
         # What `check` missed; or else it is for a proxy of the environment.
         known = error if isinstance(error, MissingLibrary) else MissingLibrary(socks, "a SOCKS proxy", "socks")
@@ -193,7 +185,7 @@ def refusal(
     return Failure(kind, text, status, None, wait, side=side, headers=Headers(headers), body=body[:MOST_BODY])
 
 
-def _is_caused_by(error: BaseException | None, kind: type[BaseException]) -> bool:
+def _is_caused_by(error: BaseException | None, kind: type[Exception] | tuple[type[Exception], ...]) -> bool:
     while error is not None and not isinstance(error, kind):
         error = error.__cause__ or error.__context__
     return error is not None

@@ -1,8 +1,4 @@
-"""Handlers of links: a function of the program, its parameters filled as `slipstream.handlers` says.
-
-The parameter annotated `Connection` gets the connection, the other one the event, validated by Pydantic as an
-endpoint's body is.
-"""
+"""Handlers of links: a function of the program, its parameters filled as `slipstream.handlers` says."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
@@ -27,8 +23,7 @@ MISSING = object()
 class Handler:
     """A function that handles the events of a link, or, without a parameter for events, a whole connection.
 
-    `overrides` returns the object whose `dependency_overrides` hold. Raises `WrongHandler` if the function asks for
-    what a link does not have.
+    `overrides` returns the object whose `dependency_overrides` hold.
     """
 
     def __init__(self, function: Callable[..., Any], link: str, overrides: Callable[[], Any]) -> None:
@@ -44,11 +39,7 @@ class Handler:
             raise WrongHandler(link, self.name, error.claim) from error
 
     def settle(self) -> None:
-        """Read annotations with names that were not defined when the function was decorated.
-
-        Raises:
-            WrongHandler: A name is still not defined, or the function asks for what a link does not have.
-        """
+        """Read annotations with names that were not defined when the function was decorated; raise `WrongHandler`."""
         try:
             self._read()
         except (UnresolvedAnnotation, NameError, UnfitHandler) as error:
@@ -78,7 +69,7 @@ class Handler:
         return self._adapter.validate_json(raw)
 
     def read_value(self, value: Any) -> Any:
-        """Make an event of parsed JSON; see `read`."""
+        """Make an event of parsed JSON."""
         return self._adapter.validate_python(value)
 
     def run(self, connection: object, event: Any = None) -> Awaitable[Any]:

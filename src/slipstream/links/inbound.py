@@ -167,13 +167,10 @@ class AcceptedLink(Link):
 
     def mount(self, app: FastAPI, dependencies: Sequence[Depends]) -> None:
         """Serve the path."""
+        app.add_api_websocket_route(self.target, self.serve, name=self.name, dependencies=list(dependencies))
 
-        async def endpoint(websocket: WebSocket) -> None:
-            await self._serve(websocket)
-
-        app.add_api_websocket_route(self.target, endpoint, name=self.name, dependencies=list(dependencies))
-
-    async def _serve(self, websocket: WebSocket) -> None:
+    async def serve(self, websocket: WebSocket) -> None:
+        """Serve a peer until the connection ends."""
         if not self.home.is_running:
             raise NotRunning(self.name)
         name = self.new_id()
@@ -315,13 +312,9 @@ class WebhookLink(Link):
 
     def mount(self, app: FastAPI, dependencies: Sequence[Depends]) -> None:
         """Serve the path."""
-
-        async def endpoint(request: Request) -> Response:
-            return await self._serve(request)
-
         app.add_api_route(
             self.target,
-            endpoint,
+            self.serve,
             methods=["POST"],
             name=self.name,
             dependencies=list(dependencies),
@@ -330,15 +323,15 @@ class WebhookLink(Link):
             response_model=None,
         )
 
-    async def _serve(self, request: Request) -> Response:
+    async def serve(self, request: Request) -> Response:
+        """Answer a request."""
         if not self.home.is_running:
             raise NotRunning(self.name)
         body, session = await request.body(), self.session()
         connection = WebhookConnection(session, request.url.path, request.headers, path_params=request.path_params)
         connection.is_open = self.wait
-        outcome: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         try:
-            is_queued = await session.deliver(connection, body, outcome, is_strict=True)
+            outcome = await session.deliver(connection, body)
         except QueueFull:
             return _busy()
         except ValidationError as error:
@@ -347,7 +340,7 @@ class WebhookLink(Link):
             ) from error
         except ValueError as error:
             raise HTTPException(422, "the body is no event") from error
-        if not is_queued:
+        if outcome is None:
             # Refused while stopping, or handled already; a repeat of what is in handling waits with it.
             return _busy() if self.is_stopping else Response(status_code=204)
         if not self.wait:

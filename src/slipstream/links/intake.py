@@ -18,27 +18,14 @@ class Receiver(Protocol):
         """Take a message; see `Session.take`."""
 
 
-class Source(Protocol):
-    """Gives messages as they come; see `slipstream._sockets.wire.Wire`, which is not loaded for this."""
-
-    def give_to(self, taker: Any, *, as_bytes: bool = False) -> None:
-        """Give every message to a taker, a text as its UTF-8 where that saves time; None: to none."""
-
-    def go_on(self) -> None:
-        """Give again."""
-
-
 class TooLong(Exception):
     """A message has more bytes than the limit."""
 
 
 class Intake:
-    """Takes in the messages of one connection until it ends.
+    """Takes in the messages of one connection for a receiver until it ends.
 
-    Args:
-        receiver: Takes them.
-        connection: Goes to the receiver with each.
-        limit: Most bytes of one; None: the library's own limit.
+    `limit` is the most bytes of one; None: the library's own limit.
     """
 
     __slots__ = ("_connection", "_end", "_error", "_limit", "_room", "_sure", "_wire", "receiver")
@@ -47,16 +34,13 @@ class Intake:
         self.receiver, self._connection = receiver, connection
         self._limit = limit
         self._sure = float("inf") if limit is None else limit // 4  # so many characters are no more bytes than allowed
-        self._wire: Source | None = None
+        self._wire: Any = None  # a `slipstream._sockets.wire.Wire`, whose module is not loaded for this
         self._room: asyncio.Future[None] | None = None
         self._error: BaseException | None = None
         self._end: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
 
-    async def pour(self, wire: Source) -> Any:
-        """Take messages from a wire, as they come.
-
-        Returns:
-            The end that the wire's protocol reported.
+    async def pour(self, wire: Any) -> Any:
+        """Take messages from a wire, as they come; return the end that the wire's protocol reported.
 
         Raises:
             QueueFull: The receiver has no room, and its policy is "close".
@@ -70,11 +54,7 @@ class Intake:
             wire.give_to(None)
 
     async def fetch(self, receive: Callable[[], Awaitable[Any]]) -> Any:
-        """Take messages from a function; see `pour`.
-
-        Args:
-            receive: Returns the next message; or anything else, after the last.
-        """
+        """Take messages from a function, which returns anything else after the last; see `pour`."""
         while isinstance(message := await receive(), (str, bytes)):
             has_room = self.take(message, False)
             if self._end.done():

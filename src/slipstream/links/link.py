@@ -50,11 +50,7 @@ class Link(LinkCore):
         return function
 
     def settle(self, handler: Handler) -> None:
-        """Have a handler read annotations with names that were not defined when it was decorated.
-
-        Raises:
-            WrongHandler: A name is still not defined, or the handler takes no event.
-        """
+        """Have a handler read annotations with names that were not defined when it was decorated."""
         handler.settle()
         if handler.is_conversation and self.kind in ("polling", "webhook"):
             raise WrongHandler(self.name, handler.name, "it takes no event, and there is no connection to read from")

@@ -41,6 +41,7 @@ from slipstream.links.supervise import Home, working_for
 from slipstream.params import Depends
 
 F = TypeVar("F", bound=Callable[..., Any])
+L = TypeVar("L", bound=Link)
 
 Dependencies = Annotated[
     Sequence[Depends],
@@ -144,7 +145,8 @@ class Links(Home):
             MissingLibrary: The package websockets is not installed, or python-socks for a SOCKS proxy.
         """
         module = load("slipstream.links.websocket", "websockets", "a WebSocket link")
-        return self._add(module.WebSocketLink(self, options, setup))
+        link: Link = module.WebSocketLink(self, options, setup)
+        return self._add(link)
 
     def poll(
         self,
@@ -182,7 +184,7 @@ class Links(Home):
             if not isinstance(setup, str):
                 raise WrongSetup("interval", interval, "the interval in the setup itself, where that is no address")
             setup = PollingSetup(setup, interval=interval)
-        link = module.PollingLink(self, options, setup, events, cursor, cursor_param, start, on_cursor, overlap)
+        link: Link = module.PollingLink(self, options, setup, events, cursor, cursor_param, start, on_cursor, overlap)
         check_values(Links.poll, locals())
         return self._add(link)
 
@@ -228,8 +230,7 @@ class Links(Home):
             raise WrongSetup("key", key, f"a parameter of the path {path!r}, or a function of the WebSocket")
         known_by = (lambda websocket: websocket.path_params[key]) if isinstance(key, str) else key
         limits = max_message, silence, remember
-        link = AcceptedLink(self, options, path, known_by, permission, duplicates, subprotocols, *limits)
-        self._add(link)
+        link = self._add(AcceptedLink(self, options, path, known_by, permission, duplicates, subprotocols, *limits))
         self._mount(lambda app: link.mount(app, dependencies))
         return link
 
@@ -253,8 +254,7 @@ class Links(Home):
             options: Unless the policy is "wait", a full queue means 503 with `Retry-After`.
         """
         check_values(Links.webhook, locals())
-        link = WebhookLink(self, options, path, wait, max_message)
-        self._add(link)
+        link = self._add(WebhookLink(self, options, path, wait, max_message))
         self._mount(lambda app: link.mount(app, dependencies))
         return link
 
@@ -340,7 +340,7 @@ class Links(Home):
         if self.app is not None:
             mount(self.app)
 
-    def _add(self, link: Link) -> Link:
+    def _add(self, link: L) -> L:
         name = link.options.name
         if name is None:  # and no earlier link has had: else metrics and logs of two would be taken for one's
             names = (f"{link.kind}-{number}" for number in self._names[link.kind])
@@ -364,7 +364,7 @@ class Links(Home):
         link.revival.clear()
         for session in link.sessions.values():
             session.employ()
-        link.launch()
+        link.main = self.spawn(link.keep_up(), f"links: {link.name}", link=link)
 
     def _begin_stop(self, *links: Link) -> Mapping[Link, Counters]:
         """Let no new events in; return a copy of the counters."""

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.cookiejar import CookieJar
 from typing import Any
@@ -27,20 +28,17 @@ from slipstream.links.httpx_additions import Closing, Sendable
 from slipstream.links.queue import QueueFull
 from slipstream.links.redact import unlogged
 from slipstream.links.rules import MOST_BODY, Failure, Schedule, headers_for, origin, pause_after
-from slipstream.links.session import Connection
+from slipstream.links.session import Connection, Outcome
 from slipstream.links.setup import LinkOptions, PollingSetup, check
 from slipstream.links.supervise import Home
 
 _MEANINGS: Sequence[Meaning] = (
-    (TimeoutError, "timeout", "peer", "no answer in time ({name})"),
-    (httpx2.TimeoutException, "timeout", "peer", "no answer in time ({name})"),
-    (httpx2.InvalidURL, "setup", "us", "{url} is no address"),
-    (httpx2.UnsupportedProtocol, "setup", "us", "{url} is no address"),
+    ((TimeoutError, httpx2.TimeoutException), "timeout", "peer", "no answer in time ({name})"),
+    ((httpx2.InvalidURL, httpx2.UnsupportedProtocol), "setup", "us", "{url} is no address"),
     (httpx2.ProxyError, "refused", "proxy", "no way through the proxy: {text}"),
     *CAUSES,
     (httpx2.ConnectError, "refused", "peer", "cannot connect: {text}"),
-    (httpx2.TransportError, "protocol", "peer", "no usable answer: {text}"),
-    (httpx2.DecodingError, "protocol", "peer", "no usable answer: {text}"),
+    ((httpx2.TransportError, httpx2.DecodingError), "protocol", "peer", "no usable answer: {text}"),
     (OSError, "refused", "peer", "cannot connect: {text}"),
 )
 
@@ -199,7 +197,7 @@ async def _beginning(response: httpx2.Response) -> bytes:
 class _Batch:
     """The events of one answer, and the cursor that follows them."""
 
-    outcomes: list["asyncio.Future[Any]"] = field(default_factory=list)
+    outcomes: list[Outcome] = field(default_factory=list)
     cursor: Any = None
 
 
@@ -287,9 +285,9 @@ class PollingLink(DialledLink[PollingSetup]):
         batch = _Batch()
         self._batches.append(batch)
         for event in events:
-            outcome: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-            if await session.deliver(connection, event, outcome, is_parsed=self._events is not None):
-                batch.outcomes.append(outcome)
+            with suppress(ValueError):
+                outcome = await session.deliver(connection, event, is_parsed=self._events is not None)
+                batch.outcomes += [outcome] if outcome is not None else []
         # Set when all events are in the queue: what interrupts the loop before leaves the cursor where it was.
         batch.cursor = cursor
         self._commit()

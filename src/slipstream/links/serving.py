@@ -37,10 +37,7 @@ async def hold(connection: Connection, cancelled: Failure, *works: Awaitable[Fai
 
 
 async def read(connection: Connection, intake: Awaitable[Failure], limit: int | None, silence: float | None) -> Failure:
-    """Take in what the peer sends until the connection ends, with what came before the end; return why it has ended.
-
-    `limit` is the most bytes of a message, `silence` the most seconds without one: the intake raises at more.
-    """
+    """Take in what the peer sends until the connection ends; return why. The intake keeps to the limits."""
     try:
         failure = await intake
     except TooLong:

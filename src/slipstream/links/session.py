@@ -2,8 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Coroutine, Hashable, Mapping, MutableMapping
+from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any, ClassVar
 from weakref import WeakValueDictionary
 
@@ -12,7 +12,6 @@ from starlette.datastructures import Headers
 
 from slipstream.links.core import LinkCore
 from slipstream.links.counters import is_power_of_two
-from slipstream.links.dedupe import DedupeWindow
 from slipstream.links.delivery import Delivery, End
 from slipstream.links.errors import (
     CallTimeout,
@@ -26,13 +25,15 @@ from slipstream.links.errors import (
 )
 from slipstream.links.handlers import described_without_input, id_of, parsed
 from slipstream.links.outbox import Outbox
-from slipstream.links.pending import PendingCalls
+from slipstream.links.pending import DedupeWindow, PendingCalls
 from slipstream.links.queue import Inbox, QueueClosed, QueueFull, Reader
 from slipstream.links.redact import printable
 from slipstream.links.rules import Failure, TokenBucket, closed
 from slipstream.links.supervise import working_for
 
 Data = str | bytes
+Outcome = asyncio.Future[Any]
+"""Of an event: what its handler returned or raised; or `Skipped`."""
 
 _CLOSE_CODES = frozenset({1000, 1001, 1002, 1003, *range(1007, 1015)})
 _LONGEST_REASON = 123
@@ -277,7 +278,7 @@ class Item:
     connection: Connection
     event: Any
     event_id: Any = None
-    outcome: "asyncio.Future[Any] | None" = None
+    outcome: Outcome | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -308,7 +309,7 @@ class Session:
         )
         self.window = DedupeWindow(options.dedupe)
         self.outbox = Outbox(options.outbox, options.outbox_bytes, options.outbox_ttl, options.outbox_policy)
-        self._in_hand: WeakValueDictionary[Hashable, asyncio.Future[Any]] | None = None
+        self._in_hand: WeakValueDictionary[Hashable, Outcome] | None = None
         self._sending, self._pacing = asyncio.Lock(), asyncio.Lock()
 
     # Life
@@ -339,7 +340,7 @@ class Session:
             item = self._read(connection, message)
         except ValueError:
             return True
-        if isinstance(item, bool):
+        if not isinstance(item, Item):
             return True
         self._note(item)
         last_id = self.last_id
@@ -355,63 +356,45 @@ class Session:
             return True
 
     async def deliver(
-        self,
-        connection: Connection,
-        raw: Any,
-        outcome: "asyncio.Future[Any] | None" = None,
-        *,
-        is_strict: bool = False,
-        is_new: bool = True,
-        is_parsed: bool = False,
-    ) -> bool:
-        """Give a reply to its call, queue an event, skip other messages; return whether an event was queued.
+        self, connection: Connection, raw: Any, *, is_new: bool = True, is_parsed: bool = False
+    ) -> Outcome | None:
+        """Give a reply to its call, or queue an event; return the outcome of the event, None if it is over already.
 
-        `outcome` gets the result of the event. A message that is not `is_new` has been counted, and has waited for the
-        connection to log in; one that `is_parsed` is an event out of JSON. Raises `QueueFull` if the policy is "close",
-        and, if `is_strict`, `ValueError` for a message that is no event.
+        A message that is not `is_new` has been counted, and has waited for the connection to log in; one that
+        `is_parsed` is an event out of JSON. Raises `QueueFull` if the policy is "close", and `ValueError`, when that is
+        counted and logged, for a message that is no event.
         """
-        try:
-            item = self._read(connection, raw, outcome, is_new, is_parsed)
-        except ValueError:
-            if is_strict:
-                raise
-            return False
-        if isinstance(item, bool):
+        item = self._read(connection, raw, is_new, is_parsed)
+        if not isinstance(item, Item):
             return item
+        item.outcome = asyncio.get_running_loop().create_future()
         self._note(item)
         try:
             await (connection.inbox if is_new else self.inbox).put(item)
         except BaseException as error:
             self._refused(item)
             if isinstance(error, QueueClosed):
-                return False
+                return None
             raise
         if item.event_id is not None:
             self.last_id = item.event_id
-        return True
+        return item.outcome
 
     def _read(
-        self,
-        connection: Connection,
-        raw: Any,
-        outcome: "asyncio.Future[Any] | None" = None,
-        is_new: bool = True,
-        is_parsed: bool = False,
-    ) -> Item | bool:
-        """Make an event of a message, or return whether it repeats one in handling; raise `ValueError` for none."""
+        self, connection: Connection, raw: Any, is_new: bool = True, is_parsed: bool = False
+    ) -> Item | Outcome | None:
+        """Make an event of a message, or return the outcome of the one that it repeats; raise `ValueError` for none."""
         handler, counters = self.link.handler, self.link.counters
         if is_new:
             if self.pending.expects_replies and self._is_reply(raw):
-                return False
+                return None
             counters.received += 1
             # Later events of a connection that was replaced would come twice: the new one knows the latest id by then.
             if self.inbox.is_stopping or connection.is_replaced:
                 counters.refused += 1
-                return False
-            if connection.conversation is not None:
-                return Item(connection, raw, None, outcome)
-        if handler is None or handler.is_conversation:
-            return Item(connection, raw, None, outcome)
+                return None
+        if handler is None or handler.is_conversation or (is_new and connection.conversation is not None):
+            return Item(connection, raw)
         try:
             event = handler.read_value(raw) if is_parsed else handler.read(raw)
         except ValueError as error:
@@ -428,8 +411,9 @@ class Session:
             raise unreadable from error
         if event_id is not None and event_id in self.window:
             counters.duplicates += 1
-            return outcome is not None and self._follow(event_id, outcome)
-        return Item(connection, event, event_id, outcome)
+            first = None if self._in_hand is None else self._in_hand.get(event_id)
+            return None if first is None or first.done() else first
+        return Item(connection, event, event_id)
 
     def _note(self, item: Item) -> None:
         """Remember an event's id before the wait for room: another connection of the peer may bring it too."""
@@ -445,15 +429,6 @@ class Session:
         self.link.counters.refused += 1
         self.window.discard(item.event_id)
         _settle(item.outcome, error=Skipped("refused"))
-
-    def _follow(self, event_id: Hashable, outcome: "asyncio.Future[Any]") -> bool:
-        """Give a repeat the result of its event; return whether that is still in handling."""
-        first = None if self._in_hand is None else self._in_hand.get(event_id)
-        if first is None or first.done():
-            outcome.set_result(None)
-            return False
-        first.add_done_callback(partial(_copy, outcome))
-        return True
 
     def _skip(self, error: ValueError) -> None:
         counters = self.link.counters
@@ -538,7 +513,8 @@ class Session:
         while len(inbox) or inbox.is_blocked:
             item = await inbox.get()
             inbox.done()
-            await self.deliver(connection, item.event, is_new=False)
+            with suppress(ValueError):
+                await self.deliver(connection, item.event, is_new=False)
         connection.conversation = None
         conversation.is_over.set()
 
@@ -663,7 +639,7 @@ def as_json(value: Any) -> str:
     return to_json(value, inf_nan_mode="null").decode()
 
 
-def _settle(outcome: "asyncio.Future[Any] | None", result: Any = None, error: BaseException | None = None) -> None:
+def _settle(outcome: Outcome | None, result: Any = None, error: BaseException | None = None) -> None:
     if outcome is None or outcome.done():
         return
     if error is None:
@@ -671,8 +647,3 @@ def _settle(outcome: "asyncio.Future[Any] | None", result: Any = None, error: Ba
     else:
         outcome.set_exception(error)
         outcome.exception()  # seen, for perhaps nothing waits for it any more
-
-
-def _copy(outcome: "asyncio.Future[Any]", first: "asyncio.Future[Any]") -> None:
-    error = first.exception()
-    _settle(outcome, None if error else first.result(), error)

@@ -47,8 +47,7 @@ _OURS = frozenset({"host", "cookie", "connection", "upgrade", "content-length", 
 
 _MEANINGS: Sequence[Meaning] = (
     (TimeoutError, "timeout", "peer", "no connection within {limit} seconds"),
-    (InvalidURI, "setup", "us", "{url} or its proxy is no address"),
-    (InvalidProxy, "setup", "us", "{url} or its proxy is no address"),
+    ((InvalidURI, InvalidProxy), "setup", "us", "{url} or its proxy is no address"),
     (ProxyError, "refused", "proxy", "no way through the proxy: {text}"),
     *CAUSES,
     (InvalidHandshake, "protocol", "peer", "no WebSocket handshake: {text}"),
