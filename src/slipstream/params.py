@@ -42,7 +42,7 @@ class _Value(FieldInfo):  # type: ignore[misc]
     def __init__(self, default: Any, annotation: Any, options: ValueOptions, **own: Any) -> None:
         for name, value in own.items():  # not by `vars`, which makes a dictionary for each instance
             setattr(self, name, value)
-        given: dict[str, Any] = dict(completed(ValueOptions, options, type(self).__name__, _Unset))
+        given: Any = completed(ValueOptions, options, type(self).__name__, _Unset)
         for old, new, absent in (("example", "examples", _Unset), ("regex", "pattern", None)):
             if given[old] is not absent:
                 # Frames above: the class, the function of `param_functions`, the user's line.
@@ -52,13 +52,14 @@ class _Value(FieldInfo):  # type: ignore[misc]
         self.include_in_schema = given["include_in_schema"]
         self.openapi_examples = given["openapi_examples"]
 
-        described = {name: value for name, value in given.items() if name not in NOT_PYDANTIC}
-        described |= {"default": default, "annotation": annotation, "pattern": given["pattern"] or given["regex"]}
+        given |= {"default": default, "annotation": annotation, "pattern": given["pattern"] or given["regex"]}
         if given["serialization_alias"] in (_Unset, None) and isinstance(given["alias"], str):
-            described["serialization_alias"] = given["alias"]
+            given["serialization_alias"] = given["alias"]
         if given["validation_alias"] in (_Unset, None):
-            described["validation_alias"] = given["alias"]
-        super().__init__(**{name: value for name, value in described.items() if value is not _Unset})
+            given["validation_alias"] = given["alias"]
+        super().__init__(
+            **{name: value for name, value in given.items() if value is not _Unset and name not in NOT_PYDANTIC}
+        )
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.default})"

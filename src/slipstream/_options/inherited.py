@@ -5,7 +5,7 @@ An option that is added here can be set at every level and arrives at the route.
 
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
-from functools import cache
+from functools import cache, partial
 from typing import Annotated, Any, Final, TypeVar, cast
 
 from starlette.responses import Response
@@ -140,13 +140,13 @@ def merged(options: type[D], *levels: object) -> D:
 
     A level is an object with options as attributes, or a dict of them, and may lack some.
     """
-    *outer, innermost = levels
+    *outer, own = map(_reader, levels)
     plain, rows = _rows(cast(Any, options))
-    values = {name: _own(innermost, name) for name in plain}
+    values = {name: own(name, _SILENT) for name in plain}
     for name, outside, merge in rows:
-        value = _own(innermost, name)
-        for level in reversed(outer):
-            found = _own(level, outside)
+        value = own(name, _SILENT)
+        for read in reversed(outer):
+            found = read(outside, _SILENT)
             if found is not _SILENT:
                 value = found if value is _SILENT else merge(found, value)
         values[name] = value
@@ -170,11 +170,12 @@ def folded(given: D) -> D:
     return given
 
 
-def _own(level: object, name: str) -> Any:
-    return level.get(name, _SILENT) if type(level) is dict else getattr(level, name, _SILENT)
+def _reader(level: object) -> Callable[[str, Any], Any]:
+    """Return the function that reads an option of a level, or returns its second argument."""
+    return level.get if type(level) is dict else partial(getattr, level)
 
 
 def repeated(options: Any, router: object) -> dict[str, Any]:
     """Return those options of an included router that are merged once more; see `Otherwise`."""
-    own = {name: _own(router, name) for name, (_, rule) in rules_of(options).items() if rule.is_repeated}
+    own = {name: getattr(router, name, _SILENT) for name, (_, rule) in rules_of(options).items() if rule.is_repeated}
     return {name: value for name, value in own.items() if value is not _SILENT}

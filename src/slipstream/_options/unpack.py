@@ -56,17 +56,24 @@ def completed(options: type[D], given: Mapping[str, Any], owner: str, otherwise:
 
     `owner` names the function that was called; `otherwise` is the default of options without `Otherwise`.
     """
-    known = rules_of(cast(Any, options), otherwise)
-    values = {name: rule.default for name, (_, rule) in known.items()}
-    for name, value in given.items():
-        if name not in known:
-            likely = "".join(f"; did you mean {each!r}?" for each in get_close_matches(name, known, 1))
-            raise TypeError(f"{owner}() got an unexpected keyword argument {name!r}{likely}")
-        check = known[name][1].check
-        if check is not None:
-            check(name, value)
-        values[name] = value
+    defaults, checks = _defaults(cast(Any, options), otherwise)
+    values = {**defaults, **given}
+    if len(values) > len(defaults):
+        name = next(name for name in given if name not in defaults)
+        likely = "".join(f"; did you mean {each!r}?" for each in get_close_matches(name, defaults, 1))
+        raise TypeError(f"{owner}() got an unexpected keyword argument {name!r}{likely}")
+    for name, check in checks.items():
+        if name in given:
+            check(name, given[name])
     return cast(D, values)
+
+
+@cache
+def _defaults(options: Any, otherwise: Any) -> tuple[dict[str, Any], dict[str, Callable[[str, Any], None]]]:
+    """Return the defaults of the options and the checks of those that have one."""
+    rules = {name: rule for name, (_, rule) in rules_of(options, otherwise).items()}
+    checks = {name: rule.check for name, rule in rules.items() if rule.check is not None}
+    return {name: rule.default for name, rule in rules.items()}, checks
 
 
 def names_of(options: type[object]) -> tuple[str, ...]:

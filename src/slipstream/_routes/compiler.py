@@ -9,11 +9,11 @@ from dataclasses import dataclass, field, replace
 from operator import is_not
 from typing import Any
 
-from slipstream._app.refresh import Latest, Lock
+from slipstream._app.refresh import Lock, version
 from slipstream._engine.compile import OBSERVED, UNOBSERVED, Compiled, Dialect, compile_plan
 from slipstream._engine.emit.handler import CLOSING, EXITS
 from slipstream._engine.entry.guard import connect
-from slipstream._engine.plan.model import Call, Plan
+from slipstream._engine.plan.model import BodyPlan, Call, Plan
 from slipstream._engine.plan.tree import override_tree
 from slipstream._engine.runtime.cleanup import inner_failure, leave, open_failure
 from slipstream._engine.runtime.response import injected_tasks, respond_open, run_later
@@ -25,6 +25,8 @@ from slipstream.limits import COMPATIBLE, Limits
 
 Overrides = Mapping[Callable[..., Any], Callable[..., Any]]
 
+_LOCK = Lock()
+"""Held while a handler is compiled or a changed tree is planned again, of whatever route."""
 _KEPT = 32
 """Most handlers that one route keeps for different overrides."""
 
@@ -47,14 +49,16 @@ class Compiler:
         owner: The route; another one that has been given the compiler may not change the tree.
     """
 
-    def __init__(self, tree: Call, plan_of: Callable[..., Plan], owner: object = None) -> None:
-        self.owner = owner
-        self._begin(plan_of, _Planned(plan_of(tree), None), None)
+    __slots__ = ("_dependant", "_plan_of", "_planned", "_seen", "owner")
 
-    def _begin(self, plan_of: Callable[..., Plan], planned: _Planned, dependant: Dependant | None) -> None:
-        self._plan_of, self._planned, self._dependant = plan_of, planned, dependant
-        self._latest = Latest(self._plan_again_if_changed)
-        self._lock = Lock()
+    def __init__(self, tree: Call, plan_of: Callable[..., Plan], owner: object = None) -> None:
+        self._begin(plan_of, _Planned(plan_of(tree), None), None, owner)
+
+    def _begin(
+        self, plan_of: Callable[..., Plan], planned: _Planned, dependant: Dependant | None, owner: object
+    ) -> None:
+        self._plan_of, self._planned, self._dependant, self.owner = plan_of, planned, dependant, owner
+        self._seen = -1
 
     def __deepcopy__(self, memo: dict[int, object]) -> "Compiler":
         """Copies of a route share what was compiled, until one of them is changed."""
@@ -66,36 +70,43 @@ class Compiler:
     def with_tree(self, dependant: Dependant | None, owner: object) -> "Compiler":
         """Make a compiler like this one for another tree; None: for the same."""
         twin = object.__new__(Compiler)
-        twin.owner = owner
         planned = self._planned if dependant is None else _Planned(self._planned.plan, None)
-        twin._begin(self._plan_of, planned, dependant)
+        twin._begin(self._plan_of, planned, dependant, owner)
         return twin
 
     @property
     def dependant(self) -> Dependant:
         """The tree for packages to read and change; only a tree that was asked for is looked at for changes."""
         if self._dependant is None:
-            dependant = dependant_of(self.plan.root)
-            watch(dependant)
-            self._planned = replace(self._planned, state=list(state_of(dependant)))
-            self._dependant = dependant
+            dependant, body = dependant_of(self._planned.plan.root), self._planned.plan.body
+            # The plan takes the tree's own parameters, for a package may change these.
+            self._planned, self._dependant = self._plan_again(dependant, body), dependant
+            version.bump()
         return self._dependant
 
     @property
     def plan(self) -> Plan:
         """The plan without overrides; made again when a package has changed the tree."""
-        return self._latest.get().plan
+        return self._latest().plan
 
-    def _plan_again_if_changed(self) -> _Planned:
-        before, dependant = self._planned, self._dependant
-        if dependant is not None:
+    def _latest(self) -> _Planned:
+        dependant, seen = self._dependant, version.number
+        if dependant is None or seen == self._seen:
+            return self._planned
+        with _LOCK:
+            before = self._planned
             now = list(state_of(dependant))
             if before.state is None or len(now) != len(before.state) or any(map(is_not, now, before.state)):
                 # A change in place leaves the body's field, as in FastAPI; a tree that was put there has another.
-                known = {"known": before.plan.body} if before.state is not None and before.plan.body else {}
-                watch(dependant)
-                self._planned = _Planned(self._plan_of(call_of(dependant), **known), list(state_of(dependant)))
+                body = None if before.state is None else before.plan.body
+                self._planned = self._plan_again(dependant, body)
+            self._seen = seen
         return self._planned
+
+    def _plan_again(self, dependant: Dependant, body: BodyPlan | None) -> _Planned:
+        known = {} if body is None else {"known": body}
+        watch(dependant)
+        return _Planned(self._plan_of(call_of(dependant), **known), list(state_of(dependant)))
 
     def compiled(
         self,
@@ -113,7 +124,7 @@ class Compiler:
             limits: Those of all levels.
         """
         # A thread that changes the tree meanwhile gets handlers of its own with its plan; these are never mixed.
-        planned = self._latest.get()
+        planned = self._latest()
         plan, known = planned.plan, planned.handlers
         tree = plan.root
         if overrides:
@@ -122,7 +133,7 @@ class Compiler:
         # The calls in their order identify the overrides; a kept handler keeps its callables alive, and so their ids.
         kind = (dialect, is_observed, limits)
         key: Hashable = kind if tree is plan.root else (kind, *(id(call.call) for call in tree.walk()))
-        with self._lock:
+        with _LOCK:
             found = known.get(key)
             if found is None:
                 chosen = plan if tree is plan.root else self._plan_of(tree)

@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass, field, fields, replace
 from operator import attrgetter
 from typing import Any, cast
@@ -117,11 +118,14 @@ _SHELVES = ("path_params", "query_params", "header_params", "cookie_params", "bo
 
 
 def dependant_of(call: Call) -> Dependant:
-    """Make a `Dependant` of a tree of calls, with lists of its own."""
+    """Make a `Dependant` of a tree of calls, with lists and parameters of its own: routes share those of plans."""
     view = Dependant()
     for item in fields(Call):
-        value = getattr(call, item.name)
-        setattr(view, item.name, list(value) if type(value) in (list, WatchedList) else value)
+        setattr(view, item.name, getattr(call, item.name))
+    for shelf in _SHELVES[:4]:
+        fields_of = getattr(call, shelf)
+        setattr(view, shelf, [replace(each, field_info=copy(each.field_info)) for each in fields_of])
+    view.body_params, view.contexts = list(call.body_params), list(call.contexts)
     view.dependencies = [dependant_of(dependency) for dependency in call.dependencies]
     return view
 

@@ -101,7 +101,7 @@ def get_request_handler(
         own = own if is_own and planned == response else None
     provider = dependency_overrides_provider
     limits = limits_of(provider, of_forms(form_limits) if own is None else own.limits)
-    walk = stepwise(Plan("http", dependant.path, dependant, (), body, response, limits=limits), provider)
+    walk = stepwise(Plan("http", dependant.path, dependant, body, response, limits=limits), provider)
 
     walks = Latest(lambda: own is None or is_walked(own.compiler.plan, provider))
 

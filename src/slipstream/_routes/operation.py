@@ -105,6 +105,7 @@ def read_operation(
     if status is not None and status not in range(100, 600):
         warn(f"{status!r} is no status of HTTP", tree.origin, "write a number from 100 to 599: status_code=200")
     given: Any = options
+    dump_options = {name: given[f"response_model_{name}"] for name in DUMP_OPTIONS}
     response = ResponseSpec(
         status_code=status,
         response_class=None if isinstance(chosen, DefaultPlaceholder) else chosen,
@@ -113,7 +114,7 @@ def read_operation(
         is_events=stream is None and is_subclass(chosen, EventSourceResponse),
         item_field=response_field(stream_item_type, f"StreamItem_{unique_id}", None, tree.origin, names),
         ping_interval=ping_interval,
-        dump_options={name: given[f"response_model_{name}"] for name in DUMP_OPTIONS},
+        dump_options=DUMP_OPTIONS if dump_options == DUMP_OPTIONS else dump_options,
     )
     strict = options["strict_content_type"]
     plan = partial(

@@ -21,9 +21,8 @@ from slipstream._engine.emit.handler import CLOSING, EXITS
 from slipstream._engine.emit.values import make_taker
 from slipstream._engine.plan.body import form_models, should_embed
 from slipstream._engine.plan.fields import ModelField
-from slipstream._engine.plan.flatten import call_key
 from slipstream._engine.plan.items import form_item, item_of
-from slipstream._engine.plan.model import Call
+from slipstream._engine.plan.model import Call, call_key
 from slipstream._engine.plan.tree import replacement
 from slipstream._engine.runtime.body import key_taker, whole_taker
 from slipstream._engine.runtime.cleanup import ShieldedGenerator, SlotExit, leave, not_yielded, open_shield, unwind
@@ -62,7 +61,9 @@ def _param_taker(field: ModelField) -> Callable[[Mapping[str, Any]], tuple[Any, 
     return make_taker(field, source)  # type: ignore[no-any-return]
 
 
-async def request_body_to_args(body_fields: list[ModelField], received_body: Any, embed_body_fields: bool) -> Values:
+async def request_body_to_args(
+    body_fields: Sequence[ModelField], received_body: Any, embed_body_fields: bool
+) -> Values:
     """Read parameters from a form or a parsed JSON body.
 
     Args:

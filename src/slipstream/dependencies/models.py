@@ -4,8 +4,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
-from slipstream._engine.plan.flatten import call_key, security_scheme
-from slipstream._engine.plan.model import Call
+from slipstream._engine.plan.model import Call, call_key, security_scheme
 from slipstream._engine.signature.kinds import call_kind
 from slipstream._engine.types import CallKind
 from slipstream._routes.dependant import Dependant as Dependant

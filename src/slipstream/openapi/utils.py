@@ -14,13 +14,19 @@ from slipstream._engine.plan.model import Call
 from slipstream.openapi._build import operations, shapes
 from slipstream.openapi._build.document import get_openapi as get_openapi
 from slipstream.openapi._build.responses import HTTP_VALIDATION_ERROR, STATUS_RANGES, VALIDATION_ERROR
-from slipstream.openapi._build.routes import PathOperation, documented_fields
+from slipstream.openapi._build.routes import PathOperation, documented_fields, path_operations
 from slipstream.openapi._build.schemas import FieldMapping, FieldSchemas, define
 
 validation_error_definition = VALIDATION_ERROR
 validation_error_response_definition = HTTP_VALIDATION_ERROR
 status_code_ranges = STATUS_RANGES
-get_fields_from_routes = documented_fields
+
+
+def get_fields_from_routes(routes: Sequence[Any]) -> list[ModelField]:
+    """List every field whose schema the document of routes needs; those of parameters are in the routes' trees."""
+    for route in path_operations(routes):
+        _ = route.dependant  # its fields are then those of the tree, and not shared with other routes
+    return documented_fields(routes)
 
 
 def get_definitions(

@@ -10,15 +10,13 @@ from pydantic.fields import FieldInfo
 
 from slipstream._engine.plan.fields import ModelField
 from slipstream._engine.plan.flatten import (
-    call_key,
     flat_body_params,
     flat_params,
     flatten,
     param_model,
     request_names,
-    security_scheme,
 )
-from slipstream._engine.plan.model import Call
+from slipstream._engine.plan.model import Call, call_key, security_scheme
 from slipstream._engine.signature.model import Origin, Signature
 from slipstream.params import Body, Header, Path, Query
 
@@ -49,7 +47,7 @@ class Paging(BaseModel):
 def call(function: Any, *dependencies: Call, **attributes: Any) -> Call:
     signature = Signature(function, Origin("f", None, None), (), inspect.Signature.empty, "sync")
     made = Call(signature, "/", **attributes)
-    made.dependencies.extend(dependencies)
+    made.dependencies = dependencies
     return made
 
 
@@ -86,7 +84,7 @@ def test_callables_without_hash_are_told_apart_too() -> None:
     first = Unhashable()
     calls = [call(first), call(first), call(Unhashable())]
     for number, each in enumerate(calls):
-        each.query_params.append(field(str(number), Query()))
+        each.query_params = [field(str(number), Query())]
 
     assert [item.name for item in flat_params(call(endpoint, *calls))] == ["0", "2"]
 

@@ -57,7 +57,7 @@ def test_each_parameter_stands_on_the_shelf_of_its_place() -> None:
 
     shelves = (root.path_params, root.query_params, root.header_params, root.cookie_params, root.body_params)
     assert [[field.name for field in shelf] for shelf in shelves] == [["item_id"], ["q"], ["h"], ["c"], ["b"]]
-    assert root.contexts == [("request", "request")]
+    assert list(root.contexts) == [("request", "request")]
 
 
 def test_a_form_field_stands_with_the_body() -> None:

@@ -1,15 +1,15 @@
 """From a tree of calls and options to a `Plan`."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from importlib import import_module
 from typing import Any, Literal
 
 from slipstream._engine.errors import FormParserMissing, UnsupportedAnnotation, warn
 from slipstream._engine.plan.body import build_body_field, is_form, should_embed
-from slipstream._engine.plan.flatten import CallKey, call_key, flat_body_params
-from slipstream._engine.plan.model import Again, BodyPlan, Call, Plan, ResponseSpec, Solve, Step, Take
+from slipstream._engine.plan.flatten import flat_body_params
+from slipstream._engine.plan.model import BodyPlan, Call, Plan, ResponseSpec
 
 
 def build_http_plan(
@@ -51,27 +51,28 @@ def build_http_plan(
             require_form_parser(root.origin)
         kind: Literal["json", "form"] = "form" if is_form(documented) else "json"
         body = BodyPlan(kind, tuple(fields), embed, strict_content_type, documented)
-    return Plan("http", label, root, order(root), body, response, path_strings)
+    return Plan("http", label, root, body, response, path_strings)
 
 
 def build_websocket_plan(root: Call, path_strings: frozenset[str]) -> Plan:
     """Plan a WebSocket endpoint, which has no body and no response."""
     _refuse_links(root)
-    return Plan("websocket", f"WS {root.path}", root, order(root), None, ResponseSpec(), path_strings)
+    return Plan("websocket", f"WS {root.path}", root, None, ResponseSpec(), path_strings)
 
 
 def build_event_plan(root: Call, label: str) -> Plan:
     """Plan a handler of events; `label` is its name for people."""
-    return Plan("event", label, root, order(root), None, ResponseSpec())
+    return Plan("event", label, root, None, ResponseSpec())
 
 
 def _refuse_links(root: Call) -> None:
     """Refuse a parameter for the connection of a link outside of handlers of events."""
-    for owner, slot in ((call, slot) for call in root.walk() for slot in call.signature.slots):
-        if slot.meta == "link":
+    for call in root.walk():
+        for name in (name for name, kind in call.contexts if kind == "link"):
+            annotation = next(slot.annotation for slot in call.signature.slots if slot.name == name)
             raise UnsupportedAnnotation(
                 "There is a connection of a link only where one of its events is handled",
-                slot.name, slot.annotation, owner.origin, "write Request or WebSocket, or leave the parameter out",
+                name, annotation, call.origin, "write Request or WebSocket, or leave the parameter out",
             )  # fmt: skip
 
 
@@ -92,26 +93,3 @@ def _found(module: str, name: str) -> Any:
         return getattr(import_module(module), name, None)
     except ImportError:
         return None
-
-
-def order(root: Call) -> tuple[Step, ...]:
-    """List the steps before the endpoint's call: dependencies before the call that needs them, then its own values."""
-    steps = list(_feed(root, []))
-    shared = {id(step.first) for step in steps if isinstance(step, Again)}
-    return tuple(Solve(step.call, id(step.call) in shared) if isinstance(step, Solve) else step for step in steps)
-
-
-def _feed(call: Call, solved: list[tuple[CallKey, Call]]) -> Iterator[Step]:
-    """Yield the steps before a call; `solved` is a list, since some callables have no hash and few routes have many."""
-    for dependency in call.dependencies:
-        key = call_key(dependency.replaces or dependency)
-        first = next((made for known, made in solved if known == key), None)
-        if first is not None and dependency.use_cache:
-            yield Again(dependency, first)
-            continue
-        yield from _feed(dependency, solved)
-        yield Solve(dependency, False)
-        if first is None:
-            solved.append((key, dependency))
-    for source, fields in call.params.items():
-        yield from (Take(call, field, source) for field in fields)

@@ -1,20 +1,15 @@
 """The parameters and security schemes of a whole tree, as flat lists; a shared dependency counts at its first place."""
 
-import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, TypeAlias
+from typing import Any
 
 from pydantic import AliasChoices, AliasPath, BaseModel
 
 from slipstream._engine.plan.fields import ModelField, model_fields
-from slipstream._engine.plan.model import Call
+from slipstream._engine.plan.model import Call, CallKey, call_key, security_scheme
 from slipstream._engine.signature.annotations import is_json, is_subclass, model_of
-from slipstream._engine.signature.kinds import unwrapped
-
-CallKey: TypeAlias = tuple[Callable[..., Any], tuple[str, ...], str]
-"""Calls with the same key are one call: the callable, the scopes that it can see, and when it is closed."""
 
 _MODEL_SOURCES = frozenset({"query", "header", "cookie"})
 
@@ -121,25 +116,3 @@ def request_names(item: ModelField, *, convert_underscores: bool = False) -> lis
     if by_name and all(alias != item.name for alias, _ in names):
         return [*names, own]
     return names
-
-
-def security_scheme(call: Callable[..., Any]) -> Any | None:
-    """Return the security scheme inside of partials and decorators; None for any other callable."""
-    bare: Any = unwrapped(call)
-    if isinstance(bare, type) or inspect.isroutine(bare):
-        return None
-    # The engine may not import the class of schemes, so a scheme is known by its two attributes.
-    is_scheme = isinstance(getattr(bare, "scheme_name", None), str) and hasattr(bare, "model")
-    return bare if is_scheme else None
-
-
-def call_key(call: Call) -> CallKey:
-    """Return the key of a call, with its scopes only if they can make a difference to it or to a dependency of it."""
-    scopes = tuple(sorted(set(call.oauth_scopes)))
-    is_seen = any(
-        bool(below.own_scopes)
-        or any(kind == "scopes" for _, kind in below.contexts)
-        or security_scheme(below.call) is not None
-        for below in (call.walk() if scopes else ())
-    )
-    return call.call, scopes if is_seen else (), call.lifetime or ""

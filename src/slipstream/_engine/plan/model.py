@@ -1,12 +1,15 @@
 """What a path operation asks for, as data: a tree of calls, the steps to the endpoint, its body and its response."""
 
-from collections.abc import Callable, Iterator, Sequence
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
+from functools import cached_property
+from typing import Any, Final, Literal, TypeAlias
 
 from slipstream._engine.abc import Limit
 from slipstream._engine.plan.fields import ModelField
 from slipstream._engine.runtime.stream import usual_interval
+from slipstream._engine.signature.kinds import unwrapped
 from slipstream._engine.signature.model import Origin, Signature
 from slipstream._engine.types import CallKind, ContextKind, DependencyScope, Scope, SlotSource
 from slipstream.limits import COMPATIBLE, Limits
@@ -20,13 +23,13 @@ class Call:
     path: str
     name: str | None = None
     """The parent's parameter that receives the result; None for the endpoint and for dependencies of a route or app."""
-    path_params: list[ModelField] = field(default_factory=list)
-    query_params: list[ModelField] = field(default_factory=list)
-    header_params: list[ModelField] = field(default_factory=list)
-    cookie_params: list[ModelField] = field(default_factory=list)
-    body_params: list[ModelField] = field(default_factory=list)
-    contexts: list[tuple[str, ContextKind]] = field(default_factory=list)
-    dependencies: list["Call"] = field(default_factory=list)
+    path_params: Sequence[ModelField] = ()
+    query_params: Sequence[ModelField] = ()
+    header_params: Sequence[ModelField] = ()
+    cookie_params: Sequence[ModelField] = ()
+    body_params: Sequence[ModelField] = ()
+    contexts: Sequence[tuple[str, ContextKind]] = ()
+    dependencies: Sequence["Call"] = ()
     use_cache: bool = True
     scope: DependencyScope | None = None
     own_scopes: tuple[str, ...] = ()
@@ -48,7 +51,7 @@ class Call:
         return self.signature.origin
 
     @property
-    def params(self) -> dict[SlotSource, list[ModelField]]:
+    def params(self) -> dict[SlotSource, Sequence[ModelField]]:
         """The parameters by source, in the order in which they are read."""
         return {
             "path": self.path_params,
@@ -81,9 +84,35 @@ class Call:
             yield from dependency.walk()
 
 
+CallKey: TypeAlias = tuple[Callable[..., Any], tuple[str, ...], str]
+"""Calls with the same key are one call: the callable, the scopes that it can see, and when it is closed."""
+
+
+def security_scheme(call: Callable[..., Any]) -> Any | None:
+    """Return the security scheme inside of partials and decorators; None for any other callable."""
+    bare: Any = unwrapped(call)
+    if isinstance(bare, type) or inspect.isroutine(bare):
+        return None
+    # The engine may not import the class of schemes, so a scheme is known by its two attributes.
+    is_scheme = isinstance(getattr(bare, "scheme_name", None), str) and hasattr(bare, "model")
+    return bare if is_scheme else None
+
+
+def call_key(call: Call) -> CallKey:
+    """Return the key of a call, with its scopes only if they can make a difference to it or to a dependency of it."""
+    scopes = tuple(sorted(set(call.oauth_scopes)))
+    is_seen = any(
+        bool(below.own_scopes)
+        or any(kind == "scopes" for _, kind in below.contexts)
+        or security_scheme(below.call) is not None
+        for below in (call.walk() if scopes else ())
+    )
+    return call.call, scopes if is_seen else (), call.lifetime or ""
+
+
 StreamKind: TypeAlias = Literal["jsonl", "sse", "raw"]
 
-DUMP_OPTIONS: dict[str, Any] = {
+DUMP_OPTIONS: Final[Mapping[str, Any]] = {
     "include": None,
     "exclude": None,
     "by_alias": True,
@@ -98,7 +127,7 @@ DUMP_OPTIONS: dict[str, Any] = {
 class ResponseSpec:
     """How the endpoint's result becomes a response."""
 
-    dump_options: dict[str, Any] = field(default_factory=DUMP_OPTIONS.copy)
+    dump_options: Mapping[str, Any] = field(default_factory=lambda: DUMP_OPTIONS)
     status_code: int | None = None
     response_class: type[Any] | None = None
     """If it is None, Pydantic writes the JSON bytes."""
@@ -164,7 +193,7 @@ Step: TypeAlias = Take | Solve | Again
 """A step of a plan."""
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False)
 class Plan:
     """All that is known about one path operation; its handler and its part of the OpenAPI document are made from it."""
 
@@ -172,12 +201,18 @@ class Plan:
     label: str
     """Its name for people: "GET /items/{item_id}"."""
     root: Call
-    steps: tuple[Step, ...]
     body: BodyPlan | None
     response: ResponseSpec
     path_strings: frozenset[str] = frozenset()
     """Path parameters whose converter gives a string."""
     limits: Limits = COMPATIBLE
+
+    @cached_property
+    def steps(self) -> tuple[Step, ...]:
+        """The steps before the endpoint's call: dependencies before the call that needs them, then its own values."""
+        steps = list(_feed(self.root, []))
+        shared = {id(step.first) for step in steps if isinstance(step, Again)}
+        return tuple(Solve(step.call, id(step.call) in shared) if isinstance(step, Solve) else step for step in steps)
 
     @property
     def calls(self) -> Iterator[Call]:
@@ -211,3 +246,19 @@ class Plan:
         facts = {"file": origin.file, "line": origin.line, "function": getattr(self.root.call, "__name__", None)}
         known = {key: value for key, value in facts.items() if value is not None}
         return {**known, "path": f"{verb} {mount}{self.root.path}"}
+
+
+def _feed(call: Call, solved: list[tuple[CallKey, Call]]) -> Iterator[Step]:
+    """Yield the steps before a call; `solved` is a list, since some callables have no hash and few routes have many."""
+    for dependency in call.dependencies:
+        key = call_key(dependency.replaces or dependency)
+        first = next((made for known, made in solved if known == key), None)
+        if first is not None and dependency.use_cache:
+            yield Again(dependency, first)
+            continue
+        yield from _feed(dependency, solved)
+        yield Solve(dependency, False)
+        if first is None:
+            solved.append((key, dependency))
+    for source, fields in call.params.items():
+        yield from (Take(call, field, source) for field in fields)

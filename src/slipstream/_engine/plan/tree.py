@@ -37,7 +37,9 @@ def build_tree(
     """
     builder = _TreeBuilder(path, implied, frames)
     root = builder.call(endpoint, scope="function")
-    root.dependencies[:0] = [builder.dependency(marker, None, (), root.origin) for marker in dependencies]
+    if dependencies:
+        own = (builder.dependency(marker, None, (), root.origin) for marker in dependencies)
+        root.dependencies = (*own, *root.dependencies)
     return root
 
 
@@ -58,6 +60,10 @@ def is_overridden(call: Call, overrides: Container[Callable[..., Any]]) -> bool:
         return call.call in overrides
     except TypeError:  # a callable that cannot be hashed cannot be a key either
         return False
+
+
+_SHELVES = {source: f"{source}_params" for source in ("path", "query", "header", "cookie")}
+"""By source: the attribute of a call with the parameters outside of the body."""
 
 
 class _TreeBuilder:
@@ -96,13 +102,16 @@ class _TreeBuilder:
                 )
             # A scope that is asked for twice appears twice below, as in FastAPI.
             scopes = (*call.parent_scopes, *call.own_scopes)
-            call.dependencies.append(self.dependency(marker, slot.name, scopes, call.origin))
+            call.dependencies = (*call.dependencies, self.dependency(marker, slot.name, scopes, call.origin))
         elif slot.source == "context":
-            call.contexts.append((slot.name, cast(ContextKind, slot.meta)))
-        else:
+            call.contexts = (*call.contexts, (slot.name, cast(ContextKind, slot.meta)))
+        elif (shelf := _SHELVES.get(slot.source)) is None:
             info = cast(FieldInfo, slot.meta)
-            field = _checked(ModelField(read_by_member(info) if slot.source == "form" else info, slot.name), call)
-            call.params.get(slot.source, call.body_params).append(field)
+            info = read_by_member(info) if slot.source == "form" else info
+            call.body_params = (*call.body_params, _checked(ModelField(info, slot.name), call))
+        else:
+            slot.field = slot.field or _checked(ModelField(cast(FieldInfo, slot.meta), slot.name), call)
+            setattr(call, shelf, (*getattr(call, shelf), slot.field))
 
     def dependency(self, marker: DependencyMarker, name: str | None, scopes: tuple[str, ...], origin: Origin) -> Call:
         """Build the call of a marker; `origin` is where the marker stands."""
@@ -123,12 +132,14 @@ class _TreeBuilder:
 
 
 def _copy(call: Call, overrides: Mapping[Callable[..., Any], Callable[..., Any]], implied: Implied) -> Call:
-    twin = replace(call, replaces=call.replaces or call, dependencies=[])
-    for dependency in call.dependencies:
-        is_replaced = is_overridden(dependency, overrides)
-        used = replacement(dependency, overrides[dependency.call], implied) if is_replaced else dependency
-        twin.dependencies.append(_copy(used, overrides, implied))
-    return twin
+    used = [
+        replacement(dependency, overrides[dependency.call], implied)
+        if is_overridden(dependency, overrides)
+        else dependency
+        for dependency in call.dependencies
+    ]
+    dependencies = [_copy(dependency, overrides, implied) for dependency in used]
+    return replace(call, replaces=call.replaces or call, dependencies=dependencies)
 
 
 def replacement(call: Call, function: Callable[..., Any], implied: Implied) -> Call:

@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic.fields import FieldInfo
@@ -25,12 +25,13 @@ class Origin:
         return self.name if self.file is None else f"{self.file}:{self.line} in {self.name}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Slot:
     """One thing that a callable asks for.
 
     `meta` depends on `source`: for "dependency" a `DependencyMarker` with its callable, for "context" a `ContextKind`,
-    for all others a `FieldInfo`. `marked` says that the user wrote the source.
+    for all others a `FieldInfo`. `marked` says that the user wrote the source. `field` is what plans have made of it,
+    for all the routes that have the slot.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Slot:
     annotation: Any
     meta: FieldInfo | DependencyMarker | ContextKind
     marked: bool = True
+    field: Any = field(default=None, init=False, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

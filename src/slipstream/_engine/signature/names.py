@@ -10,7 +10,7 @@ import sys
 from collections import ChainMap
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
-from types import CodeType, FrameType, SimpleNamespace
+from types import CodeType, FrameType, FunctionType, SimpleNamespace
 from typing import Any, ForwardRef, Literal, TypeAlias, cast, get_origin, get_type_hints
 
 from slipstream._engine.signature.kinds import unwrapped
@@ -19,6 +19,11 @@ NOT_DEFINED = (NameError, AttributeError)
 """What evaluating an annotation raises while a name of it, or an attribute of a module, is not defined."""
 
 Frames: TypeAlias = tuple[FrameType, ...]
+
+EMPTY = inspect.Signature.empty
+_OWN_SIGNATURE = frozenset({"__wrapped__", "__signature__", "_partialmethod", "__partialmethod__"})
+"""Attributes of a function from which `inspect.signature` reads another signature than the function's."""
+_VARIADIC = inspect.CO_VARARGS | inspect.CO_VARKEYWORDS
 
 
 def written_signature(call: Callable[..., Any]) -> inspect.Signature:
@@ -29,6 +34,22 @@ def written_signature(call: Callable[..., Any]) -> inspect.Signature:
 
         return inspect.signature(call, annotation_format=Format.FORWARDREF)
     return inspect.signature(call)
+
+
+def written_parameters(call: Callable[..., Any]) -> tuple[list[tuple[str, Any, Any]], Any]:
+    """Return name, annotation and default of each parameter, as `inspect.signature` has them, and what is returned."""
+    is_plain = isinstance(call, FunctionType) and _OWN_SIGNATURE.isdisjoint(vars(call))
+    if not is_plain or call.__code__.co_flags & _VARIADIC or sys.version_info >= (3, 14):
+        signature = written_signature(call)
+        parameters = [(each.name, each.annotation, each.default) for each in signature.parameters.values()]
+        return parameters, signature.return_annotation
+    # An `inspect.Signature` takes longer to make than all else that is read of a small endpoint.
+    code, written = call.__code__, call.__annotations__
+    positional = code.co_varnames[: code.co_argcount]
+    defaults = dict(zip(reversed(positional), reversed(call.__defaults__ or ()), strict=False))
+    defaults |= call.__kwdefaults__ or {}
+    names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    return [(name, written.get(name, EMPTY), defaults.get(name, EMPTY)) for name in names], written.get("return", EMPTY)
 
 
 def running() -> Frames:
@@ -52,16 +73,17 @@ class Names:
     """
 
     def __init__(self, call: Callable[..., Any], frames: Frames | None) -> None:
-        target = unwrapped(call)
-        cls = target if inspect.isclass(target) else type(target)
-        self._owners = [target] if hasattr(target, "__globals__") else list(cls.__mro__)
-        self._globals = _globals_of(self._owners[0])
-        self._frames = frames
+        self._call, self._frames = call, frames
 
     @cached_property
-    def _locals(self) -> ChainMap[str, Any]:
+    def _scopes(self) -> tuple[dict[str, Any], ChainMap[str, Any]]:
+        """The globals and what is more local, which are seldom looked at."""
+        target = unwrapped(self._call)
+        cls = target if inspect.isclass(target) else type(target)
+        owners = [target] if hasattr(target, "__globals__") else list(cls.__mro__)
         frames = running() if self._frames is None else self._frames
-        return ChainMap(*(cast(Any, scope) for owner in self._owners for scope in _scopes(owner, frames)))
+        local = ChainMap(*(cast(Any, scope) for owner in owners for scope in _scopes(owner, frames)))
+        return _globals_of(owners[0]), local
 
     def resolve(self, annotation: Any) -> Any:
         """Evaluate what is text in an annotation, at any depth.
@@ -71,10 +93,10 @@ class Names:
             AttributeError: A module lacks a name.
         """
         while isinstance(annotation, str):
-            annotation = eval(annotation, self._globals, self._locals)
+            annotation = eval(annotation, *self._scopes)
         if _holds_text(annotation):
             holder: Any = SimpleNamespace(__annotations__={"it": annotation})
-            annotation = get_type_hints(holder, self._globals, self._locals, include_extras=True)["it"]
+            annotation = get_type_hints(holder, *self._scopes, include_extras=True)["it"]
         return annotation
 
     def without_type(self, annotation: Any) -> Any:
@@ -85,8 +107,9 @@ class Names:
         match tree.body:
             case ast.Subscript(slice=ast.Tuple(elts=[kind, *_] as parts)):
                 parts[0] = ast.copy_location(ast.Name("X", ast.Load()), kind)
-                known = self._locals.new_child({"X": ForwardRef(ast.unparse(kind))})
-                return eval(compile(tree, "<annotation>", "eval"), self._globals, known)
+                names, local = self._scopes
+                known = local.new_child({"X": ForwardRef(ast.unparse(kind))})
+                return eval(compile(tree, "<annotation>", "eval"), names, known)
         return ForwardRef(annotation)
 
 

@@ -43,11 +43,16 @@ from slipstream._engine.signature.annotations import (
 from slipstream._engine.signature.kinds import call_kind
 from slipstream._engine.signature.merge import merge
 from slipstream._engine.signature.model import Origin, Signature, Slot
-from slipstream._engine.signature.names import NOT_DEFINED, Frames, Names, written_signature
+from slipstream._engine.signature.names import (
+    EMPTY,
+    NOT_DEFINED,
+    Frames,
+    Names,
+    written_parameters,
+    written_signature,
+)
 from slipstream._engine.signature.origin import origin_of
 from slipstream._engine.types import ContextKind, SlotSource
-
-EMPTY = inspect.Signature.empty
 
 _CONTEXTS: tuple[tuple[type[Any], ContextKind], ...] = (
     (Request, "request"),
@@ -122,43 +127,71 @@ def _read(
     *,
     takes_event: bool = False,
 ) -> Signature:
-    written = written_signature(call)
+    parameters, returns = written_parameters(call)
     origin = origin_of(call)
     names = Names(call, frames)
     known = dict(zip(getattr(get_origin(call), "__parameters__", ()), get_args(call), strict=False))
     slots = []
     unresolved: UnresolvedAnnotation | None = None
-    for parameter in written.parameters.values():
+    for name, annotation, default in parameters:
         try:
-            annotation = substituted(_resolved(parameter, names), known)
-            reader = _ParameterReader(
-                parameter.name, annotation, parameter.default, path_names, implied, origin, takes_event
-            )
-            slots.append(reader.read())
+            resolved = _resolved(annotation, default, names)
+            if known:
+                resolved = substituted(resolved, known)
+            slots.append(_slot(name, resolved, default, path_names, implied, origin, takes_event))
         except NameError as exc:  # the other parameters' errors are raised first
-            unresolved = UnresolvedAnnotation(exc, parameter.name, parameter.annotation, origin)
+            unresolved = UnresolvedAnnotation(exc, name, annotation, origin)
     if unresolved is not None:
         raise unresolved
     try:
-        returns = names.resolve(written.return_annotation)
+        returns = names.resolve(returns)
     except NOT_DEFINED as exc:
-        returns = UnresolvedAnnotation(exc, "return", written.return_annotation, origin)
+        returns = UnresolvedAnnotation(exc, "return", returns, origin)
     return Signature(call=call, origin=origin, slots=tuple(slots), returns=returns, kind=call_kind(call))
 
 
-def _resolved(parameter: inspect.Parameter, names: Names) -> Any:
+_PLAIN = frozenset({type(None), bool, int, str})
+"""Types of defaults that nobody can change, and that are the same if they are equal."""
+_MOST = 4096
+_known: dict[Any, Slot] = {}
+"""Slots of plain parameters, such as `limit: int = 10`, by all that decides on them: most are written many times."""
+
+
+def _slot(name: str, annotation: Any, default: Any, path_names: frozenset[str], *facts: Any) -> Slot:
+    """Read a parameter; those that are written alike, without a marker, share a slot of the path or the query."""
+    reader = _ParameterReader(name, annotation, default, path_names, *facts)
+    if not (default is EMPTY or type(default) in _PLAIN) or get_origin(annotation) is Annotated:
+        return reader.read()
+    # Unions in another order are equal, but they validate differently: their text is compared.
+    text = None if isinstance(annotation, type) else repr(annotation)
+    markers = [reader.implied.get(source) for source in ("path", "query")]
+    key = (name, annotation, text, type(default), default, name in path_names, reader.takes_event, *markers)
+    try:
+        slot = _known.get(key)
+    except TypeError:  # not hashable, such as Literal over a list
+        return reader.read()
+    if slot is None:
+        slot = reader.read()
+        if slot.source in ("path", "query"):
+            if len(_known) >= _MOST:
+                _known.clear()
+            _known[key] = slot
+    return slot
+
+
+def _resolved(written: Any, default: Any, names: Names) -> Any:
     """Evaluate an annotation; where a dependency gives the value, its type may be unknown.
 
     Raises:
         NameError: A name is not defined, nor the attribute of a module.
     """
-    if isinstance(parameter.annotation, type):
-        return parameter.annotation
+    if isinstance(written, type):
+        return written
     try:
-        return names.resolve(unaliased(names.resolve(parameter.annotation)))
+        return names.resolve(unaliased(names.resolve(written)))
     except NOT_DEFINED as exc:
-        whole = names.without_type(parameter.annotation)
-        markers = (parameter.default, *getattr(whole, "__metadata__", ()))
+        whole = names.without_type(written)
+        markers = (default, *getattr(whole, "__metadata__", ()))
         if any(is_dependency_marker(marker) and marker.dependency is not None for marker in markers):
             return whole
         raise exc if isinstance(exc, NameError) else NameError(str(exc), name=exc.name) from exc

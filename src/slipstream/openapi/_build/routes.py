@@ -5,7 +5,7 @@ from typing import Any, Protocol, TypeAlias
 
 from slipstream._engine.plan.fields import ModelField
 from slipstream._engine.plan.flatten import flatten
-from slipstream._engine.plan.model import Plan
+from slipstream._engine.plan.model import Call, Plan
 
 
 class PathOperation(Protocol):
@@ -36,6 +36,7 @@ class PathOperation(Protocol):
     is_sse_stream: bool
     is_json_stream: bool
     plan: Plan
+    dependant: Call
 
 
 def path_operations(routes: Iterable[Any]) -> Iterator[PathOperation]:
