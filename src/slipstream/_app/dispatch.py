@@ -12,7 +12,8 @@ from slipstream._app.observing import ReportingTable, is_observing, reporting_ro
 from slipstream._app.refresh import Latest
 from slipstream._engine.entry.asgi import Choose, Target, make_chooser
 from slipstream._engine.router.pattern import Pattern, read_pattern
-from slipstream._engine.router.table import Entry, OpaqueEntry, Table
+from slipstream._engine.router.table import OpaqueEntry, Table
+from slipstream._engine.router.tree import Entry
 from slipstream._engine.runtime.response import call_watched
 from slipstream._engine.types import ASGIApp, DirectApp, Receive, Reply, Scope, Send
 from slipstream.limits import Limits

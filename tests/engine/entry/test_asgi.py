@@ -9,7 +9,8 @@ from starlette.exceptions import HTTPException
 from slipstream._engine.entry.asgi import Target, make_chooser
 from slipstream._engine.entry.guard import HANDLERS
 from slipstream._engine.router.pattern import read_pattern
-from slipstream._engine.router.table import Entry, OpaqueEntry, Table
+from slipstream._engine.router.table import OpaqueEntry, Table
+from slipstream._engine.router.tree import Entry
 
 pytestmark = pytest.mark.anyio
 

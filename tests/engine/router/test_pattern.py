@@ -38,7 +38,7 @@ def test_a_path_is_read_into_segments_names_and_converters() -> None:
         (Parameter("rest", path),),
     )
     assert pattern.read("/items/3/x-a.b.c/d/e") == {"item_id": 3, "name": "a.b", "ext": "c", "rest": "d/e"}
-    assert not pattern.is_static
+    assert pattern.names
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_what_is_no_parameter_is_text(path: str, segments: tuple[Any, ...]) -> N
     pattern = read_pattern(path)
 
     assert pattern.segments == segments
-    assert pattern.is_static
+    assert not pattern.names
     assert pattern.read(path) == {}
 
 

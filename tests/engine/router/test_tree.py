@@ -9,12 +9,12 @@ from starlette.convertors import CONVERTOR_TYPES, Convertor
 from starlette.routing import compile_path
 
 from slipstream._engine.router.pattern import read_pattern
-from slipstream._engine.router.tree import Leaf, Tree
+from slipstream._engine.router.tree import Entry, Tree
 
 
 def tree_of(*paths: str) -> Tree:
     """Make a tree of patterns, ranked as given, each leading to its own text."""
-    return Tree(Leaf(read_pattern(path, is_relative=True), rank, path) for rank, path in enumerate(paths))
+    return Tree(Entry(read_pattern(path, is_relative=True), rank, path) for rank, path in enumerate(paths))
 
 
 def scan(paths: tuple[str, ...], path: str) -> list[tuple[str, dict[str, Any]]]:

@@ -92,7 +92,10 @@ async def answer(
         if response is not None or (scope["type"] == "http" and not watch.started):
             send_response = _checked(response, handler)
             if isinstance(connection, WebSocket) and connection.application_state is WebSocketState.CONNECTED:
-                await _close_accepted(connection, exc, response)
+                # It is open already, and so can have no HTTP response.
+                code = 1011 if getattr(response, "status_code", 500) >= 500 else 1008
+                reason = str(getattr(exc, "detail", "")).encode()[:MAX_REASON].decode(errors="ignore")
+                await connection.close(code, reason)
             else:
                 await send_response(scope, receive, watch)
     except BaseException:
@@ -107,13 +110,6 @@ def _checked(response: Any, handler: ExceptionHandler) -> ASGIApp:
     if not callable(response):
         raise NotAResponse("the exception handler", origin_of(handler), response)
     return cast(ASGIApp, response)
-
-
-async def _close_accepted(websocket: WebSocket, exc: Exception, response: Any) -> None:
-    """Close a WebSocket that is open already, and so can have no HTTP response, with a code and the detail."""
-    code = 1011 if getattr(response, "status_code", 500) >= 500 else 1008
-    detail = getattr(exc, "detail", "")
-    await websocket.close(code, str(detail).encode()[:MAX_REASON].decode(errors="ignore"))
 
 
 MAX_REASON = 123

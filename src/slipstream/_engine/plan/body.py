@@ -70,17 +70,13 @@ def form_models(item: ModelField) -> list[type[BaseModel]]:
 
 def _combined_model(body_params: Sequence[ModelField], name: str) -> type[BaseModel]:
     """Make a model with one field per body parameter; the schemas of form models are merged, not nested."""
-    if not any(form_models(item) for item in body_params):
-        return _model_of({item.name: item.field_info for item in body_params}, name)
-    # Named by their places, since two form models may have the same name; the schema gets the real names.
-    placeholders = [f"field_{index}" for index in range(len(body_params))]
-    fields = {key: _form_part(item, key) for key, item in zip(placeholders, body_params, strict=True)}
     models = [form_models(item) for item in body_params]
-    extra = partial(describe_form, list(zip(fields, body_params, models, strict=True)))
-    return _model_of(fields, name, ConfigDict(json_schema_extra=extra))
-
-
-def _model_of(fields: dict[str, FieldInfo], name: str, config: ConfigDict | None = None) -> type[BaseModel]:
+    config, fields = None, {item.name: item.field_info for item in body_params}
+    if any(models):
+        # Named by their places, since two form models may have the same name; the schema gets the real names.
+        fields = {f"field_{index}": _form_part(item, f"field_{index}") for index, item in enumerate(body_params)}
+        extra = partial(describe_form, list(zip(fields, body_params, models, strict=True)))
+        config = ConfigDict(json_schema_extra=extra)
     definitions: dict[str, Any] = {key: (info.annotation, info) for key, info in fields.items()}
     return create_model(name, __config__=config, **definitions)
 

@@ -1,6 +1,5 @@
 """Where a request can have errors, and when they are raised."""
 
-from functools import cached_property
 from itertools import dropwhile
 from typing import Literal, TypeAlias
 
@@ -26,9 +25,10 @@ class Failing:
     def __init__(self, plan: Plan, *, raises_late: bool) -> None:
         self.plan = plan
         self.takes = [step for step in plan.steps if isinstance(step, Take) and self.can_fail(step)]
+        self.agains = [(step.call, step.first) for step in plan.steps if isinstance(step, Again)]
         self.errors: Errors = "none"
         if self.takes:
-            self.errors = "gathered" if raises_late or not self._is_raised_at_once else "at once"
+            self.errors = "gathered" if raises_late or not self._is_raised_at_once() else "at once"
 
     def can_fail(self, step: Take) -> bool:
         if step.source == "path" and step.field.alias in self.plan.path_strings and is_plain_str(step.field):
@@ -40,19 +40,14 @@ class Failing:
     def below(self, call: Call) -> bool:
         """Whether reading the values of a call or of its dependencies can fail."""
         below = {id(inner) for inner in call.walk()}
-        firsts = {id(first) for place, first in self._agains if id(place) in below}
+        firsts = {id(first) for place, first in self.agains if id(place) in below}
         return any(id(step.call) in below for step in self.takes) or any(
             self.below(step.call) for step in self.plan.steps if isinstance(step, Solve) and id(step.call) in firsts
         )
 
-    @cached_property
-    def _agains(self) -> list[tuple[Call, Call]]:
-        return [(step.call, step.first) for step in self.plan.steps if isinstance(step, Again)]
-
-    @property
     def _is_raised_at_once(self) -> bool:
         """Whether a single step can fail, its error appears once, and all later calls need its value."""
-        if len(self.takes) != 1 or any(self.below(first) for _, first in self._agains):
+        if len(self.takes) != 1 or any(self.below(first) for _, first in self.agains):
             return False
         after = dropwhile(lambda step: step is not self.takes[0], self.plan.steps)
         return all(self.below(step.call) for step in after if isinstance(step, Solve))

@@ -32,7 +32,7 @@ Segment: TypeAlias = tuple[str | Parameter, ...]
 
 @dataclass(frozen=True)
 class Pattern:
-    """A path that has been read; names and converters are in its order.
+    """A path that has been read; names and converters are in the order of its parameters.
 
     `path_format` is it without converters (`/items/{item_id}`). A segment follows each slash (`/` has one, empty);
     without a leading slash the start is the first segment.
@@ -40,13 +40,12 @@ class Pattern:
 
     path: str
     segments: tuple[Segment, ...]
-    names: tuple[str, ...]
     convertors: Mapping[str, Convertor[Any]] = field(compare=False, hash=False, repr=False)
     path_format: str
 
-    @property
-    def is_static(self) -> bool:
-        return not self.names
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        return tuple(self.convertors)
 
     @cached_property
     def is_ambiguous(self) -> bool:
@@ -110,14 +109,13 @@ def read_pattern(path: str, *, is_relative: bool = False) -> Pattern:
         raise InvalidPath(path, "Routed paths must start with '/'", f"write {'/' + path!r}")
     segments = tuple(read_segment(part, path) for part in path.removeprefix("/").split("/"))
     parameters = [piece for segment in segments for piece in segment if isinstance(piece, Parameter)]
-    names = tuple(parameter.name for parameter in parameters)
+    names = [parameter.name for parameter in parameters]
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
         raise DuplicatePathParameter(path, tuple(repeated))
     return Pattern(
         path=path,
         segments=segments,
-        names=names,
         convertors={parameter.name: parameter.convertor for parameter in parameters},
         path_format=PARAMETER.sub(r"{\1}", path),
     )

@@ -7,34 +7,16 @@ the path alone (405); else a fitting path with its last slash added or removed (
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from operator import attrgetter
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
-from slipstream._engine.router.pattern import Pattern
-from slipstream._engine.router.tree import NEVER, Leaf, Tree
+from slipstream._engine.router.tree import NEVER, Entry, Tree
 from slipstream._engine.types import Scope
-
-Protocol = Literal["http", "websocket"]
 
 Find: TypeAlias = Callable[[str], tuple[Any, dict[str, Any]] | None]
 """Takes the path below the root path, decoded; returns value and parameters (a new dict) of its route."""
 
 FULL = 2
 """The number of Starlette's `Match.FULL`."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """A route with a pattern.
-
-    `rank` is its place in the order of registration, unique in a table. `methods` are in capitals, HEAD only if it is
-    listed; None or empty means every method. `value` is what a match returns.
-    """
-
-    rank: int
-    pattern: Pattern
-    value: Any
-    methods: frozenset[str] | None = None
-    protocol: Protocol = "http"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,13 +72,11 @@ class Table:
         self._opaque = [entry for entry in listed if isinstance(entry, OpaqueEntry)]
         self._early = [entry for entry in self._opaque if entry.rank < last_rank]
         self._methods = {entry.rank: entry.methods or frozenset() for entry in patterned}
-        leaves = {entry.rank: Leaf(entry.pattern, entry.rank, entry.value) for entry in patterned}
-        self._websocket = Tree(leaves[entry.rank] for entry in patterned if entry.protocol == "websocket")
-        self._http = Tree(leaves[entry.rank] for entry in http)
-        self._any_method = Tree(leaves[entry.rank] for entry in http if not entry.methods)
+        self._websocket = Tree(entry for entry in patterned if entry.protocol == "websocket")
+        self._http = Tree(http)
+        self._any_method = Tree(entry for entry in http if not entry.methods)
         self._by_method = {
-            method: Tree(leaves[entry.rank] for entry in http if not entry.methods or method in entry.methods)
-            for method in methods
+            method: Tree(entry for entry in http if not entry.methods or method in entry.methods) for method in methods
         }
         self.is_mixed = bool(self._opaque)
         """Whether an entry is opaque, so that only `match_mixed` sees all entries."""

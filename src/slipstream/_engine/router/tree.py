@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from operator import attrgetter
-from typing import Any
+from typing import Any, Literal
 
 from starlette.convertors import FloatConvertor, IntegerConvertor, StringConvertor, UUIDConvertor
 
@@ -27,15 +27,28 @@ BY_RANK = attrgetter("rank")
 Check = Callable[[str], object]
 
 
-class Leaf:
-    """A pattern in the tree, with its rank (lower was registered earlier) and value."""
+@dataclass(eq=False, slots=True)
+class Entry:
+    """A route with a pattern.
 
-    __slots__ = ("pattern", "rank", "read_whole", "takes", "value")
+    `rank` is its place in the order of registration, unique in a table; `value` is what a match returns. `methods` are
+    in capitals, HEAD only if it is listed; None or empty means every method.
+    """
 
-    def __init__(self, pattern: Pattern, rank: int, value: Any) -> None:
-        self.pattern = pattern
-        self.rank = rank
-        self.value = value
+    pattern: Pattern
+    rank: int
+    value: Any
+    methods: frozenset[str] | None = None
+    protocol: Literal["http", "websocket"] = "http"
+    read_whole: Callable[[str], dict[str, Any] | None] = field(init=False)
+    takes: list[tuple[str, int, Convert | None]] | None = field(init=False)
+    """Each parameter with its index in a cut path and its conversion (None: it stays text).
+
+    None if the whole pattern must read the path: a parameter shares its segment or may hold slashes.
+    """
+
+    def __post_init__(self) -> None:
+        pattern = self.pattern
         is_whole = pattern.path.startswith("/")
         takes: list[tuple[str, int, Convert | None]] = []
         for index, segment in enumerate(pattern.segments if is_whole else (), start=1):
@@ -43,15 +56,11 @@ class Leaf:
                 case (Parameter() as parameter,) if is_within_segment(segment):
                     takes.append((parameter.name, index, conversion(parameter.convertor)))
         self.takes = takes if is_whole and len(takes) == len(pattern.names) else None
-        """Each parameter with its index in a cut path and its conversion (None: it stays text).
-
-        None if the whole pattern must read the path: a parameter shares its segment or may hold slashes.
-        """
-        is_checked = is_whole and all(is_within_segment(segment) for segment in pattern.segments)
+        is_checked = is_whole and all(map(is_within_segment, pattern.segments))
         self.read_whole = pattern.read_by_regex if is_checked or not pattern.is_ambiguous else pattern.read
 
     def read(self, path: str, parts: list[str]) -> dict[str, Any] | None:
-        """Return the converted parameters of a path for which this leaf is possible; None if the path does not fit."""
+        """Return the converted parameters of a path for which this entry is possible; None if the path does not fit."""
         if self.takes is None:
             return self.read_whole(path)
         params = {}
@@ -74,31 +83,31 @@ class Node:
     literals: dict[str, "Node"] = field(default_factory=dict)
     checked: list[tuple[str, Check, "Node"]] = field(default_factory=list)
     anything: "Node | None" = None
-    leaves: list[Leaf] = field(default_factory=list)
-    open: list[Leaf] = field(default_factory=list)
+    leaves: list[Entry] = field(default_factory=list)
+    open: list[Entry] = field(default_factory=list)
     lowest: float = NEVER  # the lowest rank here and below
-    uncontested: Leaf | None = None  # see mark_uncontested
+    uncontested: Entry | None = None  # see mark_uncontested
 
 
 class Tree:
     """Patterns to be searched by path."""
 
-    def __init__(self, leaves: Iterable[Leaf]) -> None:
+    def __init__(self, leaves: Iterable[Entry]) -> None:
         """Build the tree; no two leaves may have the same rank."""
         self._leaves = sorted(leaves, key=BY_RANK)
         self._root = Node()
         self._depth = 0
-        self._relative: list[Leaf] = []
+        self._relative: list[Entry] = []
         for leaf in self._leaves:
             self._plant(leaf)
-        self._static: dict[str, Leaf] = {}
-        """By path, leaves without parameters that are the earliest for their path."""
+        self.static: dict[str, Any] = {}
+        """By path, the values of patterns without parameters that are the earliest for their path."""
         for leaf in self._leaves:
             path = leaf.pattern.path
-            if leaf.pattern.is_static and not path.endswith("\n"):
+            if not leaf.pattern.names and not path.endswith("\n"):
                 rivals = self._possible(path.split("/", self._depth))
                 if leaf is next(rival for rival in rivals if rival is leaf or rival.pattern.regex.match(path)):
-                    self._static[path] = leaf
+                    self.static[path] = leaf.value
         rival = self._relative[0].rank if self._relative else NEVER
         self._trailing = {
             leaf.pattern.path.rpartition("/")[0]: leaf
@@ -109,9 +118,8 @@ class Tree:
 
     def find(self, path: str) -> tuple[Any, dict[str, Any]] | None:
         """Return value and converted parameters (a new dict) of the earliest pattern that fits `path`, or None."""
-        leaf = self._static.get(path)
-        if leaf is not None:
-            return leaf.value, {}
+        if path in self.static:
+            return self.static[path], {}
         if "\n" in path:
             return next(((leaf.value, params) for leaf, params in self.candidates(path)), None)
         head, slash, last = path.rpartition("/")
@@ -132,12 +140,7 @@ class Tree:
                 return leaf.value, params
         return None
 
-    @property
-    def static(self) -> dict[str, Any]:
-        """By path, the values of patterns without parameters that are the earliest for their path."""
-        return {path: leaf.value for path, leaf in self._static.items()}
-
-    def candidates(self, path: str) -> Iterator[tuple[Leaf, dict[str, Any]]]:
+    def candidates(self, path: str) -> Iterator[tuple[Entry, dict[str, Any]]]:
         """Yield every pattern that fits `path`, earliest first, with its converted parameters."""
         parts = path.split("/", self._depth)
         is_whole = path.endswith("\n")  # `$` matches before it, so the tree is of no use
@@ -146,7 +149,7 @@ class Tree:
             if params is not None:
                 yield leaf, params
 
-    def _walk(self, parts: list[str]) -> Leaf | None:
+    def _walk(self, parts: list[str]) -> Entry | None:
         """Return the leaf at the end of the most specific way if it is uncontested."""
         node = self._root
         for part in parts[1:]:
@@ -163,7 +166,7 @@ class Tree:
             node = child
         return None if parts[0] else node.uncontested
 
-    def _possible(self, parts: list[str]) -> list[Leaf]:
+    def _possible(self, parts: list[str]) -> list[Entry]:
         """Return all leaves that may fit a path cut at its slashes, earliest first. No node is visited twice."""
         found = self._relative.copy()
         forks = [] if parts[0] else [(self._root, 1)]
@@ -191,7 +194,7 @@ class Tree:
             found.sort(key=BY_RANK)
         return found
 
-    def _plant(self, leaf: Leaf) -> None:
+    def _plant(self, leaf: Entry) -> None:
         pattern = leaf.pattern
         if not pattern.path.startswith("/"):
             self._relative.append(leaf)
@@ -238,7 +241,7 @@ def child_for(node: Node, segment: Segment) -> Node:
     return child
 
 
-def mark_uncontested(root: Node, rival: float) -> list[Leaf]:
+def mark_uncontested(root: Node, rival: float) -> list[Entry]:
     """Mark and return the leaves that need no comparison with others once the most specific way leads to them.
 
     An uncontested leaf was registered before the rank `rival`, before all patterns that are open on its way, and before
