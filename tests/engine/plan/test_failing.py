@@ -6,7 +6,8 @@ import pytest
 from pydantic import Field
 
 from slipstream import Cookie, Depends, FastAPI, Header, Query
-from slipstream._engine.plan.failing import Failing, is_plain_str
+from slipstream._engine.plan.arrange import Failing
+from slipstream._engine.plan.fields import is_plain_str
 from slipstream._engine.plan.model import Plan, Take
 
 

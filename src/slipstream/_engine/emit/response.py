@@ -75,7 +75,8 @@ def _injected(pen: Pen) -> str:
 def _dumped(pen: Pen, step: Encode) -> str:
     item = pen.plan.response.field
     if item is None:
-        return f"{pen.made('encode', partial(response.plain_encoder, _converter(pen)))}(result)"
+        convert = partial(response.convert, pen.services.jsonable, pen.plan.root.origin)
+        return f"{pen.made('encode', partial(response.plain_encoder, convert))}(result)"
     dump, options = _dump(pen, step)
     if step.is_checked:
         return f"{dump}(result{options})"
@@ -103,10 +104,6 @@ def result_refuser(services: Services, plan: Plan, item: ModelField) -> Callable
     )
 
 
-def _converter(pen: Pen) -> Callable[[Any], Any]:
-    return response.result_converter(pen.services.jsonable, pen.plan.root.origin)
-
-
 def _wrapper(pen: Pen, step: Encode) -> Callable[..., Any]:
     spec, item = pen.plan.response, pen.plan.response.field
     if spec.is_events:
@@ -115,7 +112,8 @@ def _wrapper(pen: Pen, step: Encode) -> Callable[..., Any]:
             stream.event_stream, lambda result: stream.events(result, frame, spec.ping_interval), spec.status_code
         )
     is_json = spec.response_class is None
-    content_of = response.plain_encoder(_converter(pen)) if is_json else _converter(pen)
+    convert = partial(response.convert, pen.services.jsonable, pen.plan.root.origin)
+    content_of = response.plain_encoder(convert) if is_json else convert
     if item is not None:
         write: Callable[..., Any] = partial(item.serialize_json if is_json else item.serialize, **spec.dump_options)
         check = result_refuser(pen.services, pen.plan, item)

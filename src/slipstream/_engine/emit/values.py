@@ -13,8 +13,7 @@ from slipstream._engine.codegen import literal
 from slipstream._engine.emit.pen import Pen
 from slipstream._engine.errors import shown
 from slipstream._engine.plan.describe import shown_default
-from slipstream._engine.plan.failing import is_plain_str
-from slipstream._engine.plan.fields import ModelField, model_fields
+from slipstream._engine.plan.fields import ModelField, is_plain_str, model_fields
 from slipstream._engine.plan.flatten import param_model, request_names
 from slipstream._engine.plan.items import form_item, item_model, item_of
 from slipstream._engine.plan.model import BodyPlan, Take

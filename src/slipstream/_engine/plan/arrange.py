@@ -8,13 +8,13 @@ parameters, serializers) stays there.
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
-from itertools import groupby
+from itertools import dropwhile, groupby
 
 from slipstream._engine.plan import program
 from slipstream._engine.plan.body import form_models, should_embed
-from slipstream._engine.plan.failing import Failing
+from slipstream._engine.plan.fields import is_plain_str
 from slipstream._engine.plan.flatten import flat_body_params
-from slipstream._engine.plan.model import Again, Condition, Plan, Solve, Step, Take
+from slipstream._engine.plan.model import Again, Call, Condition, Plan, Solve, Step, Take
 from slipstream._engine.schema import has_aliases, is_json_safe, may_run_user_code, trusted_model
 
 FEW_HEADERS = 2
@@ -83,6 +83,40 @@ def _read_body(plan: Plan, manner: program.Manner) -> program.ReadBody | None:
         return program.ReadBody(body, None, is_first=False)
     first = plan.steps[0]
     return program.ReadBody(body, body.fields[0], is_first=isinstance(first, Take) and first.field is body.fields[0])
+
+
+class Failing:
+    """Where a request can have an error; `raises_late` gathers all, since an observer wants to see all arguments."""
+
+    def __init__(self, plan: Plan, *, raises_late: bool) -> None:
+        self.plan = plan
+        self.takes = [step for step in plan.steps if isinstance(step, Take) and self.can_fail(step)]
+        self.agains = [(step.call, step.first) for step in plan.steps if isinstance(step, Again)]
+        self.errors: program.Errors = "none"
+        if self.takes:
+            self.errors = "gathered" if raises_late or not self._is_raised_at_once() else "at once"
+
+    def can_fail(self, step: Take) -> bool:
+        if step.source == "path" and step.field.alias in self.plan.path_strings and is_plain_str(step.field):
+            return False
+        if step.source == "body" or not is_plain_str(step.field) or step.field.field_info.validate_default:
+            return True
+        return step.field.required
+
+    def below(self, call: Call) -> bool:
+        """Whether reading the values of a call or of its dependencies can fail."""
+        below = {id(inner) for inner in call.walk()}
+        firsts = {id(first) for place, first in self.agains if id(place) in below}
+        return any(id(step.call) in below for step in self.takes) or any(
+            self.below(step.call) for step in self.plan.steps if isinstance(step, Solve) and id(step.call) in firsts
+        )
+
+    def _is_raised_at_once(self) -> bool:
+        """Whether a single step can fail, its error appears once, and all later calls need its value."""
+        if len(self.takes) != 1 or any(self.below(first) for _, first in self.agains):
+            return False
+        after = dropwhile(lambda step: step is not self.takes[0], self.plan.steps)
+        return all(self.below(step.call) for step in after if isinstance(step, Solve))
 
 
 class _Refined:

@@ -118,3 +118,11 @@ def model_fields(model: type[BaseModel]) -> tuple[ModelField, ...]:
         has_own = is_subclass(kind, (BaseModel, dict)) or (isinstance(kind, type) and is_dataclass(kind))
         fields.append(ModelField(info, name, config=None if has_own else model.model_config))
     return tuple(fields)
+
+
+def is_plain_str(item: ModelField) -> bool:
+    """Whether any string is valid and stays as it is: `str` or `str | None` without constraints."""
+    info = item.field_info
+    if info.metadata or info.discriminator is not None or item.config is not None:
+        return False
+    return info.annotation in (str, str | None)

@@ -4,10 +4,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
-from slipstream._engine.plan.failing import Errors
 from slipstream._engine.plan.fields import ModelField
 from slipstream._engine.plan.model import Again, BodyPlan, Call, Plan, Solve, Take
 from slipstream._engine.signature.kinds import may_hold_scopes, may_wait
+
+Errors: TypeAlias = Literal["none", "at once", "gathered"]
+"""There can be none; the only possible one is raised where it is found; or all are raised together."""
 
 Exits: TypeAlias = Literal["closing", "exits"]
 """Lists of open things: `closing` is closed when the endpoint has returned, `exits` after the response."""

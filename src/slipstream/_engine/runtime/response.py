@@ -36,20 +36,16 @@ def plain_encoder(jsonable: Callable[[Any], Any]) -> Callable[[Any], bytes]:
     return encode
 
 
-def result_converter(jsonable: Callable[[Any], Any], origin: Any) -> Callable[[Any], Any]:
-    """Make the function that converts results without a response model; errors name the endpoint, `origin`."""
-
-    def convert(value: Any) -> Any:
-        if isinstance(value, BaseException):
-            warn(f"the endpoint returned an exception, {value!r}, as its result", origin, _RAISE)
-        try:
-            return jsonable(value)
-        except Exception as exc:
-            if isinstance(value, Awaitable):
-                raise NotAwaited(origin) from exc
-            raise
-
-    return convert
+def convert(jsonable: Callable[[Any], Any], origin: Any, value: Any) -> Any:
+    """Convert a result without a response model; errors name the endpoint, `origin`."""
+    if isinstance(value, BaseException):
+        warn(f"the endpoint returned an exception, {value!r}, as its result", origin, _RAISE)
+    try:
+        return jsonable(value)
+    except Exception as exc:
+        if isinstance(value, Awaitable):
+            raise NotAwaited(origin) from exc
+        raise
 
 
 _RAISE = "write `raise` in the place of `return`"
