@@ -250,9 +250,9 @@ def _begun_early(theirs: Outcome, ours: Outcome) -> bool:
     if (b"content-type", b"text/event-stream; charset=utf-8") not in ours.headers:
         # The closing fails, and so does the generator, which slipstream has not started.
         is_both = theirs.status == 500 and re.match(r"ExceptionGroup: \[.*, \w+: ", theirs.raised or "", re.DOTALL)
-        return bool(is_both) and sorted(theirs.log) == sorted(ours.log)
+        return bool(is_both) and sorted(theirs.log, key=repr) == sorted(ours.log, key=repr)
     bare, own = replace(theirs, log=()), replace(ours, log=())
-    return sorted(theirs.log) == sorted(ours.log) and (bare == own or UNFINISHED.settles(bare, own))
+    return sorted(theirs.log, key=repr) == sorted(ours.log, key=repr) and (bare == own or UNFINISHED.settles(bare, own))
 
 
 EARLY = Difference(
