@@ -296,6 +296,33 @@ async def json_length(request: Any) -> PlainTextResponse:
     return PlainTextResponse(str(len(await request.body())))
 
 
+def part(size: int) -> bytes:
+    """Write a form with a file whose part has so many bytes of headers."""
+    headers = b'Content-Disposition: form-data; name="files"; filename="a"\r\nX: '
+    filling = b"x" * (size - len(headers) + len(b": " * 2 + b"\r\n"))
+    return b"--b\r\n" + headers + filling + b"\r\n\r\nfile\r\n--b--\r\n"
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("way", ["compiled", "step by step"])
+async def test_headers_of_a_forms_part_have_a_size(way: str) -> None:
+    """A thousand files with 32 KiB of headers each stay in memory together."""
+    app = FastAPI(limits=Limits(form_header_size=100))
+
+    def looks() -> None:
+        len(app.dependency_overrides)
+
+    app.post("/form", dependencies=[Depends(looks)] if way == "step by step" else [])(filled)
+    door, sent = Door(app), [(b"content-type", b"multipart/form-data; boundary=b")]
+
+    assert [(await door.ask("/form", part(size), sent))[::2] for size in (100, 101)] == [
+        (200, b"1"),
+        (400, b'{"detail":"Too large headers. A part may have 100 bytes of them."}'),
+    ]
+    assert (await Door(built()).ask("/filled", part(4000), sent))[0] == 200
+    assert [(await Door(built(limits=INTERNET)).ask("/filled", part(n), sent))[0] for n in (4096, 4097)] == [200, 400]
+
+
 def small(app: FastAPI, level: str) -> tuple[str, FastAPI]:
     """Set a small size at a level; return the path of a route below it."""
     limits, router = Limits(body_size=6, form_fields=1, json_depth=2), APIRouter()

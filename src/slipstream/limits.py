@@ -61,6 +61,9 @@ class Limits:
     form_part_size: Count | None = None
     """Bytes of one field of a form that is no file. Starlette: 1 MiB."""
 
+    form_header_size: Count | None = None
+    """Bytes of all headers of one part of a form. FastAPI: 8 headers of 4 KiB each; on the internet 4 KiB."""
+
     errors: Count | None = None
     """Errors that a 422 lists, of up to 10,000. FastAPI: all; here 100."""
 
@@ -118,6 +121,7 @@ COMPATIBLE: Final = Limits(
     form_fields=1000,
     form_files=1000,
     form_part_size=1024 * 1024,
+    form_header_size=UNLIMITED,
     errors=100,
     error_echo=1024,
     websocket_message_size=UNLIMITED,
@@ -133,6 +137,7 @@ INTERNET: Final = COMPATIBLE | Limits(
     json_size=1024 * 1024,
     json_depth=64,
     json_constants=False,
+    form_header_size=4096,
     websocket_message_size=1024 * 1024,
     websocket_origins=(),
     docs=False,

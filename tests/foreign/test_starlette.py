@@ -101,3 +101,31 @@ def test_a_websocket_without_its_channels_has_no_wire() -> None:
     del socket._receive, socket._send
 
     assert protocol_behind(*channels_of(socket)) is None
+
+
+FORM = b'--b\r\nContent-Disposition: form-data; name="a"\r\n\r\n1\r\n--b--\r\n'
+
+
+class Formless(Request[Any]):
+    """A request of a release that keeps its form by another name."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        del self._form
+
+    async def _get_form(self, **options: Any) -> Any:
+        return {"a": "read by Starlette"}
+
+
+@pytest.mark.parametrize(("kind", "wanted"), [(Request, "1"), (Formless, "read by Starlette")])
+async def test_a_form_is_read_by_starlette_where_its_place_is_not_known(kind: Any, wanted: str) -> None:
+    """Without a bound on headers then, but read."""
+    parts = [{"type": "http.request", "body": FORM, "more_body": False}]
+
+    async def receive_form() -> Any:
+        return parts.pop()
+
+    headers = [(b"content-type", b"multipart/form-data; boundary=b")]
+    form = await foreign.bounded_form(kind({"type": "http", "headers": headers}, receive_form), 1000, {})
+
+    assert form["a"] == wanted

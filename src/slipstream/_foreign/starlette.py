@@ -1,7 +1,11 @@
-"""Private names of Starlette: a request's body and channels, the body limit's exceptions, `call_next`'s response."""
+"""Private names of Starlette: a request's body, form and channels, the limit's exceptions, `call_next`'s response."""
 
+from contextlib import aclosing
 from typing import Any
 
+from starlette.datastructures import FormData
+from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.middleware import base, body_limit
 from starlette.requests import Request
 from starlette.responses import Response
@@ -94,6 +98,32 @@ class BodySharingRequest(Request[Any]):
                 self._stream_consumed = self._is_delivered = not message.get("more_body", False)
                 return message
             # Drop the rest of a body that `dispatch` has replaced.
+
+
+class BoundedParser(MultiPartParser):
+    """A parser that refuses a part whose headers have together more than so many bytes."""
+
+    def __init__(self, request: Request[Any], stream: Any, most: int, **options: Any) -> None:
+        super().__init__(request.headers, stream, **options)
+        self._most = most
+
+    def on_header_end(self) -> None:
+        """Count the headers that the part has so far."""
+        super().on_header_end()
+        if sum(len(name) + len(value) for name, value in self._current_part.item_headers) > self._most:
+            raise MultiPartException(f"Too large headers. A part may have {self._most} bytes of them.")
+
+
+async def bounded_form(request: Request[Any], most: int, options: dict[str, Any]) -> FormData:
+    """Read a form, as `Request.form` with options does; the headers of a part have at most so many bytes."""
+    is_multipart = request.headers.get("content-type", "").lower().startswith("multipart/form-data")
+    if is_multipart and getattr(request, "_form", ()) is None and hasattr(MultiPartParser, "on_header_end"):
+        try:
+            async with aclosing(request.stream()) as stream:
+                request._form = await BoundedParser(request, stream, most, **options).parse()
+        except MultiPartException as exc:
+            raise HTTPException(400, exc.message) from exc
+    return await request.form(**options)
 
 
 def request_with_body(scope: Scope, receive: Receive, send: Send, body: bytes) -> Request[Any]:

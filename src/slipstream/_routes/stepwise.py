@@ -33,7 +33,6 @@ from slipstream._engine.types import ErrorDetail, Scope
 from slipstream._routes.compiler import overrides_of
 from slipstream._routes.dependant import Dependant, dependant_of
 from slipstream._routes.services import IMPLIED, SERVICES
-from slipstream.limits import form_options
 from slipstream.telemetry._data import SCOPE_KEY
 
 
@@ -118,7 +117,7 @@ def _reader(plan: Plan) -> Callable[[Any, AsyncExitStack], Awaitable[Any]]:
 
     if body is None:
         return read_nothing
-    get_form = form_reader(SERVICES.body_error, form_options(plan.limits))
+    get_form = form_reader(SERVICES.body_error, plan.limits)
     get_raw = body_reader(SERVICES.body_error, from_request=True)
     decode = body_decoder(SERVICES, body.strict, plan.where, _report, plan.limits)
 

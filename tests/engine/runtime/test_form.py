@@ -12,6 +12,7 @@ from starlette.requests import Request
 from slipstream._engine.runtime.body import form_reader
 from slipstream._engine.runtime.take import Item, ItemModel, form_taker, present, read_again
 from slipstream._engine.runtime.values import missing
+from slipstream.limits import Limits
 
 pytestmark = pytest.mark.anyio
 
@@ -41,7 +42,7 @@ def posted(body: bytes, content_type: bytes) -> Request[Any]:
 
 async def test_a_form_is_read_within_its_limits() -> None:
     """A thousand fields cost a client nothing to send."""
-    read = form_reader(Refused, {"max_fields": 1})
+    read = form_reader(Refused, Limits(form_fields=1))
 
     form = await read(posted(b"a=1", b"application/x-www-form-urlencoded"))
     assert form["a"] == "1"
@@ -59,9 +60,9 @@ async def test_a_body_that_is_no_form_is_refused() -> None:
         {"type": "http", "headers": [(b"content-type", b"application/x-www-form-urlencoded")]}, gone
     )
     with pytest.raises(Refused):
-        await form_reader(Refused, {})(request)
+        await form_reader(Refused, Limits())(request)
     with pytest.raises((HTTPException, Refused)):
-        await form_reader(Refused, {})(posted(b"--x", b"multipart/form-data"))
+        await form_reader(Refused, Limits())(posted(b"--x", b"multipart/form-data"))
 
 
 async def test_values_come_in_the_order_of_the_parameters_with_all_errors() -> None:

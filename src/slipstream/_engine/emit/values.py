@@ -23,12 +23,12 @@ from slipstream._engine.runtime.cleanup import FormExit
 from slipstream._engine.runtime.take import Item, form_taker, model_taker, value_taker
 from slipstream._engine.signature.annotations import is_json, is_sequence
 from slipstream._engine.signature.read import path_names_of
-from slipstream.limits import UNLIMITED, form_options
+from slipstream.limits import UNLIMITED
 
 
 def emit_read_body(pen: Pen, step: ReadBody) -> None:
     if step.body.kind == "form":
-        read = pen.constant("read_form", body.form_reader(pen.services.body_error, form_options(pen.plan.limits)))
+        read = pen.constant("read_form", body.form_reader(pen.services.body_error, pen.plan.limits))
         pen.note("body, as a form", pen.plan.root.origin)
         pen.line(f"form = await {read}(request)")
         pen.line(f"exits.append({pen.constant('FormExit', FormExit)}(form))")

@@ -18,8 +18,8 @@ from slipstream._engine.runtime.values import UNSET, missing
 from slipstream._engine.schema import finite_schema, may_nest
 from slipstream._engine.types import ErrorDetail, Location, Message, Receive, Scope, Taken
 from slipstream._foreign.pydantic import own_validator
-from slipstream._foreign.starlette import limit_signal
-from slipstream.limits import COMPATIBLE, DEEPEST, UNLIMITED, Limits
+from slipstream._foreign.starlette import bounded_form, limit_signal
+from slipstream.limits import COMPATIBLE, DEEPEST, UNLIMITED, Limits, form_options
 
 T = TypeVar("T")
 Read: TypeAlias = Callable[[Any], Awaitable[T]]
@@ -66,9 +66,12 @@ def request_reader(refuse: Refuse, read: Read[T]) -> Read[T]:
     return read_request
 
 
-def form_reader(refuse: Refuse, limits: dict[str, int]) -> Read[FormData]:
-    """Make the function that reads a form; `refuse` makes its exception, `limits` are options of `Request.form`."""
-    return request_reader(refuse, methodcaller("form", **limits))
+def form_reader(refuse: Refuse, limits: Limits) -> Read[FormData]:
+    """Make the function that reads a form within limits; `refuse` makes its exception."""
+    options, most = form_options(limits), limits.form_header_size
+    if most is None or most == UNLIMITED:
+        return request_reader(refuse, methodcaller("form", **options))
+    return request_reader(refuse, partial(bounded_form, most=most, options=options))
 
 
 @lru_cache(maxsize=256)
