@@ -1,8 +1,8 @@
 """Work in threads, and bounds on how much of it runs at once."""
 
 from collections.abc import AsyncGenerator
-from contextlib import AbstractContextManager, asynccontextmanager as asynccontextmanager
-from typing import TypeVar
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager as asynccontextmanager
+from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 import anyio
@@ -24,20 +24,16 @@ async def contextmanager_in_threadpool(cm: AbstractContextManager[T]) -> AsyncGe
     Leaving never waits for a free worker of the shared pool: were all of them blocked on what this
     context manager holds (a pooled connection, say), nobody could ever let go of it.
     """
+
+    async def leave(*failure: Any) -> bool | None:
+        with anyio.CancelScope(shield=True):
+            swallows = await anyio.to_thread.run_sync(cm.__exit__, *failure, limiter=anyio.CapacityLimiter(1))
+        return swallows
+
     value = await run_in_threadpool(cm.__enter__)
-    own_worker = anyio.CapacityLimiter(1)
-    try:
+    async with AsyncExitStack() as stack:
+        stack.push_async_exit(leave)
         yield value
-    except BaseException as exc:
-        with anyio.CancelScope(shield=True):
-            swallowed = await anyio.to_thread.run_sync(
-                cm.__exit__, type(exc), exc, exc.__traceback__, limiter=own_worker
-            )
-        if not swallowed:
-            raise
-    else:
-        with anyio.CancelScope(shield=True):
-            await anyio.to_thread.run_sync(cm.__exit__, None, None, None, limiter=own_worker)
 
 
 class ConcurrencyLimit:

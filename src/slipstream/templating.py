@@ -28,17 +28,13 @@ class Jinja2Templates(StarletteTemplates):
         env: jinja2.Environment | None = None,
         **env_options: Any,
     ) -> None:
-        if env is None:
+        if env_options:
+            assert env is None, "env_options belong to 'directory'; give them to the 'env' itself"
             assert directory, "either 'directory' or 'env' arguments must be passed"
-            defaults: dict[str, Any] = {
-                "loader": jinja2.FileSystemLoader(directory),
-                "autoescape": jinja2.select_autoescape(),
-            }
-            env = jinja2.Environment(**defaults | env_options)
-        else:
-            assert not directory, "either 'directory' or 'env' arguments must be passed"
-            assert not env_options, "env_options belong to 'directory'; give them to the 'env' itself"
-        super().__init__(env=env, context_processors=context_processors)
+            loader, autoescape = jinja2.FileSystemLoader(directory), jinja2.select_autoescape()
+            defaults: dict[str, Any] = {"loader": loader, "autoescape": autoescape}
+            directory, env = None, jinja2.Environment(**defaults | env_options)
+        super().__init__(directory, context_processors=context_processors, env=env)  # type: ignore[call-overload]  # one of the two, as it checks
 
     @overload  # type: ignore[override]  # takes the older order too
     def TemplateResponse(

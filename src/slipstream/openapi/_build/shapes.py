@@ -43,22 +43,6 @@ def _key(key: Any) -> str:
     return key if type(key) is str else next(iter(to_jsonable_python({key: None})))
 
 
-def record(fields: Mapping[str, Shape]) -> Shape:
-    ranks = {key: place for place, key in enumerate(fields)}
-    last = len(ranks)  # shared by unknown keys, so that a stable sort keeps their order
-
-    def shape(value: Any) -> Any:
-        if type(value) is not dict:
-            return free(value)
-        return {
-            _key(key): made
-            for key in sorted(value, key=lambda key: ranks.get(key, last))
-            if (item := value[key]) is not None and (made := fields.get(key, free)(item)) is not None
-        }
-
-    return shape
-
-
 def map_of(item_shape: Shape) -> Shape:
 
     def shape(value: Any) -> Any:
@@ -138,7 +122,19 @@ def _record_of(*kinds: Any) -> Shape:
             shapes |= {name: shape_of(annotation) for name, annotation in get_type_hints(model).items()}
         else:
             shapes |= {field.alias or name: shape_of(field.annotation) for name, field in model.model_fields.items()}
-    return record(shapes)
+    ranks = {key: place for place, key in enumerate(shapes)}
+    last = len(ranks)  # shared by unknown keys, so that a stable sort keeps their order
+
+    def shape(value: Any) -> Any:
+        if type(value) is not dict:
+            return free(value)
+        return {
+            _key(key): made
+            for key in sorted(value, key=lambda key: ranks.get(key, last))
+            if (item := value[key]) is not None and (made := shapes.get(key, free)(item)) is not None
+        }
+
+    return shape
 
 
 schema = shape_of(models.Schema)
