@@ -1,13 +1,11 @@
 """A coroutine that is stepped by hand, and that libraries see as a task of asyncio.
 
-Middleware that holds a response back needs the application to pause in the middle of a `send` and to go on later. Two
-tasks with a queue take 100 µs and more for that, and the application then has another context. A fiber steps the
-application's coroutine inside the task that serves the request.
+Middleware that holds a response back needs the application to pause in the middle of a `send`. Two tasks with a queue
+take 100 µs and more for that, and give the application another context.
 
 While it runs, `asyncio.current_task()` is the fiber. So cancel scopes, task groups and timeouts that the application
-opens are the fiber's, and may stay open during a pause while the middleware opens and closes its own. asyncio asks of a
-foreign task that it announces itself on entry and exit ("Extending" in Python's library reference). trio has no such
-interface.
+opens are the fiber's, and may stay open during a pause while the middleware opens and closes its own. asyncio asks a
+foreign task to announce itself on entry and exit ("Extending" in Python's library reference); trio has no such thing.
 """
 
 import asyncio

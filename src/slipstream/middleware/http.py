@@ -60,10 +60,10 @@ class HTTPMiddleware:
             await response(scope, request.receive_once, send)
             if exchange.is_running:
                 exchange.ignore()
-                await exchange.advance(task)
+                await exchange.advance()
         except BaseException as exc:
             if exchange.is_running:
-                await exchange.cancel(task, exc)
+                await exchange.cancel(exc)
             if not is_hung_up(exc):
                 raise
 
@@ -119,12 +119,11 @@ class Exchange:
         if type(running) is not CoroutineType:
             running = waited(running)
         self.fiber = fiber = Fiber(running, self._loop)
-        task = asyncio.current_task(self._loop)
-        if task is not self._task:
+        if asyncio.current_task(self._loop) is not self._task:
             # `asyncio.wait_for(call_next(request), 5)` makes a task: the application runs in several tasks then, and
             # needs one context for all.
             fiber.context = contextvars.copy_context()
-        await self.advance(task)
+        await self.advance()
         if self.start is None:
             raise RuntimeError("No response returned.")
         return ForwardedResponse(self, self.start)
@@ -170,17 +169,15 @@ class Exchange:
             raise ResponseReplaced("a middleware gave another response; nobody reads this one")
 
     @coroutine
-    def advance(self, task: "asyncio.Task[Any] | None" = None) -> Generator[Any, Any, None]:
+    def advance(self) -> Generator[Any, Any, None]:
         """Run the application until it has sent a piece of the body or has ended.
 
         While `call_next` waits, the start of the response is enough, as soon as the application has to wait.
         """
-        if task is None:
-            task = asyncio.current_task(self._loop)
         if self._taken is not None:
             self._taken.set()
             self._taken = None
-        fiber = self.fiber
+        fiber, task = self.fiber, asyncio.current_task(self._loop)
         assert fiber is not None
         assert task is not None
         awaits_start = self.start is None and not self._is_ignored
@@ -245,7 +242,7 @@ class Exchange:
         self._is_ignored = True
         self.inbox.clear()
 
-    async def cancel(self, task: "asyncio.Task[Any]", cause: BaseException) -> None:
+    async def cancel(self, cause: BaseException) -> None:
         """Cancel the application and wait for its clean-up, whose exceptions are dropped.
 
         If the task is cancelled meanwhile, the application is cancelled again, and CancelledError raised at the end.
@@ -261,7 +258,7 @@ class Exchange:
             while not fiber.done():
                 fiber.cancel()
                 try:
-                    await self.advance(task)
+                    await self.advance()
                 except asyncio.CancelledError as exc:
                     if not fiber.done():
                         cancelled = exc

@@ -74,7 +74,8 @@ class TelemetryLayer:
         is_http, known_methods = scope["type"] == "http", self._known_methods
         kind = method_of(scope, known_methods)[1] if is_http else "WS"
         active = {} if instruments is None else metric_attributes(scope, known_methods)
-        observation = Observation(kind, scope, send, logger, instruments, active)
+        root, version = scope.get("root_path", "").rstrip("/"), scope.get("http_version")
+        observation = Observation(kind, root, version, logger, instruments, active, send)
         if tracer is None:
             observation.begin(None, contexts.get_current(), None)
         else:

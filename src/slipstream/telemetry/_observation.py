@@ -16,7 +16,7 @@ from opentelemetry.trace import Span, Status, StatusCode, set_span_in_context
 from starlette.background import BackgroundTask
 from starlette.exceptions import HTTPException, WebSocketException
 from starlette.requests import Request
-from starlette.types import Message, Scope, Send
+from starlette.types import Message, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from slipstream._engine.errors import function_name
@@ -48,30 +48,28 @@ _FAREWELLS = frozenset({1000, 1001})
 """Close codes of a regular end."""
 
 
+@dataclass(eq=False)
 class Observation:
-    """What is recorded of one request or connection, once: a request when its response is complete.
+    """What is recorded of one request or connection, once: a request when its response is complete."""
 
-    Args:
-        kind: First word of the span's name: the method, or "WS".
-        active: Attributes of the number of active requests, for `instruments`.
-    """
+    kind: str
+    """First word of the span's name: the method, or "WS"."""
+    base: str
+    """The root path, and the templates of mounts below it."""
+    version: str | None
+    logger: Any
+    instruments: Instruments | None
+    active: Attributes
+    """Attributes of the number of active requests, for `instruments`."""
+    pass_on: Send
+    function: str = ""
+    route: str | None = None
+    status: int | None = None
+    is_done: bool = False
 
-    def __init__(
-        self, kind: str, scope: Scope, send: Send, logger: Any, instruments: Instruments | None, active: Attributes
-    ) -> None:
-        self.function = ""
-        self.kind = kind
-        self.base = scope.get("root_path", "").rstrip("/")
-        self.route: str | None = None
-        self.data: TelemetryData | None = TelemetryData()
-        self._noted = self.data
-        self.logger = logger
-        self.instruments = instruments
-        self.active = active
-        self.version = scope.get("http_version")
-        self.status: int | None = None
-        self.is_done = False
-        self._send = send
+    def __post_init__(self) -> None:
+        self._noted = TelemetryData()
+        self.data: TelemetryData | None = self._noted
 
     def begin(self, span: Span | None, parent: Context, tracer: Any) -> None:
         """Make the observation and the request's span current; `tracer` records operations if that span is recorded."""
@@ -89,7 +87,7 @@ class Observation:
         kind = message["type"]
         if kind == "http.response.start":
             self.status = message["status"]
-        await self._send(message)
+        await self.pass_on(message)
         is_last = kind == "http.response.pathsend" or (
             kind == "http.response.body" and not message.get("more_body", False)
         )
