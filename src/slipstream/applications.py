@@ -21,8 +21,8 @@ from slipstream._app.observing import Observer
 from slipstream._app.refresh import Latest, Watched, WatchedDict, version
 from slipstream._app.stack import are_replaced, build_stack
 from slipstream._engine.types import Reply
-from slipstream._options.inherited import folded
 from slipstream._options.levels import AppOptions, RouteOptions, RouterOptions
+from slipstream._options.merging import folded
 from slipstream._options.unpack import completed, names_of, unpacks
 from slipstream._routes.decorator import decorator
 from slipstream._routes.frontend import Directory, Fallback, checks_directory

@@ -35,7 +35,6 @@ from slipstream._engine.runtime.threads import is_async
 from slipstream._engine.signature.names import Frames
 from slipstream._engine.signature.origin import origin_of
 from slipstream._engine.types import DirectApp
-from slipstream._options.inherited import folded, merged, repeated
 from slipstream._options.levels import (
     InclusionOptions,
     LevelOptions,
@@ -44,6 +43,7 @@ from slipstream._options.levels import (
     VerbOptions,
     WebSocketOptions,
 )
+from slipstream._options.merging import folded, merged, repeated
 from slipstream._options.unpack import completed, unpacks
 from slipstream._routes import half_public
 from slipstream._routes.compiler import Compiler, overrides_of, wrapped_app

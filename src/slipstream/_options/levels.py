@@ -1,25 +1,133 @@
-"""Options of path operations, of routers, of inclusions and of the application, for the functions that take them."""
+"""Options of path operations, of routers, of inclusions and of the application, for the functions that take them.
+
+An option of `InheritedOptions` can be set at every level and arrives at the route.
+"""
 
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from enum import Enum
 from typing import Annotated, Any, Protocol
 
 from starlette.middleware import Middleware
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute
 from typing_extensions import TypedDict
 
-from slipstream._options.inherited import (
-    GuardOptions,
-    InheritedOptions,
-    ProvidedOptions,
-    ResponseClass,
-    RoutingOptions,
-    TaggedOptions,
-    replaceable,
-)
 from slipstream._options.unpack import Otherwise
-from slipstream.datastructures import Default
+from slipstream.datastructures import Default, DefaultPlaceholder
+from slipstream.limits import Limits
 from slipstream.types import IncEx
+from slipstream.utils import generate_unique_id, get_value_or_default
+
+IdMaker = Callable[[Any], str] | DefaultPlaceholder
+ResponseClass = type[Response] | DefaultPlaceholder
+Responses = dict[int | str, dict[str, Any]]
+
+
+class FormLimits(TypedDict, total=False):
+    """Bounds on forms; one that is not given is inherited."""
+
+    max_fields: int
+    """Most fields other than files."""
+
+    max_files: int
+    """Most files."""
+
+    max_part_size: int
+    """Most bytes of one field other than a file."""
+
+
+def _check_bound(name: str, bound: object) -> None:
+    if bound is not None and (isinstance(bound, bool) or not isinstance(bound, int) or bound < 0):
+        raise ValueError(f"{name} must be a non-negative integer or None, not {bound!r}")
+
+
+def _check_form_limits(name: str, limits: Mapping[str, object] | None) -> None:
+    for key, bound in (limits or {}).items():
+        if key not in FormLimits.__annotations__ or bound is None:
+            raise ValueError(f"{name} has no {key!r}={bound!r}; it knows {', '.join(FormLimits.__annotations__)}")
+        _check_bound(f"{name}: {key}", bound)
+
+
+def _check_limits(name: str, limits: object) -> None:
+    if limits is not None and not isinstance(limits, Limits):
+        raise TypeError(f"{name} must be a Limits, such as slipstream.INTERNET, not {limits!r}")
+
+
+def _both_lists(outer: Sequence[Any] | None, inner: Sequence[Any] | None) -> list[Any]:
+    return [*(outer or ()), *(inner or ())]
+
+
+def _both_dicts(outer: Mapping[Any, Any] | None, inner: Mapping[Any, Any] | None) -> dict[Any, Any]:
+    return {**(outer or {}), **(inner or {})}
+
+
+def _both_limits(outer: Limits | None, inner: Limits | None) -> Limits | None:
+    return outer | inner if outer and inner else outer or inner
+
+
+def _inner_if_given(outer: int | None, inner: int | None) -> int | None:
+    return outer if inner is None else inner
+
+
+def replaceable(default: Any, **rules: Any) -> Otherwise:
+    """Make the rules of an option whose default counts as not set: the innermost level that sets it wins."""
+    return Otherwise(Default(default), merge=lambda outer, inner: get_value_or_default(inner, outer), **rules)
+
+
+class GuardOptions(TypedDict, total=False):
+    """Options that each level may set for what it serves, WebSockets too."""
+
+    dependencies: Annotated[Sequence[Any] | None, Otherwise(merge=_both_lists)]
+    """`Depends(...)` to run before the endpoint's own, results unused; those of outer levels run first."""
+
+    limits: Annotated[Limits | None, Otherwise(check=_check_limits, merge=_both_limits, is_repeated=True)]
+    """How strict to be with what clients send; each field that is not set is the next outer level's."""
+
+
+class InheritedOptions(GuardOptions, total=False):
+    """Options that each level may set for the path operations below it."""
+
+    responses: Annotated[Responses | None, Otherwise(merge=_both_dicts)]
+    """Further responses to document: status to `description`, `model`, `content`, …; the innermost level wins."""
+
+    callbacks: Annotated[list[BaseRoute] | None, Otherwise(merge=_both_lists)]
+    """Routes of an `APIRouter` that document the requests that the operation sends to its client."""
+
+    deprecated: Annotated[bool | None, Otherwise(merge=lambda outer, inner: inner or outer)]
+    """Mark the operation as deprecated in the documentation; True at one level is enough."""
+
+    include_in_schema: Annotated[bool, Otherwise(True, merge=lambda outer, inner: outer and inner)]
+    """Whether the documentation shows the operation; False at one level is enough to hide it."""
+
+    generate_unique_id_function: Annotated[IdMaker, replaceable(generate_unique_id, is_repeated=True)]
+    """Makes the operation's id from the route; the innermost level wins."""
+
+    max_body_size: Annotated[int | None, Otherwise(check=_check_bound, merge=_inner_if_given, is_repeated=True)]
+    """FastAPI's way to write `limits=Limits(body_size=…)`."""
+
+    form_limits: Annotated[FormLimits | None, Otherwise(check=_check_form_limits, merge=_both_dicts, is_repeated=True)]
+    """FastAPI's way to write `limits=Limits(form_fields=…, form_files=…, form_part_size=…)`."""
+
+
+class TaggedOptions(InheritedOptions, total=False):
+    """Options that each level but the application may set."""
+
+    tags: Annotated[list[str | Enum] | None, Otherwise(merge=_both_lists)]
+    """Groups that the documentation lists the operation under; those of outer levels come first."""
+
+
+class ProvidedOptions(TypedDict, total=False):
+    """The option of everything that has dependencies, but of inclusions."""
+
+    dependency_overrides_provider: Annotated[Any | None, Otherwise(merge=lambda outer, inner: outer)]
+    """Object whose `dependency_overrides` hold; the application."""
+
+
+class RoutingOptions(ProvidedOptions, total=False):
+    """Options that application, routers and routes set, and inclusions do not."""
+
+    strict_content_type: Annotated[bool | DefaultPlaceholder, replaceable(True, is_repeated=True)]
+    """Whether a body is JSON only under a Content-Type that says so."""
 
 
 class VerbOptions(TaggedOptions, total=False):

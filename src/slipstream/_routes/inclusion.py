@@ -20,8 +20,8 @@ from slipstream._app.limits import foreign, guarded
 from slipstream._app.observing import is_observing, reporting_route
 from slipstream._app.refresh import Latest
 from slipstream._engine.errors import NotARouter
-from slipstream._options.inherited import merged, repeated
 from slipstream._options.levels import LevelOptions, RouteOptions
+from slipstream._options.merging import merged, repeated
 from slipstream._routes.context import CONTEXT, ROUTER, EffectiveRouteContext, note, noting
 from slipstream.exceptions import FastAPIError
 from slipstream.limits import Limits

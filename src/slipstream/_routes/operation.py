@@ -20,8 +20,7 @@ from slipstream._engine.router.pattern import Pattern
 from slipstream._engine.signature.annotations import is_subclass, stream_item, unaliased
 from slipstream._engine.signature.model import Origin
 from slipstream._engine.signature.names import NOT_DEFINED, Frames, Names
-from slipstream._options.inherited import ResponseClass
-from slipstream._options.levels import RouteOptions
+from slipstream._options.levels import ResponseClass, RouteOptions
 from slipstream._routes.services import IMPLIED, public_errors
 from slipstream.datastructures import DefaultPlaceholder
 from slipstream.exceptions import FastAPIError

@@ -9,14 +9,7 @@ from slipstream._engine.plan.fields import ModelField
 from slipstream._engine.plan.flatten import FlatCall, SecurityUse, flat_fields, flatten, param_model, request_names
 from slipstream.datastructures import DefaultPlaceholder
 from slipstream.encoders import jsonable_encoder
-from slipstream.openapi._build.responses import (
-    COVER_INVALID_REQUEST,
-    INVALID_REQUEST,
-    INVALID_REQUEST_DEFINITIONS,
-    merged,
-    response_class_of,
-    responses,
-)
+from slipstream.openapi._build import responses
 from slipstream.openapi._build.routes import PathOperation, is_path_operation
 from slipstream.openapi._build.schemas import FieldSchemas
 from slipstream.openapi.constants import METHODS_WITH_BODY
@@ -34,7 +27,7 @@ class Gathered:
 def operations_of(route: PathOperation, schemas: FieldSchemas, gathered: Gathered) -> dict[str, Any]:
     """Describe a path operation, by method; warn of an id that is there already."""
     assert route.methods is not None, "Methods must be a list"
-    assert response_class_of(route), "A response class is needed to generate OpenAPI"
+    assert responses.response_class_of(route), "A response class is needed to generate OpenAPI"
     if not route.include_in_schema:
         return {}
     operations = {}
@@ -51,12 +44,12 @@ def operations_of(route: PathOperation, schemas: FieldSchemas, gathered: Gathere
             operation["requestBody"] = request_body(route.body_field, schemas)
         if route.callbacks:
             operation["callbacks"] = _callbacks(route.callbacks, schemas, gathered.operation_ids)
-        described = operation["responses"] = responses(route, schemas)
-        if can_be_invalid and described.keys().isdisjoint(COVER_INVALID_REQUEST):
-            described["422"] = INVALID_REQUEST
-            gathered.definitions |= INVALID_REQUEST_DEFINITIONS
+        described = operation["responses"] = responses.described(route, schemas)
+        if can_be_invalid and described.keys().isdisjoint(responses.COVER_INVALID_REQUEST):
+            described["422"] = responses.INVALID_REQUEST
+            gathered.definitions |= responses.INVALID_REQUEST_DEFINITIONS
         if route.openapi_extra:
-            operation = merged(operation, route.openapi_extra)
+            operation = responses.merged(operation, route.openapi_extra)
         operations[method.lower()] = operation
     return operations
 

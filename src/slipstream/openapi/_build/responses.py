@@ -58,15 +58,15 @@ COVER_INVALID_REQUEST = ("422", "4XX", "default")
 """Statuses of responses that may describe the answer to an invalid request."""
 
 
-def responses(route: PathOperation, schemas: FieldSchemas) -> dict[str, Any]:
+def described(route: PathOperation, schemas: FieldSchemas) -> dict[str, Any]:
     """Describe the responses that a route declares, by status."""
     response_class = response_class_of(route)
     own_status = route.status_code if route.status_code is not None else _default_status(response_class)
-    described = {str(own_status): _own_response(route, response_class, schemas)}
+    found = {str(own_status): _own_response(route, response_class, schemas)}
     for status, declared in (route.responses or {}).items():
         name = str(status).upper()
         key = "default" if name == "DEFAULT" else name
-        known = described.get(key, {})
+        known = found.get(key, {})
         response = {key: value for key, value in declared.items() if key != "model"}
         if (field := route.response_fields.get(status)) is not None:
             media_type = response_class.media_type or "application/json"
@@ -74,8 +74,8 @@ def responses(route: PathOperation, schemas: FieldSchemas) -> dict[str, Any]:
         # Raises ValueError for what is neither a number nor a range.
         default = STATUS_RANGES.get(name) or http.client.responses.get(int(status), "Additional Response")
         description = response.get("description") or known.get("description") or default
-        described[key] = {**merged(known, response), "description": description}
-    return described
+        found[key] = {**merged(known, response), "description": description}
+    return found
 
 
 def merged(base: Mapping[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,8 +12,7 @@ import slipstream
 import slipstream.responses
 import slipstream.routing
 import slipstream.testclient
-from slipstream._options.inherited import InheritedOptions, TaggedOptions
-from slipstream._options.levels import RouteOptions
+from slipstream._options.levels import InheritedOptions, RouteOptions, TaggedOptions
 from slipstream._options.unpack import names_of
 
 FRAMEWORKS = (fastapi, slipstream)
