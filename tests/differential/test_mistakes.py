@@ -215,6 +215,23 @@ def test_what_no_response_model_takes_has_a_note(result: str, note: str) -> None
     assert note in seen.__notes__[0]
 
 
+@pytest.mark.parametrize("kind", ["def", "async def"])
+@pytest.mark.parametrize("use", ["user.name", "user + 1", "user['name']"])
+def test_what_fails_by_a_dependencys_coroutine_has_a_note(kind: str, use: str) -> None:
+    """The error names a coroutine, and neither whose it is nor how it came there."""
+    source = PREAMBLE + f"app = FastAPI()\n{AWAITED}@app.get('/')\n{kind} read(user=Depends(inner)):\n    {use}\n"
+    source += "seen = []\n@app.exception_handler(Exception)\n"
+    source += "def on_error(request, exc):\n    seen.append(exc)\n    return PlainTextResponse('seen')\n"
+    side = load(source, "slipstream")
+
+    assert side.request(Sent()).body == b"seen"
+    close(side)
+
+    [note] = side.module.seen[0].__notes__
+    assert note.startswith("'user' is a coroutine that nobody awaits\n  of <application>:")
+    assert note.endswith("in later\n  where it is called, write `return await ...`, in an `async def`")
+
+
 def test_an_exception_that_is_returned_is_warned_of() -> None:
     """FastAPI answers 200 with what the exception holds."""
     source = PREAMBLE + "app = FastAPI()\n@app.get('/')\ndef read():\n    return HTTPException(404)\n"

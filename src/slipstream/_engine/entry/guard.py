@@ -5,6 +5,9 @@ The layers that call both are in `_app/stack.py`.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from inspect import CORO_CREATED, getcoroutinestate
+from traceback import walk_tb
+from types import CoroutineType
 from typing import Any, TypeAlias, cast
 
 from starlette.exceptions import HTTPException, WebSocketException
@@ -13,7 +16,7 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.websockets import WebSocket, WebSocketState
 
-from slipstream._engine.errors import NotAResponse
+from slipstream._engine.errors import AWAIT, NotAResponse
 from slipstream._engine.runtime.cleanup import locate
 from slipstream._engine.runtime.response import RESPONSE_STARTED, Watch
 from slipstream._engine.runtime.threads import call_anywhere
@@ -137,6 +140,8 @@ async def crash(
     A `handler` for 500 is called even if the response has started, since it may log; its response is then dropped.
     For a WebSocket, the exception is only raised: the server closes the connection.
     """
+    if isinstance(exc, (AttributeError, TypeError)) and "'coroutine'" in str(exc):
+        _note_coroutines(exc)
     if scope["type"] == "http" and not isinstance(exc, LIMIT_ANSWERED):
         response: ASGIApp
         if debug:
@@ -149,6 +154,15 @@ async def crash(
         if not (RESPONSE_STARTED in scope if started is None else started):
             await (response if handler is None else _checked(response, handler))(scope, receive, send)
     raise exc
+
+
+def _note_coroutines(exc: Exception) -> None:
+    """Name the variables, such as what a dependency returned, that are coroutines which nobody has awaited."""
+    *_, (frame, _) = walk_tb(exc.__traceback__)
+    for name, value in frame.f_locals.items():
+        if isinstance(value, CoroutineType) and getcoroutinestate(value) == CORO_CREATED:
+            place = f"{value.cr_code.co_filename}:{value.cr_code.co_firstlineno} in {value.__qualname__}"
+            exc.add_note(f"{name!r} is a coroutine that nobody awaits\n  of {place}\n  where it is called, {AWAIT}")
 
 
 _DEBUG_PAGE = ServerErrorMiddleware(PlainTextResponse(), debug=True)
