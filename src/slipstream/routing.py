@@ -47,16 +47,9 @@ from slipstream._options.merging import folded, merged, repeated
 from slipstream._options.unpack import completed, unpacks
 from slipstream._routes import half_public
 from slipstream._routes.compiler import Compiler, overrides_of, wrapped_app
-from slipstream._routes.context import CONTEXT, KEY, EffectiveRouteContext
+from slipstream._routes.context import CONTEXT, KEY, EffectiveRouteContext, Inclusion
 from slipstream._routes.decorator import decorator
-from slipstream._routes.frontend import (
-    Directory,
-    Fallback,
-    Frontend,
-    FrontendFiles,
-    checks_directory,
-    joined,
-)
+from slipstream._routes.frontend import Directory, Fallback, Frontend, FrontendFiles, checks_directory, joined
 from slipstream._routes.half_public import (
     Asking,
     DefaultLifespan,
@@ -66,10 +59,9 @@ from slipstream._routes.half_public import (
     run_endpoint_function as run_endpoint_function,
     serialize_response as serialize_response,
 )
-from slipstream._routes.inclusion import IncludedRouter, Inclusion, check_inclusion, check_prefix
 from slipstream._routes.operation import Methods, describe, read_operation, read_websocket
 from slipstream._routes.route import PlannedRoute, warn_of_untaken
-from slipstream._routes.router import TableRouter
+from slipstream._routes.router import IncludedRouter, TableRouter, check_inclusion, check_prefix
 from slipstream._routes.solving import SolvedDependency as SolvedDependency, solve_dependencies as solve_dependencies
 from slipstream._routes.stepwise import STEPS, is_walked
 from slipstream.datastructures import DefaultPlaceholder

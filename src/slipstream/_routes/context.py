@@ -1,12 +1,16 @@
-"""A route as the routers that include it serve it, and what a scope says of it under FastAPI's key."""
+"""A route as the routers that include it serve it, with what options, and what a scope says under FastAPI's key."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from starlette.datastructures import URLPath
 from starlette.routing import BaseRoute, Match
 from starlette.types import Scope
+
+from slipstream._options.levels import LevelOptions, RouteOptions
+from slipstream._options.merging import merged, repeated
 
 KEY = "fastapi"
 """FastAPI's key in a scope."""
@@ -45,6 +49,26 @@ def noting(scope: Scope, key: str, value: object) -> Iterator[None]:
         yield
     finally:
         scope[KEY] = before
+
+
+@dataclass(frozen=True, slots=True)
+class Inclusion:
+    """The options for the routes of a router, merged from the routers and inclusions above them."""
+
+    router: Any
+    options: LevelOptions
+
+    def __getattr__(self, name: str) -> Any:
+        """Return an option, or the router under FastAPI's name for it."""
+        if name == "included_router":
+            return self.router
+        if name.startswith("__") or name not in self.options:
+            raise AttributeError(name)
+        return self.options[name]  # type: ignore[literal-required]  # any option
+
+    def options_of(self, route: object) -> RouteOptions:
+        """Return the options of a path operation's twin; the route has its own as attributes."""
+        return merged(RouteOptions, self.options, repeated(LevelOptions, self.router), route)
 
 
 class EffectiveRouteContext:

@@ -9,8 +9,8 @@ import os
 import re
 import stat
 import warnings
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Literal, Protocol
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal
 
 from starlette.background import BackgroundTasks
 from starlette.datastructures import URL, Headers, URLPath
@@ -23,8 +23,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from slipstream._engine.entry.asgi import route_path
 from slipstream._engine.runtime.threads import in_thread
-from slipstream._routes.context import FRONTEND_PATH, noted, noting_in
-from slipstream._routes.inclusion import Inclusion
+from slipstream._routes.context import FRONTEND_PATH, Inclusion, noted, noting_in
+from slipstream._routes.route import PlannedRoute
 from slipstream.telemetry._data import SCOPE_KEY
 
 Fallback = Literal["auto", "index.html", "404.html"] | None
@@ -115,16 +115,6 @@ class FrontendFiles(StaticFiles):
         )
 
 
-class FileOperation(Protocol):
-    """The path operation by which a frontend serves."""
-
-    endpoint: Callable[..., Any]
-    path_format: str
-
-    def handler(self) -> ASGIApp: ...
-    def included(self, inclusion: Inclusion) -> "FileOperation": ...
-
-
 class _Nameless(BaseRoute):
     def url_path_for(self, name: str, /, **path_params: Any) -> URLPath:
         """Raise NoMatchFound: files have no names."""
@@ -139,7 +129,7 @@ class Frontend(_Nameless):
         operation: Answers GET and HEAD with a file, after its dependencies.
     """
 
-    def __init__(self, path: str, files: FrontendFiles, operation: FileOperation) -> None:
+    def __init__(self, path: str, files: FrontendFiles, operation: PlannedRoute) -> None:
         self.path = path
         self.app = files
         self.operation = operation

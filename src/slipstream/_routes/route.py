@@ -23,7 +23,7 @@ from slipstream._engine.router.pattern import Pattern, read_pattern
 from slipstream._engine.signature.names import Frames, running
 from slipstream._engine.types import DirectApp
 from slipstream._routes.compiler import Compiler, overrides_of, wrapped_app
-from slipstream._routes.context import CONTEXT, noted
+from slipstream._routes.context import CONTEXT, Inclusion, noted
 from slipstream._routes.dependant import Dependant
 from slipstream._routes.stepwise import is_walked, stepwise
 from slipstream.limits import Limits
@@ -158,6 +158,10 @@ class PlannedRoute(BaseRoute, metaclass=WatchedClass):
     def asked(self) -> "PlannedRoute":
         """The route whose `matches`, `handle` and `get_route_handler` count: that of its own router."""
         return self
+
+    def included(self, inclusion: Inclusion) -> "PlannedRoute":
+        """Return the route's twin under an inclusion."""
+        raise NotImplementedError
 
     @known
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
