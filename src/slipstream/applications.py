@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, Concatenate, Literal, ParamSpec, TypeVar, Unpack, cast
+from typing import Any, Concatenate, ParamSpec, TypeVar, Unpack, cast
 
 from starlette.applications import Starlette
 from starlette.datastructures import State
@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from typing_extensions import deprecated
 
 from slipstream._app.entrance import Entrance
-from slipstream._app.limits import Place, held, limits_of
+from slipstream._app.limits import held, limits_of
 from slipstream._app.observing import Observer
 from slipstream._app.refresh import Latest, Watched, WatchedDict, version
 from slipstream._app.stack import are_replaced, build_stack
@@ -25,7 +25,6 @@ from slipstream._options.levels import AppOptions, RouteOptions, RouterOptions
 from slipstream._options.merging import folded
 from slipstream._options.unpack import completed, names_of, unpacks
 from slipstream._routes.decorator import decorator
-from slipstream._routes.frontend import Directory, Fallback, checks_directory
 from slipstream.exception_handlers import (
     http_exception_handler,
     request_validation_exception_handler,
@@ -69,7 +68,8 @@ class FastAPI(Starlette):
     dependency_overrides: Overrides = cast(Any, Watched(lambda given: WatchedDict(given or {})))
     """Callables to call in place of dependencies: `{original: replacement}`; meant for tests."""
 
-    _place: Place | None = None
+    _place: tuple[object, Limits | None] = None, None
+    """The router in which it is mounted, and the limits of the route by which it is."""
 
     links: Any = None
     """The attached `slipstream.links.Links`, or None: connections that the application dials."""
@@ -149,12 +149,13 @@ class FastAPI(Starlette):
     @property
     def limits_in_force(self) -> Limits:
         """The limits of the application, of what it is mounted in, and of the environment."""
-        return limits_of(self._place, self.limits)
+        outer = limits_of(*self._place)
+        return outer if self.limits is None else outer | self.limits
 
-    def mounted_at(self, place: Place) -> None:
-        """Take the limits of the place, or keep those of the first."""
-        if self._place is None:
-            self._place = place
+    def mounted_at(self, router: object, own: Limits | None) -> None:
+        """Take the limits of a router and of a mount in it, or keep those of the first."""
+        if self._place[0] is None:
+            self._place = router, own
             version.bump()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -276,18 +277,7 @@ class FastAPI(Starlette):
     websocket = _by_router(APIRouter.websocket)
     websocket_route = _by_router(APIRouter.websocket_route)
     route = _by_router(APIRouter.route)
-
-    def frontend(
-        self,
-        path: str,
-        *,
-        directory: Directory,
-        fallback: Fallback = "auto",
-        check_dir: bool | Literal["auto"] = "auto",
-    ) -> None:
-        """Serve the built files of a browser application; see `APIRouter.frontend`."""
-        check_dir = checks_directory(directory, check_dir, stacklevel=2)
-        self.router.frontend(path, directory=directory, fallback=fallback, check_dir=check_dir)
+    frontend = _by_router(APIRouter.frontend)
 
     @deprecated("on_event is deprecated, use lifespan event handlers instead: lifespan=...")
     def on_event(self, event_type: str) -> Callable[[DecoratedCallable], DecoratedCallable]:

@@ -486,7 +486,7 @@ class APIRouter(TableRouter):
         slash = "'/' alone is the whole site"
         assert path.startswith("/"), f"the path of a frontend begins with '/', unlike {path!r}; {slash}"
         place = joined(self.prefix, path.rstrip("/") or "/")
-        files = FrontendFiles(directory, fallback, check_dir=checks_directory(directory, check_dir, stacklevel=2))
+        files = FrontendFiles(directory, fallback, check_dir=checks_directory(directory, check_dir))
         operation = APIRoute(
             place.rstrip("/") + "/{path:path}",
             files.serve,

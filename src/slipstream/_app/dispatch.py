@@ -7,7 +7,7 @@ from typing import Any, NoReturn, Protocol, TypeVar, cast, runtime_checkable
 from starlette import routing
 from starlette.routing import BaseRoute
 
-from slipstream._app.limits import Place, foreign, held
+from slipstream._app.limits import foreign, held, limits_of
 from slipstream._app.observing import ReportingTable, is_observing, reporting_route
 from slipstream._app.refresh import Latest
 from slipstream._engine.entry.asgi import Choose, Target, make_chooser
@@ -39,7 +39,7 @@ class Mountable(Protocol):
 
     @property
     def limits_in_force(self) -> Limits: ...
-    def mounted_at(self, place: Place) -> None: ...
+    def mounted_at(self, router: object, own: Limits | None) -> None: ...
 
 
 class CompiledRoute(Protocol):
@@ -136,13 +136,13 @@ def overrides(route: object, name: str) -> bool:
 
 def _foreign(route: BaseRoute, router: Dispatchable, handle: ASGIApp | None = None) -> ASGIApp:
     """Have a foreign app keep to limits, note a started response and report to the observation, as handlers do."""
-    asked, place = getattr(route, "original_route", route), Place(router, getattr(route, "limits", None))
+    asked, own = getattr(route, "original_route", route), getattr(route, "limits", None)
     inner = getattr(asked, "app", None)
     if isinstance(inner, Mountable):  # which holds what is inside of it
-        inner.mounted_at(place)
+        inner.mounted_at(router, own)
         app = partial(call_watched, held(handle or route.handle, inner.limits_in_force))
     else:
-        app = partial(call_watched, foreign(handle or route.handle, place.limits_in_force))
+        app = partial(call_watched, foreign(handle or route.handle, limits_of(router, own)))
     return reporting_route(route, app) if is_observing() else app
 
 

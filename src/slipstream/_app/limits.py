@@ -1,6 +1,5 @@
 """Holds apps that are not compiled to an application's `Limits`."""
 
-from dataclasses import dataclass
 from functools import partial
 from urllib.parse import urlsplit
 
@@ -20,18 +19,6 @@ def limits_of(provider: object, own: Limits | None = None) -> Limits:
     outer = getattr(provider, "limits_in_force", None)
     outer = outer if isinstance(outer, Limits) else outermost()
     return outer if own is None else outer | own
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where an application is mounted: in a router, by a route with its `own` limits."""
-
-    router: object
-    own: Limits | None
-
-    @property
-    def limits_in_force(self) -> Limits:
-        return limits_of(self.router, self.own)
 
 
 def limited(app: ASGIApp, max_body_size: int | None) -> ASGIApp:

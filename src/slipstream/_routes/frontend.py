@@ -8,6 +8,7 @@ import errno
 import os
 import re
 import stat
+import sys
 import warnings
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal
@@ -30,6 +31,7 @@ from slipstream.telemetry._data import SCOPE_KEY
 Fallback = Literal["auto", "index.html", "404.html"] | None
 Directory = str | os.PathLike[str]
 
+_PACKAGE = os.path.dirname(os.path.dirname(__file__)) + os.sep
 _METHODS = ("GET", "HEAD")
 _PAGES = frozenset({"text/html", "application/xhtml+xml"})
 _REFUSED = re.compile(r"q\s*=\s*(0+\.?0*|\.0+)")
@@ -213,14 +215,17 @@ def joined(prefix: str, path: str) -> str:
     return path if not prefix else prefix if path == "/" else prefix + path
 
 
-def checks_directory(directory: Directory, check_dir: bool | Literal["auto"], *, stacklevel: int) -> bool:
+def checks_directory(directory: Directory, check_dir: bool | Literal["auto"]) -> bool:
     """Return whether a missing directory is an error now; for "auto" in development, warn about one instead."""
     if check_dir != "auto":
         return check_dir
     if os.environ.get("FASTAPI_ENV") != "development":
         return True
     if not os.path.isdir(directory):
-        warnings.warn(_no_directory(directory), stacklevel=stacklevel + 1)
+        stacklevel, frame = 2, sys._getframe(1)
+        while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):  # the user's line is meant
+            stacklevel, frame = stacklevel + 1, frame.f_back
+        warnings.warn(_no_directory(directory), stacklevel=stacklevel)
     return False
 
 

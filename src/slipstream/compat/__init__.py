@@ -21,23 +21,12 @@ pass the alias on to the processes that theirs start. docs/coming-from-fastapi.m
 """
 
 from slipstream.compat.alias import (
-    FASTAPI_VERSION,
-    AlreadyImported,
-    aliased,
-    install,
-    is_installed,
-    tell_children,
-    uninstall,
+    FASTAPI_VERSION as FASTAPI_VERSION,
+    AlreadyImported as AlreadyImported,
+    aliased as aliased,
+    install as install,
+    is_installed as is_installed,
+    tell_children as tell_children,
+    uninstall as uninstall,
 )
-from slipstream.compat.program import main
-
-__all__ = [
-    "FASTAPI_VERSION",
-    "AlreadyImported",
-    "aliased",
-    "install",
-    "is_installed",
-    "main",
-    "tell_children",
-    "uninstall",
-]
+from slipstream.compat.program import main as main
