@@ -1,6 +1,6 @@
 """From the routes of a router to the table that finds them, made again when something has changed."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, NoReturn, Protocol, TypeVar, cast, runtime_checkable
 
@@ -103,7 +103,9 @@ def _entry(rank: int, route: BaseRoute, router: Dispatchable) -> Entry | OpaqueE
         else:
             pattern, target = own.pattern, _compiling(own)
         target.refuses = handles
-        return _by_pattern(rank, route, pattern, target)
+        if isinstance(route, routing.WebSocketRoute):
+            return Entry(rank=rank, pattern=pattern, value=target, protocol="websocket")
+        return Entry(rank=rank, pattern=pattern, value=target, methods=frozenset(route.methods or ()) or None)
     target = Target(route, getattr(route, "endpoint", None), _foreign(route, router))
     # Every path of a mount begins with the static text of the mount's own.
     prefix = (route.path + "/").partition("{")[0] if type(route) is routing.Mount else ""
@@ -144,13 +146,6 @@ def _foreign(route: BaseRoute, router: Dispatchable, handle: ASGIApp | None = No
     else:
         app = partial(call_watched, foreign(handle or route.handle, limits_of(router, own)))
     return reporting_route(route, app) if is_observing() else app
-
-
-def _by_pattern(rank: int, route: BaseRoute, pattern: Pattern, target: Target) -> Entry:
-    if isinstance(route, routing.WebSocketRoute):
-        return Entry(rank=rank, pattern=pattern, value=target, protocol="websocket")
-    methods: Iterable[str] | None = getattr(route, "methods", None)
-    return Entry(rank=rank, pattern=pattern, value=target, methods=frozenset(methods) if methods else None)
 
 
 def _compiling(route: CompiledRoute) -> Target:

@@ -72,13 +72,9 @@ class Inclusion:
 
 
 class EffectiveRouteContext:
-    """A route under the prefixes and options of the routers that include it.
+    """A route under the prefixes and options of the routers that include it, and the route as its own router has it.
 
     As in FastAPI, `starlette_route` has all that a route has that is not a path operation.
-
-    Attributes:
-        original_route: The route as its own router has it.
-        starlette_route: The route under the prefix, if it is not a path operation.
     """
 
     starlette_route: Any = None

@@ -11,11 +11,7 @@ from slipstream.types import DecoratedCallable
 def decorator(
     register: Callable[[DecoratedCallable], object], argument: object
 ) -> Callable[[DecoratedCallable], DecoratedCallable]:
-    """Make a decorator that calls `register` with the decorated function.
-
-    Args:
-        argument: What the decorator was given first; it warns of a function, which would have been decorated.
-    """
+    """Make a decorator that calls `register`; its `argument` is no function, or the parentheses have been forgotten."""
     if inspect.isroutine(argument):
         claim = f"{argument.__name__!r} is not registered: its decorator has no parentheses"
         warn(claim, origin_of(argument), 'write the decorator with its argument, such as @app.get("/items")')

@@ -38,12 +38,7 @@ _REFUSED = re.compile(r"q\s*=\s*(0+\.?0*|\.0+)")
 
 
 class FrontendFiles(StaticFiles):
-    """A directory of built files.
-
-    Args:
-        fallback: See `APIRouter.frontend`.
-        check_dir: Whether to raise RuntimeError now if the directory, or a named fallback, does not exist.
-    """
+    """A directory of built files; see `APIRouter.frontend`."""
 
     def __init__(self, directory: Directory, fallback: Fallback, *, check_dir: bool) -> None:
         assert fallback in ("auto", "index.html", "404.html", None), (
@@ -63,11 +58,9 @@ class FrontendFiles(StaticFiles):
         return answer
 
     async def respond(self, scope: Scope) -> Response:
-        """Return the answer to a request.
+        """Return the answer to a request; a RuntimeError says that the directory or the fallback is missing.
 
-        Raises:
-            HTTPException: 404 without a file, 405 for a file and another method, 401 for a file that may not be read.
-            RuntimeError: The directory or the fallback is missing.
+        The HTTPException is a 404 without a file, a 405 for another method, a 401 for a file that may not be read.
         """
         if not self.config_checked:
             await self.check_config()
@@ -124,12 +117,7 @@ class _Nameless(BaseRoute):
 
 
 class Frontend(_Nameless):
-    """Files under a prefix.
-
-    Args:
-        path: The prefix; "/" or without a slash at its end.
-        operation: Answers GET and HEAD with a file, after its dependencies.
-    """
+    """Files under a prefix without a slash at its end; its operation answers GET and HEAD, after its dependencies."""
 
     def __init__(self, path: str, files: FrontendFiles, operation: PlannedRoute) -> None:
         self.path = path
@@ -138,9 +126,10 @@ class Frontend(_Nameless):
 
     def matches(self, scope: Scope, prefix: str = "") -> tuple[Match, Scope]:
         """Match a path below the prefix, or its twin below a further one, fully if the method is GET or HEAD."""
-        below = _below(joined(prefix, self.path), route_path(scope)) if scope["type"] == "http" else None
-        if below is None:
+        base, path = joined(prefix, self.path).rstrip("/"), route_path(scope)
+        if scope["type"] != "http" or not f"{path}/".startswith(f"{base}/"):
             return Match.NONE, {}
+        below = path[len(base) + 1 :]
         found = {**noting_in(scope, FRONTEND_PATH, below), "route": self.operation, "endpoint": self.operation.endpoint}
         return Match.FULL if scope["method"] in _METHODS else Match.PARTIAL, found
 
@@ -196,19 +185,11 @@ def low_priority_app(routes: Sequence[BaseRoute], default: ASGIApp) -> ASGIApp:
 def _best(found: Iterable[tuple[BaseRoute, Match, Scope]]) -> tuple[BaseRoute | None, Match, Scope]:
     chosen: dict[Match, tuple[BaseRoute, Match, Scope]] = {}
     for route, match, child_scope in found:
-        if match not in chosen or _is_closer(route, chosen[match][0]):
+        other = chosen[match][0] if match in chosen else None
+        is_closer = isinstance(route, Frontend) and isinstance(other, Frontend) and len(route.path) > len(other.path)
+        if other is None or is_closer:
             chosen[match] = route, match, child_scope
     return chosen.get(Match.FULL) or chosen.get(Match.PARTIAL) or (None, Match.NONE, {})
-
-
-def _is_closer(route: BaseRoute, other: BaseRoute) -> bool:
-    return isinstance(route, Frontend) and isinstance(other, Frontend) and len(route.path) > len(other.path)
-
-
-def _below(prefix: str, path: str) -> str | None:
-    """Return the rest of a path below a prefix; None if it is not below."""
-    base = prefix.rstrip("/")
-    return path[len(base) + 1 :] if f"{path}/".startswith(f"{base}/") else None
 
 
 def joined(prefix: str, path: str) -> str:

@@ -148,17 +148,10 @@ async def serialize_response(
     endpoint_ctx: EndpointContext | None = None,
     dump_json: bool = False,
 ) -> Any:
-    """Validate a result against a response model, and turn it into values that JSON has, or into JSON.
+    """Validate a result against a response model, and turn it into values that JSON has, or with `dump_json` into JSON.
 
-    Args:
-        field: The response model; None encodes the result without validation, and ignores the other options.
-        include: As the five after it, an option of Pydantic's serializer.
-        is_coroutine: Whether to validate in the event loop and not in a thread.
-        endpoint_ctx: Where the endpoint is, for the exception.
-        dump_json: Whether to return JSON, as bytes.
-
-    Raises:
-        ResponseValidationError: The result is not valid.
+    Without a `field` the result is encoded and not validated. `is_coroutine` validates in the event loop and not in a
+    thread. Raises ResponseValidationError for a result that is not valid, with `endpoint_ctx`.
     """
     if field is None:
         return jsonable_encoder(response_content)

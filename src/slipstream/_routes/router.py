@@ -33,11 +33,7 @@ from slipstream.limits import Limits
 
 
 def settle(routes: Sequence[BaseRoute]) -> None:
-    """Have every route read its endpoint that has not yet, those of mounted applications too.
-
-    Raises:
-        UnresolvedAnnotation: A name in an annotation is still not defined.
-    """
+    """Have every route, of mounted applications too, read its endpoint; raise UnresolvedAnnotation if one cannot."""
     for route in effective(routes):
         if isinstance(route, PlannedRoute):
             route.settle()
@@ -262,12 +258,7 @@ def low_priority(own: Iterable[BaseRoute], routes: Sequence[BaseRoute]) -> Itera
 
 
 class TableRouter(routing.Router):
-    """A router that looks its routes up in a table; `APIRouter` adds path operations.
-
-    Args:
-        given: A value for every option; those of Starlette's routers, `default`, `limits` and `max_body_size` are
-            read here.
-    """
+    """A router that looks its routes up in a table; `APIRouter` adds path operations, and reads options for these."""
 
     mark = 0
     """How often `_mark_routes_changed` was called."""

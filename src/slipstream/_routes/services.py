@@ -39,13 +39,7 @@ IMPLIED: Final[Mapping[SlotSource, type[FieldInfo]]] = {
 
 @contextmanager
 def public_errors() -> Iterator[None]:
-    """Raise the public exception for an error of the engine.
-
-    Raises:
-        FastAPIError: Pydantic cannot validate a parameter.
-        PydanticV1NotSupportedError: A model is one of Pydantic's first version.
-        DependencyScopeError: A dependency outlives another that it needs.
-    """
+    """Raise the public exception for an error of the engine."""
     try:
         yield
     except OldPydanticModel as exc:

@@ -64,11 +64,7 @@ def _param_taker(field: ModelField) -> Callable[[Mapping[str, Any]], tuple[Any, 
 async def request_body_to_args(
     body_fields: Sequence[ModelField], received_body: Any, embed_body_fields: bool
 ) -> Values:
-    """Read parameters from a form or a parsed JSON body.
-
-    Args:
-        embed_body_fields: Whether each parameter is a key of the body, even if there is only one.
-    """
+    """Read parameters from a form or a parsed JSON body; embedded, each is a key of the body, even the only one."""
     assert body_fields, "request_body_to_args() takes the body's parameters, and there are none"
     is_model = bool(form_models(body_fields[0]))
     embed = embed_body_fields or should_embed(body_fields)
@@ -114,15 +110,8 @@ async def solve_dependencies(
 ) -> SolvedDependency:
     """Call everything that a callable depends on, and read its own parameters from the request.
 
-    Args:
-        dependant: The tree of the callable, which is not called itself.
-        body: The parsed body.
-        background_tasks: Tasks so far.
-        response: Dependencies set status and headers on it.
-        dependency_overrides_provider: Object with `dependency_overrides`.
-        dependency_cache: Results so far; new ones are put into it.
-        async_exit_stack: Closes `yield` dependencies, unless `request_response` serves the request and does it.
-        embed_body_fields: Whether each body parameter is a key of the body.
+    Dependencies set status and headers on `response`; `dependency_cache` has the results so far, and gets new ones.
+    `async_exit_stack` closes `yield` dependencies, unless `request_response` serves the request and does it.
     """
     response = blank_response() if response is None else response
     cache = {} if dependency_cache is None else dependency_cache
