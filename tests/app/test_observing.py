@@ -98,7 +98,7 @@ def test_where_nobody_observes_a_request_goes_the_way_it_would_go_without_teleme
         serve(each)
 
         route: Any = each.routes[-1]
-        assert (each._entrance.value.choose, each._entrance.value.choose_direct) == each.middleware_stack.choosers()
+        assert (each._entrance.value.choose, each._entrance.value.choose_direct) == each.middleware_stack.choosers.get()
         assert each._entrance.value.fail == each.middleware_stack.fail
         assert handler_of(each) is route._compiler.compiled({}).handler
         assert "observed" not in route.source

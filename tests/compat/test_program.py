@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from slipstream.compat import FASTAPI_VERSION, program, tell_children
+from slipstream.compat import FASTAPI_VERSION, alias, tell_children
 from slipstream.compat.alias import STANDIN
 from tests.compat.environments import Environment
 
@@ -171,6 +171,6 @@ def test_a_call_from_a_program_returns_where_processes_cannot_be_taken_over(
     """On Windows `exec` would let the caller go on before the program ends."""
     monkeypatch.setenv("PYTHONPATH", "theirs")
     monkeypatch.setattr(sys, "path", [*sys.path])
-    monkeypatch.setattr(program.os, "name", "nt")
+    monkeypatch.setattr(alias.os, "name", "nt")
 
-    assert program.main(["-c", "import sys, fastapi; sys.exit(fastapi.__name__ == 'fastapi' and 7)"]) == 7
+    assert alias.main(["-c", "import sys, fastapi; sys.exit(fastapi.__name__ == 'fastapi' and 7)"]) == 7

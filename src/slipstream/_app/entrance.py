@@ -69,7 +69,7 @@ def door_of(stack: ASGIApp, root_path: str = "") -> Door:
     """Return the door of a stack, that of a `SoleGuard` to the routes' handlers; a root path replaces the server's."""
     fail: Fail = raise_again
     if isinstance(stack, SoleGuard):
-        (choose, choose_direct), fail = stack.choosers(), stack.fail
+        (choose, choose_direct), fail = stack.choosers.get(), stack.fail
     else:
         target = Target(None, None, stack)
         choose = choose_direct = lambda scope: target

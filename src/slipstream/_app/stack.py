@@ -94,12 +94,9 @@ class SoleGuard(Outermost):
     def __init__(self, router: Dispatching, registered: Registered) -> None:
         super().__init__(InnerGuard(router, registered), registered)
         self._router = router
-        self._choosers = Latest(self._make_choosers)
+        self.choosers = Latest(self._make_choosers)
+        """The functions that look up the current target of a scope: for ASGI, and for the direct door."""
         self.fail: Fail = registered.answer
-
-    def choosers(self) -> tuple[Choose, Choose]:
-        """Return the functions that look up the current target of a scope: for ASGI, and for the direct door."""
-        return self._choosers.get()
 
     def _make_choosers(self) -> tuple[Choose, Choose]:
         table, pair = self._router.dispatcher.table(), self._registered.guard.pair
@@ -108,7 +105,7 @@ class SoleGuard(Outermost):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            await self.choosers()[0](scope).handler(scope, receive, send)
+            await self.choosers.get()[0](scope).handler(scope, receive, send)
         except Exception as exc:
             await self.fail(exc, scope, receive, send)
 

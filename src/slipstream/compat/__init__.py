@@ -26,7 +26,7 @@ from slipstream.compat.alias import (
     aliased as aliased,
     install as install,
     is_installed as is_installed,
+    main as main,
     tell_children as tell_children,
     uninstall as uninstall,
 )
-from slipstream.compat.program import main as main

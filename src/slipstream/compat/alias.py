@@ -1,4 +1,4 @@
-"""The finder that gives slipstream's modules under FastAPI's names, and who puts it in place."""
+"""The finder that gives slipstream's modules under FastAPI's names, and who puts it in place, here or elsewhere."""
 
 import contextlib
 import importlib
@@ -7,6 +7,7 @@ import importlib.machinery
 import importlib.metadata
 import importlib.util
 import os
+import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -110,6 +111,40 @@ def tell_children() -> None:
         os.environ["PYTHONPATH"] = STANDIN + os.pathsep + inherited if inherited else STANDIN
     if STANDIN not in sys.path:
         sys.path.insert(0 if sys.flags.safe_path else 1, STANDIN)  # the first is the program's own folder
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a program under the alias, as `python -m slipstream.compat` does; so do the processes that it starts.
+
+    On POSIX the program takes this process over, and the call does not return.
+
+    Args:
+        arguments: `["script.py", …]`, `["-m", "module", …]` or `["-c", "code", …]`; None takes the command line's.
+
+    Returns:
+        Exit code: 2 for a wrong call, else the program's.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if not words or (words[0].startswith("-") and (words[0] not in ("-m", "-c") or len(words) == 1)):
+        asked = words[:1] in (["-h"], ["--help"])
+        stream = sys.stdout if asked else sys.stderr
+        stream.write("usage: python -m slipstream.compat (SCRIPT | -m MODULE | -c CODE) [ARGUMENT ...]\n")
+        return 0 if asked else 2
+    if sys.flags.ignore_environment:
+        sys.stderr.write("slipstream.compat: python -E and -I ignore the variable that tells of the alias\n")
+        sys.stderr.write("  leave them out, or turn the alias on for this environment: slipstream alias on\n")
+        return 2
+    tell_children()
+    command = [sys.executable, *_interpreter_options(), *words]
+    if os.name == "posix":
+        os.execv(sys.executable, command)
+    return subprocess.call(command)
+
+
+def _interpreter_options() -> list[str]:
+    """List the interpreter's options: what stands before `-m slipstream.compat`."""
+    ends = [place for place, word in enumerate(sys.orig_argv) if word in ("-m", "-mslipstream.compat")]
+    return sys.orig_argv[1 : ends[0]] if ends else []
 
 
 def _is_alias(name: str) -> bool:
