@@ -3,7 +3,7 @@
 Every verb goes through `add_api_route`. A route reads its endpoint when it is made, and is compiled at its first
 request (`_routes/compiler.py`). How routes and routers serve is in `_routes/route.py` and `_routes/router.py`. Tools
 replace functions of this module at run time: `get_request_handler`, `request_response` and `_PING_INTERVAL` are read
-here, those that serve a request in `_routes/stepwise.py`.
+here, those that serve a request in `_routes/half_public.py`.
 """
 
 import inspect
@@ -51,10 +51,12 @@ from slipstream._routes.context import CONTEXT, KEY, EffectiveRouteContext, Incl
 from slipstream._routes.decorator import decorator
 from slipstream._routes.frontend import Directory, Fallback, Frontend, FrontendFiles, checks_directory, joined
 from slipstream._routes.half_public import (
+    STEPS,
     Asking,
     DefaultLifespan,
     asking,
     get_request_handler,
+    is_walked,
     request_response,
     run_endpoint_function as run_endpoint_function,
     serialize_response as serialize_response,
@@ -63,7 +65,6 @@ from slipstream._routes.operation import Methods, describe, read_operation, read
 from slipstream._routes.route import PlannedRoute, warn_of_untaken
 from slipstream._routes.router import IncludedRouter, TableRouter, check_inclusion, check_prefix
 from slipstream._routes.solving import SolvedDependency as SolvedDependency, solve_dependencies as solve_dependencies
-from slipstream._routes.stepwise import STEPS, is_walked
 from slipstream.datastructures import DefaultPlaceholder
 from slipstream.exceptions import FastAPIError as FastAPIError
 from slipstream.limits import UNLIMITED

@@ -41,23 +41,15 @@ class _Planned:
 
 
 class Compiler:
-    """Compiles one route.
-
-    Args:
-        tree: Its tree of calls without overrides.
-        plan_of: Plans the route, given that tree or one with overrides in it.
-        owner: The route; another one that has been given the compiler may not change the tree.
-    """
+    """Compiles one route; only its `owner` may change the tree, and not a route that has been given the compiler."""
 
     __slots__ = ("_dependant", "_plan_of", "_planned", "_seen", "owner")
 
-    def __init__(self, tree: Call, plan_of: Callable[..., Plan], owner: object = None) -> None:
-        self._begin(plan_of, _Planned(plan_of(tree), None), None, owner)
-
-    def _begin(
-        self, plan_of: Callable[..., Plan], planned: _Planned, dependant: Dependant | None, owner: object
+    def __init__(
+        self, tree: Call, plan_of: Callable[..., Plan], owner: object = None, planned: _Planned | None = None
     ) -> None:
-        self._plan_of, self._planned, self._dependant, self.owner = plan_of, planned, dependant, owner
+        self.owner, self._plan_of, self._planned = owner, plan_of, planned or _Planned(plan_of(tree), None)
+        self._dependant: Dependant | None = None
         self._seen = -1
 
     def __deepcopy__(self, memo: dict[int, object]) -> "Compiler":
@@ -69,9 +61,9 @@ class Compiler:
 
     def with_tree(self, dependant: Dependant | None, owner: object) -> "Compiler":
         """Make a compiler like this one for another tree; None: for the same."""
-        twin = object.__new__(Compiler)
         planned = self._planned if dependant is None else _Planned(self._planned.plan, None)
-        twin._begin(self._plan_of, planned, dependant, owner)
+        twin = Compiler(planned.plan.root, self._plan_of, owner, planned)
+        twin._dependant = dependant
         return twin
 
     @property
@@ -116,13 +108,7 @@ class Compiler:
         is_observed: bool = False,
         limits: Limits = COMPATIBLE,
     ) -> Compiled:
-        """Return the handler for some overrides; compile it at the first call.
-
-        Args:
-            dialect: How the handler is called; None for the usual way.
-            is_observed: Whether the handler reports to the observation in the scope.
-            limits: Those of all levels.
-        """
+        """Return the handler for some overrides and the limits of all levels; compile it at the first call."""
         # A thread that changes the tree meanwhile gets handlers of its own with its plan; these are never mixed.
         planned = self._latest()
         plan, known = planned.plan, planned.handlers

@@ -25,7 +25,7 @@ from slipstream._engine.types import DirectApp
 from slipstream._routes.compiler import Compiler, overrides_of, wrapped_app
 from slipstream._routes.context import CONTEXT, Inclusion, noted
 from slipstream._routes.dependant import Dependant
-from slipstream._routes.stepwise import is_walked, stepwise
+from slipstream._routes.half_public import is_walked, stepwise
 from slipstream.limits import Limits
 
 _READ = frozenset(

@@ -1,7 +1,7 @@
 """Solves dependencies by walking a tree of calls, step by step.
 
 What is compiled does the same without a walk. This way is for packages that serve requests by themselves, and for
-routes while a tool has replaced one of the functions that serve a request (`stepwise.py`).
+routes while a tool has replaced one of the functions that serve a request (`half_public.py`).
 """
 
 from collections.abc import Callable, Mapping, Sequence
