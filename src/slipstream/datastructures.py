@@ -1,6 +1,6 @@
 """Small data structures: Starlette's, an `UploadFile` that Pydantic can validate, and marks for defaults."""
 
-from typing import Any, BinaryIO, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, core_schema
@@ -20,22 +20,14 @@ class UploadFile(StarletteUploadFile):
 
     `read(size)`, `write(data)`, `seek(offset)` and `close()` are coroutines; sizes and offsets are in bytes, and
     `read()` reads all that is left. In a plain `def` function use `file`, which is an ordinary Python file.
+
+    Attributes:
+        file: The Python file object; blocking.
+        filename: Name that the client gave; never trust it as a path.
+        size: Size in bytes.
+        headers: Headers of the file's own part of the form.
+        content_type: Media type that the client claims.
     """
-
-    file: BinaryIO
-    """The Python file object; blocking."""
-
-    filename: str | None
-    """Name that the client gave; never trust it as a path."""
-
-    size: int | None
-    """Size in bytes."""
-
-    headers: Headers
-    """Headers of the file's own part of the form."""
-
-    content_type: str | None
-    """Media type that the client claims."""
 
     @classmethod
     def _validate(cls, value: Any, _: Any) -> "UploadFile":

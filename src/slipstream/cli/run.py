@@ -56,8 +56,6 @@ def command(
     port: int,
     reload: bool,
     workers: int | None,
-    ssl_certfile: Path | None,
-    ssl_keyfile: Path | None,
     limits: str | None,
     **options: Any,
 ) -> None:
@@ -72,7 +70,7 @@ def command(
         import uvicorn
     except ModuleNotFoundError:
         fail('`slipstream run` serves with uvicorn: pip install "slipstream[standard]"')
-    if ssl_keyfile is not None and ssl_certfile is None:
+    if options["ssl_keyfile"] is not None and options["ssl_certfile"] is None:
         fail("--ssl-keyfile without --ssl-certfile\n  give both, or neither")
     if reload and (workers or 1) > 1:
         fail("--reload and --workers together\n  reloading is for one process: leave --workers out")
@@ -83,7 +81,7 @@ def command(
 
     if limits is not None:
         os.environ[VARIABLE] = limits  # read by the processes that serve, too
-    scheme = "https" if ssl_certfile is not None else "http"
+    scheme = "http" if options["ssl_certfile"] is None else "https"
     url = f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
     served: Any = "slipstream.cli.run:served_application"
     if reload:
@@ -108,8 +106,6 @@ def command(
         workers=workers,
         http=http_protocol(),
         ws=ws_protocol(),
-        ssl_certfile=ssl_certfile,
-        ssl_keyfile=ssl_keyfile,
         **options,
     )
 
@@ -139,19 +135,14 @@ def address_complaint(host: str, port: int) -> str | None:
         places = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except OSError:
         return f"there is no host {host}\n  write an address of this machine: --host 127.0.0.1"
-    problem = None
-    for family, kind, protocol, _, address in places:
+    problem = OSError("it has no address")
+    for family, *_, address in places:
         try:
-            with socket.socket(family, kind, protocol) as probe:
-                if os.name == "posix":
-                    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                probe.bind(address)
+            socket.create_server(address, family=family).close()
         except OSError as error:
             problem = error
         else:
             return None
-    if problem is None:
-        return None
     if problem.errno == errno.EADDRINUSE:
         return f"port {port} of {host} is taken by another program\n  stop that one, or write --port {port + 1}"
     if problem.errno == errno.EACCES:

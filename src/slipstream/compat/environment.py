@@ -60,7 +60,7 @@ def read_state() -> State:
     )
 
 
-def turn_on() -> State:
+def turn_on() -> None:
     """Let `import fastapi` give slipstream in every program of the environment; what an earlier call wrote is replaced.
 
     Raises:
@@ -89,7 +89,6 @@ def turn_on() -> State:
         path.write_text(text, "utf-8")
         if text.startswith("#!"):
             path.chmod(0o755)
-    return read_state()
 
 
 def turn_off() -> None:
