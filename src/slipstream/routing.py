@@ -9,7 +9,6 @@ here, those that serve a request in `_routes/half_public.py`.
 import inspect
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextvars import ContextVar
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import partial
@@ -52,9 +51,9 @@ from slipstream._routes.decorator import decorator
 from slipstream._routes.frontend import Directory, Fallback, Frontend, FrontendFiles, checks_directory, joined
 from slipstream._routes.half_public import (
     STEPS,
-    Asking,
     DefaultLifespan,
     asking,
+    described,
     get_request_handler,
     is_walked,
     request_response,
@@ -189,14 +188,11 @@ class APIRoute(PlannedRoute, routing.Route):  # type: ignore[override]  # path_r
 
         Only routes whose class overrides it pay for the Request and Response objects.
         """
-        context = _making.get()
-        route: APIRoute = context if context is not None and context.original_route is self else self
-        described = {name: getattr(route, name) for name in _DESCRIBED}
-        described["embed_body_fields"] = route._embed_body_fields
-        app = route._serve_compiled if route._is_wrapped() else route.serve
-        token = asking.set(Asking(described, route._compiler, app, route.limits))
+        context = asking.get()
+        route = context if context is not None and context.asked is self else self
+        token = asking.set(route)
         try:
-            return get_request_handler(**described)
+            return get_request_handler(**described(route))
         finally:
             asking.reset(token)
 
@@ -257,23 +253,14 @@ class OperationContext(APIRoute, EffectiveRouteContext):  # type: ignore[overrid
 
     def get_route_handler(self) -> Callable[[Request], Any]:
         """Have the original route make the handler, with the options of the inclusion."""
-        before = _making.set(self)
+        token = asking.set(self)
         try:
             return self.asked.get_route_handler()
         finally:
-            _making.reset(before)
+            asking.reset(token)
 
 
-_making: ContextVar[OperationContext | None] = ContextVar("slipstream_route_context", default=None)
-"""The context for which a route's `get_route_handler` is called."""
 _get_route_handler = APIRoute.get_route_handler
-_DESCRIBED = (
-    "dependant", "body_field", "status_code", "response_class", "response_field", "response_model_include",
-    "response_model_exclude", "response_model_by_alias", "response_model_exclude_unset",
-    "response_model_exclude_defaults", "response_model_exclude_none", "dependency_overrides_provider",
-    "strict_content_type", "stream_item_field", "is_json_stream", "form_limits",
-)  # fmt: skip
-"""The arguments of `get_request_handler` that a route has as attributes."""
 
 
 class APIWebSocketRoute(PlannedRoute, routing.WebSocketRoute):  # type: ignore[override]  # see APIRoute

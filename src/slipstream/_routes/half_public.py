@@ -5,12 +5,13 @@ dependency may install an override, which holds for what is solved after it. Oth
 asked for a request.
 """
 
+import inspect
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from contextlib import AbstractContextManager, AsyncExitStack, nullcontext
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
-from operator import is_not
+from operator import is_, is_not
 from types import ModuleType
 from typing import Any, Final, cast
 
@@ -40,13 +41,13 @@ from slipstream._engine.runtime.values import UNSET, find_header
 from slipstream._engine.signature.annotations import is_subclass
 from slipstream._engine.signature.kinds import mentions
 from slipstream._engine.types import ErrorDetail, Scope
-from slipstream._routes.compiler import Compiler, overrides_of, wrapped_app
+from slipstream._routes.compiler import overrides_of, wrapped_app
 from slipstream._routes.dependant import Dependant, dependant_of
 from slipstream._routes.services import IMPLIED, SERVICES
 from slipstream.datastructures import Default, DefaultPlaceholder
 from slipstream.encoders import jsonable_encoder
 from slipstream.exceptions import EndpointContext, ResponseValidationError
-from slipstream.limits import Limits, of_forms
+from slipstream.limits import of_forms
 from slipstream.responses import EventSourceResponse
 from slipstream.telemetry._data import SCOPE_KEY
 
@@ -54,18 +55,8 @@ OWN_APP = "slipstream_app"
 """Attribute of a route's own handler: the ASGI app that serves the route without a Request object."""
 
 
-@dataclass(frozen=True, slots=True)
-class Asking:
-    """A route that asks for its handler: the arguments that describe it, its compiler, its compiled app, its limits."""
-
-    described: dict[str, Any]
-    compiler: Compiler
-    app: ASGIApp
-    limits: Limits | None
-
-
-asking: ContextVar[Asking | None] = ContextVar("asking", default=None)
-"""The route for which `get_request_handler` is called."""
+asking: ContextVar[Any] = ContextVar("asking", default=None)
+"""The path operation whose `get_route_handler` is called, that of an inclusion for the one in its own router."""
 
 
 def request_response(func: Callable[[Request], Any]) -> ASGIApp:
@@ -115,23 +106,23 @@ def get_request_handler(
         item_field=stream_item_field,
         dump_options={name: given[f"response_model_{name}"] for name in DUMP_OPTIONS},
     )
-    own = asking.get()
+    own, provider = asking.get(), dependency_overrides_provider
     if own is not None:
-        is_own = all(own.described[name] is value for name, value in given.items())
-        planned = replace(own.compiler.plan.response, ping_interval=response.ping_interval)
+        is_own = all(map(is_, described(own).values(), given.values()))
+        planned = replace(own.plan.response, ping_interval=response.ping_interval)
         own = own if is_own and planned == response else None
-    provider = dependency_overrides_provider
-    limits = limits_of(provider, of_forms(form_limits) if own is None else own.limits)
-    walk = stepwise(Plan("http", dependant.path, dependant, body, response, limits=limits), provider)
-
-    walks = Latest(lambda: own is None or is_walked(own.compiler.plan, provider))
+    level = of_forms(form_limits) if own is None else own.limits
+    plan = Plan("http", dependant.path, dependant, body, response, limits=limits_of(provider, level))
+    walk = stepwise(plan, provider)
+    compiler = None if own is None else own._compiler
+    walks = Latest(lambda: compiler is None or is_walked(compiler.plan, provider))
 
     async def handler(request: Request) -> Response:
-        if own is None or walks.get():
+        if compiler is None or walks.get():
             return cast(Response, await walk(request))
         is_observed = request.scope.get(SCOPE_KEY) is not None
-        compiled = own.compiler.compiled(
-            overrides_of(provider), "request", is_observed=is_observed, limits=limits_of(provider, own.limits)
+        compiled = compiler.compiled(
+            overrides_of(provider), "request", is_observed=is_observed, limits=limits_of(provider, level)
         )
         try:
             return cast(Response, await compiled.handler(request))
@@ -140,8 +131,16 @@ def get_request_handler(
             raise
 
     if own is not None:
-        setattr(handler, OWN_APP, own.app)
+        setattr(handler, OWN_APP, own._serve_compiled if own._is_wrapped() else own.serve)
     return handler
+
+
+_ARGUMENTS = tuple(inspect.signature(get_request_handler).parameters)
+
+
+def described(route: Any) -> dict[str, Any]:
+    """Return the arguments of `get_request_handler` that describe a route."""
+    return {name: getattr(route, "_embed_body_fields" if name == "embed_body_fields" else name) for name in _ARGUMENTS}
 
 
 def _unpacked(value: Any) -> Any:
