@@ -203,22 +203,15 @@ class FastAPI(Starlette):
         # Imported late: a tenth of the import time, and many processes never make the document.
         from slipstream.openapi.utils import get_openapi  # noqa: PLC0415 - see above
 
-        return get_openapi(
-            title=self.title,
-            version=self.version,
-            openapi_version=self.openapi_version,
-            summary=self.summary,
-            description=self.description,
-            terms_of_service=self.terms_of_service,
-            contact=self.contact,
-            license_info=self.license_info,
-            routes=self.routes,
-            webhooks=self.webhooks.routes,
-            tags=self.openapi_tags,
-            servers=self.servers,
-            separate_input_output_schemas=self.separate_input_output_schemas,
-            external_docs=self.openapi_external_docs,
-        )
+        same = (
+            "title", "version", "openapi_version", "summary", "description", "terms_of_service", "contact",
+            "license_info", "routes", "servers", "separate_input_output_schemas",
+        )  # fmt: skip
+        document: dict[str, Any] = get_openapi(
+            **{name: getattr(self, name) for name in same},
+            webhooks=self.webhooks.routes, tags=self.openapi_tags, external_docs=self.openapi_external_docs,
+        )  # fmt: skip
+        return document
 
     def setup(self) -> None:
         """Add the routes of the OpenAPI document and of the documentation pages."""

@@ -147,39 +147,30 @@ class Frontend(_Nameless):
         return Frontend(joined(inclusion.options["prefix"], self.path), self.app, self.operation.included(inclusion))
 
 
-class FrontendGroup(_Nameless):
-    """The frontends of one router as one route, under FastAPI's half-public names."""
-
-    def __init__(self, routes: Sequence[Frontend]) -> None:
-        self.routes = routes
-
-    def matches_with_prefix(self, scope: Scope, prefix: str = "") -> tuple[Match, Scope]:
-        """Match as the frontend that serves, or that would under a prefix."""
-        return _best((route, *route.matches(scope, prefix)) for route in self.routes)[1:]
-
-    matches = matches_with_prefix
-
-    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve with the frontend that matches best; without one, raise a 404."""
-        await low_priority_app(self.routes, _no_frontend)(scope, receive, send)
-
-
 async def _no_frontend(scope: Scope, receive: Receive, send: Send) -> None:
     raise HTTPException(status_code=404)
 
 
-def low_priority_app(routes: Sequence[BaseRoute], default: ASGIApp) -> ASGIApp:
-    """Make the app for requests that no other route serves.
+class FrontendGroup(_Nameless):
+    """What serves where no other route does, as one route under FastAPI's half-public names: the best, or `default`.
 
-    The best of `routes` serves: full matches before partial ones, of frontends the longest prefix, else the first.
+    The best are full matches before partial ones, of frontends the longest prefix, else the first.
     """
 
-    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
-        best, _, child_scope = _best((route, *route.matches(scope)) for route in routes)
-        scope.update(child_scope)
-        await (default if best is None else best.handle)(scope, receive, send)
+    def __init__(self, routes: Sequence[BaseRoute], default: ASGIApp = _no_frontend) -> None:
+        self.routes, self._default = routes, default
 
-    return serve
+    def matches_with_prefix(self, scope: Scope, prefix: str = "") -> tuple[Match, Scope]:
+        """Match as the frontend that serves, or that would under a prefix."""
+        return _best((route, *route.matches(scope, prefix)) for route in self.routes if isinstance(route, Frontend))[1:]
+
+    matches = matches_with_prefix
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve with the route that matches best."""
+        best, _, child_scope = _best((route, *route.matches(scope)) for route in self.routes)
+        scope.update(child_scope)
+        await (self._default if best is None else best.handle)(scope, receive, send)
 
 
 def _best(found: Iterable[tuple[BaseRoute, Match, Scope]]) -> tuple[BaseRoute | None, Match, Scope]:

@@ -26,7 +26,7 @@ from slipstream._options.levels import LevelOptions, RouterOptions
 from slipstream._options.merging import merged
 from slipstream._routes.compiler import Overrides, overrides_of
 from slipstream._routes.context import CONTEXT, ROUTER, EffectiveRouteContext, Inclusion, note, noted, noting
-from slipstream._routes.frontend import Frontend, FrontendGroup, low_priority_app
+from slipstream._routes.frontend import Frontend, FrontendGroup
 from slipstream._routes.route import PlannedRoute
 from slipstream.exceptions import FastAPIError
 from slipstream.limits import Limits
@@ -342,7 +342,7 @@ class TableRouter(routing.Router):
     def default(self) -> ASGIApp:
         """The ASGI app for requests that no route serves: the frontends, then the app that was given."""
         routes = list(low_priority(self._low_priority_routes, self.routes))
-        return low_priority_app(routes, self._default) if routes else self._default
+        return FrontendGroup(routes, self._default).handle if routes else self._default
 
     @default.setter
     def default(self, app: ASGIApp) -> None:
