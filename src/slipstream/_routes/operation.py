@@ -78,21 +78,14 @@ def read_operation(
     ping_interval: Callable[[], float],
     frames: Frames | None = None,
 ) -> Operation:
-    """Read a path operation.
+    """Read a path operation; see `public_errors` and `response_field` for the exceptions.
 
     Args:
-        pattern: The whole path.
         options: Merged with those of the routers and inclusions above.
         unique_id: The operation's id; response fields and combined bodies are named after it.
         stream_item_type: See `Operation`; only for a twin, whose original has read the return annotation.
         ping_interval: Returns after how many seconds of silence a stream of events pings.
         frames: Functions in which names of annotations may be local; those that are running by default.
-
-    Raises:
-        UnresolvedAnnotation: A name that is needed is not defined (yet).
-        FastAPIError: Pydantic cannot validate a parameter or a response model.
-        AssertionError: A response has a model and a status without a body, or an additional response is no dict.
-        DefinitionError: The endpoint cannot be served as it is written.
     """
     tree = read_tree(endpoint, pattern, options["dependencies"] or (), frames)
     names = Names(endpoint, frames)
@@ -186,8 +179,7 @@ def response_field(
 ) -> ModelField | None:
     """Make the field that validates and writes a response model, if there is one.
 
-    Raises:
-        UnresolvedAnnotation: A name in it is not defined (yet).
+    Raises UnresolvedAnnotation for a name in it that is not defined (yet), AssertionError for a status without a body.
     """
     if not model:
         return None

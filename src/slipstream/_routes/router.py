@@ -78,31 +78,15 @@ def check_inclusion(parent: "TableRouter", router: "TableRouter", prefix: str) -
             raise FastAPIError(f"Prefix and path cannot be both empty (path operation: {name})")
 
 
-class Contexts(Latest[list["Context"]]):
-    """The contexts of the routes in an attribute of a router, nodes of included routers among them.
-
-    A context is kept, with its handlers, while its route is in the list and the router's `mark` stays.
-    """
-
-    def __init__(self, inclusion: Inclusion, attribute: str) -> None:
-        super().__init__(self._list)
-        self._inclusion, self._attribute = inclusion, attribute
-        self._known: dict[tuple[int, int], Context | None] = {}
-
-    def _list(self) -> list["Context"]:
-        inclusion, known = self._inclusion, self._known
-        routes = [((inclusion.router.mark, id(route)), route) for route in getattr(inclusion.router, self._attribute)]
-        self._known = {key: known.get(key) or context_of(route, inclusion) for key, route in routes}
-        return [context for key, _ in routes if (context := self._known[key]) is not None]
-
-
 class IncludedRouter(BaseRoute):
     """The node for an included router among the routes of its parent."""
 
     def __init__(self, inclusion: Inclusion) -> None:
         self.include_context = inclusion
         self.original_router: TableRouter = inclusion.router
-        self._contexts, self._late_contexts = Contexts(inclusion, "routes"), Contexts(inclusion, "_low_priority_routes")
+        self._contexts = Latest(partial(self._list_contexts, "routes"))
+        self._late_contexts = Latest(partial(self._list_contexts, "_low_priority_routes"))
+        self._known: dict[str, dict[tuple[int, int], Context | None]] = {}
         self._effective, self._low_priority = Latest(self._list), Latest(self._list_low_priority)
 
     def included(self, inclusion: Inclusion) -> "IncludedRouter":
@@ -128,6 +112,17 @@ class IncludedRouter(BaseRoute):
     def effective_low_priority_routes(self) -> Sequence[BaseRoute]:
         """Return the twins of what the router, and those that it includes, serve after all other routes."""
         return self._low_priority.get()
+
+    def _list_contexts(self, attribute: str) -> list["Context"]:
+        """List the contexts of the routes in an attribute of the router, nodes of included routers among them.
+
+        A context is kept, with its handlers, while its route is in the list and the router's `mark` stays.
+        """
+        router, known = self.original_router, self._known.get(attribute, {})
+        routes = [((router.mark, id(route)), route) for route in getattr(router, attribute)]
+        contexts = {key: known.get(key) or context_of(route, self.include_context) for key, route in routes}
+        self._known[attribute] = contexts
+        return [context for key, _ in routes if (context := contexts[key]) is not None]
 
     def _list(self) -> Sequence[BaseRoute]:
         return tuple(effective(self._contexts.get()))

@@ -10,11 +10,9 @@ from pathlib import Path
 
 
 def main(called: str | None = None) -> None:
-    """Run the `slipstream` command with the program's arguments, and exit.
+    """Run the command with the program's arguments, and exit; its name, `called`, is the program's by default.
 
-    Args:
-        called: The command's name; None takes the program's. Under the alias this is `fastapi.cli.main` too, and
-            `fastapi` is the command of fastapi-cli.
+    Under the alias this is `fastapi.cli.main` too, and `fastapi` is the command of fastapi-cli.
     """
     name = "fastapi" if (called or Path(sys.argv[0]).stem) == "fastapi" else "slipstream"
     package = "fastapi-cli[standard]" if name == "fastapi" else "slipstream[standard]"

@@ -61,10 +61,9 @@ def read_state() -> State:
 
 
 def turn_on() -> None:
-    """Let `import fastapi` give slipstream in every program of the environment; what an earlier call wrote is replaced.
+    """Let `import fastapi` give slipstream in every program of the environment, and replace what an earlier call wrote.
 
-    Raises:
-        OSError: The environment cannot be written to.
+    Raises OSError where the environment cannot be written to, as `turn_off` does.
     """
     turn_off()
     before = read_state()
@@ -92,11 +91,7 @@ def turn_on() -> None:
 
 
 def turn_off() -> None:
-    """Remove what `turn_on` wrote, also where it did not get to its end.
-
-    Raises:
-        OSError: The environment cannot be written to.
-    """
+    """Remove what `turn_on` wrote, also where it did not get to its end."""
     packages = read_state().packages
     for installer in packages.glob("*.dist-info/INSTALLER"):
         if installer.read_text("utf-8") == _INSTALLER:
