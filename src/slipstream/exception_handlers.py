@@ -109,8 +109,12 @@ class _Echo:
             return self._text(value)
         if isinstance(value, bytes):
             return self._text(value[: self.left + 1].decode(errors="backslashreplace"))
+        if isinstance(value, float) and not math.isfinite(value):
+            return self._text(json.dumps(value))  # NaN and Infinity are no JSON; as strings they are
+        if isinstance(value, int) and value.bit_length() > _MOST_BITS:
+            return self._text(f"<integer of {value.bit_length()} bits>")
         if value is None or isinstance(value, (int, float)):
-            return self._scalar(value)
+            return value if self._fits(len(json.dumps(value))) else _MARK
         if depth >= MAX_DEPTH:
             return _MARK
         if isinstance(value, dict):
@@ -127,13 +131,6 @@ class _Echo:
         self.is_cut = self.is_cut or size > self.left
         self.left = 0 if self.is_cut else self.left - size
         return not self.is_cut
-
-    def _scalar(self, value: Any) -> Any:
-        if isinstance(value, float) and not math.isfinite(value):
-            return self._text(json.dumps(value))  # NaN and Infinity are no JSON; as strings they are
-        if isinstance(value, int) and value.bit_length() > _MOST_BITS:
-            return self._text(f"<integer of {value.bit_length()} bits>")
-        return value if self._fits(len(json.dumps(value))) else _MARK
 
     def _text(self, value: str) -> str:
         piece = value[: self.left].encode(errors="backslashreplace").decode()  # lone surrogates are no UTF-8

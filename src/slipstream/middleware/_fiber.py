@@ -41,14 +41,10 @@ class Fiber(Waiting):
         self._coro = coro
 
     @property
-    def can_run(self) -> bool:
-        """Whether it waits for nothing, or for a future that is done."""
-        return self._fut_waiter is None or self._fut_waiter.done()
-
-    @property
     def waits_for(self) -> Any:
-        """The future that it waits for; None while it is parked, running or done."""
-        return self._fut_waiter
+        """The future that it waits for; None where it can run."""
+        waiter = self._fut_waiter
+        return None if waiter is None or waiter.done() else waiter
 
     def step(self, stepper: "asyncio.Task[Any]", loop: asyncio.AbstractEventLoop) -> None:
         """Run the coroutine up to its next pause, inside of the current task; raise what it raises."""

@@ -182,15 +182,16 @@ class Exchange:
         assert task is not None
         awaits_start = self.start is None and not self._is_ignored
         while not fiber.done():
-            if fiber.can_run:
+            if fiber.waits_for is None:
                 fiber.step(task, self._loop)
                 if self.inbox or fiber.done() or (awaits_start and self.start is not None):
                     return
-            if fiber.can_run:
+            future = fiber.waits_for
+            if future is None:
                 yield  # let the event loop run
             else:
                 # Not the future itself: if the middleware is cancelled, what the application waits for is not.
-                future, self._wait = fiber.waits_for, self._loop.create_future()
+                self._wait = self._loop.create_future()
                 future.add_done_callback(self._wake)
                 try:
                     yield from self._wait

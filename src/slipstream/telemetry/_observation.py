@@ -34,7 +34,6 @@ _ANSWERS = (HTTPException, WebSocketException, RequestValidationError, WebSocket
 
 TRACER = "a tracer of OpenTelemetry"
 _SPAN = "a span of OpenTelemetry"
-
 _METRIC = "a metric of OpenTelemetry"
 
 TASK = "fastapi.background_task"
@@ -43,9 +42,6 @@ TASK = "fastapi.background_task"
 _REQUEST_CRASH = ("http.server.request.exception", "Unhandled exception in FastAPI request")
 _CONNECTION_CRASH = ("fastapi.websocket.exception", "Unhandled exception in FastAPI WebSocket connection")
 """Event and body of the log record of an exception that nobody handled."""
-
-_FAREWELLS = frozenset({1000, 1001})
-"""Close codes of a regular end."""
 
 
 @dataclass(eq=False)
@@ -240,5 +236,5 @@ def is_failure(exc: BaseException) -> bool:
 
 
 def is_farewell(exc: BaseException) -> bool:
-    """Whether a client has closed its WebSocket regularly."""
-    return isinstance(exc, WebSocketDisconnect) and exc.code in _FAREWELLS
+    """Whether a client has closed its WebSocket with a code of a regular end."""
+    return isinstance(exc, WebSocketDisconnect) and exc.code in (1000, 1001)

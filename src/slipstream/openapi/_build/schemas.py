@@ -62,9 +62,8 @@ class FieldSchemas:
 
 
 def schema_mode(field: ModelField, *, separate: bool) -> Mode:
-    if separate or field.mode == "validation":
-        return field.mode
-    return field.mode if _is_written_with_more(field) else "validation"
+    is_own = separate or field.mode == "validation" or _is_written_with_more(field)
+    return field.mode if is_own else "validation"
 
 
 def define(fields: Sequence[ModelField], *, separate: bool = True) -> tuple[FieldMapping, dict[str, Any]]:
