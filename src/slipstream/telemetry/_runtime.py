@@ -4,7 +4,7 @@ Environment: `OTEL_EXPORTER_OTLP_ENDPOINT` (a base URL) or `OTEL_EXPORTER_OTLP_{
 is), `OTEL_{TRACES,METRICS,LOGS}_EXPORTER` ("otlp" or "none"), `OTEL_EXPORTER_OTLP[_{SIGNAL}]_PROTOCOL`
 ("http/protobuf"), `OTEL_SDK_DISABLED`. The SDK and its exporter read the rest: headers, service name, delays.
 
-Nothing here stops an application: what cannot be set up is logged as a warning.
+Nothing here stops an application: what cannot be set up is logged as a warning. Functions have FastAPI's names.
 """
 
 import atexit
@@ -38,7 +38,7 @@ _LAST_WORDS = frozenset({"lifespan.startup.failed", "lifespan.shutdown.failed", 
 async def lifespan(config: Settings, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
     """Serve a lifespan scope: add exporters before start-up, and flush them before the server gets the last message."""
     if config.auto_configure:
-        await anyio.to_thread.run_sync(_configure, config)
+        await anyio.to_thread.run_sync(_configure_from_environment, config)
 
     async def flushing(message: Message) -> None:
         if message["type"] in _LAST_WORDS and _owned:
@@ -48,7 +48,7 @@ async def lifespan(config: Settings, app: ASGIApp, scope: Scope, receive: Receiv
     await app(scope, receive, flushing)
 
 
-def _configure(config: Settings) -> None:
+def _configure_from_environment(config: Settings) -> None:
     """Add an exporter for each signal that is wanted and has an endpoint; a warning where that does not work."""
     if os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
         return
@@ -102,9 +102,7 @@ def _export(signal: Signal, endpoint: str, given: Any) -> None:
     """Add an exporter to the given provider, or to the global one, which is made if it is not set."""
     make_provider, make_component, make_exporter = map(resolve_name, signal.parts)
     provider = given if given is not None else _global_provider(signal, make_provider)
-    # A provider that takes exporters of no signal may wrap one that does.
-    takes = any(hasattr(provider, each.add) for each in SIGNALS)
-    target = provider if takes else getattr(provider, "provider", provider)
+    target = _registration_provider(provider)
     if any(done is signal and known is target for done, known in _configured):
         return
     add = getattr(target, signal.add, None)
@@ -122,6 +120,12 @@ def _export(signal: Signal, endpoint: str, given: Any) -> None:
         raise
     _owned.append(component)
     _configured.append((signal, target))
+
+
+def _registration_provider(provider: Any) -> Any:
+    """Return what takes exporters: a provider that takes none of any signal may wrap one that does."""
+    takes = any(hasattr(provider, each.add) for each in SIGNALS)
+    return provider if takes else getattr(provider, "provider", provider)
 
 
 def _global_provider(signal: Signal, make_provider: Callable[..., Any]) -> Any:
