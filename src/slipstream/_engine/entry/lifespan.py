@@ -3,7 +3,7 @@
 import inspect
 import traceback
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
 from typing import Any, TypeAlias, cast
 
 from slipstream._engine.errors import NotALifespan
@@ -44,7 +44,7 @@ async def lifespan(scope: Scope, receive: Receive, send: Send, context: Context,
 def as_context(source: Callable[[Any], Any] | None) -> Context:
     """Make a context of a user's `lifespan=`: a context manager factory, a generator function, or None for nothing."""
     if source is None:
-        return empty
+        return lambda app: nullcontext()
     if inspect.isasyncgenfunction(source):
         return asynccontextmanager(source)
     if inspect.isgeneratorfunction(source):
@@ -67,11 +67,6 @@ def entered(context: Context, app: Any) -> AbstractAsyncContextManager[State]:
             manager.close()
         raise NotALifespan(origin_of(context))
     return cast(AbstractAsyncContextManager[State], manager)
-
-
-@asynccontextmanager
-async def empty(app: Any) -> AsyncGenerator[State]:
-    yield None
 
 
 def merge(outer: Context, inner: Context) -> Context:

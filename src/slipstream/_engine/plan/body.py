@@ -31,11 +31,10 @@ def should_embed(fields: Sequence[ModelField]) -> bool:
     if len({item.name for item in fields}) > 1 or getattr(first.field_info, "embed", None):
         return True
     kind = first.field_info.annotation
-    are_alike = len(fields) == 1 or all(form_models(item) and item.field_info.annotation is kind for item in fields)
-    if not are_alike and form_models(first):  # dependencies may use one name for different form models
-        return True
+    if form_models(first):  # dependencies may use one name for different form models
+        return not all(form_models(item) and item.field_info.annotation is kind for item in fields)
     # A form has keys, so only a model can be the whole form.
-    return is_form(first) and not is_subclass(first.field_info.annotation, BaseModel) and not form_models(first)
+    return is_form(first) and not is_subclass(kind, BaseModel)
 
 
 def build_body_field(body_params: Sequence[ModelField], *, name: str, embed: bool) -> ModelField | None:

@@ -127,15 +127,6 @@ def injected_tasks(response: Any) -> BackgroundTasks:
     return inner if isinstance(inner, BackgroundTasks) else tasks
 
 
-def with_background(response: Response, background: Any) -> Response:
-    """Return a response that runs its own background task and then the injected ones; others may use the original."""
-    own, twin = response.background, copy(response)
-    if own is background:
-        return response
-    twin.background = background if own is None else BackgroundTasks([own, BackgroundTask(background)])
-    return twin
-
-
 async def run_tasks(background: BackgroundTasks, scope: Scope, receive: Receive, send: Send, fail: Fail) -> None:
     """Run background tasks after a response has been sent and all dependencies are closed."""
     try:
@@ -174,7 +165,12 @@ def result_wrapper(
 
     def wrap(result: Any, response: Any = None, background: Any = None) -> Any:
         if isinstance(result, Response):
-            return result if background is None else with_background(result, background)
+            own = result.background
+            if background is None or own is background:
+                return result
+            twin = copy(result)  # others may use the original
+            twin.background = background if own is None else BackgroundTasks([own, BackgroundTask(background)])
+            return twin
         reply = make_response(partial(make, content_of(result)), status, response, background)
         if not has_body(reply.status_code):
             reply.body = b""

@@ -89,13 +89,7 @@ def is_empty_file(value: Any) -> bool:
 
 def extras(values: Mapping[str, Any], known: set[str]) -> Iterator[tuple[str, Any]]:
     """Yield the keys that are not `known` with their values, repeated keys with a list."""
-    if isinstance(values, ImmutableMultiDict):
-        pairs = values.multi_items()
-    elif isinstance(values, Headers):
-        pairs = values.items()
-    else:
-        yield from ((key, value) for key, value in values.items() if key not in known)
-        return
+    pairs = values.multi_items() if isinstance(values, ImmutableMultiDict) else values.items()
     grouped: dict[str, list[Any]] = {}
     for key, value in pairs:
         if key not in known:
