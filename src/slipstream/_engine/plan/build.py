@@ -22,11 +22,10 @@ def build_http_plan(
     path_strings: frozenset[str],
     known: BodyPlan | None = None,
 ) -> Plan:
-    """Plan a path operation.
+    """Plan a path operation; `unique_id` names a combined body model.
 
-    `unique_id` names a combined body model, `path_strings` are the path parameters whose converter
-    returns a string. `known` says how the body was read before a package changed the tree, and is read still; only its
-    fields are other ones.
+    `path_strings` are the path parameters whose converter returns a string. `known` says how the body was read before a
+    package changed the tree, and is read still; only its fields are other ones.
     """
     _refuse_links(root)
     label = f"{','.join(sorted(methods))} {root.path}"

@@ -89,10 +89,8 @@ class Table:
 
     def match_mixed(self, scope: Scope, path: str) -> Found | None:
         """Return the route that serves a path below the root path, or an opaque one that is first to fit it alone."""
-        if scope["type"] == "http":
-            tree = self._by_method.get(scope["method"], self._any_method)
-        else:
-            tree = self._websocket
+        is_http = scope["type"] == "http"
+        tree = self._by_method.get(scope["method"], self._any_method) if is_http else self._websocket
         if any(path.startswith(entry.prefix) for entry in self._early):
             leaf, params = next(tree.candidates(path), (None, {}))
             found = None if leaf is None else Found(leaf.value, params)

@@ -6,6 +6,7 @@ an exception into it. Both remove an entry before they close it, so that `unwind
 
 from collections.abc import Awaitable, Callable
 from contextlib import nullcontext
+from dataclasses import dataclass
 from types import AsyncGeneratorType
 from typing import Any
 
@@ -17,13 +18,11 @@ from slipstream._engine.runtime.response import RESPONSE_STARTED
 from slipstream._engine.types import Fail, Receive, Scope, Send
 
 
+@dataclass(eq=False, slots=True)
 class Exit:
     """An entry of the list that is closed in one way, whether an exception is on its way or not."""
 
-    __slots__ = ("held",)
-
-    def __init__(self, held: Any) -> None:
-        self.held = held
+    held: Any
 
     async def leave(self) -> None:
         raise NotImplementedError

@@ -4,6 +4,7 @@ import json
 import math
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from copy import copy
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -274,14 +275,12 @@ A layer that holds responses back cannot rely on it, and uses a `Watch`.
 """
 
 
+@dataclass(eq=False, slots=True)
 class Watch:
     """A `send` that knows whether a response has started."""
 
-    __slots__ = ("send", "started")
-
-    def __init__(self, send: Send, started: bool = False) -> None:
-        self.send = send
-        self.started = started
+    send: Send
+    started: bool = False
 
     def __call__(self, message: Message) -> Awaitable[None]:
         if message["type"] == "http.response.start":

@@ -110,10 +110,7 @@ def model_taker(whole: Item, source: str) -> Callable[[Mapping[str, Any]], Taken
     """Make the taker of a model whose fields are query parameters, headers or cookies."""
     (model,) = whole.models
     is_header = source == "header"
-
-    def key_of(name: str) -> str:
-        return name.lower() if is_header else name
-
+    key_of: Callable[[str], str] = str.lower if is_header else str
     own_names = {key_of(key) for item in model.fields for _, key in item.names}
 
     def take(values: Mapping[str, Any]) -> Taken:

@@ -4,6 +4,7 @@ import inspect
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Iterator
 from contextlib import nullcontext
 from contextvars import copy_context
+from dataclasses import dataclass
 from functools import cache, partial
 from importlib import import_module
 from types import FunctionType
@@ -85,13 +86,11 @@ async def _in_worker(call: Callable[..., T], *, is_row: bool = False, is_cleanup
 _END = object()
 
 
+@dataclass(eq=False, slots=True)
 class ThreadGenerator:
     """A blocking generator that steps in worker threads, with the methods that clean-up uses of async generators."""
 
-    __slots__ = ("generator",)
-
-    def __init__(self, generator: Generator[Any, Any, Any]) -> None:
-        self.generator = generator
+    generator: Generator[Any, Any, Any]
 
     async def __anext__(self) -> Any:
         return await _in_worker(self.enter)
