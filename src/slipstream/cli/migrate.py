@@ -14,6 +14,7 @@ from slipstream.cli.find import fail
 _SETTINGS = re.compile(r"(requirements|Dockerfile|Procfile|Makefile|Pipfile).*|.*\.(toml|cfg|ini|ya?ml|sh|in)")
 _REQUIRED = re.compile(r"fastapi(?![\w.-])")
 _NAMED = re.compile(r"(?<![\w.-])(fastapi|uvicorn|gunicorn)(?![\w.-])")
+"""In a settings file: what requires FastAPI or runs a server."""
 
 
 @click.command()
@@ -42,7 +43,8 @@ def command(path: Path, dry_run: bool) -> None:
         try:
             source = file.read_bytes()
             if file.suffix not in (".py", ".pyi"):
-                notes += _named(file, source.decode(errors="replace"))
+                lines = enumerate(source.decode(errors="replace").splitlines(), 1)
+                notes += [f"{file}:{number}: {line.strip()}" for number, line in lines if _NAMED.search(line)]
                 continue
             if b"fastapi" not in source and b"uvicorn" not in source:
                 continue
@@ -58,13 +60,13 @@ def command(path: Path, dry_run: bool) -> None:
                 click.echo(_diff(file, source, done.source), nl=False)
             else:
                 file.write_bytes(done.source)
-    for title, lines in (
+    for title, found in (
         ("for you to look at:", notes),
         ("these import fastapi themselves, so run the program under the alias:", _dependents(modules, path)),
         ("left as it is, since it cannot be read:", unreadable),
     ):
-        if lines:
-            click.echo("\n  ".join([title, *lines]))
+        if found:
+            click.echo("\n  ".join([title, *found]))
     verb = "would change" if dry_run else "changed"
     click.echo(f"{verb} {_many(files, 'file')}: {_many(imports, 'import')}, {_many(uses, 'use')} of what they bind")
     if unreadable:
@@ -86,13 +88,6 @@ def _files(path: Path) -> Iterator[Path]:
         for name in sorted(names):
             if name.endswith((".py", ".pyi")) or _SETTINGS.fullmatch(name):
                 yield Path(folder, name)
-
-
-def _named(file: Path, text: str) -> list[str]:
-    """List the lines of a settings file that require FastAPI or run a server."""
-    return [
-        f"{file}:{number}: {line.strip()}" for number, line in enumerate(text.splitlines(), 1) if _NAMED.search(line)
-    ]
 
 
 def _dependents(modules: set[str], path: Path) -> list[str]:

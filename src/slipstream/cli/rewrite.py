@@ -83,7 +83,10 @@ class Rewritten:
                 self._note(node, f"left as it is: there is no {_own(alias.name)}")
                 continue
             self.imports += 1
-            assignments = [] if alias.asname else self._bindings(node)  # an `as` binds a name that stays
+            scope = self._scopes[node]
+            bound = () if scope is None or alias.asname else scope.assignments  # an `as` binds a name that stays
+            # libcst tells the name fastapi apart from fastapi.x.
+            assignments = [each for each in bound if each.name.partition(".")[0] == _OLD]
             if self._taken or not all(map(_is_import, assignments)):
                 more = b", slipstream as fastapi" if isinstance(alias.name, cst.Attribute) else b" as fastapi"
                 self._rename(alias.name, _own(alias.name).encode() + more)
@@ -92,12 +95,6 @@ class Rewritten:
             for assignment in assignments:
                 for access in assignment.references:
                     self._rename_use(access.node)
-
-    def _bindings(self, node: cst.Import) -> list[metadata.BaseAssignment]:
-        """List what binds the name fastapi where an import stands; libcst tells fastapi.x apart from it."""
-        scope = self._scopes[node]
-        assert scope is not None
-        return [each for each in scope.assignments if each.name.partition(".")[0] == _OLD]
 
     def _is_ours(self, module: cst.Name | cst.Attribute) -> bool:
         """Whether an import is of FastAPI; others are listed."""
