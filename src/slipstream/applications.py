@@ -24,7 +24,7 @@ from slipstream._engine.types import Reply
 from slipstream._options.levels import AppOptions, RouteOptions, RouterOptions
 from slipstream._options.merging import folded
 from slipstream._options.unpack import completed, names_of, unpacks
-from slipstream._routes.decorator import decorator
+from slipstream._routes.router import decorator
 from slipstream.exception_handlers import (
     http_exception_handler,
     request_validation_exception_handler,

@@ -47,7 +47,6 @@ from slipstream._options.unpack import completed, unpacks
 from slipstream._routes import half_public
 from slipstream._routes.compiler import Compiler, overrides_of, wrapped_app
 from slipstream._routes.context import CONTEXT, KEY, EffectiveRouteContext, Inclusion
-from slipstream._routes.decorator import decorator
 from slipstream._routes.frontend import Directory, Fallback, Frontend, FrontendFiles, checks_directory, joined
 from slipstream._routes.half_public import (
     STEPS,
@@ -62,7 +61,7 @@ from slipstream._routes.half_public import (
 )
 from slipstream._routes.operation import Methods, describe, read_operation, read_websocket
 from slipstream._routes.route import PlannedRoute, warn_of_untaken
-from slipstream._routes.router import IncludedRouter, TableRouter, check_inclusion, check_prefix
+from slipstream._routes.router import IncludedRouter, TableRouter, check_inclusion, check_prefix, decorator
 from slipstream._routes.solving import SolvedDependency as SolvedDependency, solve_dependencies as solve_dependencies
 from slipstream.datastructures import DefaultPlaceholder
 from slipstream.exceptions import FastAPIError as FastAPIError

@@ -5,6 +5,7 @@ prefix are twins of its routes, made when they are needed and kept until the rou
 """
 
 import copy
+import inspect
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
@@ -22,6 +23,7 @@ from slipstream._app.refresh import Latest, WatchedList, version
 from slipstream._engine.entry.lifespan import Context as Lifetime, as_context, from_events, lifespan
 from slipstream._engine.errors import NotARouter, warn
 from slipstream._engine.plan.tree import is_overridden
+from slipstream._engine.signature.origin import origin_of
 from slipstream._options.levels import LevelOptions, RouterOptions
 from slipstream._options.merging import merged
 from slipstream._routes.compiler import Overrides, overrides_of
@@ -30,6 +32,22 @@ from slipstream._routes.frontend import Frontend, FrontendGroup
 from slipstream._routes.route import PlannedRoute
 from slipstream.exceptions import FastAPIError
 from slipstream.limits import Limits
+from slipstream.types import DecoratedCallable
+
+
+def decorator(
+    register: Callable[[DecoratedCallable], object], argument: object
+) -> Callable[[DecoratedCallable], DecoratedCallable]:
+    """Make a decorator that calls `register`; its `argument` is no function, or the parentheses have been forgotten."""
+    if inspect.isroutine(argument):
+        claim = f"{argument.__name__!r} is not registered: its decorator has no parentheses"
+        warn(claim, origin_of(argument), 'write the decorator with its argument, such as @app.get("/items")')
+
+    def decorate(function: DecoratedCallable) -> DecoratedCallable:
+        register(function)
+        return function
+
+    return decorate
 
 
 def settle(routes: Sequence[BaseRoute]) -> None:
