@@ -15,14 +15,9 @@ from slipstream._options.merging import merged, repeated
 KEY = "fastapi"
 """FastAPI's key in a scope."""
 
-CONTEXT = "effective_route_context"
-"""Key below FastAPI's in a scope: the context of the included route that serves the request."""
-
-ROUTER = "included_router"
-"""Key below FastAPI's in a scope: the node of the router that is being asked."""
-
-FRONTEND_PATH = "frontend_path"
-"""Key below FastAPI's in a scope: the path below a frontend's prefix."""
+CONTEXT, ROUTER, FRONTEND_PATH = "effective_route_context", "included_router", "frontend_path"
+"""Keys below that one: the context of the included route that serves, the node of the router that is being asked, and
+the path below a frontend's prefix."""
 
 
 def noted(scope: Scope, key: str) -> Any:

@@ -250,7 +250,7 @@ def stepwise(plan: Plan, provider: object) -> Callable[[Any], Awaitable[Any]]:
     if not isinstance(plan.root, Dependant):
         plan = replace(plan, root=dependant_of(plan.root))  # tools give a copy of it another callable
     root, embed = plan.root, plan.body is not None and plan.body.embed
-    read, finish = _reader(plan), _finisher(plan)
+    read, finish = None if plan.body is None else _reader(plan, plan.body), _finisher(plan)
     is_websocket = plan.protocol == "websocket"
 
     async def serve(connection: HTTPConnection[Any]) -> Any:
@@ -258,7 +258,7 @@ def stepwise(plan: Plan, provider: object) -> Callable[[Any], Awaitable[Any]]:
         observed: Observation = scope.get(SCOPE_KEY) or _UNOBSERVED
         observed.enter(connection, function_name(root.call))
         stack = await _stack_of(scope)
-        body = await read(connection, stack)
+        body = PydanticUndefined if read is None else await read(connection, stack)
         seen = None if body is PydanticUndefined else body
         observed.read(seen)
         with observed.operation(DEPENDENCIES):
@@ -281,15 +281,8 @@ def stepwise(plan: Plan, provider: object) -> Callable[[Any], Awaitable[Any]]:
     return serve
 
 
-def _reader(plan: Plan) -> Callable[[Any, AsyncExitStack], Awaitable[Any]]:
+def _reader(plan: Plan, body: BodyPlan) -> Callable[[Any, AsyncExitStack], Awaitable[Any]]:
     """Make the function that reads the body: a form, what JSON holds, bytes, or PydanticUndefined for none."""
-    body = plan.body
-
-    async def read_nothing(request: Any, stack: AsyncExitStack) -> Any:
-        return PydanticUndefined
-
-    if body is None:
-        return read_nothing
     get_form = form_reader(SERVICES.body_error, plan.limits)
     get_raw = body_reader(SERVICES.body_error, from_request=True)
     decode = body_decoder(SERVICES, body.strict, plan.where, _report, plan.limits)
