@@ -78,4 +78,4 @@ def test_what_was_dropped_does_not_show_its_content() -> None:
 
     (gone,) = outbox.clear(2.5)
 
-    assert repr(gone) == "Dropped(reason='shutdown', size=8, waited=2.500)"
+    assert repr(gone) == "Dropped(reason='shutdown', size=8, waited=2.5)"

@@ -52,10 +52,7 @@ class Taker(Protocol):
     """Takes a connection's messages as they come, in place of tasks that fetch them."""
 
     def take(self, message: str | bytes, is_alone: bool) -> bool:
-        """Take a message; return whether another may come before `Wire.go_on` is called.
-
-        Only if no other message came with it, `is_alone`, may a task that waits for it run at once.
-        """
+        """Take a message that came with others or `is_alone`; return whether another may come before `Wire.go_on`."""
 
     def finish(self, end: Any) -> None:
         """Learn that there are no more messages; `end` is what the protocol put after the last."""

@@ -75,13 +75,6 @@ class LinkCore:
         """Return a name for a connection, which no other has, even if a link is removed and another takes its name."""
         return f"{self.name}#{next(self.home.numbers[self.name])}"
 
-    async def run_hooks(self, name: str, connection: object) -> None:
-        """Call the hooks of a name one after the other; their errors are raised."""
-        for hook in self.hooks[name]:
-            result = hook(connection)
-            if inspect.isawaitable(result):
-                await result
-
     def move(
         self,
         state: LinkState,

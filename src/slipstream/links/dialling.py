@@ -156,6 +156,8 @@ def next_hop(
 
 def failure_of(error: Exception, setup: Setup, socks: str, meanings: Sequence[Meaning]) -> Failure:
     """Return why an attempt failed, by the first meaning that fits; `socks` is the package for SOCKS proxies."""
+    if isinstance(error, DialFailed):
+        return error.failure
     if isinstance(error, ImportError):
         # What `check` missed; or else it is for a proxy of the environment.
         known = error if isinstance(error, MissingLibrary) else MissingLibrary(socks, "a SOCKS proxy", "socks")

@@ -352,14 +352,12 @@ class Links(Home):
         self.dialling += link.dials
         if self.is_running:
             # A decorator sets the handler in this step of the event loop; the link starts in the next.
-            asyncio.get_running_loop().call_soon(self._start_late, link)
+            asyncio.get_running_loop().call_soon(self._start, link)
         return link
 
-    def _start_late(self, link: Link) -> None:
-        if self.is_running and self._links.get(link.name) is link and link.main is None:
-            self._start(link)
-
     def _start(self, link: Link) -> None:
+        if link.main is not None or not self.is_running or self._links.get(link.name) is not link:
+            return  # it has ended, or begun, since it was declared
         link.is_stopping = False
         link.revival.clear()
         for session in link.sessions.values():

@@ -1,14 +1,13 @@
 """Messages that are sent while a link is down, kept until it is up again. No I/O, no clock."""
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 OutboxPolicy: TypeAlias = Literal["drop_oldest", "refuse"]
 """What to do when the outbox is full: drop the oldest messages, or refuse the new one."""
 
 DropReason: TypeAlias = Literal["full", "too large", "expired", "forgotten", "shutdown"]
-
 
 _NONE: Any = ()  # an empty deque takes 0.7 KiB, and most outboxes are never used
 
@@ -29,10 +28,7 @@ class Dropped:
     reason: DropReason
     size: int
     waited: float
-    data: str | bytes
-
-    def __repr__(self) -> str:
-        return f"Dropped(reason={self.reason!r}, size={self.size}, waited={self.waited:.3f})"
+    data: str | bytes = field(repr=False)
 
 
 class Outbox:
@@ -53,11 +49,11 @@ class Outbox:
         if self._most == 0 or new.size > self._most_bytes:
             if self.policy == "refuse":
                 return None
-            return [*gone, _dropped(new, "too large" if self._most else "full", now)]
+            return [*gone, Dropped("too large" if self._most else "full", new.size, 0.0, data)]
         if self.policy == "refuse" and not self._has_room(new.size):
             return None
         while not self._has_room(new.size):
-            gone.append(_dropped(self._pop(), "full", now))
+            gone.append(self._drop("full", now))
         if self._kept is _NONE:
             self._kept = deque()
         self._kept.append(new)
@@ -73,12 +69,12 @@ class Outbox:
         """Drop the messages that have expired."""
         gone = []
         while self._ttl is not None and self._kept and now - self._kept[0].at > self._ttl:
-            gone.append(_dropped(self._pop(), "expired", now))
+            gone.append(self._drop("expired", now))
         return gone
 
     def clear(self, now: float, reason: DropReason = "shutdown") -> list[Dropped]:
         """Drop everything."""
-        return [_dropped(self._pop(), reason, now) for _ in range(len(self._kept))]
+        return [self._drop(reason, now) for _ in range(len(self._kept))]
 
     def _has_room(self, size: int) -> bool:
         return len(self._kept) < self._most and self.size + size <= self._most_bytes
@@ -88,6 +84,6 @@ class Outbox:
         self.size -= message.size
         return message
 
-
-def _dropped(message: Kept, reason: DropReason, now: float) -> Dropped:
-    return Dropped(reason, message.size, now - message.at, message.data)
+    def _drop(self, reason: DropReason, now: float) -> Dropped:
+        message = self._pop()
+        return Dropped(reason, message.size, now - message.at, message.data)

@@ -88,8 +88,6 @@ class Poller:
             with unlogged():
                 async with asyncio.timeout(limit):
                     return await self._follow(client, setup, str(url), began)
-        except DialFailed:
-            raise
         except Exception as error:
             raise DialFailed(failure_of(error, setup, "socksio", _MEANINGS)) from error
 
@@ -272,14 +270,10 @@ class PollingLink(DialledLink[PollingSetup]):
         names = [name for name in (self._events, self._next_cursor) if isinstance(name, str)]
         missing = [name for name in names if answer.data is not None and field_of(answer.data, name) is MISSING]
         if missing:
-            self.counters.incomplete += 1
-            if is_power_of_two(self.counters.incomplete):
-                logger.warning(
-                    "link %s: an answer has no field %s (%d such answers so far)",
-                    self.name,
-                    " and no field ".join(map(repr, missing)),
-                    self.counters.incomplete,
-                )
+            number = self.counters.incomplete = self.counters.incomplete + 1
+            if is_power_of_two(number):
+                text, fields = "link %s: an answer has no field %s (%d such answers so far)", map(repr, missing)
+                logger.warning(text, self.name, " and no field ".join(fields), number)
         session = self.session()
         connection = Connection(session, answer.url, _headers_of(answer.headers))
         batch = _Batch()

@@ -46,7 +46,7 @@ class _Touched:
 class Inbox(_Touched, Generic[T]):
     """A queue that is full at `size` items; each that is dropped goes to `on_drop`."""
 
-    __slots__ = ("_getters", "_line", "_on_drop", "can_overflow", "high_water", "is_closed", "policy", "size")
+    __slots__ = ("_line", "_on_drop", "can_overflow", "high_water", "is_closed", "policy", "size")
 
     def __init__(self, size: int, policy: QueuePolicy, on_drop: Callable[[T], None] = lambda item: None) -> None:
         self.size, self.policy = size, policy
@@ -56,9 +56,8 @@ class Inbox(_Touched, Generic[T]):
         self.can_overflow = False
         self._on_drop = on_drop
         self._items: deque[T] = NOTHING
-        self._getters: tuple[asyncio.Future[None], ...] = ()
         self._line: list[asyncio.Future[None] | tuple[T, Reader]] = []  # what waits for room, in order
-        self._joining: tuple[asyncio.Future[None], ...] = ()
+        self._joining: tuple[asyncio.Future[None], ...] = ()  # what wait for an item, or until all have been handled
 
     def __len__(self) -> int:
         return len(self._items)
@@ -141,9 +140,7 @@ class Inbox(_Touched, Generic[T]):
         while not self._items:
             if self.is_closed:
                 raise QueueClosed
-            turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._getters += (turn,)
-            await turn
+            await self._change()
         return self.take()
 
     def take(self) -> T:
@@ -160,16 +157,20 @@ class Inbox(_Touched, Generic[T]):
             self._idled()
 
     def _idled(self) -> None:
-        """Wake the tasks that wait until everything has been handled."""
+        """Wake the tasks that wait until everything has been handled, or for items."""
         turns, self._joining = self._joining, ()
-        _release_all(turns)
+        for turn in turns:
+            _release(turn)
 
     async def join(self) -> None:
         """Wait until every item that was put has been handled or dropped."""
         while self.unfinished:
-            turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._joining += (turn,)
-            await turn
+            await self._change()
+
+    def _change(self) -> "asyncio.Future[None]":
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._joining += (turn,)
+        return turn
 
     def close(self) -> None:
         """Accept no more items; those in the queue can still be taken, those in line for it are dropped."""
@@ -195,13 +196,7 @@ class Inbox(_Touched, Generic[T]):
 
     def _wake(self) -> None:
         """Wake the tasks that wait for items."""
-        turns, self._getters = self._getters, ()
-        _release_all(turns)
-
-
-def _release_all(turns: "tuple[asyncio.Future[None], ...]") -> None:
-    for turn in turns:
-        _release(turn)
+        self._idled()
 
 
 def _release(turn: "asyncio.Future[None]") -> None:

@@ -1,7 +1,9 @@
 """From an open connection to its end, dialled or accepted: hooks, the outbox, the conversation."""
 
 import asyncio
-from collections.abc import Awaitable
+import inspect
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any
 
 from slipstream.links.errors import LinkDown, ends_task, logger
 from slipstream.links.intake import TooLong
@@ -76,12 +78,10 @@ async def _serve(connection: Connection, reason: str) -> Failure | None:
     link, session = connection.link, connection.session
     step = "the login"
     try:
-        async with asyncio.timeout(link.options.login_timeout):
-            await link.run_hooks("login", connection)
+        await _call(link.hooks["login"], connection, link.options.login_timeout)
         await session.release(connection)
         step = "an opened hook"
-        async with asyncio.timeout(link.options.opened_timeout):
-            await link.run_hooks("opened", connection)
+        await _call(link.hooks["opened"], connection, link.options.opened_timeout)
     except QueueFull:
         return await connection.hang_up(_QUEUE_FULL)
     except BaseException as error:
@@ -103,6 +103,14 @@ async def _serve(connection: Connection, reason: str) -> Failure | None:
     if not connection.is_open:
         return None
     return await connection.hang_up(Failure("closed", "the conversation came to its end", code=1000, side="us"))
+
+
+async def _call(hooks: Iterable[Callable[[Connection], Any]], connection: Connection, within: float | None) -> None:
+    async with asyncio.timeout(within):
+        for hook in hooks:
+            result = hook(connection)
+            if inspect.isawaitable(result):
+                await result
 
 
 async def _close_after(connection: Connection, error: BaseException, step: str) -> Failure | None:

@@ -431,15 +431,10 @@ class Session:
         _settle(item.outcome, error=Skipped("refused"))
 
     def _skip(self, error: ValueError) -> None:
-        counters = self.link.counters
-        counters.invalid += 1
-        if is_power_of_two(counters.invalid):
-            logger.warning(
-                "link %s: skipped a message that is no event (%d so far): %s",
-                self.link.name,
-                counters.invalid,
-                described_without_input(error),
-            )
+        number = self.link.counters.invalid = self.link.counters.invalid + 1
+        if is_power_of_two(number):
+            text, why = "link %s: skipped a message that is no event (%d so far): %s", described_without_input(error)
+            logger.warning(text, self.link.name, number, why)
 
     def handle(self, item: Item) -> Awaitable[Any]:
         """Call the handler."""

@@ -35,6 +35,8 @@ MiB = 1024 * 1024
 
 _NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+_SECRET = frozenset({"headers", "cookies", "params", "content", "json"})
+_WORDS = {str: "text", NoneType: "None", abc.Mapping: "a mapping of names to values"}
 
 
 class Rule(NamedTuple):
@@ -64,9 +66,12 @@ _Method = Annotated[str, Rule(lambda value: bool(_NAME.fullmatch(value)), "a wor
 
 
 def check_value(setting: str, value: object, hint: Any) -> None:
-    """Raise `WrongSetup` unless a value is of a type, and follows its rule."""
+    """Raise `WrongSetup`, which shows no secrets, unless a value is of a type, and follows its rule."""
     if (rules := _rules_of(hint)) and not any(rule.is_fine(value) for rule in rules):
-        raise WrongSetup(setting, value, " or ".join(rule.expected for rule in rules))
+        expected = " or ".join(rule.expected for rule in rules)
+        if setting in _SECRET:
+            raise WrongSetup(setting, HIDDEN, f"{expected}, not {type(value).__name__}")
+        raise WrongSetup(setting, value, expected)
 
 
 def check_values(owner: object, values: Mapping[str, object]) -> None:
@@ -94,7 +99,7 @@ def _rules_of(hint: Any) -> Sequence[Rule]:
         return [Rule(callable, "a function")]
     if kind in (Any, bool) or not isinstance(kind, type):
         return []
-    return [Rule(lambda value: isinstance(value, kind), {str: "text", NoneType: "None"}.get(kind, kind.__name__))]
+    return [Rule(lambda value: isinstance(value, kind), _WORDS.get(kind, kind.__name__))]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -204,9 +209,9 @@ class Setup:
     proxies: ClassVar[tuple[str, ...]] = ("http", "https", "socks5h", "socks5")
 
     def __post_init__(self) -> None:
+        check_values(type(self), vars(self))
         _check_pairs("headers", self.headers)
         _check_pairs("cookies", self.cookies)
-        check_values(type(self), vars(self))
         _check_url(self.url, self.schemes)
         if self.proxy is not None:
             _check_url(self.proxy, self.proxies, "proxy")
@@ -283,10 +288,6 @@ class PollingSetup(Setup):
     schemes = ("http", "https")
 
     def __post_init__(self) -> None:
-        if not isinstance(self.params, Mapping):
-            raise WrongSetup("params", HIDDEN, f"a mapping of names to values, not {type(self.params).__name__}")
-        if not isinstance(self.content, bytes | NoneType):
-            raise WrongSetup("content", HIDDEN, f"bytes, or None, not {type(self.content).__name__}")
         if self.content is not None and self.json is not None:
             raise WrongSetup("json", HIDDEN, "no json= beside content=")
         super().__post_init__()
@@ -384,8 +385,6 @@ LinkKind = Literal["websocket", "polling", "accepted", "webhook"]
 
 def _check_pairs(setting: str, pairs: Mapping[Any, Any]) -> None:
     """Refuse what no header can hold; a value is not shown, nor left for a library to show."""
-    if not isinstance(pairs, Mapping):
-        raise WrongSetup(setting, HIDDEN, f"a mapping of names to values, not {type(pairs).__name__}")
     for name, value in pairs.items():
         if not (isinstance(name, str) and _NAME.fullmatch(name)):
             raise WrongSetup(setting, name, "names as HTTP has them")

@@ -90,8 +90,6 @@ async def dial(setup: WebSocketSetup) -> ClientConnection:
     try:
         check(setup)
         return await connected(setup.url, partial(_arguments, setup), setup.max_redirects)
-    except DialFailed:
-        raise
     except Exception as error:
         raise DialFailed(_failure_of(error, setup)) from error
 
