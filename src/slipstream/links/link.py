@@ -117,14 +117,12 @@ class Link(LinkCore):
     @property
     def last_id(self) -> Any:
         """Id of the latest event received from a peer without a key; see `Connection.last_id`."""
-        session = self.sessions.get(None)
-        return session.last_id if session else None
+        return getattr(self.sessions.get(None), "last_id", None)
 
     @property
     def handled_id(self) -> Any:
         """Id of the latest event whose handler has returned; keep it for `resume_from`."""
-        session = self.sessions.get(None)
-        return session.handled_id if session else None
+        return getattr(self.sessions.get(None), "handled_id", None)
 
     @property
     def waiting(self) -> int:

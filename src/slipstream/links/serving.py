@@ -66,43 +66,38 @@ async def serve(connection: Connection, reason: str) -> Failure | None:
 
     Returns why the program has ended the connection, or None if it has not: the reader knows when the peer ends it.
     """
-    conversation = connection.conversation
+    link, session, conversation = connection.link, connection.session, connection.conversation
+    step = "the login"
     try:
-        return await _serve(connection, reason)
+        try:
+            await _call(link.hooks["login"], connection, link.options.login_timeout)
+            await session.release(connection)
+            step = "an opened hook"
+            await _call(link.hooks["opened"], connection, link.options.opened_timeout)
+        except QueueFull:
+            return await connection.hang_up(_QUEUE_FULL)
+        except BaseException as error:
+            return await _close_after(connection, error, step)
+        link.come_up(reason)
+        if link.handler is None or not session.is_conversation:
+            await session.ready(connection)
+            return None
+        if session.bucket is None:
+            await session.ready(connection)
+        else:  # by its rate it may take long: the conversation begins meanwhile
+            connection.spawn(session.ready(connection))
+        try:
+            await link.handler.run(connection)
+        except BaseException as error:
+            failure = await _close_after(connection, error, "the conversation")
+            link.counters.failed += failure is not None
+            return failure
+        if not connection.is_open:
+            return None
+        return await connection.hang_up(Failure("closed", "the conversation came to its end", code=1000, side="us"))
     finally:
         if conversation is not None:
             conversation.is_over.set()
-
-
-async def _serve(connection: Connection, reason: str) -> Failure | None:
-    link, session = connection.link, connection.session
-    step = "the login"
-    try:
-        await _call(link.hooks["login"], connection, link.options.login_timeout)
-        await session.release(connection)
-        step = "an opened hook"
-        await _call(link.hooks["opened"], connection, link.options.opened_timeout)
-    except QueueFull:
-        return await connection.hang_up(_QUEUE_FULL)
-    except BaseException as error:
-        return await _close_after(connection, error, step)
-    link.come_up(reason)
-    if link.handler is None or not session.is_conversation:
-        await session.ready(connection)
-        return None
-    if session.bucket is None:
-        await session.ready(connection)
-    else:
-        connection.spawn(session.ready(connection))  # by its rate it may take long: the conversation begins meanwhile
-    try:
-        await link.handler.run(connection)
-    except BaseException as error:
-        failure = await _close_after(connection, error, "the conversation")
-        link.counters.failed += failure is not None
-        return failure
-    if not connection.is_open:
-        return None
-    return await connection.hang_up(Failure("closed", "the conversation came to its end", code=1000, side="us"))
 
 
 async def _call(hooks: Iterable[Callable[[Connection], Any]], connection: Connection, within: float | None) -> None:
