@@ -12,8 +12,7 @@ import uvicorn
 from slipstream.bots.adapters import Bot, bearer_token, same_token
 from slipstream.bots.config import Config, Env
 from slipstream.bots.drivers import HTTPConnection, HTTPResponse
-from slipstream.bots.drivers.fastapi import Driver
-from slipstream.bots.drivers.server import Server
+from slipstream.bots.drivers.fastapi import Driver, in_order
 
 
 class Script:
@@ -90,8 +89,8 @@ class Running:
         self.server.should_exit = True
 
 
-class Announced(Server):
-    """The driver's server; tells when it is up."""
+class Announced(uvicorn.Server):
+    """Tells when it is up."""
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
@@ -102,17 +101,15 @@ class Announced(Server):
         self.up.set()
 
 
-async def nothing() -> None:
-    """Say no goodbye."""
-
-
 @asynccontextmanager
 async def served(driver: Driver, *, is_plain: bool = False, **options: Any) -> AsyncGenerator[Running, None]:
     """Serve a driver as its `run()` does, or plainly as other commands do, on a free port."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         config = uvicorn.Config(driver.asgi, log_config=None, **{"ws_max_size": driver.options.ws_max_size, **options})
-        server = Announced(config, nothing if is_plain else driver.say_goodbye)
+        server = Announced(config)
+        if not is_plain:
+            in_order(server, driver.say_goodbye)
         task = asyncio.create_task(server.serve([listener]))
         up = asyncio.create_task(server.up.wait())
         await asyncio.wait({task, up}, return_when=asyncio.FIRST_COMPLETED)

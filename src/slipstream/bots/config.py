@@ -74,7 +74,7 @@ class Settings(BaseModel):
     @classmethod
     def default_files(cls) -> list[Path]:
         """List the files to read if none are given, the last with the highest priority."""
-        return []
+        return files_of(Env().environment)
 
 
 class Env(Settings):
@@ -90,54 +90,39 @@ class Env(Settings):
 
 
 class Config(Settings):
-    """Settings of a program of bots."""
+    """Settings of a program of bots.
+
+    Args:
+        driver: Driver: "module" or "module:Class"; "~name" is short for "slipstream.bots.drivers.name".
+        host: Address to listen on.
+        port: Port to listen on; 0 lets the system choose.
+        debug: Whether more is logged, and tracebacks are sent to clients.
+        log_level: Lowest level that is logged. Default: DEBUG with `debug`, INFO without.
+        api_root: Addresses of the platforms' HTTP APIs, by bot id.
+        api_timeout: Seconds that an API call waits for its answer; None: no limit.
+        access_token: Token that a peer has to send.
+        secret: Key with which peers sign what they POST.
+        superusers: Ids of the users with every permission.
+        nickname: Names by which users address the bots.
+        command_start: Prefixes of commands.
+        command_sep: Separators of the parts of a command.
+        session_expire_timeout: How long a session waits for its user; a number means seconds.
+    """
 
     driver: str = "slipstream.bots.drivers.fastapi"
-    """Driver: "module" or "module:Class"; "~name" is short for "slipstream.bots.drivers.name"."""
-
     host: IPvAnyAddress = IPv4Address("127.0.0.1")
-    """Address to listen on."""
-
     port: Annotated[int, Field(ge=0, le=65535)] = 8080
-    """Port to listen on; 0 lets the system choose."""
-
     debug: bool = False
-    """Whether more is logged, and tracebacks are sent to clients."""
-
     log_level: int | str | None = None
-    """Lowest level that is logged. Default: DEBUG with `debug`, INFO without."""
-
     api_root: dict[str, str] = {}
-    """Addresses of the platforms' HTTP APIs, by bot id."""
-
     api_timeout: float | None = 30.0
-    """Seconds that an API call waits for its answer; None: no limit."""
-
     access_token: str | None = None
-    """Token that a peer has to send."""
-
     secret: str | None = None
-    """Key with which peers sign what they POST."""
-
     superusers: set[str] = set()
-    """Ids of the users with every permission."""
-
     nickname: set[str] = set()
-    """Names by which users address the bots."""
-
     command_start: set[str] = {"/"}
-    """Prefixes of commands."""
-
     command_sep: set[str] = {"."}
-    """Separators of the parts of a command."""
-
     session_expire_timeout: timedelta = timedelta(minutes=2)
-    """How long a session waits for its user; a number means seconds."""
-
-    @classmethod
-    def default_files(cls) -> list[Path]:
-        """`.env`, then `.env.{environment}`."""
-        return files_of(Env().environment)
 
     @classmethod
     def load(cls, _env_file: EnvFiles | None = None, **values: Any) -> Self:

@@ -3,10 +3,10 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sized
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from slipstream.bots.adapters.bot import Bot
+from slipstream.links.counters import Counts
 from slipstream.links.delivery import Delivery, End, Spawn
 from slipstream.links.queue import QueueClosed, QueueFull as QueueFull, QueuePolicy
 
@@ -14,18 +14,6 @@ logger = logging.getLogger("slipstream.bots")
 
 Item: TypeAlias = "tuple[Bot, bytes, asyncio.Future[None] | None]"
 """A bot, a message for it, and a future that is set when the message has been handled; None if nobody waits."""
-
-
-@dataclass(slots=True)
-class Counts:
-    """What became of the messages of one bot; each number only grows."""
-
-    received: int = 0
-    handled: int = 0
-    failed: int = 0
-    dropped: int = 0
-    refused: int = 0
-    lost: int = 0
 
 
 class Channel(Delivery[Item]):

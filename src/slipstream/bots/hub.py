@@ -24,58 +24,48 @@ BotHook = Callable[[Bot], Awaitable[None]]
 
 
 class Options(BaseModel):
-    """What the drivers read from the settings, each name after `slipstream_`."""
+    """What the drivers read from the settings, each name after `slipstream_`.
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    Args:
+        duplicate_ids: What to do when the bot of a peer is connected already: refuse the newer (403), or close the
+            older (4409). Between peers that call us; a link that we dial waits for its id, and is never replaced.
+        queue: Most messages of one bot that wait for its handler.
+        queue_policy: What to do with one more: "wait", "drop_oldest" or "close" (1013; 503 to a POST).
+        concurrency: How many handlers of one bot may run at once; 1 keeps the order of its messages.
+        hook_timeout: Seconds that `check_permission` and each hook may take; None: for ever.
+        drain_timeout: Seconds that handlers have at shutdown for what has been received.
+        write_timeout: Seconds that a peer may take to accept what is sent; then it is let go. None: for ever.
+        ws_max_size: Longest message or body that is taken, in bytes; a longer one ends with 1009, or 413.
+        ws_ping_interval: Seconds between pings to each peer; None: no pings.
+        ws_ping_timeout: Seconds that a peer has to answer a ping; None: for ever.
+        ws_refusal_status: Status of every refused WebSocket, such as 403. Default: None, that of `check_permission`, or
+            403 where it gives none.
+        allow_empty_token: Whether `run()` may listen on more than this machine though no token is set.
+    """
+
+    model_config = ConfigDict(extra="ignore", frozen=True, alias_generator="slipstream_{}".format)
 
     duplicate_ids: Literal["refuse", "replace"] = "refuse"
-    """What to do when the bot of a peer is connected already: refuse the newer (403), or close the older (4409).
-    Between peers that call us; a link that we dial waits for its id, and is never replaced."""
-
     queue: int = Field(1000, ge=1)
-    """Most messages of one bot that wait for its handler."""
-
     queue_policy: QueuePolicy = "wait"
-    """What to do with one more: "wait", "drop_oldest" or "close" (1013; 503 to a POST)."""
-
     concurrency: int = Field(1, ge=1)
-    """How many handlers of one bot may run at once; 1 keeps the order of its messages."""
-
     hook_timeout: float | None = Field(10.0, gt=0)
-    """Seconds that `check_permission` and each hook may take; None: for ever."""
-
     drain_timeout: float = Field(10.0, ge=0)
-    """Seconds that handlers have at shutdown for what has been received."""
-
     write_timeout: float | None = Field(10.0, gt=0)
-    """Seconds that a peer may take to accept what is sent; then it is let go. None: for ever."""
-
     ws_max_size: int = Field(16 * 1024 * 1024, ge=1)
-    """Longest message or body that is taken, in bytes; a longer one ends with 1009, or 413."""
-
     ws_ping_interval: float | None = Field(20.0, gt=0)
-    """Seconds between pings to each peer; None: no pings."""
-
     ws_ping_timeout: float | None = Field(20.0, gt=0)
-    """Seconds that a peer has to answer a ping; None: for ever."""
-
     ws_refusal_status: int | None = Field(None, ge=400, le=599)
-    """Status of every refused WebSocket, such as 403. Default: None, that of `check_permission`, or 403 where it
-    gives none."""
-
     allow_empty_token: bool = False
-    """Whether `run()` may listen on more than this machine though no token is set."""
 
     @classmethod
     def of(cls, settings: BaseModel) -> "Options":
         """Read them from the settings of a program; WrongSetting names one that is not possible."""
-        prefix = "slipstream_"
-        found = settings.model_dump()
         try:
-            return cls(**{key.removeprefix(prefix): value for key, value in found.items() if key.startswith(prefix)})
+            return cls.model_validate(settings.model_dump())
         except ValidationError as wrong:
             first = wrong.errors()[0]
-            raise WrongSetting("the settings", f"{prefix}{first['loc'][0]}", first["msg"]) from None
+            raise WrongSetting("the settings", str(first["loc"][0]), first["msg"]) from None
 
 
 class Socket(Protocol):

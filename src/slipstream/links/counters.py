@@ -1,34 +1,18 @@
-"""What is counted of a link; each number only grows."""
+"""What is counted of a link, and of a bot; each number only grows."""
 
 from dataclasses import dataclass
 
 
 @dataclass(slots=True)
-class _OfEachMessage:
-    """What nearly every message changes: slots of one class lie together in memory."""
+class Counts:
+    """What became of events; those that wait or are being handled are counted as received alone."""
 
     received: int = 0
     """Messages, or events in answers, that came in; replies to calls not counted."""
     handled: int = 0
     """Events whose handler has returned."""
-    sent: int = 0
-    """Messages that were given to an open connection."""
-
-
-@dataclass(slots=True)
-class Counters(_OfEachMessage):
-    """Numbers since the link was made.
-
-    Every event that was received, and neither waits nor is being handled, is counted in just one of `handled`,
-    `failed`, `invalid`, `duplicates`, `dropped`, `refused` and `lost`.
-    """
-
     failed: int = 0
     """Events whose handler raised."""
-    invalid: int = 0
-    """Messages that are no event that the handler takes; skipped."""
-    duplicates: int = 0
-    """Events whose id was in the dedupe window; skipped."""
     dropped: int = 0
     """Events that a full queue dropped, by the policy "drop_oldest"."""
     refused: int = 0
@@ -36,6 +20,22 @@ class Counters(_OfEachMessage):
     full and the policy "close"; a peer that resumes sends them again."""
     lost: int = 0
     """Events that were received and not handled when the time to drain was over."""
+
+
+@dataclass(slots=True)
+class Counters(Counts):
+    """Numbers since the link was made.
+
+    Every event that was received, and neither waits nor is being handled, is counted in just one of `handled`,
+    `failed`, `invalid`, `duplicates`, `dropped`, `refused` and `lost`.
+    """
+
+    invalid: int = 0
+    """Messages that are no event that the handler takes; skipped."""
+    duplicates: int = 0
+    """Events whose id was in the dedupe window; skipped."""
+    sent: int = 0
+    """Messages that were given to an open connection."""
     outbox_dropped: int = 0
     """Messages that an outbox dropped."""
     unsure: int = 0

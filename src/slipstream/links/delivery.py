@@ -7,6 +7,7 @@ from types import CoroutineType
 from typing import Any, Literal, Protocol, TypeAlias, TypeVar
 
 from slipstream._foreign.asyncio import enter_task, go_on, leave_task
+from slipstream.links.counters import Counts
 from slipstream.links.errors import ends_task
 from slipstream.links.queue import NOTHING, Inbox, QueuePolicy, Reader
 
@@ -28,15 +29,6 @@ _TAKE: Any = object()
 
 Spawn: TypeAlias = Callable[..., "asyncio.Task[Any]"]
 """Starts a task, of a coroutine and a name, in `context`, and keeps it."""
-
-
-class Counts(Protocol):
-    """Counts items by their ends."""
-
-    handled: int
-    failed: int
-    dropped: int
-    lost: int
 
 
 class Handling(Protocol[T_contra]):

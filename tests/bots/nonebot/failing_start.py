@@ -20,7 +20,7 @@ from nonebot.drivers import Driver
 way = os.environ["START_WAY"]
 nonebot.init(_env_file=None, **json.loads(os.environ["START_SETTINGS"]))
 driver = nonebot.get_driver()
-if ours := sys.modules.get("slipstream.bots.nonebot.giving_up"):
+if ours := sys.modules.get("slipstream.bots.nonebot.driver"):
     vars(ours)["_PATIENCE_S"] = float(os.environ["START_PATIENCE_S"])
 
 

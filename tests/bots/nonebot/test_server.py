@@ -13,7 +13,7 @@ from websockets.frames import Frame, Opcode
 
 from slipstream import Depends
 from slipstream.bots.nonebot import Driver
-from slipstream.bots.nonebot.websocket_server import WebSocketEndpoint
+from slipstream.bots.nonebot.websockets import WebSocketEndpoint
 from slipstream.server.websockets import WebSocketProtocol
 from slipstream.testclient import TestClient
 from tests.loops import run

@@ -13,8 +13,8 @@ from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import InvalidStatus
 from websockets.frames import Frame, Opcode
 
-from slipstream.bots.nonebot import Config, Driver, websocket_client
-from slipstream.bots.nonebot.websocket_client import connect_options
+from slipstream.bots.nonebot import Config, Driver, websockets
+from slipstream.bots.nonebot.websockets import connect_options
 from tests.loops import run
 
 from .conftest import Make
@@ -25,7 +25,7 @@ from .support import serve
 def connection(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Dial with connections of ours, and with the library's own, as where the library is another inside."""
     if request.param != "ours":
-        monkeypatch.setattr(websocket_client, "connection_type", lambda: ClientConnection)
+        monkeypatch.setattr(websockets, "connection_type", lambda: ClientConnection)
 
 
 @contextlib.asynccontextmanager

@@ -1,6 +1,7 @@
-"""`Bot`: one account on a chat platform, with its API calls and their hooks."""
+"""`Bot`: one account on a chat platform, with its API calls and their hooks; and the tokens of its peers."""
 
 import asyncio
+import hmac
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
@@ -207,3 +208,17 @@ class Bot(ABC):
                 logger.error("bot %s: a hook of %s an API failed", printable(self.self_id), when, exc_info=result)
         if mocks:
             raise mocks[0]
+
+
+def same_token(given: str | bytes | None, expected: str | bytes | None) -> bool:
+    """Whether a peer's token is the expected one, compared in constant time; False if either is None or empty."""
+    if not given or not expected:
+        return False
+    both = (each.encode("utf-8", "surrogatepass") if isinstance(each, str) else each for each in (given, expected))
+    return hmac.compare_digest(*both)
+
+
+def bearer_token(request: HTTPConnection) -> str | None:
+    """Return the token of the header `Authorization: Bearer ...` (or `Token ...`), or None."""
+    scheme, _, token = request.headers.get("authorization", "").strip().partition(" ")
+    return token.strip() if scheme.lower() in ("bearer", "token") and token.strip() else None

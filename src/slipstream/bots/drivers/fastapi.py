@@ -10,7 +10,7 @@ import importlib
 import inspect
 import logging
 import sys
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from ipaddress import ip_address
 from typing import Any, ClassVar, Unpack, cast
@@ -36,7 +36,18 @@ logger = logging.getLogger("slipstream.bots")
 
 
 class Config(settings.Settings):
-    """Settings of the driver."""
+    """Settings of the driver.
+
+    Args:
+        fastapi_openapi_url: Path of the OpenAPI document. Default: none.
+        fastapi_docs_url: Path of the Swagger UI page; needs the document. Default: none.
+        fastapi_redoc_url: Path of the ReDoc page; needs the document. Default: none.
+        fastapi_reload: Whether to restart when a file changes. Default: in debug mode, when `run` is given `app`.
+        fastapi_reload_dirs: Folders to watch. Default: uvicorn's.
+        fastapi_reload_delay: Seconds between two looks. Default: uvicorn's.
+        fastapi_reload_includes: Glob patterns of files to watch. Default: uvicorn's.
+        fastapi_reload_excludes: Glob patterns of files not to watch. Default: uvicorn's.
+    """
 
     model_config = ConfigDict(extra="ignore")
 
@@ -44,33 +55,13 @@ class Config(settings.Settings):
     """What `setup_websocket` takes."""
 
     fastapi_openapi_url: str | None = None
-    """Path of the OpenAPI document. Default: none."""
-
     fastapi_docs_url: str | None = None
-    """Path of the Swagger UI page; needs the document. Default: none."""
-
     fastapi_redoc_url: str | None = None
-    """Path of the ReDoc page; needs the document. Default: none."""
-
     fastapi_reload: bool | None = None
-    """Whether to restart when a file changes. Default: in debug mode, when `run` is given `app`."""
-
     fastapi_reload_dirs: list[str] | None = None
-    """Folders to watch. Default: uvicorn's."""
-
     fastapi_reload_delay: float | None = None
-    """Seconds between two looks. Default: uvicorn's."""
-
     fastapi_reload_includes: list[str] | None = None
-    """Glob patterns of files to watch. Default: uvicorn's."""
-
     fastapi_reload_excludes: list[str] | None = None
-    """Glob patterns of files not to watch. Default: uvicorn's."""
-
-    @classmethod
-    def default_files(cls) -> list[Any]:
-        """The files of `slipstream.bots.config.Config`."""
-        return list(settings.Config.default_files())
 
 
 class Driver(ReverseDriver, ForwardDriver):
@@ -91,7 +82,12 @@ class Driver(ReverseDriver, ForwardDriver):
         self.links = Links(self._server_app, drain=self.options.drain_timeout)
         """The links that we dial: their states, health and metrics."""
         self._reverse, self._forward = Reverse(self), Forward(self, self.links)
-        self._serve_adapters()
+        for path in ("/{adapter}/", "/{adapter}/http", "/{adapter}/http/"):
+            self._server_app.add_api_route(
+                path, self._reverse.receive_event, methods=["POST"], max_body_size=self.options.ws_max_size
+            )
+        for path in ("/{adapter}/ws", "/{adapter}/ws/"):
+            self._server_app.add_api_websocket_route(path, self._reverse.hold_connection)
         self._run_under(self._server_app)
 
     @property
@@ -184,14 +180,18 @@ class Driver(ReverseDriver, ForwardDriver):
             "ws_max_size": self.options.ws_max_size,
             "ws_ping_interval": self.options.ws_ping_interval,
             "ws_ping_timeout": self.options.ws_ping_timeout,
-            **self._reloading(app),
+            "reload": bool(app) and self.config.debug,
+            **{
+                name.removeprefix("fastapi_"): value
+                for name, value in self.fastapi_config
+                if name.startswith("fastapi_reload") and value is not None
+            },
             **kwargs,
         }
         if app is not None or options["reload"] or (options.get("workers") or 1) > 1:
             uvicorn.run(app or self._server_app, **options)
             return
-        module: Any = importlib.import_module("slipstream.bots.drivers.server")
-        server = module.Server(uvicorn.Config(self._server_app, **options), self.say_goodbye)
+        server = in_order(uvicorn.Server(uvicorn.Config(self._server_app, **options)), self.say_goodbye)
         try:
             server.run()
         except KeyboardInterrupt:
@@ -221,23 +221,6 @@ class Driver(ReverseDriver, ForwardDriver):
 
     # Beneath
 
-    def _reloading(self, app: str | None) -> dict[str, Any]:
-        own = self.fastapi_config
-        reload = own.fastapi_reload if own.fastapi_reload is not None else bool(app) and self.config.debug
-        names = ("reload_dirs", "reload_delay", "reload_includes", "reload_excludes")
-        given = {name: getattr(own, f"fastapi_{name}") for name in names}
-        return {"reload": reload, **{name: value for name, value in given.items() if value is not None}}
-
-    def _serve_adapters(self) -> None:
-        app = self._server_app
-
-        for path in ("/{adapter}/", "/{adapter}/http", "/{adapter}/http/"):
-            app.add_api_route(
-                path, self._reverse.receive_event, methods=["POST"], max_body_size=self.options.ws_max_size
-            )
-        for path in ("/{adapter}/ws", "/{adapter}/ws/"):
-            app.add_api_websocket_route(path, self._reverse.hold_connection)
-
     def _run_under(self, app: FastAPI) -> None:
         """Put the hooks within what runs the links: these start before them, and stop before the shutdown hooks."""
         outer = cast(Any, app.router.lifespan_context)
@@ -263,6 +246,20 @@ class Driver(ReverseDriver, ForwardDriver):
                 await _call(hook)
             except Exception:
                 logger.exception("a shutdown hook failed")
+
+
+def in_order(server: Any, goodbye: Callable[[], Awaitable[None]]) -> Any:
+    """Make a server of uvicorn take no new connections, then await `goodbye`, and then shut down as it does."""
+    shutdown = server.shutdown
+
+    async def shut_down(sockets: Any = None) -> None:
+        for each in server.servers:
+            each.close()
+        await goodbye()
+        await shutdown(sockets)
+
+    server.shutdown = shut_down
+    return server
 
 
 async def _call(hook: Callable[..., Any]) -> None:

@@ -23,7 +23,6 @@ from slipstream.bots.drivers.socket import WebSocket
 from slipstream.bots.exception import BotExists, UnknownAdapter, WebSocketClosed
 from slipstream.bots.hub import Presence
 from slipstream.links import TLS, Backoff, Connection, Fatal, Link, Links, LinkState, Status, Timeouts
-from slipstream.links.counters import Counters
 from slipstream.links.errors import WrongSetup
 from slipstream.links.intake import Intake
 from slipstream.links.setup import check
@@ -38,76 +37,69 @@ _UNTOLD = 3.0
 
 
 class DialOptions(TypedDict, total=False):
-    """How to dial, beside what the setup says."""
+    """How to dial, beside what the setup says.
+
+    Args:
+        name: Name of the link in logs, health and metrics. Default: "adapter/self_id", or "adapter-1" and so on.
+        tls: Verification and client certificate.
+        proxy: Address of a proxy: `http://`, `https://`, or, with `slipstream[socks]`, `socks5h://` and its like.
+        trust_env: Whether to take a proxy from the environment where none is given. Default: no.
+        cookies: Cookies to send.
+        timeouts: How long to wait for what.
+        max_message: Most bytes of a message or an answer. Default: `slipstream_ws_max_size`, 16 MiB.
+        backoff: How long to wait between attempts. Default: at first less than the setup's interval, at last less than
+            60 seconds. Where a function has not given a setup yet: at first less than 3 seconds.
+        fatal: Which ends mean that trying again is useless; the link is then `failed`, and says why. Default: 401, 403
+            or 404, three times in a row.
+    """
 
     name: str
-    """Name of the link in logs, health and metrics. Default: "adapter/self_id", or "adapter-1" and so on."""
-
     tls: TLS
-    """Verification and client certificate."""
-
     proxy: str | None
-    """Address of a proxy: `http://`, `https://`, or, with `slipstream[socks]`, `socks5h://` and its like."""
-
     trust_env: bool
-    """Whether to take a proxy from the environment where none is given. Default: no."""
-
     cookies: Mapping[str, str]
-    """Cookies to send."""
-
     timeouts: Timeouts
-    """How long to wait for what."""
-
     max_message: int
-    """Most bytes of a message or an answer. Default: `slipstream_ws_max_size`, 16 MiB."""
-
     backoff: Backoff
-    """How long to wait between attempts. Default: at first less than the setup's interval, at last less than 60
-    seconds. Where a function has not given a setup yet: at first less than 3 seconds."""
-
     fatal: Fatal
-    """Which ends mean that trying again is useless; the link is then `failed`, and says why. Default: 401, 403 or
-    404, three times in a row."""
 
 
 class SocketOptions(DialOptions, total=False):
-    """How to dial a WebSocket."""
+    """How to dial a WebSocket.
+
+    Args:
+        subprotocols: Sub-protocols to offer.
+        ping_interval: Seconds between pings; None: none. Default: `slipstream_ws_ping_interval`, 20.
+        ping_timeout: Seconds to wait for the answer to a ping. Default: `slipstream_ws_ping_timeout`, 20.
+        compression: Whether to offer permessage-deflate. Default: yes.
+    """
 
     subprotocols: tuple[str, ...]
-    """Sub-protocols to offer."""
-
     ping_interval: float | None
-    """Seconds between pings; None: none. Default: `slipstream_ws_ping_interval`, 20."""
-
     ping_timeout: float
-    """Seconds to wait for the answer to a ping. Default: `slipstream_ws_ping_timeout`, 20."""
-
     compression: bool
-    """Whether to offer permessage-deflate. Default: yes."""
 
 
 class PollOptions(DialOptions, total=False):
-    """How to poll."""
+    """How to poll.
+
+    Args:
+        long_poll: Whether the peer holds a request until it has something to send. Default: no.
+        conditional: Whether to send `If-None-Match` and `If-Modified-Since`; what has not changed is then not handled
+            again. Default: no.
+        cursor: Where the next cursor stands in an answer: a field's name, or a function of the `Answer`. It moves when
+            the answer has been handled.
+        cursor_param: Query parameter that carries the cursor.
+        start: The first cursor.
+        on_cursor: Called with each new cursor.
+    """
 
     long_poll: bool
-    """Whether the peer holds a request until it has something to send. Default: no."""
-
     conditional: bool
-    """Whether to send `If-None-Match` and `If-Modified-Since`; what has not changed is then not handled again.
-    Default: no."""
-
     cursor: str | Callable[[Any], Any] | None
-    """Where the next cursor stands in an answer: a field's name, or a function of the `Answer`. It moves when the
-    answer has been handled."""
-
     cursor_param: str | None
-    """Query parameter that carries the cursor."""
-
     start: Any
-    """The first cursor."""
-
     on_cursor: Callable[[Any], Any] | None
-    """Called with each new cursor."""
 
 
 class Forward:
@@ -134,7 +126,7 @@ class Forward:
         link = self._links.websocket(dialled.ask, **self._checked(dialled, setup, options, "websocket"))
         link.opened(dialled.opened)
         link.on_change(dialled.changed)
-        link.receiver, dialled.counters = dialled, link.counters
+        link.receiver = dialled
         return link
 
     def poll(self, setup: HTTPPOLLING_SETUP, options: PollOptions) -> Link:
@@ -229,7 +221,6 @@ class _Dialled(_Source):
     """A WebSocket that we dial."""
 
     kind = WebSocketSetup
-    counters: Counters
     takes_bytes = True
     _early: tuple[str | bytes, Intake] | None = None
 
@@ -240,7 +231,7 @@ class _Dialled(_Source):
         bot = self._driver.adapters[setup.adapter](setup.self_id, socket)
         self._presence = self._driver.hub.connect(setup.adapter, bot, socket)
         socket.read_by_driver(self.leave, partial(self._driver.hub.take_back, self._presence))
-        self._presence.counters = self.counters
+        self._presence.counters = connection.link.counters
         connection.state["bot"] = self._presence
         self._driver.hub.announce(self._presence)
         early, self._early = self._early, None

@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
 
+import anyio
 import uvicorn
 from nonebot import config as nonebot_config
 from nonebot.compat import model_dump, type_validate_python
@@ -22,16 +23,17 @@ from nonebot.drivers import (
 from nonebot.utils import UNSET, UnsetType
 from starlette.routing import WebSocketRoute
 
-from slipstream._foreign.nonebot import CookieTypes, HeaderTypes, QueryTypes, TimeoutTypes, lifespan_of
+from slipstream._foreign.nonebot import CookieTypes, HeaderTypes, QueryTypes, TimeoutTypes, forget_group, lifespan_of
 from slipstream.applications import FastAPI
 from slipstream.bots.nonebot.config import Config
-from slipstream.bots.nonebot.giving_up import give_up
 from slipstream.bots.nonebot.http_client import Client, Session
 from slipstream.bots.nonebot.http_server import DOCUMENTABLE, http_endpoint
-from slipstream.bots.nonebot.websocket_client import open_websocket
-from slipstream.bots.nonebot.websocket_server import WebSocketEndpoint
+from slipstream.bots.nonebot.websockets import WebSocketEndpoint, open_websocket
 from slipstream.logger import logger
 from slipstream.server import http_protocol, ws_protocol
+
+_PATIENCE_S = 10.0
+"""Seconds that the tasks of a failed start have to end."""
 
 _LOG_CONFIG: dict[str, Any] = {
     "version": 1,
@@ -199,3 +201,30 @@ class Driver(Mixin, BaseDriver, ASGIMixin):
             "lifespan": "on",
         }
         uvicorn.run(app or self.server_app, **{**options, **kwargs})
+
+
+async def give_up(lifespan: Any) -> None:
+    """Cancel the tasks of a failed start, and wait for them and the hooks that they call; no shutdown hook runs.
+
+    The task group stays in its place meanwhile, since NoneBot starts those hooks in it. Tasks that have not ended
+    after 10 seconds are logged and left to the end of the event loop.
+    """
+    try:
+        group = lifespan.task_group
+    except RuntimeError:
+        return
+    group.cancel_scope.cancel()
+    own = anyio.get_current_task().id
+    left: list[str | None] = []
+    with anyio.move_on_after(_PATIENCE_S, shield=True):
+        # a task group offers no wait with a limit
+        while left := [task.name for task in anyio.get_running_tasks() if task.parent_id == own]:  # noqa: ASYNC110
+            await anyio.sleep(0.01)
+    if left:
+        logger.error("%d tasks are left of a start that failed: %s", len(left), ", ".join(map(str, left)))
+        return
+    try:
+        with contextlib.suppress(Exception):
+            await group.__aexit__(None, None, None)
+    finally:
+        forget_group(lifespan)

@@ -9,6 +9,11 @@ Nothing here waits by the clock but for `delay`: `connected()`, `Peer.receive()`
         peer.drop()
 """
 
-from slipstream.bots.testing.peer import Ended as Ended, Peer as Peer, Refused as Refused
+from slipstream.bots.testing.peer import (
+    Ended as Ended,
+    Line as Line,
+    Peer as Peer,
+    Refused as Refused,
+    Session as Session,
+)
 from slipstream.bots.testing.platform import Answer as Answer, Asked as Asked, FakePlatform as FakePlatform
-from slipstream.bots.testing.session import Line as Line, Session as Session

@@ -1,10 +1,12 @@
-"""`Peer`: one WebSocket, as the platform holds it, through which a test sends and misbehaves."""
+"""`Peer`: one WebSocket, as the platform holds it, through which a test sends and misbehaves; and what went over it."""
 
 import asyncio
 import json
 import struct
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 from websockets.asyncio.connection import Connection
@@ -12,12 +14,47 @@ from websockets.client import ClientProtocol
 from websockets.exceptions import ConnectionClosed
 from websockets.frames import Frame, Opcode
 
-from slipstream.bots.testing.session import Line, Session
-
 Data = str | bytes
 
 OPTIONS: dict[str, Any] = {"ping_interval": None, "close_timeout": None, "max_queue": None}
 """How the platform holds a connection of the library: no pings, no limit for a close, and reading never pauses."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One message of a recorded session; the data of "close" are code and reason, with a space between."""
+
+    who: Literal["platform", "bot"]
+    kind: Literal["text", "binary", "close"]
+    data: str | bytes
+
+    def as_json(self) -> str:
+        """Return one line of JSON; binary data in hexadecimal digits."""
+        data = self.data.hex() if isinstance(self.data, bytes) else self.data
+        return json.dumps({"who": self.who, "kind": self.kind, "data": data})
+
+    @classmethod
+    def from_json(cls, text: str) -> "Line":
+        """Read what `as_json` has written."""
+        found = json.loads(text)
+        data = bytes.fromhex(found["data"]) if found["kind"] == "binary" else found["data"]
+        return cls(found["who"], found["kind"], data)
+
+
+@dataclass
+class Session:
+    """The messages of one WebSocket, in order."""
+
+    lines: list[Line] = field(default_factory=list)
+
+    def save(self, path: str | Path) -> None:
+        """Write the messages to a file, each as one line of JSON."""
+        Path(path).write_text("".join(line.as_json() + "\n" for line in self.lines), "utf-8")
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Session":
+        """Read a file that `save` has written."""
+        return cls([Line.from_json(line) for line in Path(path).read_text("utf-8").splitlines() if line])
 
 
 class Refused(Exception):
