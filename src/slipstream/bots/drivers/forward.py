@@ -3,11 +3,11 @@
 import asyncio
 import importlib
 import inspect
+import itertools
 import logging
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, TypedDict
-from urllib.parse import unquote, urlsplit
 
 from slipstream import links
 from slipstream.bots.connections import (
@@ -19,7 +19,7 @@ from slipstream.bots.connections import (
 )
 from slipstream.bots.delivery import QueueFull
 from slipstream.bots.drivers.base import Driver
-from slipstream.bots.drivers.socket import WebSocket
+from slipstream.bots.drivers.socket import WebSocket, parts_of_url
 from slipstream.bots.exception import BotExists, UnknownAdapter, WebSocketClosed
 from slipstream.bots.hub import Presence
 from slipstream.links import TLS, Backoff, Connection, Fatal, Link, Links, LinkState, Status, Timeouts
@@ -34,6 +34,9 @@ _LEAST = 0.001
 
 _UNTOLD = 3.0
 """Seconds; the interval before a function has given a setup."""
+
+_OF_LINK = frozenset({"name", "backoff", "fatal"})
+_OF_CURSOR = frozenset({"cursor", "cursor_param", "start", "on_cursor"})
 
 
 class DialOptions(TypedDict, total=False):
@@ -111,19 +114,8 @@ class Forward:
 
     def websocket(self, setup: WEBSOCKET_SETUP, options: SocketOptions) -> Link:
         """Dial; see `Driver.setup_websocket`."""
-        _check(options, SocketOptions, "setup_websocket")
-        given = {key: value for key, value in options.items() if key not in ("name", "backoff", "fatal")}
-        own = self._driver.hub.options
-        given = {
-            "max_message": own.ws_max_size,
-            "ping_interval": own.ws_ping_interval,
-            "ping_timeout": own.ws_ping_timeout or 86400.0,
-            "headers": {},
-            **given,
-        }
-        chosen = options.get("backoff")
-        dialled = _Dialled(self._driver, setup, lambda each: _as_socket(each, chosen, given))
-        link = self._links.websocket(dialled.ask, **self._checked(dialled, setup, options, "websocket"))
+        dialled = _Dialled(self._driver, setup, options)
+        link = self._links.websocket(dialled.ask, **self._checked(dialled, setup, options))
         link.opened(dialled.opened)
         link.on_change(dialled.changed)
         link.receiver = dialled
@@ -131,20 +123,9 @@ class Forward:
 
     def poll(self, setup: HTTPPOLLING_SETUP, options: PollOptions) -> Link:
         """Poll; see `Driver.setup_http_polling`."""
-        _check(options, PollOptions, "setup_http_polling")
-        apart = ("name", "backoff", "fatal", "cursor", "cursor_param", "start", "on_cursor")
-        given = {key: value for key, value in options.items() if key not in apart}
-        given = {"max_message": self._driver.hub.options.ws_max_size, "conditional": False, **given}
-        chosen = options.get("backoff")
-        polled = _Polled(self._driver, setup, lambda each: _as_poll(each, chosen, given), "cursor" in options)
-        link = self._links.poll(
-            polled.ask,
-            cursor=options.get("cursor"),
-            cursor_param=options.get("cursor_param"),
-            start=options.get("start"),
-            on_cursor=options.get("on_cursor"),
-            **self._checked(polled, setup, options, "polling"),
-        )
+        polled = _Polled(self._driver, setup, options)
+        cursor: dict[str, Any] = {name: value for name, value in options.items() if name in _OF_CURSOR}
+        link = self._links.poll(polled.ask, **cursor, **self._checked(polled, setup, options))
         link.on_change(polled.changed)
         link(polled.handle)
         return link
@@ -155,15 +136,18 @@ class Forward:
             if setup.adapter not in self._driver.adapters:
                 raise UnknownAdapter(setup.adapter)
 
-    def _checked(self, source: "_Source", setup: Any, options: DialOptions, kind: str) -> dict[str, Any]:
+    def _checked(self, source: "_Source", setup: Any, options: DialOptions) -> dict[str, Any]:
         """Check a setup, and return the arguments that both kinds of links have."""
-        if isinstance(setup, source.kind):
+        stem, is_fixed = source.stem, isinstance(setup, source.kind)
+        if is_fixed:
             check(source.convert(setup))
             self._fixed.append(setup)
+            stem = f"{setup.adapter}/{setup.self_id}"
         elif not callable(setup):
-            raise _no_setup(setup, source.kind)
+            raise source.no_setup(setup)
+        names = (stem if is_fixed and number == 1 else f"{stem}-{number}" for number in itertools.count(1))
         return {
-            "name": options["name"] if "name" in options else self._free_name(setup, kind),
+            "name": options["name"] if "name" in options else next(name for name in names if name not in self._links),
             "queue": 16,
             "outbox": 0,
             "dedupe": 0,
@@ -171,21 +155,32 @@ class Forward:
             "fatal": options.get("fatal") or Fatal(),
         }
 
-    def _free_name(self, setup: Any, kind: str) -> str:
-        stem = kind if callable(setup) else f"{setup.adapter}/{setup.self_id}"
-        names = (stem if number == 1 and not callable(setup) else f"{stem}-{number}" for number in range(1, 2**31))
-        return next(name for name in names if name not in self._links)
-
 
 class _Source:
     """What a link dials, asked for at each attempt, and the bot of the connection."""
 
     kind: type[WebSocketSetup] | type[HTTPPollingSetup]
+    options: Any
+    function: str
+    stem: str
 
-    def __init__(self, driver: Driver, source: Any, convert: Callable[[Any], Any]) -> None:
-        self._driver, self._source, self.convert = driver, source, convert
+    def __init__(self, driver: Driver, source: Any, options: Mapping[str, Any], **defaults: Any) -> None:
+        for name in options.keys() - self.options.__optional_keys__:
+            raise TypeError(f"{self.function}() got an unexpected keyword argument {name!r}")
+        self._driver, self._source = driver, source
+        self._backoff: Backoff | None = options.get("backoff")
+        of_setup = {name: value for name, value in options.items() if name not in _OF_LINK | _OF_CURSOR}
+        self._how = {"max_message": driver.hub.options.ws_max_size, **defaults, **of_setup}
         self._asked: Any = None
         self._presence: Presence | None = None
+
+    def convert(self, setup: Any) -> links.WebSocketSetup | links.PollingSetup:
+        """Return a setup as links have it."""
+        raise NotImplementedError
+
+    def no_setup(self, given: object) -> WrongSetup:
+        """Return the error that says that something is no setup."""
+        return WrongSetup("setup", type(given).__name__, f"a {self.kind.__name__}, or a function that makes one")
 
     async def ask(self) -> Any:
         """Give the link its setup.
@@ -198,7 +193,7 @@ class _Source:
         setup = self._source() if callable(self._source) else self._source
         setup = await setup if inspect.isawaitable(setup) else setup
         if not isinstance(setup, self.kind):
-            raise _no_setup(setup, self.kind)
+            raise self.no_setup(setup)
         if setup.adapter not in self._driver.adapters:
             logger.error("a link cannot be made: there is no adapter %r", setup.adapter)
             raise UnknownAdapter(setup.adapter)
@@ -220,9 +215,18 @@ class _Source:
 class _Dialled(_Source):
     """A WebSocket that we dial."""
 
-    kind = WebSocketSetup
+    kind, options, function, stem = WebSocketSetup, SocketOptions, "setup_websocket", "websocket"
     takes_bytes = True
     _early: tuple[str | bytes, Intake] | None = None
+
+    def __init__(self, driver: Driver, source: Any, options: Mapping[str, Any]) -> None:
+        own = driver.hub.options
+        pings = {"ping_interval": own.ws_ping_interval, "ping_timeout": own.ws_ping_timeout or 86400.0}
+        super().__init__(driver, source, options, **pings)
+
+    def convert(self, setup: WebSocketSetup) -> links.WebSocketSetup:
+        waits = self._backoff or _backoff(setup.reconnect_interval)
+        return links.WebSocketSetup(setup.url, headers=setup.headers, backoff=waits, **self._how)
 
     def opened(self, connection: Connection) -> None:
         """Make the bot of a connection."""
@@ -263,11 +267,29 @@ class _Dialled(_Source):
 class _Polled(_Source):
     """An HTTP server that we poll; its bot is connected from the first answer on."""
 
-    kind = HTTPPollingSetup
+    kind, options, function, stem = HTTPPollingSetup, PollOptions, "setup_http_polling", "polling"
 
-    def __init__(self, driver: Driver, source: Any, convert: Callable[[Any], Any], is_awaited: bool) -> None:
-        super().__init__(driver, source, convert)
-        self._is_awaited = is_awaited
+    def __init__(self, driver: Driver, source: Any, options: Mapping[str, Any]) -> None:
+        super().__init__(driver, source, options, conditional=False)
+        self._is_awaited = "cursor" in options
+
+    def convert(self, setup: HTTPPollingSetup) -> links.PollingSetup:
+        if setup.http_version not in ("1.0", "1.1", "2"):
+            raise WrongSetup("http_version", setup.http_version, '"1.0", "1.1" or "2"')
+        more: dict[str, Any] = {"http2": setup.http_version == "2"}
+        if setup.http_version == "1.0":
+            tls, proxy, module = self._how.get("tls", TLS()), self._how.get("proxy"), "slipstream.links.httpx_additions"
+            more["transport"] = lambda: importlib.import_module(module).OldTransport(tls.build(), proxy)
+        return links.PollingSetup(
+            setup.url,
+            method=setup.method,
+            content=setup.body or None,
+            headers=setup.headers,
+            interval=max(setup.poll_interval, _LEAST),
+            backoff=self._backoff or _backoff(setup.poll_interval),
+            **more,
+            **self._how,
+        )
 
     def changed(self, link: Link, old: Status, new: Status) -> None:
         """Make the bot with the first answer; let it go when none comes any more."""
@@ -283,17 +305,8 @@ class _Polled(_Source):
         if now is not None and (now.adapter, now.bot.self_id) == (setup.adapter, setup.self_id):
             return now
         self.leave()
-        parts = urlsplit(setup.url)
-        headers = {name.lower(): value for name, value in setup.headers.items()}
-        request = HTTPRequest(
-            setup.http_version,
-            parts.scheme,
-            unquote(parts.path) or "/",
-            parts.query.encode(),
-            headers,
-            setup.method,
-            setup.body or b"",
-        )
+        parts = parts_of_url(setup.http_version, setup.url, setup.headers)
+        request = HTTPRequest(*parts, setup.method, setup.body or b"")
         bot = self._driver.adapters[setup.adapter](setup.self_id, request)
         self._presence = self._driver.hub.connect(setup.adapter, bot)
         self._driver.hub.announce(self._presence)
@@ -314,42 +327,6 @@ class _Polled(_Source):
             await outcome
 
 
-def _no_setup(given: object, kind: type) -> WrongSetup:
-    return WrongSetup("setup", type(given).__name__, f"a {kind.__name__}, or a function that makes one")
-
-
 def _backoff(interval: float) -> Backoff:
     first = max(interval, _LEAST)
     return Backoff(first=first, limit=max(60.0, first))
-
-
-def _as_socket(setup: WebSocketSetup, chosen: Backoff | None, given: Mapping[str, Any]) -> links.WebSocketSetup:
-    waits = chosen or _backoff(setup.reconnect_interval)
-    return links.WebSocketSetup(setup.url, **{**given, "headers": setup.headers, "backoff": waits})
-
-
-def _as_poll(setup: HTTPPollingSetup, chosen: Backoff | None, given: Mapping[str, Any]) -> links.PollingSetup:
-    if setup.http_version not in ("1.0", "1.1", "2"):
-        raise WrongSetup("http_version", setup.http_version, '"1.0", "1.1" or "2"')
-    more: dict[str, Any] = {}
-    if setup.http_version == "1.0":
-        tls, proxy, module = given.get("tls", TLS()), given.get("proxy"), "slipstream.links.httpx_additions"
-        more["transport"] = lambda: importlib.import_module(module).OldTransport(tls.build(), proxy)
-    elif setup.http_version == "2":
-        more["http2"] = True
-    return links.PollingSetup(
-        setup.url,
-        method=setup.method,
-        content=setup.body or None,
-        headers=setup.headers,
-        interval=max(setup.poll_interval, _LEAST),
-        backoff=chosen or _backoff(setup.poll_interval),
-        **more,
-        **given,
-    )
-
-
-def _check(options: Mapping[str, Any], known: Any, function: str) -> None:
-    for name in options:
-        if name not in known.__optional_keys__:
-            raise TypeError(f"{function}() got an unexpected keyword argument {name!r}")

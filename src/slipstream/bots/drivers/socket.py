@@ -51,9 +51,7 @@ class WebSocket(connections.WebSocket):
     @classmethod
     def outgoing(cls, connection: Connection, headers: Mapping[str, str]) -> "WebSocket":
         """Describe a WebSocket that we have dialled."""
-        parts = urlsplit(connection.url)
-        lowered = {name.lower(): value for name, value in headers.items()}
-        made = cls("1.1", parts.scheme, unquote(parts.path) or "/", parts.query.encode(), lowered, connection)
+        made = cls(*parts_of_url("1.1", connection.url, headers), connection)
         made._wire, made._counters = connection.wire, connection.link.counters
         return made
 
@@ -199,3 +197,10 @@ def parts_of(opening: HTTPConnection) -> tuple[str, str, str, bytes, dict[str, s
     headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
     scheme = scope.get("scheme", "http" if scope["type"] == "http" else "ws")
     return scope.get("http_version", "1.1"), scheme, scope["path"], scope.get("query_string", b""), headers
+
+
+def parts_of_url(version: str, url: str, headers: Mapping[str, str]) -> tuple[str, str, str, bytes, dict[str, str]]:
+    """Return the same of a connection that we make."""
+    parts = urlsplit(url)
+    lowered = {name.lower(): value for name, value in headers.items()}
+    return version, parts.scheme, unquote(parts.path) or "/", parts.query.encode(), lowered
