@@ -39,24 +39,19 @@ class Channel(Delivery[Item]):
         super().__init__(self, self.counts, f"bots: {name} handler", queue, policy, concurrency)
         self._when_idle = self.on_idle = on_idle
         self.employ(spawn)
-        self._calls: dict[int, tuple[Sized, bool]] = {}
+        self._calls: dict[Sized, bool] = {}  # of each connection, and whether their answers need no handler
         self._holds = 0
         self._extra = 0  # handlers to allow beside the others, one for each call whose answer has to come as a message
 
     def watch(self, traffic: Sized, *, is_strict: bool) -> None:
         """Count the API calls of one more connection; `is_strict`: their answers are found without a handler."""
-        self._calls[id(traffic)] = traffic, is_strict
+        self._calls[traffic] = is_strict
         self.look()
 
     def forget(self, traffic: Sized) -> None:
         """Count the calls of a connection no more."""
-        self._calls.pop(id(traffic), None)
+        self._calls.pop(traffic, None)
         self.look()
-
-    @property
-    def is_idle(self) -> bool:
-        """Whether nothing waits, runs or may come."""
-        return not (self.unfinished or self._calls or self._holds)
 
     def hold(self) -> None:
         """Start no handler before `release()`, but for what API calls wait for."""
@@ -70,13 +65,12 @@ class Channel(Delivery[Item]):
 
     def look(self) -> None:
         """Let as many handlers start as may, now that an API call, or something that held them, has begun or ended."""
-        calls = [(len(traffic), is_strict) for traffic, is_strict in self._calls.values()]
-        self._extra = sum(count for count, is_strict in calls if not is_strict)
-        self.allow_overflow(any(count for count, _ in calls))
+        self._extra = sum(len(traffic) for traffic, is_strict in self._calls.items() if not is_strict)
+        self.allow_overflow(any(map(len, self._calls)))
         self.allow(self._extra, is_held=self._holds > 0)
         may_come = self._calls or self._holds
         self.on_idle = None if may_come else self._when_idle
-        if self.is_idle:
+        if not (self.unfinished or may_come):
             self._when_idle()
 
     async def deliver(self, bot: Bot, message: bytes, outcome: "asyncio.Future[None] | None" = None) -> bool:

@@ -28,18 +28,6 @@ class Line:
     kind: Literal["text", "binary", "close"]
     data: str | bytes
 
-    def as_json(self) -> str:
-        """Return one line of JSON; binary data in hexadecimal digits."""
-        data = self.data.hex() if isinstance(self.data, bytes) else self.data
-        return json.dumps({"who": self.who, "kind": self.kind, "data": data})
-
-    @classmethod
-    def from_json(cls, text: str) -> "Line":
-        """Read what `as_json` has written."""
-        found = json.loads(text)
-        data = bytes.fromhex(found["data"]) if found["kind"] == "binary" else found["data"]
-        return cls(found["who"], found["kind"], data)
-
 
 @dataclass
 class Session:
@@ -48,13 +36,20 @@ class Session:
     lines: list[Line] = field(default_factory=list)
 
     def save(self, path: str | Path) -> None:
-        """Write the messages to a file, each as one line of JSON."""
-        Path(path).write_text("".join(line.as_json() + "\n" for line in self.lines), "utf-8")
+        """Write the messages to a file, each as one line of JSON; binary data in hexadecimal digits."""
+        with Path(path).open("w", encoding="utf-8") as file:
+            for line in self.lines:
+                data = line.data.hex() if isinstance(line.data, bytes) else line.data
+                file.write(json.dumps({"who": line.who, "kind": line.kind, "data": data}) + "\n")
 
     @classmethod
     def load(cls, path: str | Path) -> "Session":
         """Read a file that `save` has written."""
-        return cls([Line.from_json(line) for line in Path(path).read_text("utf-8").splitlines() if line])
+        found = [json.loads(line) for line in Path(path).read_text("utf-8").splitlines() if line]
+        for each in found:
+            if each["kind"] == "binary":
+                each["data"] = bytes.fromhex(each["data"])
+        return cls([Line(**each) for each in found])
 
 
 class Refused(Exception):

@@ -58,7 +58,15 @@ class FakePlatform:
     Attributes:
         handshakes: Number of WebSocket handshakes so far, with those that were refused.
         asked: The HTTP requests so far.
+        always: Response to HTTP requests without one of their own, or a function that makes it. Default: 204.
+        ws_url: URL to dial; this and the next two are there when the platform listens.
+        http_url: URL to poll.
+        base_url: URL that the others begin with.
     """
+
+    ws_url: str
+    http_url: str
+    base_url: str
 
     def __init__(self, sleep: Sleep = asyncio.sleep) -> None:
         self._sleep = sleep
@@ -77,7 +85,6 @@ class FakePlatform:
         self.handshakes = 0
         self.asked: list[Asked] = []
         self.always: Answer | Callable[[Asked], Answer] = Answer(204)
-        """Response to HTTP requests without one of their own, or a function that makes it."""
 
     async def __aenter__(self) -> Self:
         await self.listen()
@@ -92,6 +99,8 @@ class FakePlatform:
         """Listen, on the same port as before if the platform has listened before."""
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", self._port)
         self._port = self._server.sockets[0].getsockname()[1]
+        self.base_url, self.ws_url = f"http://127.0.0.1:{self._port}", f"ws://127.0.0.1:{self._port}/ws"
+        self.http_url = f"{self.base_url}/events"
 
     async def stop_listening(self) -> None:
         """Refuse connections from now on, and drop those that are not WebSockets."""
@@ -102,21 +111,6 @@ class FakePlatform:
             task.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks)
-
-    @property
-    def ws_url(self) -> str:
-        """URL to dial."""
-        return f"ws://127.0.0.1:{self._port}/ws"
-
-    @property
-    def base_url(self) -> str:
-        """URL that the others begin with."""
-        return f"http://127.0.0.1:{self._port}"
-
-    @property
-    def http_url(self) -> str:
-        """URL to poll."""
-        return f"{self.base_url}/events"
 
     # What a test does
 
