@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from .differences import EVERYWHERE
-from .harness import FRAMEWORKS, Sent, Side, document, load
+from .harness import FRAMEWORKS, Pair, Sent, Side, document, load
 from .strategies import PREAMBLE, examples
 
 TYPES = """
@@ -320,3 +320,36 @@ class Crate(BaseModel):
     assert route.response_field.field_info.annotation is crate
     assert route.response_model is crate
     assert route.dependant.query_params[0].field_info.annotation is crate
+
+
+def test_what_only_looks_like_a_function_is_read_by_its_globals() -> None:
+    """Compiled functions have no closure and no qualified name; `inspect.signature` reads them all the same."""
+    text = (
+        "from __future__ import annotations\n"
+        + PREAMBLE
+        + """
+class Compiled:
+    def __init__(self, function):
+        for name in ("name", "code", "defaults", "kwdefaults", "annotations", "globals"):
+            setattr(self, f"__{name}__", getattr(function, f"__{name}__"))
+        self.function = function
+    def __call__(self, *args, **kwargs):
+        return self.function(*args, **kwargs)
+
+@Compiled
+def dependency(crate: Crate, n: int = 1):
+    return [crate, n]
+
+@app.post("/")
+def read(value: Annotated[Any, Depends(dependency)]):
+    return value
+
+class Crate(BaseModel):
+    n: int
+"""
+    )
+    pair = Pair(text.replace("@Compiled", "class Crate(BaseModel):\n    n: int\n\n@Compiled", 1))
+    sent = Sent("POST", "/", b"n=2", ((b"content-type", b"application/json"),), (b'{"n": 1}',))
+
+    assert pair.request(sent).json == [{"n": 1}, 2]
+    assert load(text, "slipstream").request(sent).json == [{"n": 1}, 2]
