@@ -316,10 +316,27 @@ def overrides():
 
 put = installer(overrides)
 
+class Installer:
+    def put(self):
+        overrides()[original] = replacement
+    async def __call__(self, on: bool = False):
+        if on:
+            self.put()
+        log.append("configured")
+
 async def configure(on: bool = False):
     if on:
         INSTALL
     log.append("configured")
+
+if "WAY" == "self":
+    configure = Installer()
+elif "WAY" == "method":
+    configure = Installer().__call__
+elif "WAY" == "module":
+    import types
+    helpers = types.ModuleType("helpers")
+    helpers.put = put
 
 def needing(value: Annotated[Any, Depends(original)]):
     return value
@@ -343,10 +360,21 @@ async def install(request, go_on):
 """
 
 
-@pytest.mark.parametrize("install", ["app.dependency_overrides[original] = replacement", "put()"])
-def test_an_override_that_is_installed_during_a_request_holds_for_what_is_solved_after_it(install: str) -> None:
+@pytest.mark.parametrize(
+    ("way", "install"),
+    [
+        ("itself", "app.dependency_overrides[original] = replacement"),
+        ("function", "put()"),
+        ("module", "helpers.put()"),
+        ("self", "pass"),
+        ("method", "pass"),
+    ],
+)
+def test_an_override_that_is_installed_during_a_request_holds_for_what_is_solved_after_it(
+    way: str, install: str
+) -> None:
     """A dependency, or a function that it calls, or a middleware decides for the rest of its own request."""
-    pair = Pair(PREAMBLE + OVERRIDING.replace("INSTALL", install))
+    pair = Pair(PREAMBLE + OVERRIDING.replace("INSTALL", install).replace("WAY", way))
 
     assert pair.get("/").json == [1, 1, 1]
     assert pair.get("/", b"on=1").json == [1, "h", 1]

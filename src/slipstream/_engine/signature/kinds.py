@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
-from types import CodeType, FunctionType
+from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any, get_origin
 
 from slipstream._engine.types import CallKind
@@ -59,16 +59,21 @@ def may_wait(call: Callable[..., Any]) -> bool:
 
 def mentions(call: Callable[..., Any], name: str, depth: int = 2) -> bool:
     """Whether a callable's code has an attribute or a global of a name; or that of a function it names, so deep."""
-    functions = [variant for variant in _variants(call) if isinstance(variant, FunctionType)]
-    if any(name in function.__code__.co_names for function in functions):
+    if any(name in code.co_names for code in _codes(call)):
         return True
-    named = (each for function in functions for each in _named(function) if isinstance(each, FunctionType))
+    written = (one for one in _variants(call) if isinstance(one, FunctionType | MethodType))
+    named = (each for one in written for each in _named(one) if isinstance(each, FunctionType))
     return depth > 0 and any(mentions(function, name, depth - 1) for function in named)
 
 
-def _named(function: FunctionType) -> Iterator[Any]:
-    """Yield the globals and the variables of outer functions that a function reads."""
-    yield from (function.__globals__.get(name) for name in function.__code__.co_names)
+def _named(function: Any) -> Iterator[Any]:
+    """Yield what a function or method reads: globals, attributes of modules and of `self`, variables around it."""
+    names, cls = function.__code__.co_names, type(getattr(function, "__self__", None))
+    read = [scope[name] for scope in (function.__globals__, *map(vars, cls.__mro__)) for name in names if name in scope]
+    yield from read
+    for module in read:
+        if isinstance(module, ModuleType):
+            yield from (vars(module).get(name) for name in names)
     for cell in function.__closure__ or ():
         with suppress(ValueError):  # it is empty yet
             yield cell.cell_contents
