@@ -1,7 +1,7 @@
 """Exceptions that an endpoint may raise, and those that the framework raises."""
 
 from collections.abc import Mapping, Sequence
-from http.client import responses
+from http import HTTPStatus
 from typing import Any, TypedDict
 
 from pydantic import BaseModel, create_model
@@ -17,6 +17,8 @@ from slipstream._engine.errors import (
 )
 from slipstream._engine.types import Scope
 from slipstream.limits import COMPATIBLE, Limits
+
+_PHRASES = {status.value: status.phrase for status in HTTPStatus}  # importing http.client for them takes long
 
 
 class EndpointContext(TypedDict, total=False):
@@ -45,7 +47,7 @@ class HTTPException(StarletteHTTPException):
 
     def __init__(self, status_code: int, detail: Any = None, headers: Mapping[str, str] | None = None) -> None:
         if detail is None:
-            detail = responses.get(status_code, "")  # Starlette 1.6 raises a ValueError if there is no phrase
+            detail = _PHRASES.get(status_code, "")  # Starlette 1.6 raises a ValueError if there is no phrase
         super().__init__(status_code=status_code, detail=detail, headers=headers)
 
 
@@ -56,10 +58,6 @@ class WebSocketException(StarletteWebSocketException):
         code: Close code, as RFC 6455 (section 7.4) defines them.
         reason: Text for the client, at most 123 bytes of UTF-8.
     """
-
-
-RequestErrorModel: type[BaseModel] = create_model("Request")
-WebSocketErrorModel: type[BaseModel] = create_model("WebSocket")
 
 
 class FastAPIError(SlipstreamError, RuntimeError):
@@ -143,3 +141,14 @@ class PydanticV1NotSupportedError(FastAPIError):
 
 class FastAPIDeprecationWarning(UserWarning):
     """Something that still works and will go; a `UserWarning`, since Python hides `DeprecationWarning`."""
+
+
+def _made(name: str) -> type[BaseModel]:
+    if name not in ("RequestErrorModel", "WebSocketErrorModel"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name)
+    model = globals()[name] = create_model(name.removesuffix("ErrorModel"))
+    return model
+
+
+# FastAPI's models, made for those who ask; in `globals()`, or a type checker would take every misspelt attribute.
+globals()["__getattr__"] = _made

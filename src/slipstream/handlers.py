@@ -5,13 +5,12 @@ from functools import cached_property
 from typing import Any
 
 from slipstream._app.refresh import Latest
-from slipstream._engine.compile import Compiled
 from slipstream._engine.errors import UnfitHandler as UnfitHandler, UnresolvedAnnotation as UnresolvedAnnotation
 from slipstream._engine.plan.build import build_event_plan
 from slipstream._engine.plan.tree import build_handler_tree
 from slipstream._engine.signature.names import Frames, running
 from slipstream._engine.types import Scope
-from slipstream._routes.compiler import Compiler, overrides_of
+from slipstream._routes.compiler import Compiled, Compiler, overrides_of
 from slipstream._routes.services import IMPLIED, public_errors
 
 Handle = Callable[[Any, Any, Callable[[Any], Scope]], Awaitable[Any]]

@@ -8,11 +8,11 @@ application is below the one that mounts it. `SLIPSTREAM_LIMITS=internet` in the
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import fields
-from typing import Annotated, Any, Final, Literal
+from dataclasses import dataclass, fields
+from functools import cache
+from typing import Annotated, Any, Final, Literal, get_type_hints
 
-from pydantic import ConfigDict, Field
-from pydantic.dataclasses import dataclass
+from pydantic import BaseModel, ConfigDict, Field, create_model
 
 VARIABLE: Final = "SLIPSTREAM_LIMITS"
 """Environment variable with the name of the limits for what no level sets."""
@@ -29,7 +29,7 @@ Origin = Annotated[str, Field(pattern=r"^(\*|[a-z][a-z0-9+.-]*://[^/]+)$")]
 Flag = Literal["Secure", "HttpOnly", "SameSite=Lax", "SameSite=Strict", "SameSite=None"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, config=ConfigDict(strict=True))
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """Limits on requests and additions to responses; each field is None where this level does not set it.
 
@@ -88,14 +88,34 @@ class Limits:
     nosniff: bool | None = None
     """Whether responses get `X-Content-Type-Options: nosniff`. FastAPI: no; on the internet yes."""
 
+    def __post_init__(self) -> None:
+        given = self.given
+        if given:
+            _checker().model_validate(given)
+
     def __or__(self, inner: "Limits") -> "Limits":
-        return Limits(**{**self.given, **inner.given})
+        return _checked(**{**self.given, **inner.given})
 
     @property
     def given(self) -> dict[str, Any]:
         """The fields that are set."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         return {name: value for name, value in values.items() if value is not None}
+
+
+@cache
+def _checker() -> type[BaseModel]:
+    """Make the model that checks fields; for the first limits that a program sets, since few programs do."""
+    hints: Any = {name: (hint, None) for name, hint in get_type_hints(Limits, include_extras=True).items()}
+    return create_model("Limits", __config__=ConfigDict(strict=True), **hints)
+
+
+def _checked(**given: Any) -> Limits:
+    """Make limits of fields that need no check."""
+    limits = object.__new__(Limits)
+    for each in fields(Limits):
+        object.__setattr__(limits, each.name, given.get(each.name))
+    return limits
 
 
 OF_FORMS: Final = {"max_fields": "form_fields", "max_files": "form_files", "max_part_size": "form_part_size"}
@@ -113,7 +133,7 @@ def of_forms(options: Mapping[str, Any] | None) -> Limits:
     return Limits(**{OF_FORMS[name]: bound for name, bound in (options or {}).items()})
 
 
-COMPATIBLE: Final = Limits(
+COMPATIBLE: Final = _checked(
     body_size=UNLIMITED,
     json_size=UNLIMITED,
     json_depth=DEEPEST,
@@ -132,7 +152,7 @@ COMPATIBLE: Final = Limits(
 )
 """What FastAPI does, but for what would be a 5xx or a stall; the default."""
 
-INTERNET: Final = COMPATIBLE | Limits(
+INTERNET: Final = COMPATIBLE | _checked(
     body_size=16 * 1024 * 1024,
     json_size=1024 * 1024,
     json_depth=64,

@@ -26,14 +26,13 @@ from typing_extensions import deprecated
 
 from slipstream._app.limits import guarded, limited, limits_of
 from slipstream._app.observing import is_observing, reporting_route
-from slipstream._engine.compile import Dialect
 from slipstream._engine.entry.lifespan import Context, merge
 from slipstream._engine.errors import warn
 from slipstream._engine.plan.fields import ModelField
 from slipstream._engine.runtime.threads import is_async
 from slipstream._engine.signature.names import Frames
 from slipstream._engine.signature.origin import origin_of
-from slipstream._engine.types import DirectApp
+from slipstream._engine.types import Dialect, DirectApp
 from slipstream._options.levels import (
     InclusionOptions,
     LevelOptions,

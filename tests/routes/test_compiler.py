@@ -16,7 +16,7 @@ import slipstream
 import slipstream.exceptions
 import slipstream.routing
 from slipstream import APIRouter, Depends, FastAPI
-from slipstream._routes import compiler
+from slipstream._engine import compile
 from slipstream.testclient import TestClient
 
 both = pytest.mark.parametrize("framework", [fastapi, slipstream])
@@ -52,13 +52,13 @@ async def status(app: Any, path: str) -> int:
 def compilations(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """The plans that were compiled, in order."""
     compiled: list[Any] = []
-    compile_plan = compiler.compile_plan
+    compile_plan = compile.compile_plan
 
     def counting(plan: Any, *arguments: Any, **options: Any) -> Any:
         compiled.append(plan)
         return compile_plan(plan, *arguments, **options)
 
-    monkeypatch.setattr(compiler, "compile_plan", counting)
+    monkeypatch.setattr(compile, "compile_plan", counting)
     return compiled
 
 

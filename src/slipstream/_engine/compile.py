@@ -6,7 +6,7 @@ for the first request, since overrides may change until then.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 from slipstream._engine.abc import Services
 from slipstream._engine.codegen import Source, load
@@ -18,11 +18,9 @@ from slipstream._engine.plan.arrange import arrange
 from slipstream._engine.plan.model import Plan
 from slipstream._engine.plan.program import Program
 from slipstream._engine.signature.kinds import unpartial
+from slipstream._engine.types import Dialect
 
-__all__ = ["OBSERVED", "UNOBSERVED", "Compiled", "Dialect", "compile_plan"]
-
-Dialect = Literal["asgi", "direct", "request", "websocket", "event"]
-"""How a handler is called; the classes in `emit/handler.py` have its parameters and what it returns."""
+__all__ = ["OBSERVED", "UNOBSERVED", "Compiled", "compile_plan"]
 
 UNOBSERVED = Layer()
 

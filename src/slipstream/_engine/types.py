@@ -1,7 +1,7 @@
 """Type aliases that several modules of the engine share."""
 
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
-from typing import Any, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Message: TypeAlias = MutableMapping[str, Any]
@@ -43,3 +43,16 @@ CallKind: TypeAlias = Literal["async", "sync", "async_gen", "gen"]
 
 DependencyScope: TypeAlias = Literal["function", "request"]
 """When a `yield` dependency is closed: before the response is sent, or after."""
+
+Dialect: TypeAlias = Literal["asgi", "direct", "request", "websocket", "event"]
+"""How a handler is called; the classes in `emit/handler.py` have its parameters and what it returns."""
+
+EXITS: Final = "slipstream.exits"
+CLOSING: Final = "slipstream.closing"
+"""Keys in a scope: what is closed after the response, and before it."""
+
+DEPENDENCIES: Final = "fastapi.dependencies"
+ENDPOINT: Final = "fastapi.endpoint"
+SERIALIZATION: Final = "fastapi.serialization"
+"""FastAPI's names, which dashboards use, of an observed request's operations: to read it and call dependencies, to call
+the endpoint, to encode its result."""

@@ -83,9 +83,10 @@ def names_of(options: type[object]) -> tuple[str, ...]:
 
 @cache
 def rules_of(options: Any, otherwise: Any = None) -> Mapping[str, tuple[Any, Otherwise]]:
-    types, unset = get_type_hints(options), Otherwise(otherwise)
+    unset = Otherwise(otherwise)
     found = {}
     for name, hint in get_type_hints(options, include_extras=True).items():
         metadata = getattr(hint, "__metadata__", ())
-        found[name] = types[name], next((each for each in metadata if isinstance(each, Otherwise)), unset)
+        kind = hint.__origin__ if metadata else hint
+        found[name] = kind, next((each for each in metadata if isinstance(each, Otherwise)), unset)
     return found

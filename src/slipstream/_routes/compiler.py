@@ -7,18 +7,16 @@ touches it.
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from operator import is_not
-from typing import Any
+from typing import Any, Protocol
 
 from slipstream._app.refresh import Lock, version
-from slipstream._engine.compile import OBSERVED, UNOBSERVED, Compiled, Dialect, compile_plan
-from slipstream._engine.emit.handler import CLOSING, EXITS
 from slipstream._engine.entry.guard import connect
 from slipstream._engine.plan.model import BodyPlan, Call, Plan
 from slipstream._engine.plan.tree import override_tree
 from slipstream._engine.runtime.cleanup import inner_failure, leave, open_failure
 from slipstream._engine.runtime.response import injected_tasks, respond_open, run_later
 from slipstream._engine.runtime.threads import in_thread
-from slipstream._engine.types import ASGIApp, Receive, Scope, Send
+from slipstream._engine.types import CLOSING, EXITS, ASGIApp, Dialect, Receive, Scope, Send
 from slipstream._routes.dependant import Dependant, call_of, dependant_of, state_of, watch
 from slipstream._routes.services import IMPLIED, SERVICES, public_errors
 from slipstream.limits import COMPATIBLE, Limits
@@ -29,6 +27,23 @@ _LOCK = Lock()
 """Held while a handler is compiled or a changed tree is planned again, of whatever route."""
 _KEPT = 32
 """Most handlers that one route keeps for different overrides."""
+
+
+class Compiled(Protocol):
+    """What `_engine/compile.py` makes, which is imported for the first request."""
+
+    @property
+    def handler(self) -> Callable[..., Any]: ...
+    @property
+    def source(self) -> Any: ...
+    @property
+    def program(self) -> Any: ...
+    @property
+    def plan(self) -> Plan: ...
+    @property
+    def dialect(self) -> str: ...
+    @property
+    def filename(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +124,9 @@ class Compiler:
         limits: Limits = COMPATIBLE,
     ) -> Compiled:
         """Return the handler for some overrides and the limits of all levels; compile it at the first call."""
+        # Before the first request nothing of it is needed, and it takes a fifth of the import.
+        from slipstream._engine.compile import OBSERVED, UNOBSERVED, compile_plan  # noqa: PLC0415 - see above
+
         # A thread that changes the tree meanwhile gets handlers of its own with its plan; these are never mixed.
         planned = self._latest()
         plan, known = planned.plan, planned.handlers

@@ -23,9 +23,6 @@ from starlette.types import ASGIApp
 from slipstream._app.limits import limits_of
 from slipstream._app.refresh import Latest, WatchedModule, is_as_written
 from slipstream._engine.abc import Observation
-from slipstream._engine.emit.handler import DEPENDENCIES, EXITS
-from slipstream._engine.emit.observed import SERIALIZATION
-from slipstream._engine.emit.response import ENDPOINT, streamer
 from slipstream._engine.entry.lifespan import from_events
 from slipstream._engine.errors import function_name
 from slipstream._engine.plan.body import is_form
@@ -40,7 +37,7 @@ from slipstream._engine.runtime.threads import is_async
 from slipstream._engine.runtime.values import UNSET, find_header
 from slipstream._engine.signature.annotations import is_subclass
 from slipstream._engine.signature.kinds import mentions
-from slipstream._engine.types import ErrorDetail, Scope
+from slipstream._engine.types import DEPENDENCIES, ENDPOINT, EXITS, SERIALIZATION, ErrorDetail, Scope
 from slipstream._routes.compiler import overrides_of, wrapped_app
 from slipstream._routes.dependant import Dependant, dependant_of
 from slipstream._routes.services import IMPLIED, SERVICES
@@ -309,7 +306,11 @@ def _finisher(plan: Plan) -> Callable[[Any, Scope, Observation], Awaitable[Any]]
     wrap = result_wrapper(
         spec.response_class or json_response, dump if is_json else lambda content: content, spec.status_code
     )
-    stream = None if spec.stream is None else streamer(SERVICES, plan)
+    stream = None
+    if spec.stream is not None:
+        from slipstream._engine.emit.response import streamer  # noqa: PLC0415 - writes handlers, which others need not
+
+        stream = streamer(SERVICES, plan)
 
     async def finish(solved: Any, scope: Scope, observed: Observation) -> Any:
         if stream is not None:

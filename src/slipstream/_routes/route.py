@@ -15,14 +15,13 @@ from slipstream._app.dispatch import known
 from slipstream._app.limits import limits_of
 from slipstream._app.observing import is_observing, reporting
 from slipstream._app.refresh import WatchedClass, version
-from slipstream._engine.compile import Compiled, Dialect
 from slipstream._engine.entry.asgi import as_direct
 from slipstream._engine.errors import UnresolvedAnnotation, warn
 from slipstream._engine.plan.model import Plan
 from slipstream._engine.router.pattern import Pattern, read_pattern
 from slipstream._engine.signature.names import Frames, running
-from slipstream._engine.types import DirectApp
-from slipstream._routes.compiler import Compiler, overrides_of, wrapped_app
+from slipstream._engine.types import Dialect, DirectApp
+from slipstream._routes.compiler import Compiled, Compiler, overrides_of, wrapped_app
 from slipstream._routes.context import CONTEXT, Inclusion, noted
 from slipstream._routes.dependant import Dependant
 from slipstream._routes.half_public import is_walked, stepwise
@@ -97,7 +96,8 @@ class PlannedRoute(BaseRoute, metaclass=WatchedClass):
     @property
     def source(self) -> str:
         """The handler's generated Python under the current overrides."""
-        return self.compiled.source.text
+        text: str = self.compiled.source.text
+        return text
 
     @property
     def _dialect(self) -> Dialect | None:

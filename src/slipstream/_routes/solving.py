@@ -17,8 +17,6 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 from starlette.websockets import WebSocket
 
-from slipstream._engine.emit.handler import CLOSING, EXITS
-from slipstream._engine.emit.values import make_taker
 from slipstream._engine.plan.body import form_models, should_embed
 from slipstream._engine.plan.fields import ModelField
 from slipstream._engine.plan.items import form_item, item_of
@@ -31,7 +29,7 @@ from slipstream._engine.runtime.take import form_taker
 from slipstream._engine.runtime.threads import ThreadGenerator, in_thread
 from slipstream._engine.runtime.values import UNSET, model_maker
 from slipstream._engine.signature.kinds import may_hold_scopes
-from slipstream._engine.types import ErrorDetail, Scope
+from slipstream._engine.types import CLOSING, EXITS, ErrorDetail, Scope
 from slipstream._routes.compiler import overrides_of
 from slipstream._routes.services import IMPLIED, SERVICES, public_errors
 from slipstream.params import SecurityScopes
@@ -58,6 +56,8 @@ def request_params_to_args(fields: Sequence[ModelField], received_params: Mappin
 def _param_taker(field: ModelField) -> Callable[[Mapping[str, Any]], tuple[Any, list[ErrorDetail]]]:
     source = getattr(field.field_info, "slot_source", None)
     assert source is not None, f"{field!r} does not say where it is read: give Query(), Path(), Header() or Cookie()"
+    from slipstream._engine.emit.values import make_taker  # noqa: PLC0415 - writes handlers, which others need not
+
     return make_taker(field, source)  # type: ignore[no-any-return]
 
 

@@ -5,7 +5,8 @@ from typing import Any, get_args
 import pytest
 
 from slipstream import FastAPI
-from slipstream._engine.compile import OBSERVED, Dialect, compile_plan
+from slipstream._engine.compile import OBSERVED, compile_plan
+from slipstream._engine.types import Dialect
 from slipstream._routes.services import SERVICES
 from slipstream.handlers import EventHandler
 

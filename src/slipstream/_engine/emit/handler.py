@@ -19,12 +19,9 @@ from slipstream._engine.runtime.body import no_body
 from slipstream._engine.runtime.cleanup import inner_failure, open_failure, open_shield
 from slipstream._engine.runtime.response import JSON_HEADERS, NOSNIFF, adding, blank_response, has_body, run_later
 from slipstream._engine.runtime.threads import in_one_thread
+from slipstream._engine.types import CLOSING, DEPENDENCIES, EXITS
 
 FUNCTION = "handle"
-EXITS = "slipstream.exits"
-CLOSING = "slipstream.closing"
-DEPENDENCIES = "fastapi.dependencies"
-"""FastAPI's name, which dashboards use, of the operation that reads the request and calls dependencies."""
 
 
 def emit_handler(arranged: program.Program, services: Services, dialect: Dialect, layer: Layer) -> Source:

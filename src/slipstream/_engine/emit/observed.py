@@ -15,10 +15,7 @@ from slipstream._engine.plan.body import form_models
 from slipstream._engine.plan.flatten import param_model, request_names
 from slipstream._engine.plan.model import Take
 from slipstream._engine.runtime.values import UNSET
-from slipstream._engine.types import ErrorDetail, Scope
-
-SERIALIZATION = "fastapi.serialization"
-"""Name of the operation that encodes a result."""
+from slipstream._engine.types import SERIALIZATION, ErrorDetail, Scope
 
 
 class Observed(Layer):

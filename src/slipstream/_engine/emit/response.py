@@ -15,9 +15,7 @@ from slipstream._engine.plan.fields import ModelField
 from slipstream._engine.plan.model import Plan
 from slipstream._engine.plan.program import Await, Check, Encode, Invoke
 from slipstream._engine.runtime import response, stream
-
-ENDPOINT = "fastapi.endpoint"
-"""Name of the operation that calls the endpoint."""
+from slipstream._engine.types import ENDPOINT
 
 
 def emit_invoke(pen: Pen, step: Invoke) -> None:
