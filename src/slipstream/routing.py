@@ -8,7 +8,7 @@ here, those that serve a request in `_routes/half_public.py`.
 
 import inspect
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import partial
@@ -287,9 +287,11 @@ class APIWebSocketRoute(PlannedRoute, routing.WebSocketRoute):  # type: ignore[o
         return twin
 
 
-def _told(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Leave out `limits` that nobody gave: many overriding functions list what they take, and FastAPI has no such."""
-    return {name: value for name, value in options.items() if name != "limits" or value is not None}
+def _told(options: dict[str, Any]) -> dict[str, Any]:
+    """Take out `limits` that nobody gave: many overriding functions list what they take, and FastAPI has no such."""
+    if options["limits"] is None:
+        del options["limits"]
+    return options
 
 
 def _like(get: DecoratedCallable, method: str) -> DecoratedCallable:
@@ -373,7 +375,7 @@ class APIRouter(TableRouter):
         return decorator(lambda function: self.add_api_route(path, function, **every), path)
 
     def _verb(self, method: str, path: str, options: VerbOptions) -> Callable[[DecoratedCallable], DecoratedCallable]:
-        every: Any = _told(completed(VerbOptions, options, method.lower()))
+        every: Any = _told(cast(Any, completed(VerbOptions, options, method.lower())))
         return self.api_route(path, methods=[method], **every)
 
     @unpacks(VerbOptions)

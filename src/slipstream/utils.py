@@ -17,6 +17,7 @@ from slipstream.exceptions import FastAPIDeprecationWarning, FastAPIError, Pydan
 T = TypeVar("T")
 
 _RANGES = frozenset({"default", "1XX", "2XX", "3XX", "4XX", "5XX"})
+_NO_WORD = re.compile(r"\W")
 _BODILESS = frozenset({204, 205, 304})
 
 
@@ -71,7 +72,7 @@ def create_model_field(
 def generate_unique_id(route: Route) -> str:
     """Make the default operation id: the endpoint's name, the path and one of the methods."""
     assert route.methods
-    identifier = re.sub(r"\W", "_", f"{route.name}{route.path_format}")
+    identifier = _NO_WORD.sub("_", f"{route.name}{route.path_format}")
     return f"{identifier}_{next(iter(route.methods)).lower()}"
 
 
@@ -82,7 +83,7 @@ def generate_operation_id_for_path(*, name: str, path: str, method: str) -> str:
         category=FastAPIDeprecationWarning,
         stacklevel=2,
     )
-    return re.sub(r"\W", "_", f"{name}{path}") + f"_{method.lower()}"
+    return _NO_WORD.sub("_", f"{name}{path}") + f"_{method.lower()}"
 
 
 def deep_dict_update(main_dict: dict[Any, Any], update_dict: dict[Any, Any]) -> None:

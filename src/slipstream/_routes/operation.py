@@ -146,7 +146,7 @@ def path_strings(pattern: Pattern) -> frozenset[str]:
 
 def describe(endpoint: Callable[..., Any], description: str | None) -> str:
     """Return the description for the documentation: the given one or the docstring, up to a form feed."""
-    text = description or inspect.cleandoc(endpoint.__doc__ or "")
+    text = description or (inspect.cleandoc(endpoint.__doc__) if endpoint.__doc__ else "")
     return text.split("\f")[0].strip()
 
 

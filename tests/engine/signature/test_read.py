@@ -182,3 +182,18 @@ def test_a_wrapper_is_read_as_what_it_wraps() -> None:
 def test_names_of_a_path_are_those_in_braces() -> None:
     """The path comes without converters."""
     assert path_names_of("/users/{user_id}/items/{item_id}") == {"user_id", "item_id"}
+
+
+def test_a_marked_parameter_is_read_for_each_path_by_itself() -> None:
+    """Parameters that are written alike share what is read of them only where the path makes no difference."""
+    whole = Annotated[int, Path(validation_alias=AliasChoices("item_id", "id"))]
+
+    def first(item: whole, limit: int = 1, user: str = "") -> None: ...
+    def second(item: whole, limit: bool = True, user: str = "") -> None: ...
+
+    one = read_signature(first, frozenset({"item_id"}), IMPLIED).slots
+    two = read_signature(second, frozenset({"id"}), IMPLIED).slots
+
+    assert [cast(Any, slots[0].meta).validation_alias for slots in (one, two)] == ["item_id", "id"]
+    assert [cast(Any, slots[1].meta).default for slots in (one, two)] == [1, True]
+    assert one[2] is two[2]

@@ -169,6 +169,7 @@ def is_optional(annotation: Any) -> bool:
     return type(None) in get_args(unaliased(annotation))
 
 
+@remembered
 def model_of(annotation: Any) -> type[BaseModel] | None:
     """The model of `Model` or `Model | None`; None for all else."""
     choices = [choice for choice in _choices(annotation) if choice is not type(None)]

@@ -17,6 +17,13 @@ else:  # before 3.13, inspect does not know asyncio's marker of coroutine functi
     from asyncio import iscoroutinefunction
 
 
+_RUNNING = inspect.CO_ASYNC_GENERATOR | inspect.CO_GENERATOR | inspect.CO_COROUTINE
+_KINDS: dict[int, CallKind] = {
+    inspect.CO_ASYNC_GENERATOR: "async_gen", inspect.CO_GENERATOR: "gen", inspect.CO_COROUTINE: "async",
+}  # fmt: skip
+"""How a function runs, by the flags of its code."""
+
+
 def unpartial(call: Any) -> Any:
     """Return the callable inside any number of `functools.partial`."""
     while isinstance(call, partial):
@@ -26,12 +33,16 @@ def unpartial(call: Any) -> Any:
 
 def unwrapped(call: Any) -> Any:
     """The function that the user wrote, beneath partials and `functools.wraps`; of `Class[int]` the class."""
+    if isinstance(call, FunctionType) and not hasattr(call, "__wrapped__"):
+        return call
     call = inspect.unwrap(unpartial(call))
     return get_origin(call) or call
 
 
 def call_kind(call: Callable[..., Any]) -> CallKind:
     """Return how to run a callable; a wrapper made with `functools.wraps` runs as the wrapped callable does."""
+    if isinstance(call, FunctionType) and not vars(call):  # else it may wrap another, or be marked as a coroutine's
+        return _KINDS.get(call.__code__.co_flags & _RUNNING, "sync")
     variants = tuple(_variants(call))
     if any(inspect.isasyncgenfunction(variant) for variant in variants):
         return "async_gen"

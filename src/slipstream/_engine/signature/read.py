@@ -5,13 +5,14 @@ a name in the path is a path parameter; uploads are files; scalars are query par
 """
 
 import dataclasses
-import inspect
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from copy import copy
 from functools import partial
 from itertools import chain
 from operator import is_not
+from types import FunctionType
 from typing import Annotated, Any, TypeAlias, cast, get_args, get_origin
 
 from pydantic import AliasChoices
@@ -80,7 +81,7 @@ def read_signature(
         UnresolvedAnnotation: A name that is needed is not defined.
         DefinitionError: No request can give a parameter's value, or two markers contradict each other.
     """
-    remembered = _memory(call) if inspect.isfunction(call) else []
+    remembered = _memory(call) if isinstance(call, FunctionType | type) else []
     for in_path, signature in remembered:
         if in_path == path_names.intersection(slot.name for slot in signature.slots):
             return signature
@@ -131,14 +132,22 @@ def _read(
     origin = origin_of(call)
     names = Names(call, frames)
     known = dict(zip(getattr(get_origin(call), "__parameters__", ()), get_args(call), strict=False))
+    markers = None if known or takes_event else (implied.get("path"), implied.get("query"))
     slots = []
     unresolved: UnresolvedAnnotation | None = None
     for name, annotation, default in parameters:
+        key, slot = (None, None) if markers is None else _shared(name, annotation, default, path_names, markers)
         try:
-            resolved = _resolved(annotation, default, names)
-            if known:
-                resolved = substituted(resolved, known)
-            slots.append(_slot(name, resolved, default, path_names, implied, origin, takes_event))
+            if slot is None:
+                resolved = substituted(_resolved(annotation, default, names), known)
+                reader = _ParameterReader(name, resolved, default, path_names, implied, origin, takes_event)
+                slot = reader.read()
+                is_alike = (not slot.marked and slot.source in ("path", "query")) or slot.source == "dependency"
+                if is_alike and key is not None and resolved is annotation:
+                    if len(_slots) >= _MOST:
+                        _slots.clear()
+                    _slots[key] = slot
+            slots.append(slot)
         except NameError as exc:  # the other parameters' errors are raised first
             unresolved = UnresolvedAnnotation(exc, name, annotation, origin)
     if unresolved is not None:
@@ -153,30 +162,25 @@ def _read(
 _PLAIN = frozenset({type(None), bool, int, str})
 """Types of defaults that nobody can change, and that are the same if they are equal."""
 _MOST = 4096
-_known: dict[Any, Slot] = {}
-"""Slots of plain parameters, such as `limit: int = 10`, by all that decides on them: most are written many times."""
+_slots: dict[Any, Slot] = {}
+"""Slots of parameters such as `limit: int = 10` by all that decides on them, since most are written many times."""
 
 
-def _slot(name: str, annotation: Any, default: Any, path_names: frozenset[str], *facts: Any) -> Slot:
-    """Read a parameter; those that are written alike, without a marker, share a slot of the path or the query."""
-    reader = _ParameterReader(name, annotation, default, path_names, *facts)
-    if not (default is EMPTY or type(default) in _PLAIN) or get_origin(annotation) is Annotated:
-        return reader.read()
-    # Unions in another order are equal, but they validate differently: their text is compared.
-    text = None if isinstance(annotation, type) else repr(annotation)
-    markers = [reader.implied.get(source) for source in ("path", "query")]
-    key = (name, annotation, text, type(default), default, name in path_names, reader.takes_event, *markers)
+def _shared(name: str, annotation: Any, default: Any, path_names: frozenset[str], markers: Any) -> tuple[Any, Any]:
+    """Return the key of a parameter and the slot that parameters written alike share; None for what is not shared."""
+    if default is not EMPTY and type(default) not in _PLAIN:
+        return None, None
+    text: Any = None
+    if get_origin(annotation) is Annotated:  # two dependencies may be equal, too
+        text = repr(annotation.__origin__), *(id(getattr(item, "dependency", None)) for item in annotation.__metadata__)
+    elif not isinstance(annotation, type):
+        # Unions in another order are equal, but they validate differently: their text is compared.
+        text = repr(annotation)
+    key = (name, annotation, text, type(default), default, name in path_names, markers)
     try:
-        slot = _known.get(key)
-    except TypeError:  # not hashable, such as Literal over a list
-        return reader.read()
-    if slot is None:
-        slot = reader.read()
-        if slot.source in ("path", "query"):
-            if len(_known) >= _MOST:
-                _known.clear()
-            _known[key] = slot
-    return slot
+        return key, _slots.get(key)
+    except TypeError:  # not hashable, such as Literal over a list, and what is in `Annotated` beside its type
+        return None, None
 
 
 def _resolved(written: Any, default: Any, names: Names) -> Any:
@@ -198,7 +202,7 @@ def _resolved(written: Any, default: Any, names: Names) -> Any:
 
 
 _MEMORY = "__slipstream_signatures__"
-"""Attribute of a function that keeps its signatures: a dependency is read once, not once per route."""
+"""Attribute of a function or class that keeps its signatures: a dependency is read once, not once per route."""
 
 
 def _memory(call: Any) -> list[tuple[frozenset[str], Signature]]:
@@ -208,13 +212,18 @@ def _memory(call: Any) -> list[tuple[frozenset[str], Signature]]:
     # functools.wraps copies attributes: the signatures may be those of the wrapped function.
     if owner is not call or len(written) != len(known_written) or any(map(is_not, written, known_written)):
         known = []
-        setattr(call, _MEMORY, (call, written, known))
+        put = type.__setattr__ if isinstance(call, type) else setattr  # a metaclass may act on what is set
+        with suppress(TypeError):  # one of Python's own classes
+            put(call, _MEMORY, (call, written, known))
     return known
 
 
 def _written(call: Any) -> list[Any]:
     """List what a signature is read from; packages and decorators may assign another `__signature__` later."""
     wrapped = getattr(call, "__wrapped__", None)
+    if isinstance(call, type):
+        made_by = (call.__init__, call.__new__, type(call).__call__)  # type: ignore[misc]  # of this class
+        return [call.__dict__.get("__signature__"), *made_by, *_written(call.__init__), *_written(call.__new__)]  # type: ignore[misc]
     try:
         annotations = call.__annotations__
     except (AttributeError, NameError):  # Python 3.14 evaluates them now
@@ -235,9 +244,12 @@ def _reads_path_by_alias(signature: Signature) -> bool:
     return any(isinstance(getattr(info, "validation_alias", None), (str, AliasChoices)) for info in infos)
 
 
+_BRACES = re.compile("{(.*?)}")
+
+
 def path_names_of(path: str) -> frozenset[str]:
     """Names in braces, as written in a path without converters: "/items/{item_id}"."""
-    return frozenset(re.findall("{(.*?)}", path))
+    return frozenset(_BRACES.findall(path))
 
 
 @dataclasses.dataclass(slots=True)
