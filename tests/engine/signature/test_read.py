@@ -3,7 +3,7 @@
 import functools
 import inspect
 import re
-from typing import Annotated, Any, ForwardRef
+from typing import Annotated, Any, ForwardRef, TypeAlias
 from uuid import UUID
 
 import pytest
@@ -186,7 +186,7 @@ def test_names_of_a_path_are_those_in_braces() -> None:
 
 def test_a_marked_parameter_is_read_for_each_path_by_itself() -> None:
     """Parameters that are written alike share what is read of them only where the path makes no difference."""
-    whole = Annotated[int, Path(validation_alias=AliasChoices("item_id", "id"))]
+    whole: TypeAlias = Annotated[int, Path(validation_alias=AliasChoices("item_id", "id"))]
 
     def first(item: whole, limit: int = 1, user: str = "") -> None: ...
     def second(item: whole, limit: bool = True, user: str = "") -> None: ...
@@ -194,6 +194,7 @@ def test_a_marked_parameter_is_read_for_each_path_by_itself() -> None:
     one = read_signature(first, frozenset({"item_id"}), IMPLIED).slots
     two = read_signature(second, frozenset({"id"}), IMPLIED).slots
 
-    assert [cast(Any, slots[0].meta).validation_alias for slots in (one, two)] == ["item_id", "id"]
-    assert [cast(Any, slots[1].meta).default for slots in (one, two)] == [1, True]
+    infos: list[list[Any]] = [[slot.meta for slot in slots] for slots in (one, two)]
+    assert [item.validation_alias for item, _, _ in infos] == ["item_id", "id"]
+    assert [type(limit.default) for _, limit, _ in infos] == [int, bool]
     assert one[2] is two[2]
