@@ -28,12 +28,11 @@ class Intake:
     `limit` is the most bytes of one; None: the library's own limit.
     """
 
-    __slots__ = ("_connection", "_end", "_error", "_limit", "_room", "_sure", "_wire", "receiver")
+    __slots__ = ("_connection", "_end", "_error", "_limit", "_room", "_wire", "receiver")
 
     def __init__(self, receiver: Receiver, connection: Any, limit: int | None = None) -> None:
         self.receiver, self._connection = receiver, connection
-        self._limit = limit
-        self._sure = float("inf") if limit is None else limit // 4  # so many characters are no more bytes than allowed
+        self._limit = float("inf") if limit is None else limit
         self._wire: Any = None  # a `slipstream._sockets.wire.Wire`, whose module is not loaded for this
         self._room: asyncio.Future[None] | None = None
         self._error: BaseException | None = None
@@ -67,7 +66,7 @@ class Intake:
     def take(self, message: Data, is_alone: bool) -> bool:
         """Take a message; return whether another may come before there is room for it."""
         try:
-            if len(message) > self._sure and self._limit is not None and size_of(message) > self._limit:
+            if len(message) * 4 > self._limit and size_of(message) > self._limit:  # a character has at most four bytes
                 raise TooLong
             return self.receiver.take(self._connection, message, self, is_alone)
         except BaseException as error:

@@ -74,13 +74,7 @@ class Messages(WebSocket):
         if self._wire is None or not self._wire.send(data):
             await self._send_elsewhere(data)
 
-    async def send_text(self, data: str) -> None:
-        """Send a text message."""
-        await self.send(data)
-
-    async def send_bytes(self, data: bytes) -> None:
-        """Send a binary message."""
-        await self.send(data)
+    send_text = send_bytes = send
 
     @abstractmethod
     async def _receive_elsewhere(self) -> str | bytes:
