@@ -34,13 +34,24 @@ CANDIDATES = {
     "raw": ("benchmarks.apps.raw", "httptools"),
     "slipstream": ("benchmarks.apps.slipstream_app", "httptools"),
     "direct": ("benchmarks.apps.slipstream_app", "slipstream.server.http:HTTPProtocol"),
+    "bare": ("benchmarks.apps.bare", "benchmarks.apps.bare:BareProtocol"),
+    "run": ("benchmarks.apps.served", ""),
+    "run, no log": ("benchmarks.apps.served", "--no-access-log"),
 }
-"""Module of the application, and uvicorn's protocol class. "direct" is what `slipstream run` serves with."""
+"""Module of the application, and uvicorn's protocol class; for `slipstream run` itself, an option.
+
+"direct" is what `slipstream run` serves with; "bare" is a protocol that parses and writes a constant, the floor."""
+
+MOST_OF_RAW, MOST_OF_BARE = 0.62, 2.2
+"""What `slipstream run` without a log may cost, beside hand-written ASGI on uvicorn and beside the bare protocol."""
+OF_SERVER = ("plain", "item", "post", "deps")
+"""Rows that these are for."""
 
 GOALS = {"plain": 3.2, "item": 4.0, "post": 3.8, "deps": 6.0, "list": 2.0, "sync": 7.0, "mw": 4.0, "route 500": 25.0}
 """Times cheaper than FastAPI."""
 
 CONNECTIONS = 16
+WORK_VARIABLE = "BENCHMARKS_WORK"
 RECORD = Path(__file__).parent / "results" / "servers.json"
 
 
@@ -70,6 +81,35 @@ def serve(app: Any, **options: Any) -> None:
         threading.Thread(target=tell, daemon=True).start()
         print(listener.getsockname()[1], flush=True)
         server.run([listener])
+
+
+def serve_by_command(module: str, work: str, *options: str) -> None:
+    """Serve as `serve` does, by `slipstream run` as a user types it; what it prints goes nowhere."""
+    import threading
+
+    from slipstream.cli.run import command
+
+    os.environ[WORK_VARIABLE] = work  # read by the application
+    answers = os.fdopen(os.dup(1), "w")
+    for stream in (1, 2):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+
+    def tell() -> None:
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", port), timeout=1).close()
+                break
+            except OSError:
+                time.sleep(0.02)
+        print(port, file=answers, flush=True)
+        for _ in sys.stdin:
+            print(time.process_time(), file=answers, flush=True)
+        os._exit(0)
+
+    threading.Thread(target=tell, daemon=True).start()
+    command([module, "--port", str(port), *options], standalone_mode=False)
 
 
 # --- the process that asks -------------------------------------------------------------------------------------------
@@ -193,11 +233,17 @@ def started_all(names: Sequence[str], work: str) -> Iterator[dict[str, Served]]:
 
 def goals(costs: report.Costs) -> list[report.Goal]:
     """List the goals that this run can tell something about."""
-    return [
+    found = [
         report.Goal(row, "times cheaper than FastAPI:", report.ratio(by.get("fastapi"), by.get("direct")), limit, True)
         for row, limit in GOALS.items()
         if (by := costs.get(row)) is not None
     ]
+    for row in (row for row in OF_SERVER if row in costs):
+        by = costs[row]
+        ours = by.get("run, no log", by.get("direct"))
+        found.append(report.Goal(row, "of hand-written ASGI:", report.ratio(ours, by.get("raw")), MOST_OF_RAW, False))
+        found.append(report.Goal(row, "of the bare protocol:", report.ratio(ours, by.get("bare")), MOST_OF_BARE, False))
+    return found
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -214,6 +260,9 @@ def main(argv: list[str] | None = None) -> int:
     if given.serve:
         name, served = given.serve
         module, protocol = CANDIDATES[name]
+        if name.startswith("run"):
+            serve_by_command(module, served, *protocol.split())
+            return 0
         serve(importlib.import_module(module).build(served), http=protocol, ws="none")
         return 0
     costs: dict[str, dict[str, float]] = {}

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
+from urllib.error import HTTPError
 from urllib.request import urlopen
 
 import pytest
@@ -75,6 +76,76 @@ def test_limits_are_told_and_hold_in_the_processes_that_serve(
         served.wait_for(said)
         served.wait_for("startup complete")
         assert served.get() == f'"{answer}"'
+
+
+def test_limits_of_the_server_are_options(write: Write, tmp_path: Path) -> None:
+    """They hold in the processes that serve, too."""
+    write("main.py", HELLO)
+
+    with serving(tmp_path, "main.py", "--limit-headers", "3", "--workers", "2") as served:
+        served.wait_for("startup complete", times=2)
+        with pytest.raises(HTTPError) as error:
+            served.get()  # urllib sends four
+        error.value.close()
+
+    assert error.value.code == 431
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        ([], r'^INFO:     127\.0\.0\.1:\d+ - "GET / HTTP/1\.1" 200$'),
+        (
+            ["--log-format", "json"],
+            r'^\{"time": ".*", "client": "127\.0\.0\.1:\d+", "method": "GET", "path": "/".*200\}$',
+        ),
+    ],
+    ids=["text", "json"],
+)
+def test_a_line_is_logged_for_each_response(write: Write, tmp_path: Path, arguments: list[str], line: str) -> None:
+    """People and programs read it."""
+    write("main.py", HELLO)
+
+    with serving(tmp_path, "main.py", *arguments) as served:
+        served.wait_for("running on")
+        served.get()
+        served.wait_for(line)
+
+
+def test_the_access_log_can_be_off(write: Write, tmp_path: Path) -> None:
+    """A proxy in front has its own."""
+    write("main.py", HELLO)
+
+    with serving(tmp_path, "main.py", "--no-access-log") as served:
+        served.wait_for("running on")
+        served.get()
+
+    assert not any("GET" in line for line in [*served.seen, *served.lines.queue] if line is not None)
+
+
+FILTERED = (
+    HELLO
+    + """
+import logging
+logging.getLogger("uvicorn.access").addFilter(lambda record: "health" not in record.getMessage())
+"""
+)
+
+
+def test_a_filter_of_the_access_log_has_its_effect(write: Write, tmp_path: Path) -> None:
+    """Many programs leave out their health checks."""
+    write("main.py", FILTERED)
+
+    with serving(tmp_path, "main.py") as served:
+        served.wait_for("running on")
+        served.get()
+        for path in ("health", "other"):
+            with pytest.raises(HTTPError) as error:
+                urlopen(f"http://127.0.0.1:{served.port}/{path}", timeout=30)
+            error.value.close()
+        served.wait_for("GET /other")
+
+    assert not any("GET /health" in line for line in served.seen)
 
 
 ENDLESS = """

@@ -4,6 +4,8 @@ import errno
 import json
 import os
 import socket
+from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +13,43 @@ import click
 
 from slipstream._engine.errors import SlipstreamError
 from slipstream.cli.find import fail, find_application, read_target, takes_application
-from slipstream.limits import BY_NAME, COMPATIBLE, INTERNET, VARIABLE, Limits, outermost
+from slipstream.limits import BY_NAME, COMPATIBLE, INTERNET, UNLIMITED, VARIABLE, Limits, outermost
 from slipstream.server import http_protocol, ws_protocol
+from slipstream.server.limits import Limits as ServerLimits, Settings
 
 LOG_LEVELS = ("critical", "error", "warning", "info", "debug", "trace")
+
+SERVER_LIMITS = {
+    "limit_request_line": ("request_line", "Bytes of a request's first line; longer: 414."),
+    "limit_header_line": ("header_line", "Bytes of a header; longer: 431."),
+    "limit_headers": ("header_count", "Headers of a request; more: 431."),
+    "limit_head_size": ("head_size", "Bytes of first line and headers together; more: 431."),
+    "limit_body_rate": ("body_rate", "Bytes a second of a body after 5 seconds; slower: 408."),
+    "limit_connections": ("connections", "Open connections of a process; more: 503."),
+    "limit_connections_by_address": ("connections_by_address", "Of these, from one address; more: 503."),
+    "limit_concurrency": ("requests", "Requests under way in a process; more: 503."),
+    "timeout_head": ("head_time", "Seconds in which a request's head has to come; longer: 408."),
+    "timeout_body": ("body_silence", "Seconds without a byte of a body; longer: 408."),
+    "timeout_keep_alive": ("idle_time", "Seconds between two requests of a connection; longer: close."),
+    "timeout_write": ("write_time", "Seconds in which a client takes nothing of what it is sent; longer: close."),
+}
+"""Options with a number, 0 for no limit: the field of `slipstream.server.Limits`, and the help."""
+
+
+def takes_server_limits(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options for limits of the server."""
+    defaults = {field.name: field.default for field in fields(ServerLimits)}
+    for name, (field, text) in reversed(SERVER_LIMITS.items()):
+        default = defaults[field]
+        function = click.option(
+            f"--{name.replace('_', '-')}",
+            default=default,
+            show_default=True,
+            type=click.IntRange(0),
+            help=text + ("" if default else " 0: no limit."),
+        )(function)
+    return function
+
 
 existing_file = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -47,6 +82,9 @@ existing_file = click.Path(exists=True, dir_okay=False, path_type=Path)
     type=click.Choice(list(BY_NAME)),
     help="What the application does not decide itself. See docs/limits.md.",
 )
+@takes_server_limits
+@click.option("--access-log/--no-access-log", default=True, show_default=True, help="Log a line for each response.")
+@click.option("--log-format", type=click.Choice(["text", "json"]), default="text", help="Of the access log.")
 @click.option("--log-level", type=click.Choice(LOG_LEVELS), help="Default: info.")
 def command(
     target: str | None,
@@ -57,6 +95,7 @@ def command(
     reload: bool,
     workers: int | None,
     limits: str | None,
+    log_format: str,
     **options: Any,
 ) -> None:
     """Serve an application.
@@ -97,6 +136,12 @@ def command(
         if isinstance(getattr(app, "limits_in_force", None), Limits):
             click.echo(f"limits: {_named(app.limits_in_force)}")
     os.environ[_SERVED] = json.dumps([target, name, alias])
+    given = {field: options.pop(option) for option, (field, _) in SERVER_LIMITS.items()}
+    Settings(limits=ServerLimits(**given), log_format=log_format).to_environment()
+    protocol = http_protocol()
+    if protocol == "auto":
+        click.echo("HTTP is served by uvicorn's own protocol, without limits: pip install httptools for ours")
+        options["timeout_keep_alive"] = given["idle_time"] or UNLIMITED
     uvicorn.run(
         served,
         factory=isinstance(served, str),
@@ -104,7 +149,7 @@ def command(
         port=port,
         reload=reload,
         workers=workers,
-        http=http_protocol(),
+        http=protocol,
         ws=ws_protocol(),
         **options,
     )

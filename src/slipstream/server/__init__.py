@@ -6,19 +6,24 @@
 """
 
 from importlib import import_module
+from typing import Any
+
+from slipstream.server.limits import Limits
 
 
 def http_protocol() -> str:
     """Return `slipstream.server.http:HTTPProtocol`, to give to uvicorn as `http`.
 
-    Returns "auto", with which uvicorn chooses, if that class cannot be imported: httptools is missing
-    (`pip install "slipstream[standard]"`), or this release of uvicorn has another inside.
+    Returns "auto", with which uvicorn chooses, if httptools is missing (`pip install "slipstream[standard]"`).
     """
     return _found("slipstream.server.http", "HTTPProtocol")
 
 
 def ws_protocol() -> str:
-    """Return what `http_protocol` does, for `ws`: `slipstream.server.websockets:WebSocketProtocol` or "auto"."""
+    """Return `slipstream.server.websockets:WebSocketProtocol`, to give to uvicorn as `ws`.
+
+    Returns "auto", with which uvicorn chooses, if websockets is missing, or this release of uvicorn has another inside.
+    """
     return _found("slipstream.server.websockets", "WebSocketProtocol")
 
 
@@ -28,3 +33,12 @@ def _found(module: str, name: str) -> str:
     except ImportError:
         return "auto"
     return f"{module}:{name}"
+
+
+def __getattr__(name: str) -> Any:
+    if name == "metrics":  # imported late, since it needs httptools' and the application's modules
+        return import_module("slipstream.server.service").metrics
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+__all__ = ["Limits", "http_protocol", "metrics", "ws_protocol"]

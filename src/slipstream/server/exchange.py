@@ -191,6 +191,7 @@ class Exchange:
             self._flush()
             await room
         if self.is_gone:
+            await asyncio.sleep(0)  # an endless stream would never let anybody tell it
             return
         kind = message["type"]
         if self.is_answered:

@@ -29,7 +29,6 @@ _HOST = re.compile(
     rb"|\[[0-9A-Fa-fvV:.]+(?:%25[A-Za-z0-9._~-]+)?\](?::[0-9]*)?"
 )
 _ABSOLUTE = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]*://([^/?#]*)([^#]*)")
-_TOKEN_AND_SPACE = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64} ")
 
 
 def check_host(host: bytes | None, version: str) -> None:
@@ -122,7 +121,7 @@ def refusal_of(error: Exception, begun_with: bytes) -> Refusal:
     if isinstance(error.__context__, Refusal):
         return error.__context__
     match str(error):
-        case "Invalid method encountered" if _TOKEN_AND_SPACE.match(begun_with.lstrip(b"\r\n")):
+        case "Invalid method encountered" if begun_with.lstrip(b"\r\n")[:1].isalpha():
             return Refusal(501, "This server does not know the method.")
         case "Invalid HTTP version" | "Pause on PRI/Upgrade":
             return Refusal(505, "This server speaks HTTP/1.0 and HTTP/1.1.")

@@ -31,7 +31,7 @@ from slipstream.server.head import (
     refusal_of,
     wants_websocket,
 )
-from slipstream.server.service import Service, service_for
+from slipstream.server.service import NEVER, Service, service_for
 
 SLICE: Final = 4096
 """Bytes that are parsed at once where requests may follow each other: no more are parsed ahead of being served."""
@@ -46,7 +46,6 @@ _MOST_DROPPED: Final = 1 << 20
 _METHODS: Final = {
     method.encode(): method for method in ("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE")
 }
-_NEVER: Final = float("inf")
 
 
 class HTTPProtocol(asyncio.Protocol):
@@ -115,7 +114,7 @@ class HTTPProtocol(asyncio.Protocol):
             transport.write(short_answer(503, service.state.default_headers, "Service Unavailable", _RETRY))
             transport.close()
         else:
-            self._set_deadline(service.limits.head_time)
+            self.deadline = service.deadline(service.limits.head_time)
 
     def data_received(self, data: bytes) -> None:
         """Parse, and serve what is whole."""
@@ -126,7 +125,6 @@ class HTTPProtocol(asyncio.Protocol):
             self._feed(data)
             if self._ready and self.service.may_go_on():
                 self._serve(self._ready.pop(0))
-                self.service.served()
             else:
                 self.go_on()
             return
@@ -161,7 +159,7 @@ class HTTPProtocol(asyncio.Protocol):
         service.dismiss(self)
         service.state.connections.discard(self)
         self._is_over = True
-        self.deadline = _NEVER
+        self.deadline = NEVER
         for exchange in (self._serving, self._reading):
             if exchange is not None:
                 self._leave(exchange)
@@ -227,7 +225,7 @@ class HTTPProtocol(asyncio.Protocol):
         """Make the request of its head."""
         service, parser, noted, url = self.service, self._parser, self._noted, self._url
         headers = self._headers
-        if len(headers) > service.most_headers or self._fed > service.limits.smallest:
+        if len(headers) > service.most_headers or self._fed > service.safe_size:
             self._measure()
         method = parser.get_method()
         keep_alive = parser.should_keep_alive()
@@ -247,15 +245,13 @@ class HTTPProtocol(asyncio.Protocol):
         if "%" in path:
             path = unquote(path)
         client, scheme = self.client, self.scheme
+        if version not in ("1.0", "1.1"):
+            raise Refusal(505, "This server speaks HTTP/1.0 and HTTP/1.1.")
         length, expects = 0, False
-        if len(noted) > 1:
-            if version not in ("1.0", "1.1"):
-                raise Refusal(505, "This server speaks HTTP/1.0 and HTTP/1.1.")
+        if len(noted) > (2 if b"connection" in noted else 1):
             length, expects = body_length(noted, version), expects_continue(noted, version)
             if self.is_trusted:
                 client, scheme = service.proxies.origin(noted, client, scheme)
-        elif version not in ("1.0", "1.1"):
-            raise Refusal(505, "This server speaks HTTP/1.0 and HTTP/1.1.")
         root_path = service.root_path
         if root_path:
             path, raw_path = root_path + path, service.raw_root_path + raw_path
@@ -282,7 +278,6 @@ class HTTPProtocol(asyncio.Protocol):
         if length:
             exchange.body_left, exchange.expects_continue = length, expects
             self._body_size, self._body_begun = 0, service.now
-            self._set_deadline(service.limits.body_silence)
 
     def on_body(self, part: bytes) -> None:
         """Give a piece of the body to whoever reads it."""
@@ -293,7 +288,6 @@ class HTTPProtocol(asyncio.Protocol):
         if exchange.body_left > 0:
             exchange.body_left -= size
         self._body_size += size
-        self._set_deadline(self.service.limits.body_silence)
         if exchange.is_answered:
             return
         exchange.take(part)
@@ -306,9 +300,9 @@ class HTTPProtocol(asyncio.Protocol):
         if exchange is None or self._parser.should_upgrade():
             return
         self._reading = None
-        exchange.is_whole = True
+        exchange.is_whole, exchange.expects_continue = True, False
         if exchange is self._serving:
-            self.deadline = _NEVER
+            self.deadline = NEVER
             exchange.wake()
         elif not exchange.is_answered:
             self._ready.append(exchange)
@@ -331,14 +325,16 @@ class HTTPProtocol(asyncio.Protocol):
         else:
             if self._is_in_head:
                 self._wait_for_head()
+            elif self._reading is not None:
+                self.deadline = self.service.deadline(self.service.limits.body_silence)
 
     def _wait_for_head(self) -> None:
         """Bound time and size of a head that is not complete."""
         limits = self.service.limits
         if not self._is_head_timed:
             self._is_head_timed = True
-            self._set_deadline(limits.head_time)
-        if self._fed > limits.smallest:
+            self.deadline = self.service.deadline(limits.head_time)
+        if self._fed > self.service.safe_size:
             try:
                 self._measure()
             except Refusal as refusal:
@@ -423,7 +419,6 @@ class HTTPProtocol(asyncio.Protocol):
         if self._ready:
             if self.service.may_go_on():
                 self._serve(self._ready.pop(0))
-                self.service.served()
             else:
                 self.service.soon(self)
         elif self._fault is not None:
@@ -444,7 +439,7 @@ class HTTPProtocol(asyncio.Protocol):
         service = self.service
         self._serving = exchange
         if exchange.is_whole:
-            self.deadline = _NEVER
+            self.deadline = NEVER
         if self._is_draining and not self._ready:
             self.is_last = True
         if (service.limits.requests or service.config.limit_concurrency is not None) and service.is_full():
@@ -463,7 +458,7 @@ class HTTPProtocol(asyncio.Protocol):
             self._close()
             return
         if self._reading is None and self._pending is None and not self._ready and self._fault is None:
-            self._set_deadline(service.limits.idle_time)
+            self.deadline = service.deadline(service.limits.head_time) if self._is_in_head else service.idle_deadline
             if self._has_eof or self._is_draining:
                 service.soon(self)
             return
@@ -476,7 +471,7 @@ class HTTPProtocol(asyncio.Protocol):
         """Have the client send the body that it has announced."""
         self.transport.write(CONTINUE)
         self._body_begun = self.service.now
-        self._set_deadline(self.service.limits.body_silence)
+        self.deadline = self.service.deadline(self.service.limits.body_silence)
 
     def consumed(self) -> None:
         """Read on, after the application has taken what there was of a body."""
@@ -557,18 +552,14 @@ class HTTPProtocol(asyncio.Protocol):
 
     # --- time --------------------------------------------------------------------------------------------------------
 
-    def _set_deadline(self, seconds: float) -> None:
-        # A second more, since the service's time is up to a second old.
-        self.deadline = self.service.now + seconds + 1 if seconds else _NEVER
-
     def expire(self, now: float) -> None:
         """End what has taken too long; called once a second while the deadline is over."""
-        self.deadline = _NEVER
+        self.deadline = NEVER
         if self._is_over:
             self.transport.abort()
         elif self._reading is not None:
             if self._is_read_paused or self._reading.expects_continue:  # it is the application that does not read
-                self._set_deadline(self.service.limits.body_silence)
+                self.deadline = self.service.deadline(self.service.limits.body_silence)
             else:
                 self._time_out("The body has come too slowly.")
         elif self._is_in_head:

@@ -56,18 +56,13 @@ class Limits:
     """Of these, from one address; one more gets a 503. 0, since clients behind a proxy share its address."""
 
     requests: int = 0
-    """Requests under way in a process; one more gets a 503 with a Retry-After. 0: no limit."""
+    """Requests under way in a process; one more gets a 503 with a Retry-After."""
 
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
             if not isinstance(value, (int, float)) or isinstance(value, bool) or not value >= 0:
                 raise ValueError(f"{field.name} is {value!r}\n  write a number from 0 on; 0 is no limit")
-
-    @property
-    def smallest(self) -> int:
-        """A head of at most this size keeps all limits of size."""
-        return min(each or 1 << 62 for each in (self.request_line, self.header_line, self.head_size))
 
 
 UVICORNS_IDLE_TIME: Final = 5
@@ -80,7 +75,7 @@ class Settings:
 
     limits: Limits = Limits()
     log_format: str = ""
-    """How to write the access log: "text" or "json"; "" for the logger `uvicorn.access`."""
+    """How to write the access log: "text", "json", or "" for what the logger `uvicorn.access` does."""
 
     def to_environment(self) -> None:
         """Leave the settings to this process and those that it starts."""

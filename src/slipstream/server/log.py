@@ -28,10 +28,23 @@ def access_log_for(config: Any, settings: Settings, loop: AbstractEventLoop) -> 
     """Return the log that the settings ask for; None if nobody would read it."""
     if not config.access_log:
         return None
-    if settings.log_format:
-        return BatchedLog(sys.stdout, loop, is_json=settings.log_format == "json")
     logger = logging.getLogger("uvicorn.access")
-    return LoggerLog(logger) if logger.hasHandlers() else None
+    if settings.log_format == "json":
+        return BatchedLog(sys.stdout, loop, is_json=True)
+    if not (logger.hasHandlers() and logger.isEnabledFor(logging.INFO)):
+        return None
+    if settings.log_format == "text" and _is_as_uvicorn_makes_it(logger):
+        return BatchedLog(sys.stdout, loop, is_json=False)
+    return LoggerLog(logger)
+
+
+def _is_as_uvicorn_makes_it(logger: logging.Logger) -> bool:
+    """Whether a program has left a logger as it was: filters, handlers and formats of its own have to have effect."""
+    if logger.filters or logger.propagate or len(logger.handlers) != 1:
+        return False
+    (handler,) = logger.handlers
+    is_usual = type(handler) is logging.StreamHandler and not handler.filters and handler.stream is sys.stdout
+    return is_usual and type(handler.formatter).__module__ == "uvicorn.logging"
 
 
 _PLAIN = re.compile(r"[A-Za-z0-9._~/-]*")

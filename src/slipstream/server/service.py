@@ -20,11 +20,14 @@ from slipstream.server.proxies import Proxies
 
 DirectDoor = Callable[[Scope, Receive, Send, bytes, Reply], Awaitable[None]]
 
-MOST_IN_PLACE: Final = 0.005
-"""How many seconds requests are served one after the other before the loop gets its turn."""
+MOST_IN_PLACE: Final = 16
+"""How many requests are served within the loop's reading before others wait for its next turn."""
 
-_PAUSE: Final = 0.0005
-"""After so many seconds without a request served in place, the loop has been elsewhere."""
+LONGEST_TURN: Final = 0.005
+"""How many seconds of a turn are given to requests that have waited for it."""
+
+NEVER: Final = float("inf")
+_NO_LIMIT: Final = 1 << 62
 
 _OWN_CALL = FastAPI.__call__
 """Tools may replace it in the class."""
@@ -51,14 +54,19 @@ class Service:
 
     Attributes:
         now: The loop's time, as of the last sweep.
+        idle_deadline: When a connection is closed that is idle from now on.
         refused: How many requests and connections were refused, by reason.
+        most_headers, safe_size: What every head within the limits, and only such a head, may have; the size of a head
+            that is within all limits of size.
     """
 
     def __init__(self, config: Any, server_state: Any, app_state: dict[str, Any], loop: asyncio.AbstractEventLoop):
         self.config, self.state, self.app_state, self.loop = config, server_state, app_state, loop
         settings = settings_for(config)
         self.limits = settings.limits
-        self.most_headers = self.limits.header_count or 1 << 62
+        limits = self.limits
+        self.most_headers = limits.header_count or _NO_LIMIT
+        self.safe_size = min(each or _NO_LIMIT for each in (limits.request_line, limits.header_line, limits.head_size))
         self.app: Any = config.loaded_app
         inner = without_proxy_headers(self.app)
         self.proxies = Proxies(config.forwarded_allow_ips) if inner is not self.app else Proxies("")
@@ -73,11 +81,11 @@ class Service:
         self.by_address: Counter[str] = Counter()
         self.refused: Counter[str] = Counter()
         self.under_way = 0
-        self.now = loop.time()
+        self._read_clock()
         self._heads: dict[int, tuple[Headers, Headers, bytes]] = {}
         self._sweeping: asyncio.TimerHandle | None = None
         self._waiting: deque[Any] = deque()
-        self._window = self._seen = 0.0
+        self._in_place = 0
         self._is_turn_asked = False
         self._said: set[str] = set()
 
@@ -117,7 +125,7 @@ class Service:
             self.by_address[address] += 1
         self.connections.add(connection)
         if self._sweeping is None:
-            self.now = self.loop.time()
+            self._read_clock()
             self._sweeping = self.loop.call_later(1, self._sweep)
         return None
 
@@ -135,9 +143,19 @@ class Service:
             self._sweeping.cancel()
             self._sweeping = None
 
+    def _read_clock(self) -> float:
+        self.now = now = self.loop.time()
+        self.idle_deadline = self.deadline(self.limits.idle_time)
+        return now
+
+    def deadline(self, seconds: float) -> float:
+        """Return when a time is over that begins now; 0 seconds are for ever."""
+        # A second more, since `now` is up to a second old.
+        return self.now + seconds + 1 if seconds else NEVER
+
     def _sweep(self) -> None:
         """End what has taken too long."""
-        self.now = now = self.loop.time()
+        now = self._read_clock()
         self._sweeping = self.loop.call_later(1, self._sweep) if self.connections else None
         for connection in tuple(self.connections):
             if connection.deadline <= now:
@@ -163,18 +181,9 @@ class Service:
     # --- turns ---------------------------------------------------------------------------------------------------
 
     def may_go_on(self) -> bool:
-        """Whether a request may be served in place, since the loop has not waited for long."""
-        if self._is_turn_asked:
-            return False
-        now = monotonic()
-        if now - self._seen > _PAUSE:
-            self._window = now
-        self._seen = now
-        return now - self._window < MOST_IN_PLACE
-
-    def served(self) -> None:
-        """Note the time after a request that was served in place."""
-        self._seen = monotonic()
+        """Whether a request may be served in place; counts it."""
+        self._in_place += 1
+        return self._in_place < MOST_IN_PLACE
 
     def soon(self, connection: Connection) -> None:
         """Have a connection go on in the next turn of the loop."""
@@ -185,11 +194,13 @@ class Service:
 
     def _turn(self) -> None:
         self._is_turn_asked = False
-        self._window = self._seen = began = monotonic()
+        began = monotonic()
         for _ in range(len(self._waiting)):
+            self._in_place = 0
             self._waiting.popleft().go_on()
-            if monotonic() - began > MOST_IN_PLACE:
+            if monotonic() - began > LONGEST_TURN:
                 break
+        self._in_place = 0
         if self._waiting and not self._is_turn_asked:
             self._is_turn_asked = True
             self.loop.call_soon(self._turn)

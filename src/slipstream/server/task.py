@@ -7,7 +7,7 @@ A task of asyncio begins in the next turn of the loop, which costs 2 to 3 µs of
 import asyncio
 import contextvars
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, Final
 
 from slipstream._foreign.asyncio import enter_task, is_awaited, leave_task, register_task
 from slipstream.middleware._fiber import Fiber
@@ -15,7 +15,7 @@ from slipstream.middleware._fiber import Fiber
 Ended = Callable[[BaseException | None, Any], object]
 """Called with what a coroutine has raised, or None, and with its result."""
 
-IN_PLACE = enter_task is not None and register_task is not None
+IN_PLACE: Final = enter_task is not None and register_task is not None
 """Whether requests are begun in place; if not, by tasks of asyncio."""
 
 
@@ -27,7 +27,8 @@ def begin(
         plain: asyncio.Task[None] = loop.create_task(_reporting(coro, ended), context=context)
         return None if plain.done() else plain  # the loop may have an eager task factory
     task: EagerTask = EagerTask(loop=loop)
-    if task.start(coro, context, ended):
+    task.prepare(coro, context, ended)
+    if task.step_on():
         return None
     register_task(task)
     return task
@@ -50,20 +51,18 @@ class EagerTask(Fiber):
     context: contextvars.Context
     ended: Ended
 
-    def start(self, coro: Coroutine[Any, Any, Any], context: contextvars.Context, ended: Ended) -> bool:
-        """Take the first step; return whether it was the last."""
+    def prepare(self, coro: Coroutine[Any, Any, Any], context: contextvars.Context, ended: Ended) -> None:
+        """Take what `__init__` does not."""
         self._coro, self.context, self.ended = coro, context, ended
-        self.step_on()
-        return self.done()
 
-    def step_on(self, _done: Any = None) -> None:
-        """Run the coroutine up to its next pause."""
+    def step_on(self, _done: Any = None) -> bool:
+        """Run the coroutine up to its next pause; return whether that is its end."""
         loop = self.get_loop()
         try:
             enter_task(loop, self)
         except RuntimeError:  # another task is running
             loop.call_soon(self.step_on)
-            return
+            return False
         error = self._arrived() if self._must_cancel or self._fut_waiter is not None else None
         outcome: tuple[BaseException | None, Any]
         try:
@@ -74,11 +73,12 @@ class EagerTask(Fiber):
             outcome = raised, None
         else:
             self._go_on_after(seen, loop)
-            return
+            return False
         finally:
             leave_task(loop, self)
         self._end()
         self.ended(*outcome)
+        return True
 
     def _throw(self, error: BaseException) -> Any:
         return self.context.run(self._coro.throw, error)
