@@ -38,7 +38,7 @@ class Fiber(Waiting):
 
     def __init__(self, coro: Coroutine[Any, Any, Any], loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(loop=loop)
-        self._coro = coro
+        self.coroutine = coro
 
     @property
     def waits_for(self) -> Any:
@@ -52,7 +52,7 @@ class Fiber(Waiting):
         leave_task(loop, stepper)
         enter_task(loop, self)
         try:
-            resume: Any = self._coro.send if error is None else self._coro.throw
+            resume: Any = self.coroutine.send if error is None else self.coroutine.throw
             seen = resume(error) if self.context is None else self.context.run(resume, error)
         except StopIteration:
             self._end()
@@ -87,7 +87,7 @@ class Fiber(Waiting):
     def kill(self) -> None:
         """Close the coroutine at once; it cannot wait any more, since the event loop has ended."""
         self._end()
-        self._coro.close()
+        self.coroutine.close()
 
     # The methods of a task that libraries call on the current task.
 
@@ -114,7 +114,7 @@ class Fiber(Waiting):
         return self._cancels
 
     def get_coro(self) -> Coroutine[Any, Any, Any]:
-        return self._coro
+        return self.coroutine
 
     def get_name(self) -> str:
         return f"Fiber-{id(self):x}"

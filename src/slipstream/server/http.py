@@ -31,7 +31,7 @@ from slipstream.server.head import (
     refusal_of,
     wants_websocket,
 )
-from slipstream.server.service import NEVER, Service, service_for
+from slipstream.server.service import MOST_IN_PLACE, NEVER, Service, service_for
 
 SLICE: Final = 4096
 """Bytes that are parsed at once where requests may follow each other: no more are parsed ahead of being served."""
@@ -59,7 +59,7 @@ class HTTPProtocol(asyncio.Protocol):
     __slots__ = (
         "_body_begun", "_body_size", "_buffered", "_direct", "_dropped", "_fault", "_fed", "_has_eof", "_has_last",
         "_headers", "_host", "_is_draining", "_is_head_timed", "_is_in_head", "_is_over", "_is_read_paused",
-        "_is_replayed", "_noted", "_parser", "_pending", "_piece", "_reading", "_ready", "_room", "_serving",
+        "_noted", "_parser", "_pending", "_piece", "_reading", "_ready", "_room", "_serving",
         "_stalled_since", "_url", "client", "deadline", "is_last", "is_trusted", "scheme", "server", "service",
         "transport",
     )  # fmt: skip
@@ -91,7 +91,7 @@ class HTTPProtocol(asyncio.Protocol):
         """Whether the client sends nothing more."""
         self._has_last = False
         """Whether a request has been parsed that says it is the last one."""
-        self._is_in_head = self._is_head_timed = self._is_replayed = False
+        self._is_in_head = self._is_head_timed = False
         self._host: bytes | None = None
         self._headers: list[tuple[bytes, bytes]] = []
         self._fed = self._piece = self._buffered = self._body_size = self._dropped = 0
@@ -123,7 +123,9 @@ class HTTPProtocol(asyncio.Protocol):
             return
         if self._pending is None and self._serving is None and len(data) <= SLICE and not self._ready:
             self._feed(data)
-            if self._ready and self.service.may_go_on():
+            service = self.service
+            if self._ready and service.in_place < MOST_IN_PLACE:
+                service.in_place += 1
                 self._serve(self._ready.pop(0))
             else:
                 self.go_on()
@@ -197,8 +199,7 @@ class HTTPProtocol(asyncio.Protocol):
         self._is_head_timed = False
         self._fed = self._piece  # or less, if it begins within the piece
         self._url = b""
-        if not self._is_replayed:
-            self._headers = []
+        self._headers = []
         self._noted: Noted = {}
 
     def on_url(self, url: bytes) -> None:
@@ -218,8 +219,7 @@ class HTTPProtocol(asyncio.Protocol):
                 self._noted[name] += b", " + value
             else:
                 self._noted[name] = value
-        if not self._is_replayed:
-            self._headers.append((name, value))
+        self._headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         """Make the request of its head."""
@@ -297,7 +297,7 @@ class HTTPProtocol(asyncio.Protocol):
     def on_message_complete(self) -> None:
         """Have the request wait for its turn, unless it is being served already."""
         exchange = self._reading
-        if exchange is None or self._parser.should_upgrade():
+        if exchange is None or (b"upgrade" in self._noted and self._parser.should_upgrade()):
             return
         self._reading = None
         exchange.is_whole, exchange.expects_continue = True, False
@@ -417,10 +417,12 @@ class HTTPProtocol(asyncio.Protocol):
                 self._break_body(self._fault)
             return
         if self._ready:
-            if self.service.may_go_on():
+            service = self.service
+            if service.in_place < MOST_IN_PLACE:
+                service.in_place += 1
                 self._serve(self._ready.pop(0))
             else:
-                self.service.soon(self)
+                service.soon(self)
         elif self._fault is not None:
             self._refuse(self._fault)
         elif self._reading is not None and self._is_to_stream(self._reading):
@@ -442,7 +444,7 @@ class HTTPProtocol(asyncio.Protocol):
             self.deadline = NEVER
         if self._is_draining and not self._ready:
             self.is_last = True
-        if (service.limits.requests or service.config.limit_concurrency is not None) and service.is_full():
+        if service.is_bounded and service.is_full():
             service.refuse("requests", "Exceeded concurrency limit.")
             exchange.keep_alive = False
             exchange.reply(503, _FULL, b"Service Unavailable")
@@ -608,10 +610,11 @@ class HTTPProtocol(asyncio.Protocol):
         # The parser has stopped behind the head, even if a body follows: another reads it without the Upgrade.
         lines += [b"%b: %b\r\n" % pair for pair in exchange.scope["headers"] if pair[0] != b"upgrade"]
         self._parser, self._reading, self._fed = HttpRequestParser(self), None, 0
-        self._is_replayed = True
         with suppress(HttpParserError):
             self._parser.feed_data(b"".join(lines) + b"\r\n")
-        self._is_replayed = False
+        for known in (self._reading, *self._ready[-1:]):
+            if known is not None:
+                known.scope["headers"] = exchange.scope["headers"]
         if rest:
             self._pending = memoryview(rest if self._pending is None else b"".join((rest, self._pending)))
 

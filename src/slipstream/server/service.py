@@ -54,6 +54,8 @@ class Service:
 
     Attributes:
         now: The loop's time, as of the last sweep.
+        in_place: How many requests have been served in place since the loop's last turn for others.
+        is_bounded: Whether `is_full` has to be asked.
         idle_deadline: When a connection is closed that is idle from now on.
         refused: How many requests and connections were refused, by reason.
         most_headers, safe_size: What every head within the limits, and only such a head, may have; the size of a head
@@ -66,6 +68,7 @@ class Service:
         self.limits = settings.limits
         limits = self.limits
         self.most_headers = limits.header_count or _NO_LIMIT
+        self.is_bounded = limits.requests > 0 or config.limit_concurrency is not None
         self.safe_size = min(each or _NO_LIMIT for each in (limits.request_line, limits.header_line, limits.head_size))
         self.app: Any = config.loaded_app
         inner = without_proxy_headers(self.app)
@@ -85,7 +88,7 @@ class Service:
         self._heads: dict[int, tuple[Headers, Headers, bytes]] = {}
         self._sweeping: asyncio.TimerHandle | None = None
         self._waiting: deque[Any] = deque()
-        self._in_place = 0
+        self.in_place = 0
         self._is_turn_asked = False
         self._said: set[str] = set()
 
@@ -180,11 +183,6 @@ class Service:
 
     # --- turns ---------------------------------------------------------------------------------------------------
 
-    def may_go_on(self) -> bool:
-        """Whether a request may be served in place; counts it."""
-        self._in_place += 1
-        return self._in_place < MOST_IN_PLACE
-
     def soon(self, connection: Connection) -> None:
         """Have a connection go on in the next turn of the loop."""
         self._waiting.append(connection)
@@ -196,11 +194,11 @@ class Service:
         self._is_turn_asked = False
         began = monotonic()
         for _ in range(len(self._waiting)):
-            self._in_place = 0
+            self.in_place = 0
             self._waiting.popleft().go_on()
             if monotonic() - began > LONGEST_TURN:
                 break
-        self._in_place = 0
+        self.in_place = 0
         if self._waiting and not self._is_turn_asked:
             self._is_turn_asked = True
             self.loop.call_soon(self._turn)

@@ -27,7 +27,7 @@ def begin(
         plain: asyncio.Task[None] = loop.create_task(_reporting(coro, ended), context=context)
         return None if plain.done() else plain  # the loop may have an eager task factory
     task: EagerTask = EagerTask(loop=loop)
-    task.prepare(coro, context, ended)
+    task.coroutine, task.context, task.ended = coro, context, ended
     if task.step_on():
         return None
     register_task(task)
@@ -51,10 +51,6 @@ class EagerTask(Fiber):
     context: contextvars.Context
     ended: Ended
 
-    def prepare(self, coro: Coroutine[Any, Any, Any], context: contextvars.Context, ended: Ended) -> None:
-        """Take what `__init__` does not."""
-        self._coro, self.context, self.ended = coro, context, ended
-
     def step_on(self, _done: Any = None) -> bool:
         """Run the coroutine up to its next pause; return whether that is its end."""
         loop = self.get_loop()
@@ -66,7 +62,7 @@ class EagerTask(Fiber):
         error = self._arrived() if self._must_cancel or self._fut_waiter is not None else None
         outcome: tuple[BaseException | None, Any]
         try:
-            seen = self.context.run(self._coro.send, None) if error is None else self._throw(error)
+            seen = self.context.run(self.coroutine.send, None) if error is None else self._throw(error)
         except StopIteration as end:
             outcome = None, end.value
         except BaseException as raised:
@@ -76,12 +72,14 @@ class EagerTask(Fiber):
             return False
         finally:
             leave_task(loop, self)
-        self._end()
+        self._fut_waiter = None
+        if not self.done():
+            self.set_result(None)
         self.ended(*outcome)
         return True
 
     def _throw(self, error: BaseException) -> Any:
-        return self.context.run(self._coro.throw, error)
+        return self.context.run(self.coroutine.throw, error)
 
     def _go_on_after(self, seen: Any, loop: asyncio.AbstractEventLoop) -> None:
         """Have the next step follow what the coroutine has yielded."""
