@@ -71,8 +71,8 @@ class ModelField:
 
     @property
     def _type_adapter(self) -> TypeAdapter[Any]:
-        """Some packages read it under this name."""
-        return self.type_adapter
+        """The adapter that validates, under the name by which packages read its schema; made with the route."""
+        return self.checker
 
     @cached_property
     def checker(self) -> TypeAdapter[Any]:
