@@ -557,6 +557,24 @@ app.include_router(router)
 """
 
 
+@pytest.mark.parametrize("scope", ["function", "request"])
+def test_exceptions_of_a_program_may_have_what_ours_have(scope: str) -> None:
+    """Groups are looked into, and errors of validation told where they were: nothing of others' is touched."""
+    source = f"""
+log = []
+class Odd(Exception):
+    exceptions = None
+    def locate(self):
+        log.append("located")
+def use():
+    yield
+@app.get("/")
+def read(a=Depends(use, scope="{scope}")):
+    raise Odd("odd")
+"""
+    assert Pair(PREAMBLE + source).get("/").raised == "Odd: odd"
+
+
 @pytest.mark.parametrize("root_path", ["", "/root"])
 @pytest.mark.parametrize("prefix", ["", "/logging"])
 def test_whoever_hears_of_an_invalid_result_hears_which_mount_it_came_from(prefix: str, root_path: str) -> None:
