@@ -142,7 +142,8 @@ async def unwind(exits: list[Any], exc: BaseException) -> BaseException | None:
 
 def locate(exc: BaseException, scope: Scope | None) -> None:
     """Say which request and mount a validation error of a result belongs to, before anybody reads it."""
-    for each in exc.exceptions if isinstance(exc, BaseExceptionGroup) else (exc,):
+    group: Any = exc
+    for each in group.exceptions if isinstance(exc, BaseExceptionGroup) else (group,):
         if scope is not None and getattr(each, "is_located", True) is False:  # no scope was at hand when it was made
             each.locate(scope)
 
