@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextvars import Context, copy_context
 from typing import Any, Final, Protocol
 
 from starlette.types import Message, Scope
@@ -85,14 +84,16 @@ class Exchange:
             running: Any = direct(self.scope, self.receive, self.send, raw, self.reply)
         else:
             running = app(self.scope, self.receive, self.send)
-        context = Context() if service.resets_context else copy_context()
-        self.task = task = begin(running, context, service.loop, self._ended)
+        # Not a copy of the current one, which may be that of the request before.
+        self.task = task = begin(running, service.context.copy(), service.loop, self._ended)
         if task is not None:
             service.under_way += 1
             service.state.tasks.add(task)
 
     def _ended(self, error: BaseException | None, result: Any) -> None:
         """Make good for an application that has left the response unfinished."""
+        if error is None and result is None and self.is_answered and self.task is None:
+            return
         task, self.task = self.task, None
         service = self.connection.service
         if task is not None:

@@ -57,9 +57,9 @@ class HTTPProtocol(asyncio.Protocol):
     """
 
     __slots__ = (
-        "_body_begun", "_body_size", "_buffered", "_direct", "_dropped", "_fault", "_fed", "_has_eof", "_has_last",
-        "_headers", "_host", "_is_draining", "_is_head_timed", "_is_in_head", "_is_over", "_is_read_paused",
-        "_noted", "_parser", "_pending", "_piece", "_reading", "_ready", "_room", "_serving",
+        "_body_begun", "_body_size", "_buffered", "_direct", "_dropped", "_fault", "_fed", "_handover", "_has_eof",
+        "_has_last", "_headers", "_host", "_is_draining", "_is_head_timed", "_is_in_head", "_is_over",
+        "_is_read_paused", "_noted", "_parser", "_pending", "_piece", "_reading", "_ready", "_room", "_serving",
         "_stalled_since", "_url", "client", "deadline", "is_last", "is_trusted", "scheme", "server", "service",
         "transport",
     )  # fmt: skip
@@ -84,6 +84,8 @@ class HTTPProtocol(asyncio.Protocol):
         """What has come and is not parsed yet."""
         self._fault: Refusal | None = None
         """Why what follows the requests in `_ready` is not served."""
+        self._handover: bytes | None = None
+        """What the WebSocket protocol gets when the requests before are answered."""
         self._room: asyncio.Future[None] | None = None
         """What waits for the transport to have room; None if it has."""
         self._is_over = self._is_draining = self._is_read_paused = False
@@ -355,7 +357,7 @@ class HTTPProtocol(asyncio.Protocol):
 
     @property
     def _can_parse(self) -> bool:
-        if self._is_over or self._ready or self._has_last or self._fault is not None:
+        if self._is_over or self._ready or self._has_last or self._handover is not None or self._fault is not None:
             return False
         reading = self._reading
         if reading is None:
@@ -423,6 +425,8 @@ class HTTPProtocol(asyncio.Protocol):
                 self._serve(self._ready.pop(0))
             else:
                 service.soon(self)
+        elif self._handover is not None:
+            self._hand_over(self._handover)
         elif self._fault is not None:
             self._refuse(self._fault)
         elif self._reading is not None and self._is_to_stream(self._reading):
@@ -459,15 +463,21 @@ class HTTPProtocol(asyncio.Protocol):
         if not keeps_alive:
             self._close()
             return
-        if self._reading is None and self._pending is None and not self._ready and self._fault is None:
-            self.deadline = service.deadline(service.limits.head_time) if self._is_in_head else service.idle_deadline
-            if self._has_eof or self._is_draining:
-                service.soon(self)
-            return
-        if self._reading is exchange:  # the rest of its body is not for the application
-            exchange.parts.clear()
-            exchange.unread = 0
-        service.soon(self)
+        limits = service.limits
+        if self._reading is not None:
+            self.deadline = service.deadline(limits.body_silence)
+            if self._reading is exchange:  # the rest of its body is not for the application
+                exchange.parts.clear()
+                exchange.unread = 0
+        else:
+            self.deadline = service.deadline(limits.head_time) if self._is_in_head else service.idle_deadline
+        if self._is_read_paused or self._has_eof or self._is_draining or self._is_there_more:
+            service.soon(self)
+
+    @property
+    def _is_there_more(self) -> bool:
+        """Whether something has come that is not served yet."""
+        return bool(self._ready or self._pending or self._reading or self._fault or self._handover)
 
     def invite(self) -> None:
         """Have the client send the body that it has announced."""
@@ -603,9 +613,11 @@ class HTTPProtocol(asyncio.Protocol):
         exchange, config = self._reading, self.service.config
         assert exchange is not None
         lines = [b"%b %b HTTP/1.1\r\n" % (exchange.scope["method"].encode(), self._url)]
-        if wants_websocket(self._noted) and config.ws_protocol_class is not None and not self._ready:
+        if wants_websocket(self._noted) and config.ws_protocol_class is not None:
             lines += [b"%b: %b\r\n" % pair for pair in exchange.scope["headers"]]
-            self._hand_over(b"".join(lines) + b"\r\n" + bytes(rest))
+            self._reading, self._handover = None, b"".join(lines) + b"\r\n" + bytes(rest)
+            if self._ready:
+                self._pause_reading()  # until these are answered
             return
         # The parser has stopped behind the head, even if a body follows: another reads it without the Upgrade.
         lines += [b"%b: %b\r\n" % pair for pair in exchange.scope["headers"] if pair[0] != b"upgrade"]
@@ -626,7 +638,7 @@ class HTTPProtocol(asyncio.Protocol):
             data += bytes(self._pending)
         if self._is_read_paused:
             self.transport.resume_reading()
-        self._is_over, self._pending, self._reading, self._parser = True, None, None, None
+        self._is_over, self._pending, self._parser = True, None, None
         config = service.config
         protocol = config.ws_protocol_class(config=config, server_state=service.state, app_state=service.app_state)
         protocol.connection_made(self.transport)

@@ -1,11 +1,10 @@
 """The access log: one line a response."""
 
-import json
 import logging
-import re
 import sys
+import time
 from asyncio import AbstractEventLoop
-from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Final, Protocol, TextIO
 from urllib.parse import quote
 
@@ -47,18 +46,6 @@ def _is_as_uvicorn_makes_it(logger: logging.Logger) -> bool:
     return is_usual and type(handler.formatter).__module__ == "uvicorn.logging"
 
 
-_PLAIN = re.compile(r"[A-Za-z0-9._~/-]*")
-"""What `quote` leaves as it is, which it finds out more slowly."""
-
-
-def where_of(scope: Any) -> str:
-    """Return path and query of a request, escaped so that no control character comes into a log."""
-    path, query = scope["path"], scope["query_string"]
-    if _PLAIN.fullmatch(path) is None:
-        path = quote(path)
-    return f"{path}?{query.decode('latin-1')}" if query else path
-
-
 class LoggerLog:
     """Gives each line to uvicorn's logger, with uvicorn's words and arguments."""
 
@@ -72,10 +59,16 @@ class LoggerLog:
             '%s - "%s %s HTTP/%s" %d',
             f"{client[0]}:{client[1]}" if client else "",
             scope["method"],
-            where_of(scope),
+            _quoted(scope),
             scope["http_version"],
             status,
         )
+
+
+def _quoted(scope: Any) -> str:
+    """Return path and query as uvicorn does: the path decoded, and escaped again."""
+    path, query = quote(scope["path"]), scope["query_string"]
+    return f"{path}?{query.decode('ascii')}" if query else path
 
 
 class BatchedLog:
@@ -108,19 +101,29 @@ class BatchedLog:
             return
 
 
+def _target(scope: Any) -> str:
+    """Return path and query as they were sent: the parser lets no space, control or other character than ASCII pass."""
+    target = scope["raw_path"] + b"?" + scope["query_string"] if scope["query_string"] else scope["raw_path"]
+    text: str = target.decode("latin-1")
+    return text.replace('"', "%22").replace("\\", "%5C") if '"' in text or "\\" in text else text
+
+
 def _as_text(scope: Any, status: int) -> str:
     host, port = scope["client"] or ("", 0)
-    return f'INFO:     {host}:{port} - "{scope["method"]} {where_of(scope)} HTTP/{scope["http_version"]}" {status}\n'
+    line = f'{host}:{port} - "{scope["method"]} {_target(scope)} HTTP/{scope["http_version"]}" {status}'
+    return f"INFO:     {line}\n"
 
 
 def _as_json(scope: Any, status: int) -> str:
     host, port = scope["client"] or ("", 0)
-    said = {
-        "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
-        "client": f"{host}:{port}",
-        "method": scope["method"],
-        "path": where_of(scope),
-        "version": scope["http_version"],
-        "status": status,
-    }
-    return json.dumps(said) + "\n"
+    now = time.time()
+    at = f"{_second(int(now))}.{int(now * 1000) % 1000:03d}Z"
+    return (
+        f'{{"time": "{at}", "client": "{host}:{port}", "method": "{scope["method"]}", "path": "{_target(scope)}", '
+        f'"version": "{scope["http_version"]}", "status": {status}}}\n'
+    )
+
+
+@lru_cache(4)
+def _second(now: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now))

@@ -15,7 +15,7 @@ UNIX = "unix"
 """In a list of proxies, whoever connects by a unix socket."""
 
 _SCHEMES = frozenset({"http", "https"})
-_PAIR = re.compile(r'[\s;,]*([A-Za-z]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;,"]*))')
+_PAIR = re.compile(r'[\s;,]*([A-Za-z]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;,"=]*))')
 
 
 class Proxies:
@@ -76,7 +76,7 @@ class Proxies:
 def split_host(name: str) -> Client:
     """Split a name into host and port; the port is 0 if there is none."""
     host, port = name, ""
-    if name.startswith("["):
+    if name.startswith("[") and "]" in name:
         host, _, port = name[1:].partition("]")
         port = port.removeprefix(":")
     elif name.count(":") == 1:

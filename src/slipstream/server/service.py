@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable
+from contextvars import Context, copy_context
 from time import monotonic
 from typing import Any, Final, Protocol
 from weakref import WeakKeyDictionary
@@ -57,6 +58,7 @@ class Service:
         in_place: How many requests have been served in place since the loop's last turn for others.
         is_bounded: Whether `is_full` has to be asked.
         idle_deadline: When a connection is closed that is idle from now on.
+        context: What the context of each request is a copy of.
         refused: How many requests and connections were refused, by reason.
         most_headers, safe_size: What every head within the limits, and only such a head, may have; the size of a head
             that is within all limits of size.
@@ -77,7 +79,7 @@ class Service:
         self.asgi = {"version": config.asgi_version, "spec_version": "2.3"}
         self.root_path: str = config.root_path
         self.raw_root_path = config.root_path.encode("ascii")
-        self.resets_context: bool = getattr(config, "reset_contextvars", False)
+        self.context = Context() if config.reset_contextvars else copy_context()
         self.logger = logging.getLogger("uvicorn.error")
         self.log: AccessLog | None = access_log_for(config, settings, loop)
         self.connections: set[Any] = set()
