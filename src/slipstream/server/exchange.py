@@ -167,7 +167,7 @@ class Exchange:
         service = connection.service
         keeps_alive = self.keep_alive and not connection.is_last and (self.is_whole or self._can_go_on)
         more = b"" if keeps_alive and scope["http_version"] == "1.1" else KEEP if keeps_alive else CLOSE
-        head = b"%b%d\r\n%b\r\n" % (service.head(status, headers), len(content), more)
+        head = service.head(status, headers, len(content), more)
         if scope["method"] == "HEAD":
             content = b""
         if len(content) <= MOST_JOINED:

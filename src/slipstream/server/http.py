@@ -197,8 +197,7 @@ class HTTPProtocol(asyncio.Protocol):
 
     def on_message_begin(self) -> None:
         """Begin a head."""
-        self._is_in_head = True
-        self._is_head_timed = False
+        self._is_in_head, self._is_head_timed = True, False
         self._fed = self._piece  # or less, if it begins within the piece
         self._url = b""
         self._headers = []
@@ -206,7 +205,7 @@ class HTTPProtocol(asyncio.Protocol):
 
     def on_url(self, url: bytes) -> None:
         """Take in the target, or a piece of it."""
-        self._url += url
+        self._url = self._url + url if self._url else url
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take in a header, or a field of the trailer."""

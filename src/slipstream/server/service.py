@@ -28,6 +28,7 @@ LONGEST_TURN: Final = 0.005
 """How many seconds of a turn are given to requests that have waited for it."""
 
 NEVER: Final = float("inf")
+_MOST_HEADS: Final = 1000
 _NO_LIMIT: Final = 1 << 62
 
 _OWN_CALL = FastAPI.__call__
@@ -87,7 +88,8 @@ class Service:
         self.refused: Counter[str] = Counter()
         self.under_way = 0
         self._read_clock()
-        self._heads: dict[int, tuple[Headers, Headers, bytes]] = {}
+        self._heads: dict[tuple[int, int, int, bytes], tuple[bytes, Headers]] = {}
+        self._usual: Headers = ()
         self._sweeping: asyncio.TimerHandle | None = None
         self._waiting: deque[Any] = deque()
         self.in_place = 0
@@ -105,16 +107,26 @@ class Service:
             return None  # `head` has to see them
         return app.serve_direct
 
-    def head(self, status: int, headers: Headers) -> bytes:
-        """Return status line and headers of a direct response, without its length; made once a second."""
+    def head(self, status: int, headers: Headers, length: int, last: bytes) -> bytes:
+        """Return the head of a direct response; kept for a second, in which the usual headers stay the same.
+
+        Args:
+            status: The status.
+            headers: Headers of the response, a tuple if they never change.
+            length: Size of the content.
+            last: A line to put at the end, or nothing.
+        """
         usual = self.state.default_headers  # uvicorn makes a new list once a second
-        known = self._heads.get(status)
-        if known is not None and known[0] is usual and known[1] is headers:
-            return known[2]
+        if usual is not self._usual or len(self._heads) > _MOST_HEADS:
+            self._usual, self._heads = usual, {}
+        key = (status, length, id(headers), last)
+        known = self._heads.get(key)
+        if known is not None:
+            return known[0]
         lines = b"".join(b"%b: %b\r\n" % pair for pair in (*usual, *headers))
-        made = STATUS_LINE[status] + lines + b"content-length: "
-        if type(headers) is tuple:  # it cannot change
-            self._heads[status] = (usual, headers, made)
+        made = b"%b%bcontent-length: %d\r\n%b\r\n" % (STATUS_LINE[status], lines, length, last)
+        if type(headers) is tuple:
+            self._heads[key] = (made, headers)  # the headers too, so that their id stays theirs
         return made
 
     # --- connections and time ------------------------------------------------------------------------------------

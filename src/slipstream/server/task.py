@@ -27,11 +27,31 @@ def begin(
         plain: asyncio.Task[None] = loop.create_task(_reporting(coro, ended), context=context)
         return None if plain.done() else plain  # the loop may have an eager task factory
     task: EagerTask = EagerTask(loop=loop)
-    task.coroutine, task.context, task.ended = coro, context, ended
-    if task.step_on():
-        return None
-    register_task(task)
-    return task
+    task.coroutine = coro
+    error: BaseException | None = None
+    result = None
+    try:
+        enter_task(loop, task)
+    except RuntimeError:  # another task is running
+        task.wait(context, ended)
+        loop.call_soon(task.step_on)
+        return task
+    # The first step, which is the last of most handlers, has what it needs in variables.
+    try:
+        seen = context.run(coro.send, None)
+    except StopIteration as end:
+        result = end.value
+    except BaseException as raised:
+        error = raised
+    else:
+        task.wait(context, ended)
+        task.go_on_after(seen, loop)
+        return task
+    finally:
+        leave_task(loop, task)
+    task.set_result(None)
+    ended(error, result)
+    return None
 
 
 async def _reporting(coro: Coroutine[Any, Any, Any], ended: Ended) -> None:
@@ -51,16 +71,17 @@ class EagerTask(Fiber):
     context: contextvars.Context
     ended: Ended
 
-    def step_on(self, _done: Any = None) -> bool:
-        """Run the coroutine up to its next pause; return whether that is its end."""
+    def wait(self, context: contextvars.Context, ended: Ended) -> None:
+        """Take what further steps need; `asyncio.all_tasks` has the task from now on."""
+        self.context, self.ended = context, ended
+        register_task(self)
+
+    def step_on(self, _done: Any = None) -> None:
+        """Run the coroutine up to its next pause."""
         loop = self.get_loop()
-        try:
-            enter_task(loop, self)
-        except RuntimeError:  # another task is running
-            loop.call_soon(self.step_on)
-            return False
         error = self._arrived() if self._must_cancel or self._fut_waiter is not None else None
         outcome: tuple[BaseException | None, Any]
+        enter_task(loop, self)
         try:
             seen = self.context.run(self.coroutine.send, None) if error is None else self._throw(error)
         except StopIteration as end:
@@ -68,20 +89,17 @@ class EagerTask(Fiber):
         except BaseException as raised:
             outcome = raised, None
         else:
-            self._go_on_after(seen, loop)
-            return False
+            self.go_on_after(seen, loop)
+            return
         finally:
             leave_task(loop, self)
-        self._fut_waiter = None
-        if not self.done():
-            self.set_result(None)
+        self._end()
         self.ended(*outcome)
-        return True
 
     def _throw(self, error: BaseException) -> Any:
         return self.context.run(self.coroutine.throw, error)
 
-    def _go_on_after(self, seen: Any, loop: asyncio.AbstractEventLoop) -> None:
+    def go_on_after(self, seen: Any, loop: asyncio.AbstractEventLoop) -> None:
         """Have the next step follow what the coroutine has yielded."""
         if seen is None:
             loop.call_soon(self.step_on)
