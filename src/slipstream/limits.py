@@ -14,6 +14,9 @@ from typing import Annotated, Any, Final, Literal, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
+ON_DISCONNECT: Final = "slipstream.on_disconnect"
+"""Key of a scope by which a route tells the server its `Limits.on_disconnect`."""
+
 VARIABLE: Final = "SLIPSTREAM_LIMITS"
 """Environment variable with the name of the limits for what no level sets."""
 
@@ -93,6 +96,10 @@ class Limits:
         if given:
             _checker().model_validate(given)
 
+    on_disconnect: Literal["cancel", "tell", "ignore"] | None = None
+    """What becomes of a handler whose client leaves, under `slipstream run`: it is cancelled, told by
+    `http.disconnect` (`Request.is_disconnected()`), or not even told. uvicorn: told."""
+
     def __or__(self, inner: "Limits") -> "Limits":
         return _checked(**{**self.given, **inner.given})
 
@@ -149,6 +156,7 @@ COMPATIBLE: Final = _checked(
     docs=True,
     cookie_flags=(),
     nosniff=False,
+    on_disconnect="tell",
 )
 """What FastAPI does, but for what would be a 5xx or a stall; the default."""
 

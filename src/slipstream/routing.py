@@ -24,7 +24,7 @@ from starlette.routing import BaseRoute, Match as Match, Mount as Mount, NoMatch
 from starlette.types import ASGIApp, Lifespan, Receive as Receive, Scope as Scope, Send as Send
 from typing_extensions import deprecated
 
-from slipstream._app.limits import guarded, limited, limits_of
+from slipstream._app.limits import guarded, limited, limits_of, telling
 from slipstream._app.observing import is_observing, reporting_route
 from slipstream._engine.entry.lifespan import Context, merge
 from slipstream._engine.errors import warn
@@ -208,9 +208,10 @@ class APIRoute(PlannedRoute, routing.Route):  # type: ignore[override]  # path_r
         return handler if is_bounded else limited(handler, limits.body_size)
 
     def _own_handler(self) -> ASGIApp:
+        limits = self.limits_in_force
         if self._wrapped is None:
-            return self._compiled_handler()
-        handler = guarded(self._wrapped, self.limits_in_force)
+            return telling(self._compiled_handler(), limits)
+        handler = telling(guarded(self._wrapped, limits), limits)
         return reporting_route(self, handler) if is_observing() else handler
 
     def direct_handler(self) -> tuple[DirectApp, bool]:
@@ -221,7 +222,7 @@ class APIRoute(PlannedRoute, routing.Route):  # type: ignore[override]  # path_r
             return super().direct_handler()
         overrides = overrides_of(self.dependency_overrides_provider)
         compiled = self._compiler.compiled(overrides, "direct", limits=self.limits_in_force)
-        return compiled.handler, compiled.plan.shows_scope
+        return telling(compiled.handler, self.limits_in_force), compiled.plan.shows_scope
 
     def included(self, inclusion: Inclusion) -> "APIRoute":
         """Return the route's twin under an inclusion."""

@@ -54,6 +54,10 @@ CASES: Final[dict[str, Case]] = {
     "1.0 without a host": Case(get(version="1.0", host=None), [200], "closed", "3.2"),
     "1.0 that is kept": Case(get("Connection: keep-alive", version="1.0") * 2, [200, 200], "open", "9.3"),
     "1.0, post": Case(post("Content-Length: 3", body="abc", version="1.0"), [200], "closed", "9.3"),
+    "1.0, post without a host": Case(b"POST /echo HTTP/1.0\r\nContent-Length: 3\r\n\r\nabc", [200], "closed", "3.2"),
+    "1.0, chunks without a host": Case(
+        b"POST /echo HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", [400], "shut", "6.1"
+    ),
     "a fault after requests": Case(OK * 2 + b"GET\r\n\r\n", [200, 200, 400], "shut", "9.3.2"),
     "after a 404": Case(get(target="/none") + OK, [404, 200], "open", "9.3"),
     "after a 500": Case(get(target="/fails") + OK, [500, 200], "open", "9.3"),

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from websockets.asyncio.client import connect
 
-from slipstream import FastAPI, Request, WebSocket
+from slipstream import APIRouter, Depends, FastAPI, Request, WebSocket
+from slipstream.limits import Limits
 from slipstream.responses import PlainTextResponse, StreamingResponse
 from slipstream.server.service import MOST_IN_PLACE
 from slipstream.server.websockets import WebSocketProtocol
@@ -329,3 +330,73 @@ async def test_websockets_work_through_the_protocol(application: Application) ->
     ):
         await client.send("a")
         assert await client.recv() == "a"
+
+
+LEVELS = ["application", "router", "route"]
+
+
+def leaving(policy: str, level: str, seen: list[str], reached: asyncio.Event, release: asyncio.Event) -> FastAPI:
+    """Make an application that has a policy at one level."""
+    limits = {each: Limits(on_disconnect=policy) if each == level else None for each in LEVELS}
+    app, router = FastAPI(limits=limits["application"]), APIRouter(limits=limits["router"])
+
+    async def closing() -> AsyncIterator[None]:
+        try:
+            yield
+        finally:
+            seen.append("closed")
+
+    @router.get("/waits", limits=limits["route"], dependencies=[Depends(closing)])
+    async def waits() -> int:
+        reached.set()
+        try:
+            await release.wait()
+        except asyncio.CancelledError:
+            seen.append("cancelled")
+            raise
+        seen.append("done")
+        return 1
+
+    @router.get("/asks", limits=limits["route"])
+    async def asks(request: Request) -> int:
+        reached.set()
+        await release.wait()
+        await request.body()
+        seen.append(f"left: {await request.is_disconnected()}")
+        return 1
+
+    app.include_router(router)
+    return app
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize(
+    ("path", "policy", "found"),
+    [
+        ("/waits", "cancel", ["cancelled", "closed"]),
+        ("/waits", "tell", ["done", "closed"]),
+        ("/waits", "ignore", ["done", "closed"]),
+        ("/asks", "cancel", []),
+        ("/asks", "tell", ["left: True"]),
+        ("/asks", "ignore", ["left: False"]),
+    ],
+)
+@pytest.mark.parametrize("is_sure", [True, False], ids=["lost", "end of sending"])
+async def test_a_handler_whose_client_leaves_is_cancelled_told_or_neither(
+    path: str, policy: str, found: list[str], level: str, *, is_sure: bool
+) -> None:
+    """By choice of application, router or route; what was opened is closed."""
+    seen: list[str] = []
+    reached, release = asyncio.Event(), asyncio.Event()
+    connection = Connection(configured(leaving(policy, level, seen, reached, release)))
+    await connection.feed(get(path))
+    await reached.wait()
+
+    if is_sure or not connection.protocol.eof_received():
+        connection.end()
+    await connection.settle()
+    release.set()
+    await connection.settle()
+
+    assert seen == found
+    assert connection.state.tasks == set()

@@ -31,6 +31,7 @@ UVICORN: dict[str, list[int]] = {
     "xchunked": [400],
     "quoted chunked": [400],
     "chunks in 1.0": [200],
+    "1.0, chunks without a host": [200],
     # Versions (RFC 9110, 15.6.6).
     "no version": [200],
     "0.9": [200],

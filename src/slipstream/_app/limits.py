@@ -1,6 +1,8 @@
 """Holds apps that are not compiled to an application's `Limits`."""
 
+from collections.abc import Callable
 from functools import partial
+from typing import Any, TypeVar, cast
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
@@ -11,7 +13,9 @@ from slipstream._engine.runtime.body import is_json, json_size
 from slipstream._engine.runtime.response import adder, are_any
 from slipstream._engine.runtime.values import find_header
 from slipstream._foreign.starlette import limit_signal
-from slipstream.limits import UNLIMITED, Limits, outermost
+from slipstream.limits import ON_DISCONNECT, UNLIMITED, Limits, outermost
+
+A = TypeVar("A", bound=Callable[..., Any])
 
 
 def limits_of(provider: object, own: Limits | None = None) -> Limits:
@@ -49,6 +53,19 @@ def held(app: ASGIApp, limits: Limits) -> ASGIApp:
         await app(scope, receive, adder(send, limits) if scope["type"] == "http" else send)
 
     return serve
+
+
+def telling(app: A, limits: Limits) -> A:
+    """Have an app, by ASGI or the direct door, tell the server what becomes of it when its client leaves."""
+    policy = limits.on_disconnect
+    if policy is None or policy == "tell":
+        return app
+
+    async def serve(scope: Scope, *others: Any) -> None:
+        scope[ON_DISCONNECT] = policy
+        await app(scope, *others)
+
+    return cast(A, serve)
 
 
 def guarded(app: ASGIApp, limits: Limits) -> ASGIApp:

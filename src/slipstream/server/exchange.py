@@ -6,6 +6,7 @@ from typing import Any, Final, Protocol
 
 from starlette.types import Message, Scope
 
+from slipstream.limits import ON_DISCONNECT
 from slipstream.server import framing
 from slipstream.server.framing import CLOSE, KEEP, Headers
 from slipstream.server.service import DirectDoor, Service
@@ -47,7 +48,7 @@ class Exchange:
         is_whole: Whether the whole body has come.
         unread: How many bytes of the body have come that the application has not got.
         is_gone: Whether there is nobody any more to answer.
-        has_left: Whether the client sends nothing more, and may be gone.
+        has_left: Whether the application is told that the client has left.
         has_begun, is_answered: Whether the response has begun, and is complete.
     """
 
@@ -132,17 +133,30 @@ class Exchange:
         if arrived is not None and not arrived.done():
             arrived.set_result(None)
 
+    @property
+    def is_cancelled_by_leaving(self) -> bool:
+        """Whether the application wants to be cancelled when its client leaves."""
+        return self.scope.get(ON_DISCONNECT) == "cancel"
+
+    def leave(self, *, is_gone: bool) -> None:
+        """Have the application know that its client has left, in the way that it wants; `is_gone`: for certain."""
+        self.is_gone = is_gone
+        self.has_left = not self.is_whole or self.scope.get(ON_DISCONNECT) != "ignore"
+        if is_gone and self.is_cancelled_by_leaving and self.task is not None:
+            self.task.cancel()
+        self.wake()
+
     async def receive(self) -> Message:
         """Return the next event of ASGI: a piece of the body, or that the client has left."""
         if self.expects_continue and not self.is_gone:
             self.expects_continue = False
             if not self.has_begun:
                 self.connection.invite()
-        while not (self.parts or self._is_at_end or self.is_gone or self.is_answered):
+        while not (self.parts or self._is_at_end or self.is_answered):
             if self._arrived is None:
                 self._arrived = self.connection.service.loop.create_future()
             await asyncio.shield(self._arrived)
-        if self._is_body_given or self.is_answered or (self.is_gone and not self.is_whole):
+        if self._is_body_given or self.is_answered or (self.has_left and not self.is_whole):
             return {"type": "http.disconnect"}
         body = b"".join(self.parts)
         self.parts, self.unread = [], 0
@@ -154,7 +168,7 @@ class Exchange:
     @property
     def _is_at_end(self) -> bool:
         """Whether there is something to return although no part of the body is there."""
-        return self.has_left if self._is_body_given else self.is_whole
+        return self.has_left or (self.is_whole and not self._is_body_given)
 
     # --- the response ------------------------------------------------------------------------------------------------
 

@@ -150,10 +150,9 @@ class HTTPProtocol(asyncio.Protocol):
             return False
         serving = self._serving
         if serving is not None:
-            serving.has_left = True
-            if serving is self._reading:
-                self._leave(serving)
-            serving.wake()
+            if serving.is_cancelled_by_leaving:
+                return False
+            serving.leave(is_gone=serving is self._reading)
         self.service.soon(self)
         return serving is not None or bool(self._ready) or self._pending is not None
 
@@ -166,7 +165,7 @@ class HTTPProtocol(asyncio.Protocol):
         self.deadline = NEVER
         for exchange in (self._serving, self._reading):
             if exchange is not None:
-                self._leave(exchange)
+                exchange.leave(is_gone=True)
         self._ready.clear()
         self._pending = self._reading = self._parser = None
         self.resume_writing()
@@ -249,7 +248,10 @@ class HTTPProtocol(asyncio.Protocol):
         if version not in ("1.0", "1.1"):
             raise Refusal(505, "This server speaks HTTP/1.0 and HTTP/1.1.")
         length, expects = 0, False
-        if len(noted) > (2 if b"connection" in noted else 1):
+        others = len(noted) - (b"host" in noted) - (b"connection" in noted)
+        if others == 1 and b"content-length" in noted:
+            length = int(noted[b"content-length"])
+        elif others > 0:
             length, expects = body_length(noted, version), expects_continue(noted, version)
             if self.is_trusted:
                 client, scheme = service.proxies.origin(noted, client, scheme)
@@ -494,10 +496,6 @@ class HTTPProtocol(asyncio.Protocol):
         """Return what is done when the transport has room; None if it has."""
         return None if self._room is None else asyncio.shield(self._room)
 
-    def _leave(self, exchange: Exchange) -> None:
-        exchange.is_gone = exchange.has_left = True
-        exchange.wake()
-
     def broken_off(self) -> None:
         """End the connection, since a response has no end."""
         self._is_over = True
@@ -508,11 +506,11 @@ class HTTPProtocol(asyncio.Protocol):
         exchange = self._serving
         assert exchange is not None
         if exchange.has_begun:
-            self._leave(exchange)
+            exchange.leave(is_gone=True)
             self.broken_off()
         else:
             self._refuse(refusal)
-            self._leave(exchange)
+            exchange.leave(is_gone=True)
 
     # --- ends --------------------------------------------------------------------------------------------------------
 
