@@ -16,7 +16,7 @@ KEY   := $(shell { pwd; cat pyproject.toml $(LOCK); } | cksum | tr ' ' '-')
 READY := $(VENV)/ready-$(KEY)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check lowest pythons rooms format lint types layers bench differential ecosystem lock clean
+.PHONY: help setup run test check lowest pythons rooms format lint types layers bench servers peers differential ecosystem lock clean
 
 help: ## list the commands
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r name text; do \
@@ -76,6 +76,12 @@ layers: $(READY) ## the contracts of .importlinter: who may import whom
 bench: $(READY) ## measure slipstream beside FastAPI (ARGS=... go to the benchmark)
 	@$(BIN)/python -m benchmarks $(ARGS)
 
+servers: $(READY)
+	@$(BIN)/python -m benchmarks.servers $(ARGS)
+
+peers: ## measure whole servers beside those of other frameworks, in an environment of its own (ARGS="--only item")
+	@$(MAKE) --no-print-directory servers VENV=.venv-peers LOCK=requirements/peers.lock
+
 differential: $(READY) ## search for differences from FastAPI (ARGS="--requests 50000 --seed 2 --processes 2")
 	@$(BIN)/python -m tests.differential $(ARGS)
 
@@ -87,6 +93,9 @@ lock: $(READY) ## resolve the dependencies anew into requirements/ (ARGS=--upgra
 	@$(BIN)/python -m pip install -qq uv
 	@$(BIN)/uv pip compile pyproject.toml --all-extras --group dev --universal --python-version 3.11 \
 		--generate-hashes --no-header --quiet --output-file requirements/dev.lock $(ARGS)
+	@cp requirements/dev.lock requirements/peers.lock
+	@$(BIN)/uv pip compile pyproject.toml --all-extras --group peers --universal --python-version 3.11 \
+		--generate-hashes --no-header --quiet --output-file requirements/peers.lock
 	@$(BIN)/uv pip compile pyproject.toml --all-extras --python-version 3.11 --resolution lowest-direct \
 		--no-header --no-annotate --quiet --output-file requirements/lowest-direct.txt
 	@$(BIN)/uv pip compile pyproject.toml --all-extras --group build --group test --python-version 3.11 \
@@ -95,6 +104,6 @@ lock: $(READY) ## resolve the dependencies anew into requirements/ (ARGS=--upgra
 	@rm requirements/lowest-direct.txt
 
 clean: ## remove the virtual environment and every cache
-	@rm -rf $(VENV) .venv-lowest .venv-python3.* .ecosystem .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@rm -rf $(VENV) .venv-lowest .venv-peers .venv-python3.* .ecosystem .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	@rm -rf .import_linter_cache .coverage* build dist
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,14 +1,20 @@
-"""What does a request cost a whole server? CPU time of the server's process, beside others on uvicorn, in turn.
+"""What does a request cost a whole server? CPU time of the server's processes, beside others, in turn.
 
     python -m benchmarks.servers
     python -m benchmarks.servers --only post deps --rounds 9
+    make peers
 
-Each candidate serves in a process of its own with one worker (uvloop, httptools, no access log) on a free port of this
-machine; 16 connections ask it, one request at a time each. Its process tells how much CPU time, user and system, the
-requests took. What asks runs on another core where there is one, and its own cost is not counted.
+Each candidate serves in a process of its own with one worker and no access log on a free port of this machine; 16
+connections ask it, one request at a time each. Before that it must answer every request of the work with the right
+value, and refuse the wrong ones. The CPU time is user and system of the server's process, its children and all their
+threads. What asks runs on another core where there is one, and its own cost is not counted.
+
+Frameworks that slipstream's environment does not have are in the environment of `make peers`; without it they are
+named and left out.
 """
 
 import argparse
+import asyncio
 import importlib
 import json
 import os
@@ -16,42 +22,85 @@ import platform
 import selectors
 import socket
 import statistics
-import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from http.client import HTTPException, HTTPResponse
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from benchmarks import report
-from benchmarks.work import WORK, Call
+from benchmarks import harness, report
+from benchmarks.apps import raw
+from benchmarks.processes import Served, commanded, started
+from benchmarks.work import WORK, Call, Work
+
+WORK_VARIABLE = "BENCHMARKS_WORK"
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A framework with a server: an application on uvicorn, or a command."""
+
+    package: str
+    """What must be installed."""
+    module: str = ""
+    """Whose `build` gives the application, for uvicorn."""
+    protocol: str = "httptools"
+    """uvicorn's protocol class."""
+    command: tuple[str, ...] = ()
+    """Arguments for Python, with `{port}`; the application finds the name of the work in the environment."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    is_checked: bool = True
+    """Whether the answers must be right; "bare" has one for everything."""
+
+
+def run(*options: str) -> Candidate:
+    return Candidate("slipstream", command=(*SLIPSTREAM_RUN, *options))
+
+
+SLIPSTREAM_RUN = ("-m", "slipstream", "run", "benchmarks.apps.served", "--port", "{port}")
+GRANIAN = ("-m", "granian", "--interface", "rsgi", "--loop", "uvloop", "--no-log", "--port", "{port}")
+SANIC = ("-m", "sanic", "benchmarks.apps.sanic_app:app", "--port", "{port}", "--no-access-logs", "--no-motd")
+ROBYN = ("-m", "benchmarks.apps.robyn_app", "--log-level", "WARN")
 
 CANDIDATES = {
-    "fastapi": ("benchmarks.apps.fastapi_app", "httptools"),
-    "starlette": ("benchmarks.apps.starlette_app", "httptools"),
-    "raw": ("benchmarks.apps.raw", "httptools"),
-    "slipstream": ("benchmarks.apps.slipstream_app", "httptools"),
-    "direct": ("benchmarks.apps.slipstream_app", "slipstream.server.http:HTTPProtocol"),
-    "bare": ("benchmarks.apps.bare", "benchmarks.apps.bare:BareProtocol"),
-    "run": ("benchmarks.apps.served", ""),
-    "run, no log": ("benchmarks.apps.served", "--no-access-log"),
+    "fastapi": Candidate("fastapi", "benchmarks.apps.fastapi_app"),
+    "starlette": Candidate("starlette", "benchmarks.apps.starlette_app"),
+    "litestar": Candidate("litestar", "benchmarks.apps.litestar_app"),
+    "blacksheep": Candidate("blacksheep", "benchmarks.apps.blacksheep_app"),
+    "falcon": Candidate("falcon", "benchmarks.apps.falcon_app"),
+    "raw": Candidate("uvicorn", "benchmarks.apps.raw"),
+    "granian": Candidate("granian", command=(*GRANIAN, "benchmarks.apps.rsgi:app")),
+    "sanic": Candidate("sanic", command=SANIC),
+    "robyn": Candidate("robyn", command=ROBYN, environment={"ROBYN_HOST": "127.0.0.1", "ROBYN_PORT": "{port}"}),
+    "slipstream": Candidate("slipstream", "benchmarks.apps.slipstream_app"),
+    "direct": Candidate("slipstream", "benchmarks.apps.slipstream_app", "slipstream.server.http:HTTPProtocol"),
+    "bare": Candidate("httptools", "benchmarks.apps.bare", "benchmarks.apps.bare:BareProtocol", is_checked=False),
+    "run": run(),
+    "run, no log": run("--no-access-log"),
 }
-"""Module of the application, and uvicorn's protocol class; for `slipstream run` itself, an option.
+"""Frameworks on uvicorn, then with servers of their own; "raw" is ASGI by hand on uvicorn, "granian" RSGI by hand.
 
 "direct" is what `slipstream run` serves with; "bare" is a protocol that parses and writes a constant, the floor."""
 
+PEERS = ("fastapi", "starlette", "litestar", "blacksheep", "falcon", "raw", "granian", "sanic", "robyn")
+
 MOST_OF_RAW, MOST_OF_BARE = 0.62, 2.2
 """What `slipstream run` without a log may cost, beside hand-written ASGI on uvicorn and beside the bare protocol."""
-OF_SERVER = ("plain", "item", "post", "deps")
+OF_SERVER = ("plain", "item", "post", "deps", "route 500")
 """Rows that these are for."""
+MOST_OF_PLAIN = 1.35
+"""What a function middleware may make of the cost without it."""
 
-GOALS = {"plain": 3.2, "item": 4.0, "post": 3.8, "deps": 6.0, "list": 2.0, "sync": 7.0, "mw": 4.0, "route 500": 25.0}
+GOALS = {"plain": 5, "item": 6, "post": 6, "deps": 9, "list": 2, "sync": 8, "route 500": 35}
 """Times cheaper than FastAPI."""
 
 CONNECTIONS = 16
-WORK_VARIABLE = "BENCHMARKS_WORK"
+SERVED_BY = ["uvicorn", "uvloop", "httptools", "litestar", "blacksheep", "falcon", "granian", "sanic", "robyn"]
+"""Packages whose versions the record has, besides those of every benchmark."""
 RECORD = Path(__file__).parent / "results" / "servers.json"
 
 
@@ -59,7 +108,7 @@ RECORD = Path(__file__).parent / "results" / "servers.json"
 
 
 def serve(app: Any, **options: Any) -> None:
-    """Serve until standard input ends; answer each line on it with the CPU seconds used so far.
+    """Print the port and serve, until standard input ends.
 
     Args:
         app: The application.
@@ -70,77 +119,20 @@ def serve(app: Any, **options: Any) -> None:
     import uvicorn
 
     with socket.create_server(("127.0.0.1", 0), backlog=128) as listener:
-        config = uvicorn.Config(app, loop="uvloop", lifespan="off", log_level="warning", access_log=False, **options)
+        options = {"lifespan": "off"} | options
+        config = uvicorn.Config(app, loop="uvloop", log_level="warning", access_log=False, **options)
         server = uvicorn.Server(config)
 
-        def tell() -> None:
-            for _ in sys.stdin:
-                print(time.process_time(), flush=True)
+        def wait() -> None:
+            sys.stdin.read()
             server.should_exit = True
 
-        threading.Thread(target=tell, daemon=True).start()
+        threading.Thread(target=wait, daemon=True).start()
         print(listener.getsockname()[1], flush=True)
         server.run([listener])
 
 
-def serve_by_command(module: str, work: str, *options: str) -> None:
-    """Serve as `serve` does, by `slipstream run` as a user types it; what it prints goes nowhere."""
-    import threading
-
-    from slipstream.cli.run import command
-
-    os.environ[WORK_VARIABLE] = work  # read by the application
-    answers = os.fdopen(os.dup(1), "w")
-    for stream in (1, 2):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-
-    def tell() -> None:
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", port), timeout=1).close()
-                break
-            except OSError:
-                time.sleep(0.02)
-        print(port, file=answers, flush=True)
-        for _ in sys.stdin:
-            print(time.process_time(), file=answers, flush=True)
-        os._exit(0)
-
-    threading.Thread(target=tell, daemon=True).start()
-    command([module, "--port", str(port), *options], standalone_mode=False)
-
-
 # --- the process that asks -------------------------------------------------------------------------------------------
-
-
-@dataclass
-class Served:
-    """A candidate in its process."""
-
-    process: "subprocess.Popen[str]"
-    port: int
-
-    def cpu(self) -> float:
-        """CPU seconds that the process has used."""
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        self.process.stdin.write("\n")
-        self.process.stdin.flush()
-        return float(self.process.stdout.readline())
-
-
-@contextmanager
-def started(*arguments: str, module: str = "benchmarks.servers") -> Iterator[Served]:
-    """Start a candidate, by a module that serves what the arguments say; end it."""
-    command = [sys.executable, "-m", module, "--serve", *arguments]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout is not None
-            yield Served(process, int(process.stdout.readline()))
-        finally:
-            process.terminate()
 
 
 def written(call: Call) -> bytes:
@@ -204,12 +196,54 @@ def ask(port: int, request: bytes, count: int) -> None:
                     connection.close()
 
 
-def measure(work: Any, names: Sequence[str], rounds: int, seconds: float) -> dict[str, dict[str, float]]:
-    """Measure one work: rows by name, candidates within; the median of the rounds, in µs of CPU a request."""
+def answer(port: int, call: Call) -> tuple[int, Any, dict[str, str]]:
+    """Send one request, and give status, value (None if it is no JSON) and headers of the answer."""
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
+        connection.sendall(written(call))
+        with HTTPResponse(connection, method=call.method) as response:
+            response.begin()
+            body = response.read()
+            headers = {name.lower(): value for name, value in response.getheaders()}
+    is_json = headers.get("content-type", "").startswith("application/json")
+    return response.status, json.loads(body) if is_json and body else None, headers
+
+
+def check(name: str, port: int, work: Work) -> None:
+    """Compare a candidate's answers with those of the hand-written application.
+
+    For requests that are timed: status, value, content type. For wrong ones: that they are refused, each framework with
+    a status of its own.
+
+    Raises:
+        Disagreement: An answer is not what it must be.
+    """
+    by_hand = raw.build(work.name)
+    for call in (*work.timed.values(), *work.wrong):
+        request = f"{work.name}: {call.method} {call.path}: {name}"
+        try:
+            status, value, headers = answer(port, call)
+        except (OSError, HTTPException) as exc:
+            raise harness.Disagreement(f"{request} gives no answer: {exc!r}") from exc
+        if call.status != 200:
+            if not 400 <= status < 500:
+                raise harness.Disagreement(f"{request} answers {status}, not with a refusal")
+            continue
+        _, _, body = asyncio.run(harness.ask("raw", by_hand, call))
+        if (status, value) != (200, json.loads(body)):
+            raise harness.Disagreement(f"{request} answers {status}, {value}, not {body!r}")
+        if work.name == "mw" and headers.get("x-served-by") != "bench":
+            raise harness.Disagreement(f"{request} does not add the header")
+
+
+def measure(work: Work, names: Sequence[str], rounds: int, seconds: float) -> dict[str, dict[str, float]]:
+    """Check and measure one work: rows by name, candidates within; the median of the rounds, in µs of CPU a request."""
     found: dict[str, dict[str, list[float]]] = {row: {name: [] for name in names} for row in work.timed}
-    for row, call in work.timed.items():
-        request = written(call)
-        with started_all(names, work.name) as served:
+    with started_all(names, work.name) as served:
+        for name, server in served.items():
+            if CANDIDATES[name].is_checked:
+                check(name, server.port, work)
+        for row, call in work.timed.items():
+            request = written(call)
             counts = {}
             for name, server in served.items():
                 ask(server.port, request, 200)
@@ -228,22 +262,67 @@ def measure(work: Any, names: Sequence[str], rounds: int, seconds: float) -> dic
 def started_all(names: Sequence[str], work: str) -> Iterator[dict[str, Served]]:
     """Start all candidates."""
     with ExitStack() as stack:
-        yield {name: stack.enter_context(started(name, work)) for name in names}
+        yield {name: stack.enter_context(start(name, work)) for name in names}
+
+
+@contextmanager
+def start(name: str, work: str) -> Iterator[Served]:
+    """Start one candidate."""
+    candidate = CANDIDATES[name]
+    environment = {**candidate.environment, WORK_VARIABLE: work}
+    with commanded(candidate.command, environment) if candidate.command else started(name, work) as served:
+        yield served
+
+
+def present(names: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Divide candidates into those whose packages are installed, and the others."""
+    found = [name for name in names if find_spec(CANDIDATES[name].package) is not None]
+    return found, [name for name in names if name not in found]
+
+
+# --- what is told ----------------------------------------------------------------------------------------------------
+
+
+def ours_of(by_name: Mapping[str, float]) -> float | None:
+    """Give the cost of what others are compared with: `slipstream run` without a log, or what it serves with."""
+    return by_name.get("run, no log", by_name.get("direct"))
 
 
 def goals(costs: report.Costs) -> list[report.Goal]:
     """List the goals that this run can tell something about."""
-    found = [
-        report.Goal(row, "times cheaper than FastAPI:", report.ratio(by.get("fastapi"), by.get("direct")), limit, True)
-        for row, limit in GOALS.items()
-        if (by := costs.get(row)) is not None
-    ]
-    for row in (row for row in OF_SERVER if row in costs):
-        by = costs[row]
-        ours = by.get("run, no log", by.get("direct"))
-        found.append(report.Goal(row, "of hand-written ASGI:", report.ratio(ours, by.get("raw")), MOST_OF_RAW, False))
-        found.append(report.Goal(row, "of the bare protocol:", report.ratio(ours, by.get("bare")), MOST_OF_BARE, False))
+    found = []
+    for row, by in costs.items():
+        ours = ours_of(by)
+        if row in GOALS:
+            cheaper = report.ratio(by.get("fastapi"), ours)
+            found.append(report.Goal(row, "times cheaper than FastAPI:", cheaper, GOALS[row], True))
+        if row in OF_SERVER:
+            of_raw, of_bare = report.ratio(ours, by.get("raw")), report.ratio(ours, by.get("bare"))
+            found.append(report.Goal(row, "of hand-written ASGI:", of_raw, MOST_OF_RAW, False))
+            found.append(report.Goal(row, "of the bare protocol:", of_bare, MOST_OF_BARE, False))
+        peers = {name: by[name] for name in PEERS if name in by}
+        if peers:
+            cheapest = min(peers, key=peers.__getitem__)
+            text = f"of the cheapest peer, {cheapest}:"
+            found.append(report.Goal(row, text, report.ratio(ours, peers[cheapest]), 1, False))
+        if row == "mw" and "plain" in costs:
+            of_plain = report.ratio(ours, ours_of(costs["plain"]))
+            found.append(report.Goal(row, "of none:", of_plain, MOST_OF_PLAIN, False))
     return found
+
+
+def table(costs: report.Costs) -> str:
+    """Write a line a candidate: µs of CPU a request, and beside it how many times what slipstream's costs."""
+    names = [name for name in CANDIDATES if any(name in by_name for by_name in costs.values())]
+    head = f"{'µs of CPU per request':22}" + "".join(f"{row:>18}" for row in costs)
+    lines = [head, "-" * len(head)]
+    for name in names:
+        cells = ""
+        for by_name in costs.values():
+            times = report.shown(report.ratio(by_name.get(name), ours_of(by_name)), ".2f")
+            cells += f"{report.shown(by_name.get(name), '.1f'):>10}{f'({times})':>8}"
+        lines.append(f"{name:22}{cells}")
+    return "\n".join(lines)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -259,22 +338,29 @@ def main(argv: list[str] | None = None) -> int:
     given = parser.parse_args(argv)
     if given.serve:
         name, served = given.serve
-        module, protocol = CANDIDATES[name]
-        if name.startswith("run"):
-            serve_by_command(module, served, *protocol.split())
-            return 0
-        serve(importlib.import_module(module).build(served), http=protocol, ws="none")
+        candidate = CANDIDATES[name]
+        app = importlib.import_module(candidate.module).build(served)
+        serve(app, http=candidate.protocol, ws="none", lifespan="auto")
         return 0
+    candidates, missing = present(given.candidates)
+    if missing:
+        print(f"not installed, left out: {', '.join(missing)} (`make peers` has all)", file=sys.stderr)
     costs: dict[str, dict[str, float]] = {}
     for work in WORK:
         if work.name in given.only:
             print(f"measuring {work.name}: {work.title}", file=sys.stderr)
-            costs |= measure(work, given.candidates, given.rounds, given.seconds)
-    print(f"Python {platform.python_version()}, {os.cpu_count()} CPUs, uvicorn {report.installed('uvicorn')}")
-    print(report.table(costs, {row: work.title for work in WORK for row in work.timed}) + "\n")
+            try:
+                costs |= measure(work, candidates, given.rounds, given.seconds)
+            except harness.Disagreement as exc:
+                print(f"candidates disagree: {exc}", file=sys.stderr)
+                return 1
+    versions = {name: report.installed(name) for name in SERVED_BY}
+    load = os.getloadavg()[0]
+    print(f"Python {platform.python_version()}, {os.cpu_count()} CPUs, load {load:.1f}; in brackets: of slipstream's")
+    print(table(costs) + "\n")
     for goal in goals(costs):
         print(goal)
-    record = {**report.circumstances(), "uvicorn": report.installed("uvicorn"), "requests_us": costs}
+    record = {**report.circumstances(), "load": load, "servers": versions, "missing": missing, "requests_us": costs}
     given.json.parent.mkdir(parents=True, exist_ok=True)
     given.json.write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     return 0

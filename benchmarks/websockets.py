@@ -18,7 +18,8 @@ import uvloop
 from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
 
 from benchmarks import report
-from benchmarks.servers import serve, started
+from benchmarks.processes import started
+from benchmarks.servers import serve
 from slipstream.server import ws_protocol
 
 CANDIDATES = {
