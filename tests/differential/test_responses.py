@@ -118,6 +118,7 @@ def sources(draw: st.DrawFn) -> str:
     )  # fmt: skip
 
 
+@pytest.mark.filterwarnings("ignore:the endpoint returned an exception")  # which is served all the same
 @examples(80)
 @given(source=sources())
 def test_what_an_endpoint_returns_becomes_what_fastapi_makes_of_it(source: str) -> None:
