@@ -332,6 +332,79 @@ async def test_websockets_work_through_the_protocol(application: Application) ->
         assert await client.recv() == "a"
 
 
+async def starts_only(scope: Any, receive: Any, send: Any) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"3")]})
+
+
+async def sends_too_much(scope: Any, receive: Any, send: Any) -> None:
+    await starts_only(scope, receive, send)
+    await send({"type": "http.response.body", "body": b"abcd"})
+
+
+async def sends_too_little(scope: Any, receive: Any, send: Any) -> None:
+    await starts_only(scope, receive, send)
+    await send({"type": "http.response.body", "body": b"a"})
+
+
+async def answers_twice(scope: Any, receive: Any, send: Any) -> None:
+    await starts_only(scope, receive, send)
+    await send({"type": "http.response.body", "body": b"abc"})
+    await send({"type": "http.response.body", "body": b"abc"})
+
+
+async def answers_nothing(scope: Any, receive: Any, send: Any) -> None:
+    """Return."""
+
+
+async def sends_a_body_first(scope: Any, receive: Any, send: Any) -> None:
+    await send({"type": "http.response.body", "body": b"abc"})
+
+
+async def returns_something(scope: Any, receive: Any, send: Any) -> int:
+    return 1
+
+
+@pytest.mark.parametrize(
+    ("app", "answers", "fate"),
+    [
+        (starts_only, b"\r\n\r\n", "closed"),
+        (sends_too_much, b"\r\n\r\n", "closed"),
+        (sends_too_little, b"\r\n\r\na", "closed"),
+        (answers_twice, b"abc", "open"),
+        (answers_nothing, b"Internal Server Error", "open"),
+        (sends_a_body_first, b"Internal Server Error", "open"),
+        (returns_something, b"Internal Server Error", "open"),
+    ],
+    ids=lambda value: getattr(value, "__name__", None),
+)
+async def test_an_application_that_breaks_the_rules_breaks_its_own_response(
+    app: Any, answers: bytes, fate: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The client sees a whole response, or one that is cut; the log says why."""
+    connection = Connection(configured(app))
+
+    await connection.feed(get())
+
+    assert connection.transport.written.endswith(answers)
+    assert connection.fate == fate
+    assert any(record.name == "uvicorn.error" for record in caplog.records)
+
+
+async def test_an_application_may_raise_at_once_or_return_any_awaitable(caplog: pytest.LogCaptureFixture) -> None:
+    """ASGI says that it is awaited, no more."""
+
+    def raises(scope: Any, receive: Any, send: Any) -> Any:
+        raise LookupError("trouble")
+
+    def returns_a_task(scope: Any, receive: Any, send: Any) -> Any:
+        return asyncio.ensure_future(answers_twice(scope, receive, send))
+
+    for app, answer in ((raises, b"Internal Server Error"), (returns_a_task, b"abc")):
+        connection = Connection(configured(app, interface="asgi3"))
+        await connection.feed(get())
+        assert connection.transport.written.endswith(answer)
+
+
 LEVELS = ["application", "router", "route"]
 
 

@@ -84,12 +84,16 @@ class Exchange:
             raw = b"" if not parts else parts[0] if len(parts) == 1 else b"".join(parts)
             running: Any = direct(self.scope, self.receive, self.send, raw, self.reply)
         else:
-            running = app(self.scope, self.receive, self.send)
+            running = self._call(app)
         # Not a copy of the current one, which may be that of the request before.
         self.task = task = begin(running, service.context.copy(), service.loop, self._ended)
         if task is not None:
             service.under_way += 1
             service.state.tasks.add(task)
+
+    async def _call(self, app: Callable[..., Any]) -> Any:
+        """Call an ASGI app, which may raise at once, or return any awaitable."""
+        return await app(self.scope, self.receive, self.send)
 
     def _ended(self, error: BaseException | None, result: Any) -> None:
         """Make good for an application that has left the response unfinished."""
@@ -114,6 +118,7 @@ class Exchange:
         if self.is_answered or self.is_gone:
             return
         if self.has_begun:
+            self._flush()
             self.connection.broken_off()
         else:
             self.reply(500, ((b"content-type", b"text/plain; charset=utf-8"),), b"Internal Server Error")
