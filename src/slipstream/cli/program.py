@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from slipstream.cli import migrate, run
+from slipstream.cli import migrate, run, workers
 from slipstream.cli.find import fail, find_application, takes_application
 from slipstream.compat import FASTAPI_VERSION
 from slipstream.compat.environment import State, read_state, turn_off, turn_on
@@ -20,6 +20,7 @@ def program() -> None:
 
 
 program.add_command(run.command, "run")
+program.add_command(workers.command, "reload")
 program.add_command(migrate.command, "migrate")
 
 

@@ -2,8 +2,11 @@
 
 import errno
 import json
+import logging
 import os
+import signal
 import socket
+import sys
 from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
@@ -13,6 +16,7 @@ import click
 
 from slipstream._engine.errors import SlipstreamError
 from slipstream.cli.find import fail, find_application, read_target, takes_application
+from slipstream.cli.workers import existing_file, number_of_workers, takes_worker_settings, worker_settings, written
 from slipstream.limits import BY_NAME, COMPATIBLE, INTERNET, UNLIMITED, VARIABLE, Limits, outermost
 from slipstream.server import http_protocol, ws_protocol
 from slipstream.server.limits import Limits as ServerLimits, Settings
@@ -51,9 +55,6 @@ def takes_server_limits(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
-existing_file = click.Path(exists=True, dir_okay=False, path_type=Path)
-
-
 @click.command()
 @takes_application
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 for all.")
@@ -61,7 +62,14 @@ existing_file = click.Path(exists=True, dir_okay=False, path_type=Path)
     "--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="0 lets the system choose."
 )
 @click.option("--reload", is_flag=True, help="Start again when a Python file below this folder changes.")
-@click.option("--workers", type=click.IntRange(1), help="Processes that serve. Default: 1, or $WEB_CONCURRENCY.")
+@click.option(
+    "--workers",
+    metavar="N|auto",
+    callback=number_of_workers,
+    help="Processes that serve, under a supervisor: a number, or auto for one a core. Default: $WEB_CONCURRENCY, "
+    "or this process alone.",
+)
+@click.option("--reloadable", is_flag=True, help="The same as --workers 1: SIGHUP replaces the process that serves.")
 @click.option("--root-path", default="", metavar="PATH", help="Prefix that a proxy takes off before this program.")
 @click.option("--ssl-certfile", type=existing_file, help="TLS certificate, in PEM.")
 @click.option("--ssl-keyfile", type=existing_file, help="Its key, in PEM.")
@@ -82,7 +90,10 @@ existing_file = click.Path(exists=True, dir_okay=False, path_type=Path)
     type=click.Choice(list(BY_NAME)),
     help="What the application does not decide itself. See docs/limits.md.",
 )
+@takes_worker_settings
 @takes_server_limits
+@click.option("--health", metavar="/livez,/readyz", help="Paths of liveness and readiness, which the server answers.")
+@click.option("--pidfile", type=click.Path(dir_okay=False, path_type=Path), help="Where to write the process id.")
 @click.option("--access-log/--no-access-log", default=True, show_default=True, help="Log a line for each response.")
 @click.option("--log-format", type=click.Choice(["text", "json"]), default="text", help="Of the access log.")
 @click.option("--log-level", type=click.Choice(LOG_LEVELS), help="Default: info.")
@@ -94,8 +105,11 @@ def command(
     port: int,
     reload: bool,
     workers: int | None,
+    reloadable: bool,
     limits: str | None,
     log_format: str,
+    health: str | None,
+    pidfile: Path | None,
     **options: Any,
 ) -> None:
     """Serve an application.
@@ -111,9 +125,10 @@ def command(
         fail('`slipstream run` serves with uvicorn: pip install "slipstream[standard]"')
     if options["ssl_keyfile"] is not None and options["ssl_certfile"] is None:
         fail("--ssl-keyfile without --ssl-certfile\n  give both, or neither")
-    if reload and (workers or 1) > 1:
-        fail("--reload and --workers together\n  reloading is for one process: leave --workers out")
-    workers = 1 if reload else workers or _workers_from_environment()
+    workers = _supervised_workers(workers, reload=reload, reloadable=reloadable)
+    settings = worker_settings(options, refused=workers is None)
+    is_supervised = workers is not None and sys.platform != "win32"
+    health_paths = _paths(health)
     complaint = address_complaint(host, port)
     if complaint:
         fail(complaint)
@@ -123,36 +138,67 @@ def command(
     scheme = "http" if options["ssl_certfile"] is None else "https"
     url = f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
     served: Any = "slipstream.cli.run:served_application"
-    if reload:
-        options["reload_dirs"] = _watched(target, name)
-        click.echo(f"serving {target or 'the application found here'} on {url}, reloading when a file changes")
+    if reload or is_supervised:
+        watched = _watched(target, name)
+        if reload:
+            options["reload_dirs"] = watched
+        how = "reloading when a file changes" if reload else f"by {workers} worker{'s'[: workers != 1]}"
+        click.echo(f"serving {target or 'the application found here'} on {url}, {how}")
         click.echo(f"limits: {_named(outermost())}, where the application has none of its own")
     else:
         app, where = find_application(target, name, alias)
         docs = getattr(app, "docs_url", None)
         click.echo(f"serving {where} on {url}" + (f", documentation on {url}{docs}" if isinstance(docs, str) else ""))
-        if workers == 1:
+        if workers is None:
             served = app
         if isinstance(getattr(app, "limits_in_force", None), Limits):
             click.echo(f"limits: {_named(app.limits_in_force)}")
     os.environ[_SERVED] = json.dumps([target, name, alias])
     given = {field: options.pop(option) for option, (field, _) in SERVER_LIMITS.items()}
-    Settings(limits=ServerLimits(**given), log_format=log_format).to_environment()
+    Settings(limits=ServerLimits(**given), log_format=log_format, health=health_paths).to_environment()
     protocol = http_protocol()
     if protocol == "auto":
         click.echo("HTTP is served by uvicorn's own protocol, without limits: pip install httptools for ours")
         options["timeout_keep_alive"] = given["idle_time"] or UNLIMITED
-    uvicorn.run(
-        served,
-        factory=isinstance(served, str),
-        host=host,
-        port=port,
-        reload=reload,
-        workers=workers,
-        http=protocol,
-        ws=ws_protocol(),
-        **options,
+    options |= {"factory": isinstance(served, str), "host": host, "port": port, "http": protocol, "ws": ws_protocol()}
+    with written(pidfile):
+        if is_supervised:
+            from slipstream.server.supervise import supervise
+
+            sys.exit(supervise({"app": served, **options}, workers or 1, settings))
+        if not reload and sys.platform != "win32" and not _is_at_terminal():
+            signal.signal(signal.SIGHUP, _refuse_to_reload)
+        uvicorn.run(served, reload=reload, workers=workers or 1, **options)
+
+
+def _supervised_workers(workers: int | None, *, reload: bool, reloadable: bool) -> int | None:
+    """Return how many workers a supervisor shall have; None for none."""
+    if reload:
+        if reloadable or (workers or 1) > 1:
+            fail(
+                f"--reload and {'--reloadable' if reloadable else '--workers'} together\n"
+                "  --reload is for one process that is being written: leave the other out"
+            )
+        return None
+    return workers or _workers_from_environment() or (1 if reloadable or "NOTIFY_SOCKET" in os.environ else None)
+
+
+def _is_at_terminal() -> bool:
+    """Whether a SIGHUP says that the terminal is gone."""
+    return sys.stdin is not None and not sys.stdin.closed and sys.stdin.isatty()
+
+
+def _refuse_to_reload(*_: object) -> None:
+    logging.getLogger("uvicorn.error").warning(
+        "SIGHUP is refused: this process serves alone, and cannot be replaced (write --workers 1, or more)"
     )
+
+
+def _paths(health: str | None) -> tuple[str, ...]:
+    paths = tuple(health.split(",")) if health is not None else ()
+    if len(paths) not in (0, 2) or not all(path.startswith("/") for path in paths):
+        fail(f"--health is {health!r}\n  write two paths: --health /livez,/readyz")
+    return paths
 
 
 def _named(limits: Limits) -> str:
@@ -207,8 +253,10 @@ def _watched(target: str | None, name: str | None) -> list[str]:
     return [str(here)] if root.is_relative_to(here) else [str(here), str(root)]
 
 
-def _workers_from_environment() -> int:
-    text = os.environ.get("WEB_CONCURRENCY", "1")
+def _workers_from_environment() -> int | None:
+    text = os.environ.get("WEB_CONCURRENCY")
+    if text is None:
+        return None
     if not text.isdecimal() or int(text) < 1:
         fail(f"WEB_CONCURRENCY is {text!r}\n  set it to the number of processes that shall serve, or unset it")
     return int(text)

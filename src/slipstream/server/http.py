@@ -192,6 +192,16 @@ class HTTPProtocol(asyncio.Protocol):
         elif not self._ready:
             self.is_last = True
 
+    def drain(self) -> None:
+        """Have the response that is under way say that it is the last; `Service.drain` sees to later ones."""
+        if self._serving is not None and not self._ready:
+            self.is_last = True
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether everything that has come is answered."""
+        return not (self._serving or self._is_there_more or self._is_in_head or self._is_over)
+
     # --- the parser's calls ------------------------------------------------------------------------------------------
 
     def on_message_begin(self) -> None:
@@ -447,9 +457,11 @@ class HTTPProtocol(asyncio.Protocol):
         self._serving = exchange
         if exchange.is_whole:
             self.deadline = NEVER
-        if self._is_draining and not self._ready:
+        if (self._is_draining or service.is_draining) and not self._ready:
             self.is_last = True
-        if service.is_bounded and service.is_full():
+        if service.health and exchange.scope["path"] in service.health:
+            exchange.reply(*service.health_at(exchange.scope["path"]))
+        elif service.is_bounded and service.is_full():
             service.refuse("requests", "Exceeded concurrency limit.")
             exchange.keep_alive = False
             exchange.reply(503, _FULL, b"Service Unavailable")

@@ -1,4 +1,4 @@
-"""What a connection may cost the server: sizes, numbers and times."""
+"""What a connection may cost the server, and how its workers are watched: sizes, numbers and times."""
 
 import json
 import os
@@ -77,9 +77,41 @@ class Settings:
     log_format: str = ""
     """How to write the access log: "text", "json", or "" for what the logger `uvicorn.access` does."""
 
+    health: tuple[str, ...] = ()
+    """Paths of liveness and of readiness, which the server answers itself."""
+
     def to_environment(self) -> None:
         """Leave the settings to this process and those that it starts."""
         os.environ[VARIABLE] = json.dumps(asdict(self))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerSettings:
+    """How workers are watched and replaced; times are in seconds, 0 of a limit is none."""
+
+    graceful_time: float = 10
+    """For what is under way when a worker has to end; then it is cancelled."""
+
+    lame_duck: float = 5
+    """Of `graceful_time`, for idle connections to send one request more, which is answered with Connection: close."""
+
+    reload_timeout: float = 60
+    """For a replacement to start; a first start may take any time."""
+
+    worker_timeout: float = 30
+    """Without an answer of a worker's loop, before the worker is ended and replaced."""
+
+    limit_max_requests: int = 0
+    """Requests that a worker serves before it is replaced."""
+
+    limit_max_requests_jitter: int = 0
+    """At most so many more, drawn for each worker."""
+
+    limit_max_age: float = 0
+    """After its start, before a worker is replaced."""
+
+    limit_max_age_jitter: float = 0
+    """At most so much later, drawn for each worker."""
 
 
 def settings_for(config: Any) -> Settings:
@@ -90,7 +122,8 @@ def settings_for(config: Any) -> Settings:
     """
     try:
         given = json.loads(os.environ.get(VARIABLE) or "{}")
-        settings = Settings(**{**given, "limits": Limits(**given.get("limits", {}))})
+        converted = {"limits": Limits(**given.get("limits", {})), "health": tuple(given.get("health", ()))}
+        settings = Settings(**{**given, **converted})
     except (TypeError, AttributeError, json.JSONDecodeError) as error:
         raise ValueError(f"{VARIABLE} is {os.environ[VARIABLE]!r}: {error}") from error
     changes: dict[str, Any] = {}

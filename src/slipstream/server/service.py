@@ -30,6 +30,7 @@ LONGEST_TURN: Final = 0.005
 NEVER: Final = float("inf")
 _MOST_HEADS: Final = 1000
 _NO_LIMIT: Final = 1 << 62
+_PLAIN: Final = ((b"content-type", b"text/plain; charset=utf-8"),)
 
 _OWN_CALL = FastAPI.__call__
 """Tools may replace it in the class."""
@@ -50,6 +51,9 @@ class Connection(Protocol):
     def go_on(self) -> None:
         """Do what can be done."""
 
+    def drain(self) -> None:
+        """Have the response that is under way say that it is the last."""
+
 
 class Service:
     """What the connections of one server have in common.
@@ -58,6 +62,8 @@ class Service:
         now: The loop's time, as of the last sweep.
         in_place: How many requests have been served in place since the loop's last turn for others.
         is_bounded: Whether `is_full` has to be asked.
+        is_draining: Whether no connection gets another response after its next one.
+        health: Paths of liveness and readiness, which the server answers itself; empty if nobody asks.
         idle_deadline: When a connection is closed that is idle from now on.
         context: What the context of each request is a copy of.
         refused: How many requests and connections were refused, by reason.
@@ -87,6 +93,8 @@ class Service:
         self.by_address: Counter[str] = Counter()
         self.refused: Counter[str] = Counter()
         self.under_way = 0
+        self.is_draining = False
+        self.health = settings.health
         self._read_clock()
         self._heads: dict[tuple[int, int, int, bytes], tuple[bytes, Headers]] = {}
         self._usual: Headers = ()
@@ -129,6 +137,12 @@ class Service:
             self._heads[key] = (made, headers)  # the headers too, so that their id stays theirs
         return made
 
+    def health_at(self, path: str) -> tuple[int, Headers, bytes]:
+        """Return status, headers and content of the answer at a path of `health`."""
+        if self.is_draining and path == self.health[-1]:
+            return 503, _PLAIN, b"draining"
+        return 200, _PLAIN, b"ok"
+
     # --- connections and time ------------------------------------------------------------------------------------
 
     def admit(self, connection: Connection) -> str | None:
@@ -169,6 +183,12 @@ class Service:
         """Return when a time is over that begins now; 0 seconds are for ever."""
         # A second more, since `now` is up to a second old.
         return self.now + seconds + 1 if seconds else NEVER
+
+    def drain(self) -> None:
+        """Have every response from now on say that its connection ends; idle connections wait for one request."""
+        self.is_draining = True
+        for connection in self.connections:
+            connection.drain()
 
     def _sweep(self) -> None:
         """End what has taken too long."""
