@@ -143,23 +143,23 @@ def written(call: Call) -> bytes:
     return b"\r\n".join(lines) + b"\r\n\r\n" + call.body
 
 
-def size_of(answer: bytes) -> int | None:
+def size_of(answer: bytes, status_code: int = 200) -> int | None:
     """Tell how long a whole answer is; None while its head is not there.
 
     Raises:
-        RuntimeError: It is none with status 200 and a length.
+        RuntimeError: It is none with the right status and a length.
     """
     head, end, _ = answer.partition(b"\r\n\r\n")
     if not end:
         return None
     status, *lines = head.lower().split(b"\r\n")
     lengths = [int(line.partition(b":")[2]) for line in lines if line.startswith(b"content-length:")]
-    if b" 200 " not in status + b" " or len(lengths) != 1:
+    if b" %d " % status_code not in status + b" " or len(lengths) != 1:
         raise RuntimeError(f"not an answer to count: {answer[:200]!r}")
     return len(head) + 4 + lengths[0]
 
 
-def ask(port: int, request: bytes, count: int) -> None:
+def ask(port: int, request: bytes, count: int, status: int = 200) -> None:
     """Send a number of requests, and take the answer to each.
 
     Raises:
@@ -182,10 +182,10 @@ def ask(port: int, request: bytes, count: int) -> None:
                 if not received:
                     raise RuntimeError("the server has closed")
                 answer += received
-                size = size or size_of(bytes(answer))
+                size = size or size_of(bytes(answer), status)
                 if size is None or len(answer) < size:
                     continue
-                if not answer.startswith(b"HTTP/1.1 200"):
+                if not answer.startswith(b"HTTP/1.1 %d" % status):
                     raise RuntimeError(f"not an answer to count: {bytes(answer[:200])!r}")
                 answer.clear()
                 if left:
@@ -246,14 +246,14 @@ def measure(work: Work, names: Sequence[str], rounds: int, seconds: float) -> di
             request = written(call)
             counts = {}
             for name, server in served.items():
-                ask(server.port, request, 200)
+                ask(server.port, request, 200, call.status)
                 before = time.perf_counter()
-                ask(server.port, request, 200)
+                ask(server.port, request, 200, call.status)
                 counts[name] = max(200, int(200 * seconds / (time.perf_counter() - before)))
             for _ in range(rounds):
                 for name, server in served.items():
                     before = server.cpu()
-                    ask(server.port, request, counts[name])
+                    ask(server.port, request, counts[name], call.status)
                     found[row][name].append((server.cpu() - before) / counts[name] * 1e6)
     return {row: {name: statistics.median(times) for name, times in by_name.items()} for row, by_name in found.items()}
 

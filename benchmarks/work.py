@@ -114,6 +114,19 @@ WORK = [
     ),
     Work("mw", "one function middleware that adds a header", {"mw": Call("GET", "/plain")}, (LOST,)),
     Work(
+        "answers",
+        "text, HTML, a redirect, a cookie, an HTTPException, a path that is no int",
+        {
+            "text": Call("GET", "/text"),
+            "html": Call("GET", "/html"),
+            "redirect": Call("GET", "/redirect", status=307),
+            "cookie": Call("GET", "/cookie"),
+            "HTTPException": Call("GET", "/error", status=409),
+            "422": Call("GET", "/numbers/x", status=422),
+        },
+        (LOST,),
+    ),
+    Work(
         "sync",
         "an endpoint that is no coroutine",
         {"sync": Call("GET", "/sync/42")},

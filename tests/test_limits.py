@@ -118,9 +118,10 @@ class Door:
         async def send(message: Any) -> None:
             sent.append(message)
 
-        def reply(status: int, headers: Any, content: bytes) -> None:
+        def reply(status: int, headers: Any, content: bytes, is_complete: bool = False) -> bool:
             sent.append({"status": status, "headers": headers})
             sent.append({"body": content})
+            return True
 
         if is_direct:
             await self.app.serve_direct(scope, receive, send, body, reply)

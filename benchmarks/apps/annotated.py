@@ -4,6 +4,8 @@ from collections.abc import AsyncIterator
 from types import ModuleType
 from typing import Annotated, Any
 
+from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse
+
 from benchmarks.data import MANY, ROUTES, Item
 
 
@@ -99,7 +101,35 @@ def sync(web: ModuleType, app: Any) -> None:
         return {"item_id": item_id}
 
 
+def answers(web: ModuleType, app: Any) -> None:
+    @app.get("/text")
+    async def read_text():  # type: ignore[no-untyped-def]
+        return PlainTextResponse("hello world")
+
+    @app.get("/html")
+    async def read_html():  # type: ignore[no-untyped-def]
+        return HTMLResponse("<p>hello world</p>")
+
+    @app.get("/redirect")
+    async def redirect():  # type: ignore[no-untyped-def]
+        return RedirectResponse("/text")
+
+    @app.get("/cookie")
+    async def read_cookie(response: web.Response):  # type: ignore[no-untyped-def, name-defined]
+        response.set_cookie("theme", "dark")
+        return {"hello": "world"}
+
+    @app.get("/error")
+    async def fail() -> None:
+        raise web.HTTPException(409, "taken")
+
+    @app.get("/numbers/{number}")
+    async def read_number(number: int):  # type: ignore[no-untyped-def]
+        return {"number": number}
+
+
 WORK = {
+    "answers": answers,
     "plain": plain,
     "item": item,
     "post": post,

@@ -19,10 +19,11 @@ class Served:
         """Serve by the direct door, and tell what it replied as ASGI does, for comparison."""
         replied: list[Any] = []
 
-        def reply(status: int, headers: Any, content: bytes) -> None:
-            length = (b"content-length", b"%d" % len(content))
-            replied.append({"type": "http.response.start", "status": status, "headers": [*headers, length]})
+        def reply(status: int, headers: Any, content: bytes, is_complete: bool = False) -> bool:
+            length = () if is_complete else ((b"content-length", b"%d" % len(content)),)
+            replied.append({"type": "http.response.start", "status": status, "headers": [*headers, *length]})
             replied.append({"type": "http.response.body", "body": content})
+            return True
 
         body = (await receive())["body"]
         await self.direct(scope, receive, send, body, reply)

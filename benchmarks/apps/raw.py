@@ -8,6 +8,7 @@ nor slowed down.
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from http.cookies import SimpleCookie
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -16,15 +17,19 @@ from pydantic_core import to_json as encode
 
 from benchmarks.data import MANY, ROUTES, Item
 
-Endpoint = Callable[[Any, Any, str], Awaitable[bytes]]
+Header = tuple[bytes, bytes]
+Endpoint = Callable[[Any, Any, str], Awaitable[bytes | tuple[int, list[Header], bytes]]]
+"""Returns JSON, or status, headers and content."""
+
 ITEMS = TypeAdapter(list[Item])
+NUMBER = TypeAdapter(int)
 CONTENT_TYPE = (b"content-type", b"application/json")
 
 
 class Refused(Exception):
     """A request that is answered with an error."""
 
-    def __init__(self, status: int, detail: Any, headers: tuple[tuple[bytes, bytes], ...] = ()) -> None:
+    def __init__(self, status: int, detail: Any, headers: tuple[Header, ...] = ()) -> None:
         self.status = status
         self.detail = detail
         self.headers = headers
@@ -41,14 +46,16 @@ class App:
         if scope["type"] != "http":
             raise RuntimeError(f"cannot serve {scope['type']}")
         status = 200
-        more: tuple[tuple[bytes, bytes], ...] = ()
+        headers: list[Header] = [CONTENT_TYPE]
         try:
             endpoint, rest = self.match(scope["method"], scope["path"])
             body = await endpoint(scope, receive, rest)
+            if isinstance(body, tuple):
+                status, headers, body = body
         except Refused as exc:
-            status, more = exc.status, exc.headers
+            status, headers = exc.status, [CONTENT_TYPE, *exc.headers]
             body = encode({"detail": exc.detail})
-        headers = [CONTENT_TYPE, (b"content-length", b"%d" % len(body)), *more]
+        headers = [*headers, (b"content-length", b"%d" % len(body))]
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
@@ -154,6 +161,37 @@ async def read_sync(scope: Any, receive: Any, rest: str) -> bytes:
     return encode(await asyncio.get_running_loop().run_in_executor(None, compute, item_id))
 
 
+async def read_text(scope: Any, receive: Any, rest: str) -> tuple[int, list[Header], bytes]:
+    return 200, [(b"content-type", b"text/plain; charset=utf-8")], b"hello world"
+
+
+async def read_html(scope: Any, receive: Any, rest: str) -> tuple[int, list[Header], bytes]:
+    return 200, [(b"content-type", b"text/html; charset=utf-8")], b"<p>hello world</p>"
+
+
+async def redirect(scope: Any, receive: Any, rest: str) -> tuple[int, list[Header], bytes]:
+    return 307, [(b"location", b"/text")], b""
+
+
+async def read_cookie(scope: Any, receive: Any, rest: str) -> tuple[int, list[Header], bytes]:
+    cookie: SimpleCookie = SimpleCookie({"theme": "dark"})
+    cookie["theme"]["path"], cookie["theme"]["samesite"] = "/", "lax"
+    value = cookie.output(header="").strip().encode("latin-1")
+    return 200, [CONTENT_TYPE, (b"set-cookie", value)], encode({"hello": "world"})
+
+
+async def fail(scope: Any, receive: Any, rest: str) -> bytes:
+    raise Refused(409, "taken")
+
+
+async def read_number(scope: Any, receive: Any, rest: str) -> bytes:
+    try:
+        return encode({"number": NUMBER.validate_python(rest)})
+    except ValidationError as exc:
+        errors = exc.errors(include_url=False)
+        raise Refused(422, [{**error, "loc": ("path", "number")} for error in errors]) from None
+
+
 def adding_a_header(app: Any) -> Any:
     async def middleware(scope: Any, receive: Any, send: Any) -> None:
         async def send_with_header(message: Any) -> None:
@@ -177,5 +215,15 @@ def build(work: str) -> Any:
         "deps": App({"/deps": {"GET": read_deps}}, {}),
         "list": App({"/items": {"GET": read_items}}, {}),
         "route500": App({}, {f"/shop/part{n}": {"GET": part(n)} for n in range(ROUTES)}),
+        "answers": App(
+            {
+                "/text": {"GET": read_text},
+                "/html": {"GET": read_html},
+                "/redirect": {"GET": redirect},
+                "/cookie": {"GET": read_cookie},
+                "/error": {"GET": fail},
+            },
+            {"/numbers": {"GET": read_number}},
+        ),
         "sync": App({}, {"/sync": {"GET": read_sync}}),
     }[work]

@@ -10,12 +10,13 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from benchmarks.data import MANY, ROUTES, Item
 
 ITEMS = TypeAdapter(list[Item])
+NUMBER = TypeAdapter(int)
 
 
 def build(work: str) -> Any:
@@ -104,6 +105,40 @@ async def add_header(request: Request, call_next: Any) -> Response:
     return response
 
 
+async def read_text(request: Request) -> Response:
+    return PlainTextResponse("hello world")
+
+
+async def read_html(request: Request) -> Response:
+    return HTMLResponse("<p>hello world</p>")
+
+
+async def redirect(request: Request) -> Response:
+    return RedirectResponse("/text")
+
+
+async def read_cookie(request: Request) -> Response:
+    response = JSONResponse({"hello": "world"})
+    response.set_cookie("theme", "dark")
+    return response
+
+
+async def fail(request: Request) -> Response:
+    raise HTTPException(409, "taken")
+
+
+async def read_number(request: Request) -> Response:
+    try:
+        return JSONResponse({"number": NUMBER.validate_python(request.path_params["number"])})
+    except ValidationError as exc:
+        errors = exc.errors(include_url=False)
+        return JSONResponse({"detail": [{**error, "loc": ["path", "number"]} for error in errors]}, 422)
+
+
+ANSWERS = {
+    "/text": read_text, "/html": read_html, "/redirect": redirect, "/cookie": read_cookie, "/error": fail,
+    "/numbers/{number}": read_number,
+}  # fmt: skip
 ROUTES_OF: dict[str, Any] = {
     "plain": lambda: [Route("/plain", read_plain)],
     "item": lambda: [Route("/items/{item_id}", read_item)],
@@ -112,5 +147,6 @@ ROUTES_OF: dict[str, Any] = {
     "list": lambda: [Route("/items", read_items)],
     "route500": lambda: [part(n) for n in range(ROUTES)],
     "mw": lambda: [Route("/plain", read_plain)],
+    "answers": lambda: [Route(path, endpoint) for path, endpoint in ANSWERS.items()],
     "sync": lambda: [Route("/sync/{item_id}", read_sync)],
 }

@@ -172,7 +172,8 @@ class FastAPI(Starlette):
         """Serve an HTTP request whose body has arrived, without ASGI messages where possible; for `slipstream.server`.
 
         `raw` is the body, which `receive` returns to user code that reads it. `reply(status, headers, content)` sends
-        a whole response and adds the content-length; `send` sends a response in several pieces.
+        a whole response, adds the content-length and returns True; `reply(status, headers, content, True)` sends one
+        with all its headers, or returns False if it cannot; `send` sends a response in several pieces.
         """
         scope["app"] = self
         entrance = self._entrance
@@ -181,7 +182,7 @@ class FastAPI(Starlette):
             await door.choose_direct(scope).direct(scope, receive, send, raw, reply)
         except Exception as exc:
             self.complete_scope(scope)
-            await door.fail(exc, scope, receive, send)
+            await door.fail(exc, scope, receive, send, reply=reply)
 
     def complete_scope(self, scope: Scope) -> None:
         """Write route, endpoint, router and exception handlers into a scope of `serve_direct` if they are missing."""

@@ -19,6 +19,8 @@ from dataclasses import dataclass, field, replace
 from types import ModuleType
 from typing import Any
 
+from slipstream.server.framing import complete
+
 from .differences import EVERYWHERE, Difference
 
 FRAMEWORKS = ("fastapi", "slipstream")
@@ -149,11 +151,14 @@ class Side:
             if message["type"] == "http.response.body" and not message.get("more_body", False):
                 done.set()
 
-        def reply(status: int, headers: Any, content: bytes) -> None:
-            length = (b"content-length", b"%d" % len(content))
-            messages.append({"type": "http.response.start", "status": status, "headers": [length, *headers]})
+        def reply(status: int, headers: Any, content: bytes, is_complete: bool = False) -> bool:
+            if is_complete and complete(status, headers, len(content)) is None:
+                return False
+            length = () if is_complete else ((b"content-length", b"%d" % len(content)),)
+            messages.append({"type": "http.response.start", "status": status, "headers": [*length, *headers]})
             messages.append({"type": "http.response.body", "body": content})
             done.set()
+            return True
 
         raised = None
         try:

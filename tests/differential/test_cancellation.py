@@ -83,8 +83,9 @@ class Story:
     async def send(self, message: dict[str, Any]) -> None:
         self.log.append(message["type"].rpartition(".")[2])
 
-    def reply(self, *parts: Any) -> None:
+    def reply(self, *parts: Any) -> bool:
         self.log.extend(("start", "body"))
+        return True
 
     async def serve(self, *, is_direct: bool, is_websocket: bool) -> None:
         try:

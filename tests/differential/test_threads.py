@@ -309,8 +309,9 @@ async def cancelled(side: Side, leaves: str) -> list[Any]:
     async def send(message: Any) -> None:
         side.log.append(message["type"])
 
-    def reply(status: int, headers: Any, content: bytes) -> None:
+    def reply(*parts: Any) -> bool:
         side.log.extend(("http.response.start", "http.response.body"))
+        return True
 
     async def serve() -> None:
         with scope:

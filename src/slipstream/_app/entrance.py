@@ -11,7 +11,7 @@ from slipstream._app.observing import Observer
 from slipstream._app.refresh import Latest, is_as_written
 from slipstream._app.stack import SoleGuard, are_replaced
 from slipstream._engine.entry.asgi import Choose, Target
-from slipstream._engine.types import Fail
+from slipstream._engine.types import Fail, Reply
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,9 @@ def door_of(stack: ASGIApp, root_path: str = "") -> Door:
     return Door(choose, choose_direct, fail)
 
 
-async def raise_again(exc: Exception, scope: Scope, receive: Receive, send: Send) -> None:
+async def raise_again(
+    exc: Exception, scope: Scope, receive: Receive, send: Send, *, reply: Reply | None = None
+) -> None:
     """Raise an exception: the `fail` of a stack that answers exceptions itself."""
     raise exc
 

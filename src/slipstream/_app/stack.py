@@ -21,8 +21,8 @@ from slipstream._app.limits import held
 from slipstream._app.refresh import Latest, is_as_written
 from slipstream._engine.entry.asgi import Choose, make_chooser, make_direct_chooser
 from slipstream._engine.entry.guard import HANDLERS, ExceptionHandler, Guard, answer, crash
-from slipstream._engine.runtime.response import Watch, adder, are_any
-from slipstream._engine.types import Fail
+from slipstream._engine.runtime.response import Watch, adder, are_any, reply_adding
+from slipstream._engine.types import Fail, Reply
 from slipstream.limits import COMPATIBLE, Limits
 
 Handlers = Mapping[Any, Callable[..., Any]]
@@ -49,14 +49,22 @@ class Registered:
         return adder(send, self._limits) if are_any(self._limits) else send
 
     async def answer(
-        self, exc: Exception, scope: Scope, receive: Receive, send: Send, *, started: bool | None = None
+        self,
+        exc: Exception,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        *,
+        started: bool | None = None,
+        reply: Reply | None = None,
     ) -> None:
         """Answer an exception, or without a handler answer 500 and raise it; `started` None: as the scope says."""
         guard = self.guard
         send = self.adding(send)
         scope[HANDLERS] = guard.pair  # in place of those of a mounted application
         try:
-            await answer(exc, scope, receive, send, started=started)
+            reply = None if reply is None else reply_adding(reply, self._limits)
+            await answer(exc, scope, receive, send, started=started, reply=reply)
         except Exception as unhandled:
             await crash(unhandled, scope, receive, send, self.debug, guard.server_error, started=started)
 

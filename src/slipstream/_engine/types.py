@@ -1,7 +1,7 @@
 """Type aliases that several modules of the engine share."""
 
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, Literal, Protocol, TypeAlias
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Message: TypeAlias = MutableMapping[str, Any]
@@ -9,8 +9,19 @@ Receive: TypeAlias = Callable[[], Awaitable[Message]]
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
 ASGIApp: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-Reply: TypeAlias = Callable[[int, Sequence[tuple[bytes, bytes]], bytes], None]
-"""Sends a whole response: status, headers, content. It adds the content-length and does not check the headers."""
+
+class Reply(Protocol):
+    """Sends a whole response at once."""
+
+    def __call__(
+        self, status: int, headers: Sequence[tuple[bytes, bytes]], content: bytes, is_complete: bool = False
+    ) -> bool:
+        """Send a response whose headers are known to be valid, and add the content-length; return True.
+
+        If `is_complete`, the headers are all that the response has, and come from a program: they are checked. Return
+        False, with nothing sent, if they are not valid or do not say how long the content is; `send` has to take it.
+        """
+
 
 DirectApp: TypeAlias = Callable[[Scope, Receive, Send, bytes, Reply], Awaitable[None]]
 """Serves a request whose whole body has arrived; answers by `reply`, or by `send` as an ASGI app does.

@@ -177,16 +177,25 @@ class Exchange:
 
     # --- the response ------------------------------------------------------------------------------------------------
 
-    def reply(self, status: int, headers: Headers, content: bytes) -> None:
-        """Write a whole response, whose status has content, and whose headers are none of `framing.FRAMING`."""
+    def reply(self, status: int, headers: Headers, content: bytes, is_complete: bool = False) -> bool:
+        """Write a whole response, whose status has content, and whose headers are none of `framing.FRAMING`.
+
+        If `is_complete`, status and headers are any; return False, with nothing written, if `send` has to take them.
+        """
         if self.is_gone:
-            return
+            return True
+        lines = framing.complete(status, headers, len(content)) if is_complete else None
+        if is_complete and (lines is None or self.has_begun):
+            return False
         self.has_begun = self.is_answered = True
         connection, scope = self.connection, self.scope
         service = connection.service
         keeps_alive = self.keep_alive and not connection.is_last and (self.is_whole or self._can_go_on)
         more = b"" if keeps_alive and scope["http_version"] == "1.1" else KEEP if keeps_alive else CLOSE
-        head = service.head(status, headers, len(content), more)
+        if lines is None:
+            head = service.head(status, headers, len(content), more)
+        else:
+            head = service.head_with(status, lines, more)
         if scope["method"] == "HEAD":
             content = b""
         if len(content) <= MOST_JOINED:
@@ -198,6 +207,7 @@ class Exchange:
         if self._arrived is not None:
             self.wake()
         connection.answered(self, keeps_alive=keeps_alive)
+        return True
 
     @property
     def _can_go_on(self) -> bool:

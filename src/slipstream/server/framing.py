@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Final, NamedTuple
 
@@ -85,6 +86,34 @@ def head(
         parts.append(KEEP)
     parts.append(b"\r\n")
     return Head(b"".join(parts), is_chunked, length, keep_alive)
+
+
+def complete(status: int, headers: Headers, length: int) -> bytes | None:
+    """Write all headers of a whole response; None unless they are valid and `head` would write just these.
+
+    So they have the content-length, and no other of `FRAMING`; a response without content need not have it.
+    """
+    if status not in STATUS_LINE:
+        return None
+    is_sized = False
+    lines: list[bytes] = []
+    for name, value in headers:
+        lower = _lower(name)
+        if lower is None or (not value.decode("latin-1").isprintable() and _NO_VALUE.search(value)):
+            return None
+        if lower in FRAMING:
+            if is_sized or lower != b"content-length" or value != b"%d" % length or status == 204:
+                return None
+            is_sized = True
+        lines += (lower, b": ", value, b"\r\n")
+    if status in (204, 304):
+        return None if length else b"".join(lines)
+    return b"".join(lines) if is_sized else None
+
+
+@lru_cache(maxsize=256)
+def _lower(name: bytes) -> bytes | None:
+    return None if not name or _NO_NAME.search(name) else name.lower()
 
 
 def chunk(content: bytes, *, is_last: bool) -> bytes:

@@ -98,6 +98,7 @@ class Service:
         self._read_clock()
         self._heads: dict[tuple[int, int, int, bytes], tuple[bytes, Headers]] = {}
         self._usual: Headers = ()
+        self._usual_lines = b""
         self._sweeping: asyncio.TimerHandle | None = None
         self._waiting: deque[Any] = deque()
         self.in_place = 0
@@ -124,15 +125,14 @@ class Service:
             length: Size of the content.
             last: A line to put at the end, or nothing.
         """
-        usual = self.state.default_headers  # uvicorn makes a new list once a second
-        if usual is not self._usual or len(self._heads) > _MOST_HEADS:
-            self._usual, self._heads = usual, {}
+        if self.state.default_headers is not self._usual or len(self._heads) > _MOST_HEADS:
+            self._renew_heads()
         key = (status, length, id(headers), last)
         known = self._heads.get(key)
         if known is not None:
             return known[0]
-        lines = b"".join(b"%b: %b\r\n" % pair for pair in (*usual, *headers))
-        made = b"%b%bcontent-length: %d\r\n%b\r\n" % (STATUS_LINE[status], lines, length, last)
+        lines = b"".join(b"%b: %b\r\n" % pair for pair in headers)
+        made = b"%b%b%bcontent-length: %d\r\n%b\r\n" % (STATUS_LINE[status], self._usual_lines, lines, length, last)
         if type(headers) is tuple:
             self._heads[key] = (made, headers)  # the headers too, so that their id stays theirs
         return made
@@ -142,6 +142,17 @@ class Service:
         if self.is_draining and path == self.health[-1]:
             return 503, _PLAIN, b"draining"
         return 200, _PLAIN, b"ok"
+
+    def head_with(self, status: int, lines: bytes, last: bytes) -> bytes:
+        """Return the head of a direct response whose header lines are written already."""
+        if self.state.default_headers is not self._usual:
+            self._renew_heads()
+        return b"%b%b%b%b\r\n" % (STATUS_LINE[status], self._usual_lines, lines, last)
+
+    def _renew_heads(self) -> None:
+        self._usual = self.state.default_headers  # uvicorn makes a new list once a second
+        self._usual_lines = b"".join(b"%b: %b\r\n" % pair for pair in self._usual)
+        self._heads = {}
 
     # --- connections and time ------------------------------------------------------------------------------------
 

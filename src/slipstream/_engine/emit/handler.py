@@ -1,8 +1,8 @@
 """The text of a handler: its steps, and what stands around them in each dialect, which is a way to call it."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, ClassVar
 
 from starlette.requests import Request
 from starlette.websockets import WebSocket
@@ -155,6 +155,8 @@ class AsgiDialect(Dialect):
     """The usual dialect of a path operation, an ASGI application: `await handle(scope, receive, send)`."""
 
     name = "asgi"
+    facts: ClassVar[str] = ""
+    """More arguments of the function that answers exceptions."""
 
     def write(self, pen: Pen) -> None:
         # The response is sent inside of the `try` only if dependencies are still open then.
@@ -180,7 +182,7 @@ class AsgiDialect(Dialect):
                 if has_tasks:  # clean-up may have added some
                     pen.line(f"await {pen.constant('run_later', run_later)}(background, ran)")
         known = ", body=raw" if pen.program.keeps_raw else ", connection=request" if pen.program.makes_request else ""
-        emit_failure(pen, sent="sent", known=known)
+        emit_failure(pen, sent="sent", known=known + self.facts)
         if not is_open:
             emit_send(pen, is_open=False)
 
@@ -190,6 +192,7 @@ class DirectDialect(AsgiDialect):
 
     name = "direct"
     parameters = "scope, receive, send, raw, reply"
+    facts = ", reply=reply"
 
     def read_raw(self, pen: Pen) -> None:
         # `raw` is a parameter, but a Request has to keep the body for the user's code.
@@ -200,6 +203,9 @@ class DirectDialect(AsgiDialect):
         # If the plan shows the scope, it has been completed before.
         if not pen.plan.shows_scope:
             pen.line(f"{pen.made('complete_scope', lambda: pen.services.complete_scope)}(scope)")
+
+    def unless_replied(self, pen: Pen, reply: Callable[[], str]) -> AbstractContextManager[None]:
+        return pen.block(f"if not {reply()}:")
 
     def send_json(self, pen: Pen, status: int) -> None:
         if has_body(status):

@@ -63,6 +63,10 @@ class Dialect:
     def show_scope(self, pen: "Pen") -> None:
         """Write what completes the scope before user code may see it."""
 
+    def unless_replied(self, pen: "Pen", reply: Callable[[], str]) -> AbstractContextManager[None]:
+        """Return a context for the text that sends a response which the expression of `reply` has not sent."""
+        return nullcontext()
+
     def send_json(self, pen: "Pen", status: int) -> None:
         """Write the sending of `payload` with a status and without further headers."""
         json_type = headers = pen.constant("JSON_TYPE", JSON_TYPE)

@@ -1,6 +1,7 @@
 """The text that calls the endpoint and makes JSON bytes (`payload`) or a Response (`result`) of what it returns."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import partial
 from inspect import isawaitable
 from typing import Any
@@ -148,8 +149,9 @@ def emit_send(pen: Pen, *, is_open: bool) -> None:
         if "response" in pen.plan.objects:
             make = pen.constant("json_messages", response.messages_adding(pen.plan.limits))
             pen.line(f"start, end = {make}(payload, response.status_code or {status}, response.headers.raw)")
-            pen.line("await send(start)")
-            pen.line("await send(end)")
+            with pen.dialect.unless_replied(pen, lambda: 'reply(start["status"], start["headers"], end["body"], True)'):
+                pen.line("await send(start)")
+                pen.line("await send(end)")
         else:
             pen.dialect.send_json(pen, status)
         if "background" in pen.plan.objects and is_open:
@@ -167,7 +169,13 @@ def _emit_respond(pen: Pen, is_open: bool) -> None:
     name, send = ("respond_open", response.respond_open) if is_open else ("respond", response.respond)
     call = pen.made(name, lambda: response.adding(send, limits))
     fail = "" if is_open else f", {pen.made('fail', lambda: response.adding(pen.services.fail, limits))}"
-    pen.dialect.show_scope(pen)
-    pen.line(f"await {call}(result, scope, receive, send{fail}{background})")
+    is_stream = pen.program.response is not None and pen.program.response.into == "stream"
+    with nullcontext() if background or is_stream else pen.dialect.unless_replied(pen, lambda: _replied(pen)):
+        pen.dialect.show_scope(pen)
+        pen.line(f"await {call}(result, scope, receive, send{fail}{background})")
     if is_open:
         pen.line("sent = True")
+
+
+def _replied(pen: Pen) -> str:
+    return f"{pen.made('reply_whole', lambda: response.replier(pen.plan.limits))}(result, reply)"

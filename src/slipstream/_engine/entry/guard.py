@@ -18,10 +18,10 @@ from starlette.websockets import WebSocket, WebSocketState
 
 from slipstream._engine.errors import AWAIT, NotAResponse
 from slipstream._engine.runtime.cleanup import locate
-from slipstream._engine.runtime.response import RESPONSE_STARTED, Watch
+from slipstream._engine.runtime.response import RESPONSE_STARTED, Watch, reply_whole
 from slipstream._engine.runtime.threads import call_anywhere
 from slipstream._engine.signature.origin import origin_of
-from slipstream._engine.types import ASGIApp, Receive, Scope, Send
+from slipstream._engine.types import ASGIApp, Receive, Reply, Scope, Send
 from slipstream._foreign.starlette import LIMIT_ANSWERED, limit_signal, request_with_body
 
 ExceptionHandler: TypeAlias = Callable[[Any, Any], Any]
@@ -73,11 +73,13 @@ async def answer(
     started: bool | None = None,
     connection: HTTPConnection[Any] | None = None,
     body: bytes | None = None,
+    reply: Reply | None = None,
 ) -> None:
     """Answer with the handler registered for `exc`, or raise it; generated handlers call this as `fail`.
 
     `started` says whether the response has started, so that no handler can answer; None reads it from the scope. The
-    handler gets the `connection` of the user's code, or a new one whose `body()` returns `body`, if it was read.
+    handler gets the `connection` of the user's code, or a new one whose `body()` returns `body`, if it was read. The
+    response is sent by `reply`, if that is given and can take it.
     """
     if isinstance(exc, ExceptionGroup):
         exc = limit_signal(exc) or exc
@@ -99,7 +101,7 @@ async def answer(
                 code = 1011 if getattr(response, "status_code", 500) >= 500 else 1008
                 reason = str(getattr(exc, "detail", "")).encode()[:MAX_REASON].decode(errors="ignore")
                 await connection.close(code, reason)
-            else:
+            elif reply is None or not reply_whole(response, reply):
                 await send_response(scope, receive, watch)
     except BaseException:
         if watch.started:

@@ -10,13 +10,14 @@ from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import to_json
+from starlette import responses
 from starlette.background import BackgroundTask, BackgroundTasks
 from starlette.responses import JSONResponse, Response
 
 from slipstream._engine.errors import AWAIT, NotAwaited, warn
 from slipstream._engine.runtime.plain import is_plain
 from slipstream._engine.runtime.values import located
-from slipstream._engine.types import ASGIApp, ErrorDetail, Fail, Message, Receive, Scope, Send
+from slipstream._engine.types import ASGIApp, ErrorDetail, Fail, Message, Receive, Reply, Scope, Send
 from slipstream.limits import Limits
 
 _text = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
@@ -89,6 +90,32 @@ def blank_response() -> Response:
     del response.headers["content-length"]
     response.status_code = None  # type: ignore[assignment]  # not set yet
     return response
+
+
+_CALL: Any = Response.__call__
+RESPONSE_CALL: Any = _CALL if getattr(_CALL, "__globals__", None) is vars(responses) else None
+"""Starlette's own call, which sends status, headers and body as they are; None if a tool had replaced it before.
+
+A tool or a subclass may put another into a class later, and that one is called.
+"""
+
+
+def reply_whole(response: Any, reply: Reply) -> bool:
+    """Send a Response object by `reply`; return False if it has to be called instead, as an ASGI app."""
+    try:
+        if type(response).__call__ is not RESPONSE_CALL or response.background is not None:
+            return False
+        status, headers, content = response.status_code, response.raw_headers, response.body
+    except AttributeError:
+        return False
+    return type(content) is bytes and reply(status, headers, content, True)
+
+
+def replier(limits: Limits) -> Callable[[Any, Reply], bool]:
+    """Return `reply_whole`, or a function that does the same and adds to the headers."""
+    if not are_any(limits):
+        return reply_whole
+    return lambda response, reply: reply_whole(response, reply_adding(reply, limits))
 
 
 async def respond(
@@ -257,9 +284,24 @@ def adding(call: Fail, limits: Limits) -> Fail:
         return call
 
     def call_adding(what: Any, scope: Scope, receive: Receive, send: Send, *rest: Any, **options: Any) -> Any:
+        if "reply" in options:
+            options["reply"] = reply_adding(options["reply"], limits)
         return call(what, scope, receive, adder(send, limits), *rest, **options)
 
     return call_adding
+
+
+def reply_adding(reply: Reply, limits: Limits) -> Reply:
+    """Have complete responses sent with what their headers lack, if anything is added."""
+    if not are_any(limits):
+        return reply
+
+    def reply_more(
+        status: int, headers: Sequence[tuple[bytes, bytes]], content: bytes, is_complete: bool = False
+    ) -> bool:
+        return reply(status, added(headers, limits) if is_complete else headers, content, is_complete)
+
+    return reply_more
 
 
 def messages_adding(limits: Limits) -> Callable[..., Any]:
