@@ -29,11 +29,12 @@ async def handle(scope, receive, send, raw, reply):
         payload = None if isinstance(result, Response) else encode(result)
         # reply
         if payload is None:
-            await respond_open(result, scope, receive, send)
+            if not reply_whole(result, reply):
+                await respond_open(result, scope, receive, send)
             sent = True
         else:
             sent = True
             reply(200, JSON_HEADERS, payload)
         await leave(exits)
     except BaseException as exc:
-        return await fail_open(exits, exc, sent, scope, receive, send, connection=request)
+        return await fail_open(exits, exc, sent, scope, receive, send, connection=request, reply=reply)

@@ -11,12 +11,14 @@ async def handle(scope, receive, send, raw, reply):
         payload = None if isinstance(result, Response) else encode(result)
     except Exception as exc:
         complete_scope(scope)
-        return await fail(exc, scope, receive, send, started=False)
+        return await fail(exc, scope, receive, send, started=False, reply=reply)
     # reply
     if payload is None:
-        complete_scope(scope)
-        await respond(result, scope, receive, send, fail)
+        if not reply_whole(result, reply):
+            complete_scope(scope)
+            await respond(result, scope, receive, send, fail)
     else:
         start, end = json_messages(payload, response.status_code or 200, response.headers.raw)
-        await send(start)
-        await send(end)
+        if not reply(start["status"], start["headers"], end["body"], True):
+            await send(start)
+            await send(end)

@@ -23,10 +23,11 @@ async def handle(scope, receive, send, raw, reply):
             payload = dump_result(check_result(result))
     except Exception as exc:
         complete_scope(scope)
-        return await fail(exc, scope, receive, send, started=False, body=raw)
+        return await fail(exc, scope, receive, send, started=False, body=raw, reply=reply)
     # reply
     if payload is None:
-        complete_scope(scope)
-        await respond(result, scope, receive, send, fail)
+        if not reply_whole(result, reply):
+            complete_scope(scope)
+            await respond(result, scope, receive, send, fail)
     else:
         reply(201, JSON_HEADERS, payload)

@@ -16,10 +16,11 @@ async def handle(scope, receive, send, raw, reply):
         result, payload = await in_one_thread(work)
     except Exception as exc:
         complete_scope(scope)
-        return await fail(exc, scope, receive, send, started=False)
+        return await fail(exc, scope, receive, send, started=False, reply=reply)
     # reply
     if payload is None:
-        complete_scope(scope)
-        await respond(result, scope, receive, send, fail)
+        if not reply_whole(result, reply):
+            complete_scope(scope)
+            await respond(result, scope, receive, send, fail)
     else:
         reply(200, JSON_HEADERS, payload)

@@ -16,8 +16,9 @@ async def handle(scope, receive, send, raw, reply):
         payload = None if isinstance(result, Response) else encode(result)
         # reply
         if payload is None:
-            complete_scope(scope)
-            await respond_open(result, scope, receive, send)
+            if not reply_whole(result, reply):
+                complete_scope(scope)
+                await respond_open(result, scope, receive, send)
             sent = True
         else:
             sent = True
@@ -27,4 +28,4 @@ async def handle(scope, receive, send, raw, reply):
             raise not_stopped()
     except BaseException as exc:
         complete_scope(scope)
-        return await fail_open(exits, exc, sent, scope, receive, send)
+        return await fail_open(exits, exc, sent, scope, receive, send, reply=reply)
