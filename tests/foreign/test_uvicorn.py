@@ -1,10 +1,9 @@
-"""Protocols of uvicorn that are others inside: uvicorn's own serve then (`tests/server/test_server.py`)."""
+"""A uvicorn that is another inside."""
 
 from typing import Any
 
 import pytest
 from uvicorn.middleware import proxy_headers
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from .reloading import imported_again
 
@@ -13,7 +12,7 @@ def other() -> None:
     """Take nothing."""
 
 
-HTTP, WEBSOCKETS = "uvicorn_http", "uvicorn_websockets"
+HTTP = "uvicorn_http"
 
 
 @pytest.mark.parametrize("instead", [None, object])
@@ -28,28 +27,3 @@ def test_without_its_middleware_an_application_is_taken_as_it_is(instead: Any, m
         monkeypatch.setattr(proxy_headers, "ProxyHeadersMiddleware", instead)
 
     assert imported_again(HTTP).without_proxy_headers(around) is around
-
-
-def test_the_release_that_is_there_fits() -> None:
-    """Otherwise every request would go the longer way, and nobody would notice."""
-    assert imported_again(HTTP)
-    assert imported_again(WEBSOCKETS)
-
-
-@pytest.mark.parametrize(
-    ("module", "owner", "name", "instead"),
-    [
-        (WEBSOCKETS, WebSocketsSansIOProtocol, "__init__", other),
-        (WEBSOCKETS, WebSocketsSansIOProtocol, "data_received", other),
-        (WEBSOCKETS, WebSocketsSansIOProtocol, "receive", other),
-        (WEBSOCKETS, WebSocketsSansIOProtocol, "send_receive_event_to_app", None),
-    ],
-)
-def test_another_shape_is_an_error_at_import(
-    module: str, owner: Any, name: str, instead: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Whoever asks which protocol to use is then told of uvicorn's own."""
-    monkeypatch.setattr(owner, name, instead)
-
-    with pytest.raises(ImportError, match="another inside"):
-        imported_again(module)

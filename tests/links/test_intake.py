@@ -39,9 +39,8 @@ class Queue:
 
 
 def wire() -> Wire:
-    """Make a wire of a client, whose owner nobody calls."""
-    owner: Any = None
-    made = Wire(owner, asyncio.get_running_loop(), is_server=False, max_size=10_000_000, high=4, low=1)
+    """Make a wire of a client."""
+    made = Wire(asyncio.get_running_loop(), masked=False, max_size=10_000_000, high=4, low=1)
     made.transport = Transport()
     return made
 

@@ -4,11 +4,8 @@ import sys
 
 import pytest
 import uvicorn
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from slipstream.server import http_protocol, ws_protocol
-
-FOREIGN = "slipstream._foreign.uvicorn_"
 
 
 def test_ours_are_named_so_that_uvicorn_finds_them() -> None:
@@ -36,23 +33,12 @@ def test_without_its_parser_uvicorn_chooses(monkeypatch: pytest.MonkeyPatch) -> 
     assert http_protocol() == "auto"
 
 
-def test_without_its_library_uvicorn_chooses_for_websockets(monkeypatch: pytest.MonkeyPatch) -> None:
-    """There may be no websockets, or a uvicorn of an earlier age."""
-    for name in ("slipstream.server.websockets", FOREIGN + "websockets"):
-        monkeypatch.delitem(sys.modules, name, raising=False)
-    monkeypatch.setitem(sys.modules, "uvicorn.protocols.websockets.websockets_sansio_impl", None)
-
-    assert ws_protocol() == "auto"
-
-
-def test_under_another_uvicorn_it_chooses_for_websockets(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What ours leans on may have another name there; nobody should learn it from a connection that fails."""
-
-    def other(self: object) -> None:
-        """Set up nothing that ours knows."""
-
-    for name in ("slipstream.server.websockets", FOREIGN + "websockets"):
-        monkeypatch.delitem(sys.modules, name, raising=False)
-    monkeypatch.setattr(WebSocketsSansIOProtocol, "__init__", other)
+@pytest.mark.parametrize("library", ["websockets", "httptools"])
+def test_without_a_library_uvicorn_chooses_for_websockets(library: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of websockets ours has the masks, of httptools the parser of handshakes."""
+    for name in ("server.websockets", "server.http", "server.handshake", "_sockets.deflate", "_sockets.frames"):
+        monkeypatch.delitem(sys.modules, f"slipstream.{name}", raising=False)
+    for name in [each for each in sys.modules if each.partition(".")[0] == library]:
+        monkeypatch.setitem(sys.modules, name, None)
 
     assert ws_protocol() == "auto"

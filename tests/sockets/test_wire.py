@@ -28,10 +28,9 @@ class Transport(asyncio.Transport):
 
 @pytest.fixture
 def wire() -> Any:
-    """A wire of a client, whose protocol nobody calls."""
+    """A wire of a client, which gets nothing but messages."""
     loop = asyncio.new_event_loop()
-    protocol: Any = None
-    made = Wire(protocol, loop, is_server=False, max_size=10_000_000, high=4, low=1)
+    made = Wire(loop, masked=False, max_size=10_000_000, high=4, low=1)
     made.transport = Transport()
     yield made
     loop.close()
@@ -83,15 +82,13 @@ class Keeper:
         """Do nothing."""
 
 
-def test_a_taker_of_bytes_is_spared_the_text_and_nothing_that_is_not_utf8_comes_through(wire: Any) -> None:
+def test_a_taker_of_bytes_is_spared_the_text_and_nothing_that_is_not_utf8_comes_through(
+    wire: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Whoever wants bytes would encode what was decoded; the check of the encoding stays."""
     refused = []
 
-    class Protocol:
-        def refuse_text(self) -> None:
-            refused.append(True)
-
-    wire._protocol = Protocol()
+    monkeypatch.setattr(Wire, "refuse_text", lambda _: refused.append(True))
     taker = Keeper()
     wire.give_to(taker, as_bytes=True)
     for text in ("plain", "häßlich"):

@@ -6,10 +6,14 @@ from starlette.types import Receive, Send
 
 
 class DirectProtocol:
-    """Base of a server's protocol that has a wire."""
+    """Base of a server's protocol that is a wire."""
 
-    wire: Any
-    """A `slipstream._sockets.wire.Wire`, whose module imports a WebSocket library."""
+    __slots__ = ()
+
+    @property
+    def wire(self) -> Any:
+        """The protocol itself, as a `slipstream._sockets.wire.Wire`, whose module imports a WebSocket library."""
+        return self
 
     async def put(self, data: str | bytes) -> bool:
         """Send a message as soon as the transport's buffer has room; return False if the connection is gone."""

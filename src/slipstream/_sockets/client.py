@@ -1,5 +1,6 @@
 """A client connection of the library `websockets` in which plain messages go by a wire."""
 
+import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -8,7 +9,8 @@ from websockets.frames import CloseCode, Frame, Opcode
 from websockets.protocol import State
 
 from slipstream._foreign.websockets import connection_fits, end_of
-from slipstream._sockets.wire import Wire, WiredProtocol
+from slipstream._sockets.frames import mask_key, write_frame
+from slipstream._sockets.wire import Wire
 
 _MOST_WAITING = 32
 _HEAD_END = b"\r\n\r\n"
@@ -50,30 +52,70 @@ class BoundedConnection(ClientConnection):
             self.transport.abort()
 
 
-class LeanConnection(WiredProtocol, BoundedConnection):
+class ClientWire(Wire):
+    """The wire of a connection, which gets what is no plain message."""
+
+    __slots__ = ("_connection",)
+
+    def __init__(self, connection: "LeanConnection", loop: asyncio.AbstractEventLoop, max_size: int) -> None:
+        super().__init__(loop, masked=False, max_size=max_size, high=_MOST_WAITING, low=_MOST_WAITING // 4)
+        self._connection = connection
+
+    def pass_on(self, frame: bytes) -> bool:
+        return self._connection.take_frame(frame)
+
+    def refuse_text(self) -> None:
+        self._connection.refuse_text()
+
+    def send(self, data: str | bytes) -> bool:
+        """Send a message if that is possible at once; return whether it was."""
+        if not self.is_open or self.is_full or self.transport.is_closing():
+            return False
+        payload = data.encode() if isinstance(data, str) else data
+        self.transport.write(write_frame(payload is not data, payload, mask_key()))
+        return True
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._connection.connection_lost(exc)
+
+    def eof_received(self) -> None:
+        self._connection.eof_received()
+
+    def pause_writing(self) -> None:
+        self._connection.pause_writing()
+
+    def resume_writing(self) -> None:
+        self._connection.resume_writing()
+
+
+class LeanConnection(BoundedConnection):
     """A connection whose plain messages do not pass through the library; give it as `create_connection`.
 
     If compression was negotiated, every frame passes through the library. `recv_streaming` gets nothing.
     """
 
     # An object with more than 29 attributes, or with some that come late, has a dict of its own, of 1.5 KiB.
-    __slots__ = ("_head", "_is_text", "_parts", "conn", "recv_messages", "transport", "wire")
+    __slots__ = ("_head", "_is_text", "_parts", "recv_messages", "transport", "wire")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.conn = self.protocol
         most = self.protocol.max_message_size
-        self.wire = Wire(
-            self,
-            self.loop,
-            is_server=False,
-            max_size=2**63 if most is None else most,
-            high=_MOST_WAITING,
-            low=_MOST_WAITING // 4,
-        )
+        self.wire = ClientWire(self, self.loop, 2**63 if most is None else most)
         self._parts: list[bytes] = []
         self._is_text = False
         self._head: bytearray | None = bytearray()
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self.wire.transport = transport
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self.wire.is_full = True
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self.wire.is_full = False
 
     def data_received(self, data: bytes) -> None:
         """Take in the answer to the handshake; and what follows, if there is no wire at the transport."""
@@ -97,7 +139,15 @@ class LeanConnection(WiredProtocol, BoundedConnection):
         if stop < len(data):
             protocol.data_received(data[stop:])
 
+    def take_frame(self, frame: bytes) -> bool:
+        """Take a frame that is not a plain message; return whether the library takes more frames."""
+        if self.protocol.close_rcvd is not None or self.protocol.state is State.CLOSED:
+            return False
+        BoundedConnection.data_received(self, frame)
+        return self.protocol.parser_exc is None and self.protocol.close_rcvd is None
+
     def refuse_text(self) -> None:
+        """End the connection, since a text is not UTF-8."""
         self.protocol.fail(CloseCode.INVALID_DATA, "text that is not UTF-8")
         self.send_data()
 

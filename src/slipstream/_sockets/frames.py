@@ -1,10 +1,12 @@
 """Cuts the bytes of an open WebSocket into frames (RFC 6455, section 5.2), and writes plain ones. No I/O.
 
 Nearly every frame is a whole message. All others (control frames, fragments, violations of the protocol) are passed
-on, whole, to the full parser of the library `websockets`, which therefore always stands between two frames.
+on, whole: a server has them read by `read_frame`, a client by the full parser of the library `websockets`, which
+therefore always stands between two frames.
 """
 
 import os
+from typing import Final, NamedTuple
 
 try:
     from websockets.speedups import apply_mask as mask
@@ -108,6 +110,92 @@ class FrameCutter:
             at = stop
         if at < end:
             self._rest, self._needed = bytearray(data[at:]), 0
+
+
+CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
+_FIN, _COMPRESSED, _RESERVED = 0x80, 0x40, 0x70
+_OPCODES: Final = frozenset({CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG})
+_LONGEST_CONTROL: Final = 125
+_CLOSE_CODES: Final = frozenset({1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014})
+"""Those that a close frame may have, below those of programs: 3000 to 4999 (RFC 6455, section 7.4)."""
+
+
+class Violation(Exception):
+    """What ends a connection: the code of the close frame, and a reason of at most 123 bytes."""
+
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(reason)
+        self.code, self.reason = code, reason
+
+
+class Frame(NamedTuple):
+    """A frame, without its mask."""
+
+    opcode: int
+    is_last: bool
+    is_compressed: bool
+    payload: bytes
+
+
+def read_frame(frame: bytes, max_size: int) -> Frame:
+    """Read a frame of a client, which is there whole unless it is longer than the longest.
+
+    Raises:
+        Violation: It may not come from a client (1002), or is too long (1009).
+    """
+    first, second = frame[0], frame[1]
+    opcode, length, start = first & 0x0F, second & 0x7F, 2
+    if opcode not in _OPCODES:
+        raise Violation(1002, f"unknown opcode {opcode}")
+    if not second & _MASKED:
+        raise Violation(1002, "frame without a mask")
+    if opcode & _CONTROL and (first & (_FIN | _RESERVED) != _FIN or length > _LONGEST_CONTROL):
+        raise Violation(1002, "control frame that is no short whole one")
+    if first & _RESERVED & ~_COMPRESSED or (first & _COMPRESSED and opcode == CONTINUATION):
+        raise Violation(1002, "reserved bit set")
+    if length > 125:
+        start += 2 if length == 126 else 8
+        length = int.from_bytes(frame[2:start])
+    if length > max_size:
+        raise Violation(1009, "frame too big")
+    key, start = frame[start : start + 4], start + 4
+    return Frame(opcode, bool(first & _FIN), bool(first & _COMPRESSED), mask(frame[start : start + length], key))
+
+
+def read_close(payload: bytes) -> tuple[int, str]:
+    """Read the payload of a close frame: code and reason; 1005 if there is none.
+
+    Raises:
+        Violation: It has no such form (1002), or its reason is not UTF-8 (1007).
+    """
+    if not payload:
+        return 1005, ""
+    code = int.from_bytes(payload[:2])
+    if len(payload) == 1 or not (code in _CLOSE_CODES or 3000 <= code < 5000):
+        raise Violation(1002, "invalid close frame")
+    try:
+        return code, payload[2:].decode()
+    except UnicodeDecodeError:
+        raise Violation(1007, "reason that is not UTF-8") from None
+
+
+def write_close(code: int, reason: str) -> bytes:
+    """Return a server's close frame; a code that no frame may have is left out, a reason of more than 123 bytes cut."""
+    if code == 1005:
+        return write_control(CLOSE, b"")
+    said = reason.encode("utf-8", "replace")[:123].decode("utf-8", "ignore").encode()
+    return write_control(CLOSE, code.to_bytes(2) + said)
+
+
+def write_control(opcode: int, payload: bytes) -> bytes:
+    """Return a server's control frame."""
+    return bytes((_FIN | opcode, len(payload))) + payload
+
+
+def write_compressed(is_text: bool, payload: bytes) -> bytes:
+    """Return a whole message, which is compressed, as a server's frame."""
+    frame = write_frame(is_text, payload)
+    return bytes((frame[0] | _COMPRESSED,)) + frame[1:]
 
 
 def write_frame(is_text: bool, payload: bytes, key: bytes = b"") -> bytes:

@@ -1,51 +1,18 @@
-"""Reads and writes plain messages of an open WebSocket at asyncio's transport, for a server or a client.
+"""Reads plain messages of an open WebSocket at asyncio's transport, for a server or a client.
 
-After the handshake a `Wire` takes the place of the library's protocol at the transport. It handles plain messages and
-passes everything else on to the protocol. Everything that a message needs is in this small object: with hundreds of
-links, little of a link is in the processor's caches when an event comes.
+After the handshake a `Wire` is the protocol at the transport. It handles plain messages; subclasses write, and take
+every other frame. Everything that a message needs is in this small object: with hundreds of links, little of a link is
+in the processor's caches when an event comes.
 """
 
 import asyncio
 from typing import Any, Protocol
 
-from websockets.protocol import State
-
-from slipstream._sockets.frames import FrameCutter, mask_key, write_frame
+from slipstream._sockets.frames import FrameCutter
 from slipstream._sockets.mailbox import Mailbox
 
 _LARGE = 65_536
 """Size in bytes from which one waiting message stops reading: waiting messages are bounded by bytes too."""
-
-
-class WiredProtocol(asyncio.Protocol):
-    """What the protocols of the library `websockets` do for their wire; derive from this and from such a protocol."""
-
-    wire: "Wire"
-    conn: Any
-    """The library's state of the connection, without I/O."""
-
-    def connection_made(self, transport: Any) -> None:
-        super().connection_made(transport)
-        self.wire.transport = transport
-
-    def take_frame(self, frame: bytes) -> bool:
-        """Take a frame that is not a plain message; return whether the library takes more frames."""
-        if self.conn.close_rcvd is not None or self.conn.state is State.CLOSED:
-            return False
-        super().data_received(frame)
-        return self.conn.parser_exc is None and self.conn.close_rcvd is None
-
-    def refuse_text(self) -> None:
-        """End the connection, since a text is not UTF-8."""
-        raise NotImplementedError
-
-    def pause_writing(self) -> None:
-        super().pause_writing()
-        self.wire.is_full = True
-
-    def resume_writing(self) -> None:
-        super().resume_writing()
-        self.wire.is_full = False
 
 
 class Taker(Protocol):
@@ -59,38 +26,28 @@ class Taker(Protocol):
 
 
 class Wire(FrameCutter, asyncio.Protocol):
-    """A connection's messages, both ways; `is_server` says that the peer dialled, and so must mask its frames.
+    """A connection's messages; `masked` says that the peer dialled, and so must mask its frames.
 
     Frames of more than `max_size` bytes are not gathered here. Reading stops at `high` waiting messages, or at one of
     64 KiB or more, and goes on at `low`.
     """
 
     __slots__ = (
-        "_high", "_is_blocked", "_is_server", "_low", "_protocol", "_taker", "is_full", "is_leaving", "is_open",
-        "queue", "read_paused", "transport",
+        "_high", "_is_blocked", "_low", "_taker", "is_full", "is_leaving", "is_open", "queue", "read_paused",
+        "transport",
     )  # fmt: skip
 
     transport: asyncio.Transport
 
-    def __init__(
-        self,
-        protocol: WiredProtocol,
-        loop: asyncio.AbstractEventLoop,
-        *,
-        is_server: bool,
-        max_size: int,
-        high: int,
-        low: int,
-    ) -> None:
-        super().__init__(masked=is_server, max_size=max_size)
-        self._protocol, self._is_server = protocol, is_server
+    def __init__(self, loop: asyncio.AbstractEventLoop, *, masked: bool, max_size: int, high: int, low: int) -> None:
+        super().__init__(masked=masked, max_size=max_size)
         self._high, self._low = high, low
         self.queue = Mailbox(loop)
         """Messages that came; after the last, an item that stands for the end."""
         self._taker: Taker | None = None
         self._is_blocked = False
         self.is_open = False
-        """Whether plain frames may be written; set by the protocol, as the next two."""
+        """Whether plain frames may be written; set by the subclass, as the next two."""
         self.is_full = False
         """Whether the transport's buffer is full."""
         self.is_leaving = False
@@ -142,14 +99,15 @@ class Wire(FrameCutter, asyncio.Protocol):
             self.queue.add(payload.decode() if is_text else payload)
         except UnicodeDecodeError:
             self.is_leaving = True
-            self._protocol.refuse_text()
+            self.refuse_text()
             return
         if (len(self.queue) >= self._high or len(payload) >= _LARGE) and not self.read_paused:
             self.read_paused = True
             self.transport.pause_reading()
 
-    def pass_on(self, frame: bytes) -> bool:
-        return self._protocol.take_frame(frame)
+    def refuse_text(self) -> None:
+        """End the connection, since a text is not UTF-8."""
+        raise NotImplementedError
 
     def resume(self) -> None:
         """Read again if enough messages were fetched, or will not be."""
@@ -160,21 +118,4 @@ class Wire(FrameCutter, asyncio.Protocol):
 
     def send(self, data: str | bytes) -> bool:
         """Send a message if that is possible at once; return whether it was."""
-        if not self.is_open or self.is_full or self.transport.is_closing():
-            return False
-        payload = data.encode() if isinstance(data, str) else data
-        key = b"" if self._is_server else mask_key()
-        self.transport.write(write_frame(payload is not data, payload, key))
-        return True
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._protocol.connection_lost(exc)
-
-    def eof_received(self) -> bool | None:
-        return self._protocol.eof_received()
-
-    def pause_writing(self) -> None:
-        self._protocol.pause_writing()
-
-    def resume_writing(self) -> None:
-        self._protocol.resume_writing()
+        raise NotImplementedError

@@ -33,6 +33,10 @@ SERVER_LIMITS = {
     "limit_connections_by_address": ("connections_by_address", "Of these, from one address; more: 503."),
     "limit_concurrency": ("requests", "Requests under way in a process; more: 503."),
     "timeout_head": ("head_time", "Seconds in which a request's head has to come; longer: 408."),
+    "timeout_handshake": (
+        "handshake_time",
+        "Seconds for an application to answer a WebSocket's handshake; longer: 503.",
+    ),
     "timeout_body": ("body_silence", "Seconds without a byte of a body; longer: 408."),
     "timeout_keep_alive": ("idle_time", "Seconds between two requests of a connection; longer: close."),
     "timeout_write": ("write_time", "Seconds in which a client takes nothing of what it is sent; longer: close."),
@@ -53,6 +57,9 @@ def takes_server_limits(function: Callable[..., Any]) -> Callable[..., Any]:
             help=text + ("" if default else " 0: no limit."),
         )(function)
     return function
+
+
+SECONDS = click.FloatRange(0)
 
 
 @click.command()
@@ -94,6 +101,9 @@ def takes_server_limits(function: Callable[..., Any]) -> Callable[..., Any]:
 @takes_server_limits
 @click.option("--health", metavar="/livez,/readyz", help="Paths of liveness and readiness, which the server answers.")
 @click.option("--pidfile", type=click.Path(dir_okay=False, path_type=Path), help="Where to write the process id.")
+@click.option("--ws-origins", default="", metavar="LIST", help="Origins whose pages may open WebSockets. Default: any.")
+@click.option("--ws-ping-interval", default=20.0, show_default=True, type=SECONDS, help="Between pings; 0: none.")
+@click.option("--ws-ping-timeout", default=20.0, show_default=True, type=SECONDS, help="For the pong; 0: for ever.")
 @click.option("--access-log/--no-access-log", default=True, show_default=True, help="Log a line for each response.")
 @click.option("--log-format", type=click.Choice(["text", "json"]), default="text", help="Of the access log.")
 @click.option("--log-level", type=click.Choice(LOG_LEVELS), help="Default: info.")
@@ -155,6 +165,9 @@ def command(
             click.echo(f"limits: {_named(app.limits_in_force)}")
     os.environ[_SERVED] = json.dumps([target, name, alias])
     given = {field: options.pop(option) for option, (field, _) in SERVER_LIMITS.items()}
+    for name in ("ws_ping_interval", "ws_ping_timeout"):
+        options[name] = options[name] or None
+    given["websocket_origins"] = tuple(each.strip() for each in options.pop("ws_origins").split(",") if each.strip())
     Settings(limits=ServerLimits(**given), log_format=log_format, health=health_paths).to_environment()
     protocol = http_protocol()
     if protocol == "auto":

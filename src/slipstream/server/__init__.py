@@ -22,7 +22,7 @@ def http_protocol() -> str:
 def ws_protocol() -> str:
     """Return `slipstream.server.websockets:WebSocketProtocol`, to give to uvicorn as `ws`.
 
-    Returns "auto", with which uvicorn chooses, if websockets is missing, or this release of uvicorn has another inside.
+    Returns "auto", with which uvicorn chooses, if websockets or httptools is missing.
     """
     return _found("slipstream.server.websockets", "WebSocketProtocol")
 

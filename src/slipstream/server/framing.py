@@ -116,6 +116,20 @@ def _lower(name: bytes) -> bytes | None:
     return None if not name or _NO_NAME.search(name) else name.lower()
 
 
+def header_lines(headers: Sequence[tuple[bytes, bytes]]) -> bytes:
+    """Write headers as they are.
+
+    Raises:
+        RuntimeError: One cannot be written.
+    """
+    for name, value in headers:
+        if not name or _NO_NAME.search(name):
+            raise RuntimeError("Invalid HTTP header name.")
+        if _NO_VALUE.search(value):
+            raise RuntimeError("Invalid HTTP header value.")
+    return b"".join(b"%b: %b\r\n" % pair for pair in headers)
+
+
 def chunk(content: bytes, *, is_last: bool) -> bytes:
     """Write a piece of content as a chunk, and the end of the content after the last one."""
     written = b"%x\r\n%b\r\n" % (len(content), content) if content else b""

@@ -1,6 +1,7 @@
 """What the head of a request says: target, host, framing and expectations. Pure functions of bytes."""
 
 import re
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 NOTED: Final = frozenset(
@@ -16,11 +17,11 @@ Noted = dict[bytes, bytes]
 
 
 class Refusal(Exception):
-    """A request that cannot be served: the status, and a sentence for whoever sent it."""
+    """A request that cannot be served: the status, a sentence for whoever sent it, and headers of the answer."""
 
-    def __init__(self, status: int, reason: str) -> None:
+    def __init__(self, status: int, reason: str, headers: Sequence[tuple[bytes, bytes]] = ()) -> None:
         super().__init__(reason)
-        self.status, self.reason = status, reason
+        self.status, self.reason, self.headers = status, reason, headers
 
 
 INVALID: Final = "Invalid HTTP request received."

@@ -10,9 +10,9 @@ also in turn: a connection never serves two requests at a time.
 """
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from urllib.parse import unquote
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
@@ -48,6 +48,17 @@ _METHODS: Final = {
 }
 
 
+class Handshake(NamedTuple):
+    """A request for a WebSocket."""
+
+    scope: Any
+    """As of a request of HTTP."""
+    url: bytes
+    """Its target as it was sent."""
+    rest: bytes
+    """What has come behind it."""
+
+
 class HTTPProtocol(asyncio.Protocol):
     """One connection: reads requests, has them served in turn, keeps to the limits.
 
@@ -63,6 +74,7 @@ class HTTPProtocol(asyncio.Protocol):
         "_stalled_since", "_url", "client", "deadline", "is_last", "is_trusted", "scheme", "server", "service",
         "transport",
     )  # fmt: skip
+    is_websocket = False
 
     def __init__(
         self,
@@ -84,7 +96,7 @@ class HTTPProtocol(asyncio.Protocol):
         """What has come and is not parsed yet."""
         self._fault: Refusal | None = None
         """Why what follows the requests in `_ready` is not served."""
-        self._handover: bytes | None = None
+        self._handover: Handshake | None = None
         """What the WebSocket protocol gets when the requests before are answered."""
         self._room: asyncio.Future[None] | None = None
         """What waits for the transport to have room; None if it has."""
@@ -530,7 +542,7 @@ class HTTPProtocol(asyncio.Protocol):
         """Answer what is not served, and close."""
         service = self.service
         service.refuse(str(refusal.status), refusal.reason)
-        more = _RETRY if refusal.status == 503 else ()
+        more = _RETRY if refusal.status == 503 else refusal.headers
         self.transport.write(short_answer(refusal.status, service.state.default_headers, refusal.reason, more))
         self._linger()
 
@@ -619,40 +631,71 @@ class HTTPProtocol(asyncio.Protocol):
 
     def _upgrade(self, rest: "bytes | memoryview") -> None:
         """Hand the connection to the WebSocket protocol; go on without the upgrade if it asks for another."""
-        exchange, config = self._reading, self.service.config
+        exchange, service = self._reading, self.service
         assert exchange is not None
-        lines = [b"%b %b HTTP/1.1\r\n" % (exchange.scope["method"].encode(), self._url)]
-        if wants_websocket(self._noted) and config.ws_protocol_class is not None:
-            lines += [b"%b: %b\r\n" % pair for pair in exchange.scope["headers"]]
-            self._reading, self._handover = None, b"".join(lines) + b"\r\n" + bytes(rest)
+        scope, kind = exchange.scope, service.config.ws_protocol_class
+        is_handshake = scope["method"] == "GET" and scope["http_version"] == "1.1" and wants_websocket(self._noted)
+        if is_handshake and kind is not None:
+            self._reading = None
+            if exchange.body_left:
+                self._fail_by(Refusal(400, "A handshake has no body."))
+                return
+            self._handover = Handshake(scope, self._url, bytes(rest))
             if self._ready:
                 self._pause_reading()  # until these are answered
             return
         # The parser has stopped behind the head, even if a body follows: another reads it without the Upgrade.
-        lines += [b"%b: %b\r\n" % pair for pair in exchange.scope["headers"] if pair[0] != b"upgrade"]
+        lines = _head_lines(scope, self._url, without=b"upgrade")
         self._parser, self._reading, self._fed = HttpRequestParser(self), None, 0
         with suppress(HttpParserError):
-            self._parser.feed_data(b"".join(lines) + b"\r\n")
+            self._parser.feed_data(lines)
         for known in (self._reading, *self._ready[-1:]):
             if known is not None:
-                known.scope["headers"] = exchange.scope["headers"]
+                known.scope["headers"] = scope["headers"]
         if rest:
             self._pending = memoryview(rest if self._pending is None else b"".join((rest, self._pending)))
 
-    def _hand_over(self, data: bytes) -> None:
+    def _hand_over(self, handshake: Handshake) -> None:
+        """Give the connection to what the WebSocket protocol makes of a handshake, or refuse it."""
         service = self.service
-        service.dismiss(self)
-        service.state.connections.discard(self)
+        take_over: TakeOver = getattr(service.config.ws_protocol_class, "take_over", _replayed)
+        try:
+            if service.is_bounded and service.is_full():
+                raise Refusal(503, "Exceeded concurrency limit.")
+            successor, data = take_over(self, handshake)
+        except Refusal as refusal:
+            self._refuse(refusal)
+            return
         if self._pending is not None:
             data += bytes(self._pending)
         if self._is_read_paused:
             self.transport.resume_reading()
-        self._is_over, self._pending, self._parser = True, None, None
-        config = service.config
-        protocol = config.ws_protocol_class(config=config, server_state=service.state, app_state=service.app_state)
-        protocol.connection_made(self.transport)
-        self.transport.set_protocol(protocol)
-        protocol.data_received(data)
+        self._is_over, self._pending, self._parser, self._handover = True, None, None, None
+        self.deadline = NEVER
+        self.transport.set_protocol(successor)
+        if data:
+            successor.data_received(data)
+
+
+TakeOver = Callable[[HTTPProtocol, Handshake], tuple[asyncio.Protocol, bytes]]
+"""Makes the successor of a connection, and what it has to be given first; raises a Refusal instead."""
+
+
+def _replayed(connection: HTTPProtocol, handshake: Handshake) -> tuple[asyncio.Protocol, bytes]:
+    """Make a WebSocket protocol of another's, which has to be given the head again."""
+    service = connection.service
+    service.dismiss(connection)
+    service.state.connections.discard(connection)
+    config = service.config
+    protocol = config.ws_protocol_class(config=config, server_state=service.state, app_state=service.app_state)
+    protocol.connection_made(connection.transport)
+    return protocol, _head_lines(handshake.scope, handshake.url) + handshake.rest
+
+
+def _head_lines(scope: Any, url: bytes, *, without: bytes = b"") -> bytes:
+    """Write the head of a request again."""
+    lines = [b"%b: %b\r\n" % pair for pair in scope["headers"] if pair[0] != without]
+    return b"%b %b HTTP/1.1\r\n%b\r\n" % (scope["method"].encode(), url, b"".join(lines))
 
 
 _RETRY: Final = ((b"retry-after", b"1"),)

@@ -16,7 +16,7 @@ class Limits:
     Times are looked at once a second, so that up to a second more passes. 0 is no limit.
 
     Raises:
-        ValueError: A field is below 0.
+        ValueError: A number is below 0, or the origins are no sequence of texts.
     """
 
     request_line: int = 8192
@@ -43,6 +43,13 @@ class Limits:
     body_grace: float = 5
     """How long a body may be slower than `body_rate`."""
 
+    handshake_time: float = 10
+    """From a WebSocket's request to the application's answer: 503."""
+
+    websocket_origins: tuple[str, ...] = ()
+    """Origins, such as `https://example.org`, from whose pages WebSockets may be opened; others: 403. None: from any.
+    With or without cookies, whatever the application's own `websocket_origins` says (docs/limits.md)."""
+
     idle_time: float = 75
     """Between two requests. Balancers wait 60: one that closes later than the server loses requests."""
 
@@ -59,7 +66,13 @@ class Limits:
     """Requests under way in a process; one more gets a 503 with a Retry-After."""
 
     def __post_init__(self) -> None:
+        origins: Any = self.websocket_origins
+        if isinstance(origins, str) or not all(isinstance(each, str) for each in origins):
+            raise ValueError(f"websocket_origins is {origins!r}\n  write a tuple of origins: ('https://example.org',)")
+        object.__setattr__(self, "websocket_origins", tuple(origins))
         for field in fields(self):
+            if field.name == "websocket_origins":
+                continue
             value = getattr(self, field.name)
             if not isinstance(value, (int, float)) or isinstance(value, bool) or not value >= 0:
                 raise ValueError(f"{field.name} is {value!r}\n  write a number from 0 on; 0 is no limit")

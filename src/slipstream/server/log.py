@@ -101,7 +101,7 @@ class BatchedLog:
             return
 
 
-def _target(scope: Any) -> str:
+def target_of(scope: Any) -> str:
     """Return path and query as they were sent: the parser lets no space, control or other character than ASCII pass."""
     target = scope["raw_path"] + b"?" + scope["query_string"] if scope["query_string"] else scope["raw_path"]
     text: str = target.decode("latin-1")
@@ -110,7 +110,7 @@ def _target(scope: Any) -> str:
 
 def _as_text(scope: Any, status: int) -> str:
     host, port = scope["client"] or ("", 0)
-    line = f'{host}:{port} - "{scope["method"]} {_target(scope)} HTTP/{scope["http_version"]}" {status}'
+    line = f'{host}:{port} - "{scope["method"]} {target_of(scope)} HTTP/{scope["http_version"]}" {status}'
     return f"INFO:     {line}\n"
 
 
@@ -119,7 +119,7 @@ def _as_json(scope: Any, status: int) -> str:
     now = time.time()
     at = f"{_second(int(now))}.{int(now * 1000) % 1000:03d}Z"
     return (
-        f'{{"time": "{at}", "client": "{host}:{port}", "method": "{scope["method"]}", "path": "{_target(scope)}", '
+        f'{{"time": "{at}", "client": "{host}:{port}", "method": "{scope["method"]}", "path": "{target_of(scope)}", '
         f'"version": "{scope["http_version"]}", "status": {status}}}\n'
     )
 

@@ -14,7 +14,8 @@ Network = IPv4Network | IPv6Network
 UNIX = "unix"
 """In a list of proxies, whoever connects by a unix socket."""
 
-_SCHEMES = frozenset({"http", "https"})
+_SCHEMES = {"http": "http", "https": "https", "ws": "http", "wss": "https"}
+"""What a proxy may say, and the scheme of HTTP that it means."""
 _PAIR = re.compile(r'[\s;,]*([A-Za-z]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;,"=]*))')
 
 
@@ -61,7 +62,7 @@ class Proxies:
             names, said_scheme = read_forwarded(noted[b"forwarded"].decode("latin-1"))
         else:
             return client, scheme
-        return self._first_stranger(names) or client, said_scheme if said_scheme in _SCHEMES else scheme
+        return self._first_stranger(names) or client, _SCHEMES.get(said_scheme, scheme)
 
     def _first_stranger(self, names: Sequence[str]) -> Client | None:
         """Return the last hop that is no proxy of ours, since each proxy writes its peer at the end."""

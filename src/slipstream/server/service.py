@@ -5,6 +5,7 @@ import logging
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable
 from contextvars import Context, copy_context
+from random import random
 from time import monotonic
 from typing import Any, Final, Protocol
 from weakref import WeakKeyDictionary
@@ -27,6 +28,9 @@ MOST_IN_PLACE: Final = 16
 LONGEST_TURN: Final = 0.005
 """How many seconds of a turn are given to requests that have waited for it."""
 
+CLOSED_A_SECOND: Final = 200
+"""WebSockets, when the server stops."""
+
 NEVER: Final = float("inf")
 _MOST_HEADS: Final = 1000
 _NO_LIMIT: Final = 1 << 62
@@ -41,6 +45,7 @@ class Connection(Protocol):
 
     deadline: float
     client: tuple[str, int] | None
+    is_websocket: bool
 
     def expire(self, now: float) -> None:
         """End what has taken too long; called once a second while the deadline is over."""
@@ -84,6 +89,7 @@ class Service:
         self.proxies = Proxies(config.forwarded_allow_ips) if inner is not self.app else Proxies("")
         self.app = inner
         self.asgi = {"version": config.asgi_version, "spec_version": "2.3"}
+        self.asgi_of_websockets = {"version": config.asgi_version, "spec_version": "2.4"}
         self.root_path: str = config.root_path
         self.raw_root_path = config.root_path.encode("ascii")
         self.context = Context() if config.reset_contextvars else copy_context()
@@ -95,6 +101,8 @@ class Service:
         self.under_way = 0
         self.is_draining = False
         self.health = settings.health
+        self.compressors: dict[int, Any] = {}
+        """Of WebSockets that send little, by bits of the window."""
         self._read_clock()
         self._heads: dict[tuple[int, int, int, bytes], tuple[bytes, Headers]] = {}
         self._usual: Headers = ()
@@ -185,6 +193,24 @@ class Service:
             self._sweeping.cancel()
             self._sweeping = None
 
+    def replace(self, old: Connection, new: Connection) -> None:
+        """Count a connection as another that has taken it over."""
+        for known in (self.connections, self.state.connections):
+            known.discard(old)
+            known.add(new)
+
+    def spread(self) -> float:
+        """Return in how many seconds to close one of many connections, so that not all clients come back at once.
+
+        0 if the server drains, for then it spreads the calls.
+        """
+        if self.is_draining:
+            return 0
+        patience = self.config.timeout_graceful_shutdown
+        longest = len(self.connections) / CLOSED_A_SECOND
+        window: float = longest if patience is None else min(longest, patience / 2)
+        return random() * window
+
     def _read_clock(self) -> float:
         self.now = now = self.loop.time()
         self.idle_deadline = self.deadline(self.limits.idle_time)
@@ -270,12 +296,14 @@ def metrics() -> dict[str, int]:
     """Return counts of this process's servers.
 
     Returns:
-        `connections` (open, without WebSockets), `requests` (answered), `under_way` (requests whose handlers wait), and
+        `connections` (open), `websockets` (of these), `requests` (answered),
+        `under_way` (requests whose handlers wait), and
         `refused_…` by reason, such as `refused_431` or `refused_connections`; a reason that has not come is not there.
     """
-    counts: Counter[str] = Counter(connections=0, requests=0, under_way=0)
+    counts: Counter[str] = Counter(connections=0, websockets=0, requests=0, under_way=0)
     for service in list(_services.values()):
         counts["connections"] += len(service.connections)
+        counts["websockets"] += sum(each.is_websocket for each in service.connections)
         counts["requests"] += service.state.total_requests
         counts["under_way"] += service.under_way
         for reason, number in service.refused.items():

@@ -139,7 +139,7 @@ class WorkerServer(uvicorn.Server):
         others = set(state.connections)
         if service is not None:
             service.drain()
-            others -= service.connections
+            others -= {each for each in service.connections if not each.is_websocket}
         for connection in others:  # WebSockets are told one after the other, or all would come back at once
             loop.call_later(random.uniform(0, duck_until - began), self._tell, connection)
         if self._order == "stop" and service is not None and service.health:
