@@ -68,6 +68,8 @@ SECONDS = click.FloatRange(0)
 @click.option(
     "--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="0 lets the system choose."
 )
+@click.option("--uds", type=click.Path(), help="Unix socket to listen on, in place of host and port.")
+@click.option("--fd", type=click.IntRange(0), help="Descriptor of an inherited socket to listen on, likewise.")
 @click.option("--reload", is_flag=True, help="Start again when a Python file below this folder changes.")
 @click.option(
     "--workers",
@@ -133,36 +135,26 @@ def command(
         import uvicorn
     except ModuleNotFoundError:
         fail('`slipstream run` serves with uvicorn: pip install "slipstream[standard]"')
-    if options["ssl_keyfile"] is not None and options["ssl_certfile"] is None:
-        fail("--ssl-keyfile without --ssl-certfile\n  give both, or neither")
     workers = _supervised_workers(workers, reload=reload, reloadable=reloadable)
     settings = worker_settings(options, refused=workers is None)
     is_supervised = workers is not None and sys.platform != "win32"
     health_paths = _paths(health)
-    complaint = address_complaint(host, port)
-    if complaint:
-        fail(complaint)
+    place = _place(host, port, options)
 
     if limits is not None:
         os.environ[VARIABLE] = limits  # read by the processes that serve, too
-    scheme = "http" if options["ssl_certfile"] is None else "https"
-    url = f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
     served: Any = "slipstream.cli.run:served_application"
     if reload or is_supervised:
         watched = _watched(target, name)
         if reload:
             options["reload_dirs"] = watched
         how = "reloading when a file changes" if reload else f"by {workers} worker{'s'[: workers != 1]}"
-        click.echo(f"serving {target or 'the application found here'} on {url}, {how}")
+        click.echo(f"serving {target or 'the application found here'} on {place}, {how}")
         click.echo(f"limits: {_named(outermost())}, where the application has none of its own")
     else:
-        app, where = find_application(target, name, alias)
-        docs = getattr(app, "docs_url", None)
-        click.echo(f"serving {where} on {url}" + (f", documentation on {url}{docs}" if isinstance(docs, str) else ""))
+        app = _announced(target, name, alias, place)
         if workers is None:
             served = app
-        if isinstance(getattr(app, "limits_in_force", None), Limits):
-            click.echo(f"limits: {_named(app.limits_in_force)}")
     os.environ[_SERVED] = json.dumps([target, name, alias])
     given = {field: options.pop(option) for option, (field, _) in SERVER_LIMITS.items()}
     for name in ("ws_ping_interval", "ws_ping_timeout"):
@@ -184,6 +176,21 @@ def command(
         uvicorn.run(served, reload=reload, workers=workers or 1, **options)
 
 
+def _place(host: str, port: int, options: dict[str, Any]) -> str:
+    """Return where the server will listen, as its log says it; exit if it cannot."""
+    if options["ssl_keyfile"] is not None and options["ssl_certfile"] is None:
+        fail("--ssl-keyfile without --ssl-certfile\n  give both, or neither")
+    if options["uds"] is not None or options["fd"] is not None:
+        return f"unix socket {options['uds']}" if options["uds"] is not None else f"descriptor {options['fd']}"
+    if os.environ.get("LISTEN_PID") == str(os.getpid()):
+        return "the service manager's sockets"
+    complaint = address_complaint(host, port)
+    if complaint:
+        fail(complaint)
+    scheme = "http" if options["ssl_certfile"] is None else "https"
+    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
+
+
 def _supervised_workers(workers: int | None, *, reload: bool, reloadable: bool) -> int | None:
     """Return how many workers a supervisor shall have; None for none."""
     if reload:
@@ -193,12 +200,24 @@ def _supervised_workers(workers: int | None, *, reload: bool, reloadable: bool) 
                 "  --reload is for one process that is being written: leave the other out"
             )
         return None
-    return workers or _workers_from_environment() or (1 if reloadable or "NOTIFY_SOCKET" in os.environ else None)
+    is_managed = "NOTIFY_SOCKET" in os.environ or os.environ.get("LISTEN_PID") == str(os.getpid())
+    return workers or _workers_from_environment() or (1 if reloadable or is_managed else None)
 
 
 def _is_at_terminal() -> bool:
     """Whether a SIGHUP says that the terminal is gone."""
     return sys.stdin is not None and not sys.stdin.closed and sys.stdin.isatty()
+
+
+def _announced(target: str | None, name: str | None, alias: bool, place: str) -> Any:
+    """Import the application, and say what is served where."""
+    app, where = find_application(target, name, alias)
+    docs = getattr(app, "docs_url", None)
+    has_docs = isinstance(docs, str) and place.startswith("http")
+    click.echo(f"serving {where} on {place}" + (f", documentation on {place}{docs}" if has_docs else ""))
+    if isinstance(getattr(app, "limits_in_force", None), Limits):
+        click.echo(f"limits: {_named(app.limits_in_force)}")
+    return app
 
 
 def _refuse_to_reload(*_: object) -> None:

@@ -5,6 +5,7 @@ signals and options, docs/design/0019 the reasons.
 """
 
 import asyncio
+import errno
 import logging
 import multiprocessing
 import os
@@ -190,7 +191,7 @@ class Supervisor:
         """Replace each worker in turn; return why not, or ""."""
         async with self._reloading:
             self._is_reload_asked = False
-            logger.info("Reloading: %d workers are replaced", len(self._slots))
+            logger.info("Reloading: each worker is replaced")
             notify(f"RELOADING=1\nMONOTONIC_USEC={monotonic_ns() // 1000}")
             complaint = ""
             for slot in self._slots:
@@ -377,12 +378,46 @@ def notify(state: str) -> None:
             sock.sendto(state.encode(), "\0" + address[1:] if address[0] == "@" else address)
 
 
+def listeners(options: dict[str, Any]) -> list[socket.socket]:
+    """Return the sockets to listen on: the service manager's, an inherited one, one at a path, or one at a port.
+
+    Raises:
+        SystemExit: It cannot be had.
+    """
+    config = uvicorn.Config(**options)
+    given = range(3, 3 + given_sockets()) if config.fd is None else [config.fd]
+    os.environ.pop("LISTEN_FDS", None)  # what the application starts has no such sockets
+    if given:
+        try:
+            return [socket.socket(fileno=each) for each in given]
+        except OSError as error:
+            logger.error("Descriptor %s is no socket: %s", list(given), error)
+            raise SystemExit(STARTUP_FAILURE) from None
+    if config.uds is not None and is_stale(config.uds):
+        os.unlink(config.uds)
+    return [config.bind_socket()]
+
+
+def given_sockets() -> int:
+    """Return how many sockets a service manager has opened for this process, from descriptor 3 on."""
+    number = os.environ.get("LISTEN_FDS", "")
+    return int(number) if number.isdecimal() and os.environ.get("LISTEN_PID") == str(os.getpid()) else 0
+
+
+def is_stale(path: str) -> bool:
+    """Whether a path is a socket on which nobody listens any more."""
+    if not stat.S_ISSOCK(os.stat(path).st_mode if os.path.exists(path) else 0):
+        return False
+    with socket.socket(socket.AF_UNIX) as sock:
+        return sock.connect_ex(path) == errno.ECONNREFUSED
+
+
 def supervise(options: dict[str, Any], count: int, settings: WorkerSettings) -> int:
     """Serve with `count` workers until a signal ends them; return the exit status.
 
     `options` are `uvicorn.Config`'s, and can be pickled. Runs on Unix.
     """
-    sockets = [uvicorn.Config(**options).bind_socket()]
+    sockets = listeners(options)
 
     def start(channel: socket.socket) -> SpawnProcess:
         process = multiprocessing.get_context("spawn").Process(
@@ -394,7 +429,11 @@ def supervise(options: dict[str, Any], count: int, settings: WorkerSettings) -> 
     async def run() -> int:
         return await Supervisor(start, sockets, count, settings).run()
 
-    return asyncio.run(run())
+    try:
+        return asyncio.run(run())
+    finally:
+        if options.get("uds") is not None:
+            Path(options["uds"]).unlink(missing_ok=True)
 
 
 def _fate(status: int) -> str:
