@@ -1,7 +1,9 @@
 """Limits of a connection in time and number; the tests move the loop's clock."""
 
 import asyncio
+import gc
 import json
+import weakref
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -284,6 +286,7 @@ async def test_one_connection_more_than_the_limit_is_refused() -> None:
     await first.feed(OK)
     assert statuses(first.transport.written) == [200]
     second.end()
+    third.end()
     assert Connection(config, state).fate == "open"
 
 
@@ -324,6 +327,7 @@ async def test_one_request_more_than_the_limit_is_refused() -> None:
 
 async def test_refusals_are_counted() -> None:
     """An operator sees what the log says once."""
+    gc.collect()  # servers of other tests
     before = metrics()
     connection = connected(Application().app)
 
@@ -331,8 +335,22 @@ async def test_refusals_are_counted() -> None:
 
     after = metrics()
     assert after["refused_505"] - before.get("refused_505", 0) == 1
-    assert after["requests"] - before["requests"] == 1
-    assert after["connections"] - before["connections"] == 1
+    assert after["requests"] == before["requests"] + 1
+    assert after["connections"] == before["connections"] + 1
+
+
+async def test_a_server_that_is_gone_leaves_nothing() -> None:
+    """A test suite may have started hundreds."""
+    connection = connected(Application().app)
+    await connection.feed(OK)
+    connection.end()
+    service = weakref.ref(connection.protocol.service)
+    assert metrics()["requests"] > 0
+
+    del connection
+    gc.collect()
+
+    assert service() is None
 
 
 @pytest.mark.parametrize("value", [-1, "1", None, True, float("nan")])

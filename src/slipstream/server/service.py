@@ -8,7 +8,7 @@ from contextvars import Context, copy_context
 from random import random
 from time import monotonic
 from typing import Any, Final, Protocol
-from weakref import WeakKeyDictionary
+from weakref import WeakSet
 
 from starlette.types import Receive, Scope, Send
 
@@ -275,20 +275,21 @@ class Service:
             self.loop.call_soon(self._turn)
 
 
-_services: "WeakKeyDictionary[Any, Service]" = WeakKeyDictionary()
-"""By uvicorn's state of a server, which each connection gets; for `metrics`, which has no other way to them."""
+_services: "WeakSet[Service]" = WeakSet()
+"""For `metrics`, which has no other way to them; uvicorn's state of a server keeps its own."""
 
 
 def service_for(
     config: Any, server_state: Any, app_state: dict[str, Any], loop: asyncio.AbstractEventLoop | None
 ) -> Service:
     """Return the service of a server, made for its first connection."""
-    service = _services.get(server_state)
+    service: Service | None = getattr(server_state, "slipstream", None)
     if service is None:
         if not config.loaded:
             config.load()
-        loop = loop or asyncio.get_event_loop()
-        service = _services[server_state] = Service(config, server_state, app_state, loop)
+        service = Service(config, server_state, app_state, loop or asyncio.get_event_loop())
+        server_state.slipstream = service
+        _services.add(service)
     return service
 
 
@@ -301,7 +302,7 @@ def metrics() -> dict[str, int]:
         `refused_…` by reason, such as `refused_431` or `refused_connections`; a reason that has not come is not there.
     """
     counts: Counter[str] = Counter(connections=0, websockets=0, requests=0, under_way=0)
-    for service in list(_services.values()):
+    for service in list(_services):
         counts["connections"] += len(service.connections)
         counts["websockets"] += sum(each.is_websocket for each in service.connections)
         counts["requests"] += service.state.total_requests
