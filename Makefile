@@ -80,7 +80,8 @@ servers: $(READY)
 	@$(BIN)/python -m benchmarks.servers $(ARGS)
 
 peers: ## measure whole servers beside those of other frameworks, in an environment of its own (ARGS="--only item")
-	@$(MAKE) --no-print-directory servers VENV=.venv-peers LOCK=requirements/peers.lock
+	@$(MAKE) --no-print-directory servers VENV=.venv-peers LOCK=requirements/peers.lock \
+		ARGS="--json benchmarks/results/peers.json $(ARGS)"
 
 differential: $(READY) ## search for differences from FastAPI (ARGS="--requests 50000 --seed 2 --processes 2")
 	@$(BIN)/python -m tests.differential $(ARGS)
