@@ -1,11 +1,12 @@
 """What every test shares. Warnings are errors (pyproject.toml); fixtures of one folder live in that folder."""
 
 import os
-import subprocess
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+from tests.serving import make_certificate
 
 # The same examples in every run, however busy the machine: a run that fails fails again.
 # SLIPSTREAM_SEARCH=50 draws others, and in tests/differential fifty times as many.
@@ -28,13 +29,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.fixture(scope="session")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A self-signed certificate for localhost, and its key."""
-    folder = tmp_path_factory.mktemp("tls")
-    both, key = folder / "both.pem", folder / "key.pem"
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
-         "-keyout", str(key), "-out", str(both), "-days", "2", "-subj", "/CN=localhost",
-         "-addext", "subjectAltName=DNS:localhost"],
-        check=True, capture_output=True,
-    )  # fmt: skip
-    both.write_text(key.read_text() + both.read_text())
+    both = tmp_path_factory.mktemp("tls") / "both.pem"
+    make_certificate(both)
     return both

@@ -87,3 +87,15 @@ def served_by(folder: Path, *command: str, stop: signal.Signals = signal.SIGINT)
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)
                 raise
+
+
+def make_certificate(both: Path) -> None:
+    """Write a self-signed certificate for localhost, and its key, into one file."""
+    key = both.with_name("key.pem")
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+         "-keyout", str(key), "-out", str(both), "-days", "2", "-subj", "/CN=localhost",
+         "-addext", "subjectAltName=DNS:localhost"],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    both.write_text(key.read_text() + both.read_text())

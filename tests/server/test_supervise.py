@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -13,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from slipstream.server.supervise import Slot, ask_to_reload
+from slipstream.server.supervise import Place, ask_to_reload
 from tests.programs import write as write
 from tests.server.reloads import Load
-from tests.serving import Served, served_by
+from tests.serving import Served, make_certificate, served_by
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGHUP")
 
@@ -180,6 +181,21 @@ def test_a_new_version_that_does_not_start_leaves_the_old_one_serving(serving: S
     assert done == ""
 
 
+def test_a_new_certificate_is_served_after_a_reload(serving: Serving, certificate: Path, tmp_path: Path) -> None:
+    """They change every few weeks."""
+    own = tmp_path / "own.pem"
+    own.write_text(certificate.read_text())
+    with serving("--ssl-certfile", str(own), "--lame-duck", "0.1") as served:
+        before = ssl.get_server_certificate(("127.0.0.1", served.port))
+        make_certificate(own)
+        assert ask_to_reload(served.process.pid) == ""
+        after = ssl.get_server_certificate(("127.0.0.1", served.port))
+
+    assert before.strip() in certificate.read_text()
+    assert after.strip() in own.read_text()
+    assert after != before
+
+
 def test_a_new_version_that_never_starts_is_given_up(serving: Serving, tmp_path: Path) -> None:
     """After the time for it."""
     with serving("--reload-timeout", "2") as served:
@@ -248,7 +264,7 @@ def test_sockets_of_a_service_manager_are_listened_on(write: Write, tmp_path: Pa
 
 
 def test_a_worker_that_is_killed_is_replaced(serving: Serving) -> None:
-    """What it had in flight is lost, and nothing else."""
+    """What it had in flight is lost, and nothing else; by SIGTERM, not even that."""
     with serving(workers=2) as served, Client(served) as kept:
         mine = int(kept.ask()[1])
         (other,) = set(pids_in_log(served)) - {mine}
@@ -256,8 +272,11 @@ def test_a_worker_that_is_killed_is_replaced(serving: Serving) -> None:
         assert int(kept.ask()[1]) == mine
         served.wait_for(rf"Worker \[{other}\] has died, by SIGKILL")
         served.wait_for("is ready")
+        os.kill(mine, signal.SIGTERM)
+        served.wait_for("is ready")
 
-        assert {int(kept.ask()[1]), pid_of(served)} & {mine}
+        assert int(kept.ask()[1]) == mine  # which has drained
+        assert {pid_of(served) for _ in range(10)} <= set(pids_in_log(served)) - {mine, other}
 
 
 def test_a_worker_that_hangs_shows_where_and_is_replaced(serving: Serving) -> None:
@@ -306,15 +325,15 @@ def test_a_program_that_cannot_be_imported_ends_the_supervisor(write: Write, tmp
 
 def test_a_crash_loop_is_slowed_down() -> None:
     """Three deaths may be bad luck."""
-    slot, pauses = Slot(), []
+    place, pauses = Place(), []
 
     for _ in range(10):
-        slot.note_death(life=2)
-        pauses.append(slot.pause)
-    slot.note_death(life=60)
+        place.note_death(life=2)
+        pauses.append(place.pause)
+    place.note_death(life=60)
 
     assert pauses == [0, 0, 0, 1, 2, 4, 8, 16, 30, 30]
-    assert slot.pause == 0
+    assert place.pause == 0
 
 
 # --- the end of all --------------------------------------------------------------------------------------------------

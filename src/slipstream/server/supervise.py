@@ -128,7 +128,7 @@ class Worker:
                 os.kill(self.pid, number)
 
 
-class Slot:
+class Place:
     """A place for a worker: what has happened to it, and how often one after the other has died young."""
 
     def __init__(self) -> None:
@@ -156,7 +156,7 @@ class Supervisor:
         settings: WorkerSettings,
     ) -> None:
         self._start, self._sockets, self._settings = start, sockets, settings
-        self._slots = [Slot() for _ in range(count)]
+        self._places = [Place() for _ in range(count)]
         self._workers: set[Worker] = set()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._reloading = asyncio.Lock()
@@ -173,8 +173,8 @@ class Supervisor:
         loop.add_signal_handler(signal.SIGHUP, self._hang_up)
         logger.info("Started supervisor process [%d]", os.getpid())
         async with controlled(self.reload):
-            for slot in self._slots:
-                self._background(self._keep(slot))
+            for place in self._places:
+                self._background(self._keep(place))
             if "WATCHDOG_USEC" in os.environ:
                 self._background(self._watch_ourselves(int(os.environ["WATCHDOG_USEC"]) / 2e6))
             await self._over.wait()
@@ -194,9 +194,9 @@ class Supervisor:
             logger.info("Reloading: each worker is replaced")
             notify(f"RELOADING=1\nMONOTONIC_USEC={monotonic_ns() // 1000}")
             complaint = ""
-            for slot in self._slots:
+            for place in self._places:
                 answer: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-                slot.events.put_nowait(("reload", answer))
+                place.events.put_nowait(("reload", answer))
                 if not await answer:
                     complaint = "the new version did not start: the old one goes on serving"
                     break
@@ -232,39 +232,39 @@ class Supervisor:
 
     # --- workers -----------------------------------------------------------------------------------------------------
 
-    async def _keep(self, slot: Slot) -> None:
-        """Keep a worker in a slot."""
+    async def _keep(self, place: Place) -> None:
+        """Keep a worker in a place."""
         while True:
-            answer = await self._pause(slot)
+            answer = await self._pause(place)
             # A first start may have much to do; one that replaces another must not hang for ever.
-            worker = await self._begin(slot, self._settings.reload_timeout if slot.has_begun else None)
+            worker = await self._begin(place, self._settings.reload_timeout if place.has_begun else None)
             if answer is not None:
                 answer.set_result(worker is not None)
             if worker is not None:
-                await self._tend(slot, worker)
+                await self._tend(place, worker)
             elif self._status:
                 return
 
     @staticmethod
-    async def _pause(slot: Slot) -> "asyncio.Future[bool] | None":
+    async def _pause(place: Place) -> "asyncio.Future[bool] | None":
         """Wait until a worker is to be started; return who waits for it, if it is a reload."""
         try:
-            async with asyncio.timeout(slot.pause):
+            async with asyncio.timeout(place.pause):
                 while True:
-                    word, subject = await slot.events.get()
+                    word, subject = await place.events.get()
                     if word == "reload":
                         return subject  # type: ignore[no-any-return]  # what `reload` has put there
         except TimeoutError:
             return None
 
-    async def _tend(self, slot: Slot, worker: Worker) -> None:
+    async def _tend(self, place: Place, worker: Worker) -> None:
         """Replace a worker as often as somebody asks for it, until one has gone by itself."""
         loop = asyncio.get_running_loop()
         began = loop.time()
         while True:
-            word, subject = await slot.events.get()
+            word, subject = await place.events.get()
             if word == "reload" or (word == "leaves" and subject is worker):
-                successor = await self._begin(slot, self._settings.reload_timeout)
+                successor = await self._begin(place, self._settings.reload_timeout)
                 if successor is None:
                     logger.error("Worker [%s] goes on, since its replacement has not started", worker.pid)
                 else:
@@ -278,24 +278,24 @@ class Supervisor:
             elif subject is worker:
                 if word == "ended":
                     logger.error("Worker [%s] has died, %s", worker.pid, _fate(worker.ended.result()))
-                    slot.note_death(loop.time() - began)
+                    place.note_death(loop.time() - began)
                 else:  # it has got a SIGTERM, as we perhaps have, and will see in a moment
                     self._background(self._retire(worker, "drain"))
-                    slot.pause = 0.2
+                    place.pause = 0.2
                 return
 
-    async def _begin(self, slot: Slot, patience: float | None) -> Worker | None:
+    async def _begin(self, place: Place, patience: float | None) -> Worker | None:
         """Start a worker; return it when it answers, None if it does not."""
-        worker = Worker(self._start, slot.events.put_nowait)
+        worker = Worker(self._start, place.events.put_nowait)
         self._workers.add(worker)
         worker.ended.add_done_callback(lambda _: self._workers.discard(worker))
         await asyncio.wait([worker.begun], timeout=patience)
         if worker.begun.done() and worker.begun.result():
-            slot.has_begun = True
-            slot.pause = 0
+            place.has_begun = True
+            place.pause = 0
             self._background(worker.watch(self._settings.worker_timeout))
             logger.info("Worker [%s] is ready", worker.pid)
-            if not self._is_ready and all(each.has_begun for each in self._slots):
+            if not self._is_ready and all(each.has_begun for each in self._places):
                 self._is_ready = True
                 notify("READY=1")
             return worker
@@ -304,9 +304,9 @@ class Supervisor:
             worker.kill()
         status = await worker.ended
         logger.error("Worker [%s] has not started, %s", worker.pid, _fate(status))
-        slot.note_death(0)
-        slot.has_failed = slot.has_failed or status == STARTUP_FAILURE
-        if all(each.has_failed and not each.has_begun for each in self._slots):
+        place.note_death(0)
+        place.has_failed = place.has_failed or status == STARTUP_FAILURE
+        if all(each.has_failed and not each.has_begun for each in self._places):
             self._status = STARTUP_FAILURE
             self._over.set()
         return None
