@@ -20,6 +20,7 @@ from slipstream._app.limits import held, limits_of
 from slipstream._app.observing import Observer
 from slipstream._app.refresh import Latest, Watched, WatchedDict, version
 from slipstream._app.stack import are_replaced, build_stack
+from slipstream._engine.entry.guard import HandlerPair
 from slipstream._engine.types import Reply
 from slipstream._options.levels import AppOptions, RouteOptions, RouterOptions
 from slipstream._options.merging import folded
@@ -183,6 +184,11 @@ class FastAPI(Starlette):
         except Exception as exc:
             self.complete_scope(scope)
             await door.fail(exc, scope, receive, send, reply=reply)
+
+    @property
+    def handlers_in_force(self) -> HandlerPair:
+        """The exception handlers by class and by status, as of the last request."""
+        return self._entrance.value.handlers
 
     def complete_scope(self, scope: Scope) -> None:
         """Write route, endpoint, router and exception handlers into a scope of `serve_direct` if they are missing."""

@@ -12,13 +12,18 @@ from enum import Enum
 from itertools import islice
 from typing import Any
 
+from pydantic_core import to_json
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.status import HTTP_422_UNPROCESSABLE_CONTENT, WS_1008_POLICY_VIOLATION
 from starlette.websockets import WebSocket
 
-from slipstream._engine.entry.guard import MAX_REASON
+from slipstream._app.refresh import is_as_written
+from slipstream._engine.entry.guard import MAX_REASON, QUICK
+from slipstream._engine.runtime.plain import is_plain
+from slipstream._engine.runtime.response import JSON_HEADERS, reply_whole
+from slipstream._engine.types import Reply
 from slipstream.encoders import jsonable_encoder
 from slipstream.exceptions import RequestValidationError, WebSocketRequestValidationError
 from slipstream.limits import COMPATIBLE, Limits
@@ -36,6 +41,10 @@ MAX_DEPTH = 100
 
 async def http_exception_handler(request: Request, exc: HTTPException) -> Response:
     """Answer an `HTTPException` with its status, headers and `{"detail": …}`."""
+    return _http_response(exc)
+
+
+def _http_response(exc: HTTPException) -> Response:
     headers = getattr(exc, "headers", None)
     if not is_body_allowed_for_status_code(exc.status_code):
         return Response(status_code=exc.status_code, headers=headers)
@@ -70,6 +79,40 @@ async def websocket_request_validation_exception_handler(
     await websocket.close(code=WS_1008_POLICY_VIOLATION, reason=reason)
 
 
+def _reply_http(exc: HTTPException, reply: Reply) -> bool:
+    """Do what `http_exception_handler` and its response do."""
+    status, detail = exc.status_code, exc.detail
+    is_usual = status in range(200, 600) and is_body_allowed_for_status_code(status)
+    has_headers = bool(getattr(exc, "headers", None))
+    if is_usual and not has_headers and type(detail) is str and detail.isascii() and _is_as_written():
+        return reply(status, JSON_HEADERS, b'{"detail":%b}' % to_json(detail))
+    return reply_whole(_http_response(exc), reply)
+
+
+def _reply_invalid(exc: RequestValidationError, reply: Reply) -> bool:
+    """Do what `request_validation_exception_handler` and its response do."""
+    content = {"detail": bounded_errors(exc.errors(), getattr(exc, "limits", COMPATIBLE))}
+    if is_plain(content) and _is_as_written():
+        return reply(HTTP_422_UNPROCESSABLE_CONTENT, JSON_HEADERS, to_json(content))
+    return reply_whole(JSONResponse(content, HTTP_422_UNPROCESSABLE_CONTENT), reply)
+
+
+def _is_as_written() -> bool:
+    """Whether no tool has replaced, now or before the import, what makes a JSONResponse and sends it."""
+    return _WAS_WRITTEN and _parts() == _AS_WRITTEN
+
+
+def _parts() -> tuple[Any, ...]:
+    cls = JSONResponse
+    return cls, cls.__init__, cls.__call__, cls.render, cls.init_headers, cls.media_type, Response.__init__
+
+
+_AS_WRITTEN = _parts()
+_WAS_WRITTEN = is_as_written(JSONResponse) and is_as_written(Response) and JSONResponse.media_type == "application/json"
+QUICK[id(http_exception_handler)] = _reply_http
+QUICK[id(request_validation_exception_handler)] = _reply_invalid
+
+
 def bounded_errors(errors: Iterable[Any], limits: Limits = COMPATIBLE) -> list[Any]:
     """Make a bounded list of errors that can always be encoded."""
     bounds = {"input": limits.error_echo, "loc": COMPATIBLE.error_echo}
@@ -86,11 +129,24 @@ def echo(value: Any, limit: int | None) -> Any:
     limit = MAX_DETAIL if limit is None else limit
     if limit < _ROOM_FOR_MARK:
         return _MARK
+    if _most(value) <= limit:
+        return value
+    if type(value) is tuple and len(value) < _MOST_QUICK and sum(map(_most, value), 2 + len(value)) <= limit:
+        return list(value)
     whole = _Echo(limit)
     copy = whole.of(value)
     return _Echo(limit - _ROOM_FOR_MARK).of(value) if whole.is_cut else copy
 
 
+def _most(value: Any) -> float:
+    """Return how many bytes of JSON a value takes at most; infinity if that is not quickly known."""
+    if type(value) is str:
+        return 6 * len(value) + 2 if value.isascii() else math.inf  # a control character takes six
+    return 20 if value is None or (type(value) is int and value.bit_length() < _QUICK_BITS) else math.inf
+
+
+_MOST_QUICK = 32
+_QUICK_BITS = 60
 _MARK = "…"
 _ROOM_FOR_MARK = len(json.dumps([0, {_MARK: _MARK}], ensure_ascii=False).encode())
 

@@ -241,7 +241,11 @@ def test_an_answer_is_the_same_by_every_way(answer: Drawn) -> None:
 
     direct, asgi, of_fastapi = (asyncio.run(asked(app)) for app in (ours, around(ours), theirs))
 
-    assert direct == asgi
+    assert read(direct[0], answer["method"]) == read(asgi[0], answer["method"])
+    assert direct[1:] == asgi[1:]
+    if answer["path"].endswith(("returned", "injected", "tasked", "handled")):
+        first = len(direct[0]) - len(direct[0].partition(b"HTTP/1.1 422")[2])
+        assert direct[0][:first] == asgi[0][:first]  # the order of headers too
     # FastAPI's 205 has content, against RFC 9110, 15.3.6; and of two sets of tasks it runs one.
     if answer["status"] != 205 and not (answer["background"] and answer["path"].endswith("tasked")):
         assert read(direct[0], answer["method"]) == read(of_fastapi[0], answer["method"])
@@ -306,3 +310,38 @@ def test_a_call_that_a_tool_has_put_into_a_class_is_called(
 
     assert seen == ["traced"] * calls
     assert read(written, "GET")[0][2] == b"hello"
+
+
+@pytest.mark.parametrize("path", ["/raised", "/next?number=x", "/x"])
+def test_what_a_tool_has_put_into_jsonresponse_makes_answers_to_errors(
+    path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are written without such an object only while it would be Starlette's own."""
+    drawn.update(PLAIN, path=path, status=409)
+    app = built(slipstream)
+    before, _, _ = asyncio.run(asked(app))
+
+    monkeypatch.setattr(JSONResponse, "render", lambda self, content: b"traced")
+    written, _, _ = asyncio.run(asked(app))
+
+    assert read(before, "GET")[0][2].startswith(b'{"detail":')
+    assert read(written, "GET")[0][2] == b"traced"
+
+
+def test_handlers_of_the_program_answer_what_it_has_them_for() -> None:
+    """For a class, and for a status; also if they are registered late."""
+    drawn.update(PLAIN, path="/raised", status=409)
+    app = built.__wrapped__(slipstream)
+    asyncio.run(asked(app))
+
+    async def handle(request: Any, exc: Any) -> Response:
+        return PlainTextResponse(f"{request.url.path} {exc}", 418)
+
+    app.exception_handler(409)(handle)
+    by_status, _, _ = asyncio.run(asked(app))
+    app.exception_handler(slipstream.exceptions.RequestValidationError)(handle)
+    by_class, _, _ = asyncio.run(asked(app))
+
+    assert [status for status, _, _ in read(by_status, "GET")] == [418, 422]
+    assert read(by_status, "GET")[0][2] == b"/raised 409: hello"
+    assert [status for status, _, _ in read(by_class, "GET")] == [418, 418]

@@ -219,3 +219,18 @@ def test_an_echo_keeps_to_any_limit(limit: int) -> None:
     value = [{"ab": [1, [], {"c": {}}], 7: {"d": "\n"}}, {}, [[], 12345], "é", {(1,): 2}, "_", {"_sa": 1, "e": None}]
 
     assert _size(echo(value, limit)) <= limit
+
+
+@given(
+    st.one_of(
+        st.none(), st.integers(), st.booleans(), st.text(max_size=60), st.text("a\n\x00", max_size=60),
+        st.lists(st.none() | st.integers() | st.text("ab\n\xe4", max_size=4), max_size=40).map(tuple),
+    ),
+    st.integers(30, 300),
+)  # fmt: skip
+def test_a_short_value_is_echoed_if_it_fits_and_keeps_to_the_limit_if_not(value: Any, limit: int) -> None:
+    """Most errors are short, and are not counted byte by byte."""
+    copy = echo(value, limit)
+
+    assert _size(copy) <= limit
+    assert _size(value) > limit or copy == json.loads(json.dumps(value))

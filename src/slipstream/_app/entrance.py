@@ -11,6 +11,7 @@ from slipstream._app.observing import Observer
 from slipstream._app.refresh import Latest, is_as_written
 from slipstream._app.stack import SoleGuard, are_replaced
 from slipstream._engine.entry.asgi import Choose, Target
+from slipstream._engine.entry.guard import HandlerPair
 from slipstream._engine.types import Fail, Reply
 
 
@@ -21,6 +22,8 @@ class Door:
     choose: Choose
     choose_direct: Choose
     fail: Fail
+    handlers: HandlerPair = ({}, {})
+    """Exception handlers of an application without middleware."""
 
 
 class Enterable(Protocol):
@@ -68,14 +71,16 @@ class Entrance(Latest[Door]):
 def door_of(stack: ASGIApp, root_path: str = "") -> Door:
     """Return the door of a stack, that of a `SoleGuard` to the routes' handlers; a root path replaces the server's."""
     fail: Fail = raise_again
+    handlers: HandlerPair = ({}, {})
     if isinstance(stack, SoleGuard):
         (choose, choose_direct), fail = stack.choosers.get(), stack.fail
+        handlers = stack.registered.guard.pair
     else:
         target = Target(None, None, stack)
         choose = choose_direct = lambda scope: target
     if root_path:
         choose = choose_direct = rooted(choose, root_path)
-    return Door(choose, choose_direct, fail)
+    return Door(choose, choose_direct, fail, handlers)
 
 
 async def raise_again(

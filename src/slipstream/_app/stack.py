@@ -88,12 +88,12 @@ class Outermost(ServerErrorMiddleware):
     def __init__(self, app: ASGIApp, registered: Registered) -> None:
         self.app = app
         self.debug = registered.debug
-        self._registered = registered
+        self.registered = registered
 
     @property
     def handler(self) -> ExceptionHandler | None:  # type: ignore[override]  # an attribute in Starlette
         """The current handler for 500 and `Exception`."""
-        return self._registered.guard.server_error
+        return self.registered.guard.server_error
 
 
 class SoleGuard(Outermost):
@@ -107,7 +107,7 @@ class SoleGuard(Outermost):
         self.fail: Fail = registered.answer
 
     def _make_choosers(self) -> tuple[Choose, Choose]:
-        table, pair = self._router.dispatcher.table(), self._registered.guard.pair
+        table, pair = self._router.dispatcher.table(), self.registered.guard.pair
         choose = make_chooser(table, self._router, pair)
         return choose, make_direct_chooser(table, self._router, pair, choose)
 
@@ -123,17 +123,17 @@ class InnerGuard(ExceptionMiddleware):
 
     def __init__(self, router: ASGIApp, registered: Registered) -> None:
         super().__init__(router, debug=registered.debug)
-        self._registered = registered
+        self.registered = registered
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
             return
-        scope[HANDLERS] = self._registered.guard.pair
+        scope[HANDLERS] = self.registered.guard.pair
         try:
             await self.app(scope, receive, send)
         except Exception as exc:
-            scope[HANDLERS] = self._registered.guard.pair  # in place of those of a mounted application
+            scope[HANDLERS] = self.registered.guard.pair  # in place of those of a mounted application
             try:
                 await answer(exc, scope, receive, send)
             except Exception as unhandled:
@@ -149,14 +149,14 @@ class OuterGuard(Outermost):
             await self.app(scope, receive, send)
             return
         watch = Watch(send)
-        scope[HANDLERS] = self._registered.guard.pair
+        scope[HANDLERS] = self.registered.guard.pair
         try:
             await self.app(scope, receive, watch)
         except Exception as exc:
             if scope.pop(_UNHANDLED, None) is exc:
-                guard, send = self._registered.guard, self._registered.adding(send)
+                guard, send = self.registered.guard, self.registered.adding(send)
                 await crash(exc, scope, receive, send, self.debug, guard.server_error, started=watch.started)
-            await self._registered.answer(exc, scope, receive, send, started=watch.started)
+            await self.registered.answer(exc, scope, receive, send, started=watch.started)
 
 
 def build_stack(

@@ -6,7 +6,7 @@ from typing import Any, Protocol, TypeGuard
 
 from pydantic.fields import FieldInfo
 
-from slipstream._engine.types import DependencyScope, ErrorDetail, Scope, SlotSource
+from slipstream._engine.types import DependencyScope, ErrorDetail, Reply, Scope, SlotSource
 from slipstream.limits import Limits
 
 
@@ -84,6 +84,9 @@ class Services(Protocol):
     @property
     def fail(self) -> Callable[..., Awaitable[None]]:
         """Answers an exception with the handler registered for it, or raises it again (`entry/guard.py`)."""
+
+    def reply_quickly(self, exc: Exception, scope: Scope, reply: Reply) -> bool:
+        """Reply to an exception at the direct door if its handler needs no scope; else return False."""
 
     def complete_scope(self, scope: Scope) -> None:
         """Write into a scope of the direct door what other code expects in ASGI's."""

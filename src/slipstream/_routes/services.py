@@ -8,10 +8,10 @@ from typing import Any, Final, cast
 from pydantic.fields import FieldInfo
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
-from slipstream._engine.entry.guard import answer
+from slipstream._engine.entry.guard import answer, find, reply_quickly
 from slipstream._engine.errors import InvalidFieldType, OldPydanticModel, ScopeMismatch
 from slipstream._engine.runtime.response import finite
-from slipstream._engine.types import ErrorDetail, Scope, SlotSource
+from slipstream._engine.types import ErrorDetail, Reply, Scope, SlotSource
 from slipstream.background import BackgroundTasks
 from slipstream.encoders import jsonable_encoder
 from slipstream.exceptions import (
@@ -68,6 +68,9 @@ class PublicServices:
 
     def body_error(self, cause: Exception) -> Exception:
         return StarletteHTTPException(status_code=400, detail="There was an error parsing the body")
+
+    def reply_quickly(self, exc: Exception, scope: Scope, reply: Reply) -> bool:
+        return reply_quickly(exc, find(exc, scope["app"].handlers_in_force), reply)
 
     def complete_scope(self, scope: Scope) -> None:
         scope["app"].complete_scope(scope)

@@ -180,12 +180,13 @@ class Exchange:
     def reply(self, status: int, headers: Headers, content: bytes, is_complete: bool = False) -> bool:
         """Write a whole response, whose status has content, and whose headers are none of `framing.FRAMING`.
 
-        If `is_complete`, status and headers are any; return False, with nothing written, if `send` has to take them.
+        If `is_complete`, status and headers are any. Return False, with nothing written, if `send` has to take them, or
+        if a response has begun.
         """
         if self.is_gone:
             return True
         lines = framing.complete(status, headers, len(content)) if is_complete else None
-        if is_complete and (lines is None or self.has_begun):
+        if self.has_begun or (is_complete and lines is None):
             return False
         self.has_begun = self.is_answered = True
         connection, scope = self.connection, self.scope

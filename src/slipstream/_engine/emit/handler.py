@@ -17,7 +17,15 @@ from slipstream._engine.errors import shown
 from slipstream._engine.plan import model, program
 from slipstream._engine.runtime.body import no_body
 from slipstream._engine.runtime.cleanup import inner_failure, open_failure, open_shield
-from slipstream._engine.runtime.response import JSON_HEADERS, NOSNIFF, adding, blank_response, has_body, run_later
+from slipstream._engine.runtime.response import (
+    JSON_HEADERS,
+    NOSNIFF,
+    adding,
+    blank_response,
+    has_body,
+    quick_replier,
+    run_later,
+)
 from slipstream._engine.runtime.threads import in_one_thread
 from slipstream._engine.types import CLOSING, DEPENDENCIES, EXITS
 
@@ -146,6 +154,7 @@ def emit_failure(pen: Pen, *, sent: str, known: str) -> None:
             pen.line(f"return await {fail}(exits, exc, {sent}, scope, receive, send{known})")
     else:
         with pen.block("except Exception as exc:"):
+            pen.dialect.reply_quickly(pen)
             pen.dialect.show_scope(pen)
             fail = pen.made("fail", lambda: adding(pen.services.fail, pen.plan.limits))
             pen.line(f"return await {fail}(exc, scope, receive, send, started=False{known})")
@@ -203,6 +212,11 @@ class DirectDialect(AsgiDialect):
         # If the plan shows the scope, it has been completed before.
         if not pen.plan.shows_scope:
             pen.line(f"{pen.made('complete_scope', lambda: pen.services.complete_scope)}(scope)")
+
+    def reply_quickly(self, pen: Pen) -> None:
+        quickly, limits = pen.services.reply_quickly, pen.plan.limits
+        with pen.block(f"if {pen.made('reply_quickly', lambda: quick_replier(quickly, limits))}(exc, scope, reply):"):
+            pen.line("return")
 
     def unless_replied(self, pen: Pen, reply: Callable[[], str]) -> AbstractContextManager[None]:
         return pen.block(f"if not {reply()}:")

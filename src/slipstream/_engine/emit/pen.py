@@ -63,6 +63,9 @@ class Dialect:
     def show_scope(self, pen: "Pen") -> None:
         """Write what completes the scope before user code may see it."""
 
+    def reply_quickly(self, pen: "Pen") -> None:
+        """Write a quick reply to the exception `exc`, if the dialect has one."""
+
     def unless_replied(self, pen: "Pen", reply: Callable[[], str]) -> AbstractContextManager[None]:
         """Return a context for the text that sends a response which the expression of `reply` has not sent."""
         return nullcontext()

@@ -64,6 +64,22 @@ def find(exc: Exception, pair: HandlerPair) -> ExceptionHandler | None:
     return handler or next((by_class[cls] for cls in type(exc).__mro__ if by_class.get(cls)), None)
 
 
+QUICK: dict[int, Callable[[Any, Reply], bool]] = {}
+"""By the id of a handler, which lives as long as the process: what replies as it does, without a request.
+
+`quick(exc, reply)` returns False, with nothing sent, if the handler itself has to be called.
+"""
+
+
+def reply_quickly(exc: Exception, handler: ExceptionHandler | None, reply: Reply) -> bool:
+    """Reply to an exception whose handler needs neither request nor scope; return False for all others."""
+    quick = QUICK.get(id(handler))
+    if quick is None or not getattr(exc, "is_located", True) or not quick(exc, reply):
+        return False
+    exc.__traceback__ = None
+    return True
+
+
 async def answer(
     exc: Exception,
     scope: Scope,
@@ -91,6 +107,8 @@ async def answer(
             raise exc
         if watch.started:
             raise RuntimeError("Caught handled exception, but response already started.") from exc
+        if reply is not None and reply_quickly(exc, handler, reply):
+            return
         if connection is None:
             connection = connect(scope, receive, watch, body)
         response = await call_anywhere(handler, connection, exc)

@@ -291,15 +291,22 @@ def adding(call: Fail, limits: Limits) -> Fail:
     return call_adding
 
 
+def quick_replier(reply_quickly: Callable[[Any, Any, Reply], bool], limits: Limits) -> Callable[..., bool]:
+    """Have quick replies to exceptions sent with what their headers lack, if anything is added."""
+    if not are_any(limits):
+        return reply_quickly
+    return lambda exc, scope, reply: reply_quickly(exc, scope, reply_adding(reply, limits))
+
+
 def reply_adding(reply: Reply, limits: Limits) -> Reply:
-    """Have complete responses sent with what their headers lack, if anything is added."""
+    """Have responses sent with what their headers lack, if anything is added."""
     if not are_any(limits):
         return reply
 
     def reply_more(
         status: int, headers: Sequence[tuple[bytes, bytes]], content: bytes, is_complete: bool = False
     ) -> bool:
-        return reply(status, added(headers, limits) if is_complete else headers, content, is_complete)
+        return reply(status, added(headers, limits), content, is_complete)
 
     return reply_more
 
