@@ -10,6 +10,8 @@ async def handle(scope, receive, send, raw, reply):
         result = await put_item(item_id, response)
         payload = None if isinstance(result, Response) else encode(result)
     except Exception as exc:
+        if reply_quickly(exc, scope, reply):
+            return
         complete_scope(scope)
         return await fail(exc, scope, receive, send, started=False, reply=reply)
     # reply

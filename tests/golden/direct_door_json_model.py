@@ -22,6 +22,8 @@ async def handle(scope, receive, send, raw, reply):
         else:
             payload = dump_result(check_result(result))
     except Exception as exc:
+        if reply_quickly(exc, scope, reply):
+            return
         complete_scope(scope)
         return await fail(exc, scope, receive, send, started=False, body=raw, reply=reply)
     # reply

@@ -15,6 +15,8 @@ async def handle(scope, receive, send, raw, reply):
             return result, payload
         result, payload = await in_one_thread(work)
     except Exception as exc:
+        if reply_quickly(exc, scope, reply):
+            return
         complete_scope(scope)
         return await fail(exc, scope, receive, send, started=False, reply=reply)
     # reply
