@@ -1,28 +1,40 @@
 """What does a WebSocket message cost a whole server? An echo, beside others on uvicorn, in turn.
 
     python -m benchmarks.websockets
+    python -m benchmarks.websockets --idle 1500
 
 Each candidate serves in a process of its own with one worker (uvloop, no access log) on a free port of this machine; 16
 connections send it texts, one at a time each, and count what comes back. Its process tells how much CPU time, user and
-system, a message and its echo took.
+system, a message and its echo took. "bare" is the floor: a protocol that sends constant bytes at every read.
+
+With `--idle`, so many connections echo a text each and then stay: KiB of the server's memory for each, without and with
+compression.
 """
 
 import argparse
 import asyncio
 import importlib
+import re
+import socket
 import statistics
+import time
+import zlib
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import uvloop
 from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
 
 from benchmarks import report
-from benchmarks.processes import started
+from benchmarks.processes import Served, started
 from benchmarks.servers import serve
+from slipstream._sockets.frames import write_frame
 from slipstream.server import ws_protocol
+from slipstream.server.handshake import acceptance
 
 CANDIDATES = {
+    "bare": "",
     "fastapi": "fastapi",
     "starlette": "starlette",
     "raw": "",
@@ -31,7 +43,7 @@ CANDIDATES = {
 }
 """Where the application comes from. "direct" is what `slipstream run` serves with; the others have uvicorn's own."""
 
-GOALS = {"fastapi": 1.1, "raw": 1 / 1.05}
+GOALS = {"fastapi": 1.1, "raw": 1 / 0.6}
 """Times cheaper than each; of `slipstream run`."""
 
 CONNECTIONS = 16
@@ -67,6 +79,25 @@ async def raw(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "websocket.accept"})
     while (message := await receive())["type"] == "websocket.receive":
         await send({"type": "websocket.send", "text": message["text"]})
+
+
+class Bare(asyncio.Protocol):
+    """Sends an echo's bytes at every read, whatever it says; the first is the handshake, given by uvicorn."""
+
+    def __init__(self, **_: Any) -> None:
+        self.frame = b""
+
+    def connection_made(self, transport: Any) -> None:
+        self.transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        if self.frame:
+            self.transport.write(self.frame)
+            return
+        key = re.search(rb"sec-websocket-key: (\S+)", data, re.IGNORECASE)
+        assert key is not None
+        self.transport.write(acceptance(key[1], None, "", ()))
+        self.frame = write_frame(True, TEXT)
 
 
 class Peer(WSListener):
@@ -131,16 +162,76 @@ def measure(rounds: int, count: int) -> dict[str, float]:
     return {name: statistics.median(times) for name, times in found.items()}
 
 
+OFFER = b"Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n"
+SETTLED_SECONDS = 1
+
+
+def echoed(port: int, *, compressed: bool) -> socket.socket:
+    """Open a connection, and have a text echoed over it.
+
+    Raises:
+        RuntimeError: The server does something else.
+    """
+    connection = socket.create_connection(("127.0.0.1", port))
+    connection.sendall(
+        b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+        b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n" + (OFFER if compressed else b"") + b"\r\n"
+    )
+    head = b""
+    while b"\r\n\r\n" not in head:
+        head += connection.recv(4096) or b"\r\n\r\n"
+    if b" 101 " not in head or (b"deflate" in head) != compressed:
+        raise RuntimeError(f"the server answers a handshake with {head!r}")
+    first, payload = 0x81, TEXT
+    if compressed:
+        compressor = zlib.compressobj(wbits=-12)
+        first, payload = 0xC1, (compressor.compress(TEXT) + compressor.flush(zlib.Z_SYNC_FLUSH))[:-4]
+    connection.sendall(bytes((first, 0x80 | len(payload))) + bytes(4) + payload)
+    if not connection.recv(4096):
+        raise RuntimeError("the server has closed")
+    return connection
+
+
+def memory(served: Served) -> int:
+    """Return the resident memory of a server, in KiB."""
+    found = re.search(r"^VmRSS:\s+(\d+)", Path(f"/proc/{served.process.pid}/status").read_text(), re.MULTILINE)
+    assert found is not None
+    return int(found[1])
+
+
+def idle(count: int) -> dict[str, dict[str, float]]:
+    """Measure what an idle connection holds, in KiB, by compression and candidate."""
+    costs: dict[str, dict[str, float]] = {}
+    for row, compressed in (("plain", False), ("compressed", True)):
+        for name in ("fastapi", "raw", "direct"):
+            with started(name, module="benchmarks.websockets") as server:
+                kept = [echoed(server.port, compressed=compressed) for _ in range(count // 10)]
+                before = memory(server)
+                kept += [echoed(server.port, compressed=compressed) for _ in range(count)]
+                time.sleep(SETTLED_SECONDS)
+                costs.setdefault(row, {})[name] = (memory(server) - before) / count
+                for connection in kept:
+                    connection.close()
+    return costs
+
+
 def main(argv: list[str] | None = None) -> None:
     """Measure, and print a table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.websockets", description=__doc__.partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--messages", type=int, default=1000, help="over each connection in a round")
+    parser.add_argument("--idle", type=int, metavar="CONNECTIONS", help="measure memory instead")
     parser.add_argument("--serve", metavar="CANDIDATE", help=argparse.SUPPRESS)
     given = parser.parse_args(argv)
     if given.serve:
-        protocol = ws_protocol() if given.serve == "direct" else "websockets-sansio"
+        protocol: Any = "websockets-sansio"
+        if given.serve in ("bare", "direct"):
+            protocol = Bare if given.serve == "bare" else ws_protocol()
         serve(build(CANDIDATES[given.serve]), ws=protocol)
+        return
+    if given.idle:
+        for row, by_name in idle(given.idle).items():
+            print(f"{row}: KiB a connection:", *(f"{name} {size:.1f}" for name, size in by_name.items()))
         return
     costs = measure(given.rounds, given.messages)
     print(report.table({"echo": costs}, {"echo": "a text of 76 bytes and its echo"}) + "\n")

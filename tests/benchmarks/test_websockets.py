@@ -13,6 +13,9 @@ def test_each_candidate_echoes(capsys: pytest.CaptureFixture[str], monkeypatch: 
 
     websockets.main(["--rounds", "1", "--messages", "3"])
 
+    websockets.main(["--idle", "10"])
+
     shown = capsys.readouterr().out
     assert all(name in shown for name in websockets.CANDIDATES)
     assert "times cheaper than fastapi" in shown
+    assert "compressed: KiB a connection: fastapi" in shown
