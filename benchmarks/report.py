@@ -101,7 +101,7 @@ def table(costs: Costs, titles: Mapping[str, str]) -> str:
     """Write the costs, and how slipstream's compare."""
     names = [
         name
-        for name in ("fastapi", "starlette", "raw", *OURS, "internet")
+        for name in ("bare", "fastapi", "starlette", "raw", *OURS, "internet")
         if any(name in row for row in costs.values())
     ]
     ours = [name for name in OURS if name in names]

@@ -11,6 +11,9 @@ from urllib.error import HTTPError
 from urllib.request import urlopen
 
 import pytest
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import connect
+from websockets.typing import Origin
 
 from slipstream.cli.run import address_complaint
 from tests.serving import Served, free_port, served_by
@@ -89,6 +92,39 @@ def test_limits_of_the_server_are_options(write: Write, tmp_path: Path) -> None:
         error.value.close()
 
     assert error.value.code == 431
+
+
+ECHO = """
+from slipstream import FastAPI, WebSocket
+
+app = FastAPI()
+
+@app.websocket("/")
+async def echo(websocket: WebSocket) -> None:
+    await websocket.accept()
+    await websocket.send_text(await websocket.receive_text())
+    raise LookupError
+"""
+
+
+def test_origins_and_pings_of_websockets_are_options(write: Write, tmp_path: Path) -> None:
+    """And a handler that raises says so."""
+    write("main.py", ECHO)
+
+    with serving(tmp_path, "main.py", "--ws-origins", "https://a.example", "--ws-ping-interval", "0.1") as served:
+        served.wait_for("running on")
+        url = f"ws://127.0.0.1:{served.port}/"
+        with pytest.raises(InvalidStatus) as refused:
+            connect(url, origin=Origin("https://b.example"), proxy=None)
+        with connect(url, origin=Origin("https://a.example"), proxy=None) as client:
+            client.send("text")
+            assert client.recv() == "text"
+            with pytest.raises(ConnectionClosed) as closed:
+                client.recv()
+
+    assert refused.value.response.status_code == 403
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 1011
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,21 @@
 """What the cutter makes of a byte stream must not depend on how the network cuts it."""
 
+from contextlib import suppress
+from typing import Any
+
 import pytest
 from hypothesis import given, strategies as st
 from websockets.frames import Frame, Opcode
 
-from slipstream._sockets.frames import FrameCutter, mask, write_frame
+from slipstream._sockets.frames import (
+    FrameCutter,
+    Violation,
+    mask,
+    read_close,
+    read_frame,
+    write_close,
+    write_frame,
+)
 
 MESSAGES = st.lists(st.tuples(st.booleans(), st.binary(max_size=300)), max_size=8)
 
@@ -171,3 +182,25 @@ def test_nothing_is_cut_after_the_full_parser_has_ended() -> None:
 def test_a_mask_taken_off_leaves_what_was_there(payload: bytes, key: bytes) -> None:
     """Byte by byte, as the RFC has it."""
     assert mask(payload, key) == bytes(byte ^ key[at % 4] for at, byte in enumerate(payload))
+
+
+@given(st.sampled_from([1000, 1005, 1011, 3000, 4999]), st.text(max_size=200))
+def test_a_close_frame_is_short_and_says_what_fits(code: int, reason: str) -> None:
+    """125 bytes at most, cut between characters."""
+    frame = write_close(code, reason)
+
+    assert frame[0] == 0x88
+    assert frame[1] == len(frame) - 2 <= 125
+    read = read_close(frame[2:])
+    assert read[0] == code
+    assert reason.encode("utf-8", "replace").decode().startswith(read[1])
+
+
+@given(st.binary(min_size=2, max_size=200))
+def test_any_bytes_are_a_frame_or_a_violation(data: bytes) -> None:
+    """Whatever a client sends, the server does not fail."""
+    found: Any = None
+    with suppress(Violation):
+        found = read_frame(data + bytes(14), 100)
+
+    assert found is None or (found.opcode in (0, 1, 2, 8, 9, 10) and len(found.payload) <= 100)
