@@ -63,6 +63,8 @@ class Work:
     """Requests whose time is taken, by the name of their row; all must be answered alike by every candidate."""
     wrong: tuple[Call, ...] = field(default=())
     """Requests with something wrong, which every candidate must answer with the same status."""
+    done_by: tuple[str, ...] = ()
+    """Candidates of `servers` that do it; all if empty."""
 
 
 POSTED = ONE.model_dump_json().encode()
@@ -125,6 +127,7 @@ WORK = [
             "422": Call("GET", "/numbers/x", status=422),
         },
         (LOST,),
+        ("fastapi", "starlette", "raw", "slipstream", "direct", "run", "run, no log"),
     ),
     Work(
         "sync",
