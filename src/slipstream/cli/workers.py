@@ -1,6 +1,7 @@
 """Options of `slipstream run` for workers under a supervisor, and `slipstream reload`."""
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import fields
@@ -89,6 +90,8 @@ def command(pid: int | None, pidfile: Path | None) -> None:
 
     PID is the process id of the supervisor. Exits with 1 if the new version did not start: the old one goes on serving.
     """
+    if sys.platform == "win32":
+        fail("there are no supervisors on Windows\n  end the service and start it again")
     from slipstream.server.supervise import ask_to_reload
 
     if (pid is None) == (pidfile is None):
