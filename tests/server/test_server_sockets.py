@@ -501,3 +501,123 @@ async def test_a_client_that_takes_nothing_is_cut(clock: Clock) -> None:
     await clock.pass_by(13)
 
     assert connection.transport.is_aborted
+
+
+# --- the application's side ------------------------------------------------------------------------------------------
+
+
+def calling(*events: dict[str, Any]) -> tuple[Any, list[str]]:
+    """Make an application that sends events, and keep what sending them raises."""
+    raised: list[str] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        for event in events:
+            try:
+                await send(event)
+            except Exception as error:
+                raised.append(f"{type(error).__name__}: {error}")
+
+    return app, raised
+
+
+ACCEPT = {"type": "websocket.accept"}
+SEND = {"type": "websocket.send", "text": "text"}
+
+
+@pytest.mark.parametrize(
+    ("events", "expected"),
+    [
+        ([SEND], ["RuntimeError: Expected ASGI message 'websocket.accept'"]),
+        ([ACCEPT, ACCEPT], ["RuntimeError: Expected ASGI message 'websocket.send'"]),
+        ([ACCEPT, {"type": "websocket.send"}, {**SEND, "text": None, "bytes": None}], []),
+        (
+            [ACCEPT, {"type": "websocket.close"}, SEND],
+            ["RuntimeError: Unexpected ASGI message 'websocket.send', after sending 'websocket.close'."],
+        ),
+        ([{"type": "websocket.close"}, SEND], ["ClientGone: "]),
+        (
+            [{"type": "websocket.http.response.start", "status": 401}, SEND],
+            ["RuntimeError: Expected ASGI message 'websocket.http.response.body'"],
+        ),
+        ([{**ACCEPT, "headers": [(b"x", b"a\r\nb: c")]}], ["RuntimeError: Invalid HTTP header value."]),
+    ],
+)
+async def test_events_out_of_order_are_errors_of_the_application(
+    events: list[dict[str, Any]], expected: list[str]
+) -> None:
+    """As ASGI's specification has the order."""
+    app, raised = calling(*events)
+    connection = connected(app)
+
+    await connection.feed(handshake())
+
+    assert [said[: len(each)] for said, each in zip(raised, expected, strict=True)] == expected
+
+
+async def test_a_sender_waits_while_the_client_takes_nothing() -> None:
+    """And is told when the client has left meanwhile, without an error in the log."""
+    full = connected(Application().app)
+    await full.feed(handshake())
+    full.transport.protocol.pause_writing()
+    await full.feed(framed(b"one"))
+    assert frames_in(full.transport.written) == []
+    full.transport.protocol.resume_writing()
+    await full.settle()
+    assert frames_in(full.transport.written) == [(1, b"one")]
+    full.transport.protocol.pause_writing()
+    await full.feed(framed(b"two"))
+    full.end()
+    await full.settle()
+    assert frames_in(full.transport.written) == [(1, b"one")]
+
+
+async def test_pings_of_a_client_that_takes_nothing_are_not_answered() -> None:
+    """Or their answers would fill the memory."""
+    connection = connected(Application().app)
+    await connection.feed(handshake())
+    connection.transport.protocol.pause_writing()
+
+    await connection.feed(framed(b"hi", 0x89) * 1000)
+
+    assert frames_in(connection.transport.written) == []
+
+
+async def test_what_comes_before_the_answer_is_bounded() -> None:
+    """And is there when the application has accepted."""
+    made = Application()
+    connection = connected(made.app)
+    await connection.feed(handshake("/waits"))
+
+    for _ in range(2):
+        await connection.feed(framed(b"x" * 60_000))
+    assert connection.transport.is_paused
+    made.release.set()
+    await connection.settle()
+
+    assert not connection.transport.is_paused
+    assert close_code(connection.transport.written) == 1000
+
+
+async def test_a_handler_that_the_server_cancels_closes_with_1012() -> None:
+    """When its time to stop is over."""
+    connection = connected(Application().app)
+    await connection.feed(handshake("/holds"))
+
+    for task in connection.state.tasks:
+        task.cancel()
+    await connection.settle()
+
+    assert close_code(connection.transport.written) == 1012
+
+
+async def test_dropped_bytes_are_bounded() -> None:
+    """Of a client that has broken the protocol, and goes on."""
+    connection = connected(Application().app)
+    await connection.feed(handshake(), framed(b"\xff"))
+    assert not connection.transport.is_aborted
+
+    for _ in range(20):
+        await connection.feed(bytes(60_000))
+
+    assert connection.transport.is_aborted

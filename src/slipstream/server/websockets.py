@@ -128,7 +128,7 @@ class ServerSocket(DirectProtocol, Wire):
         service = self.service
         service.state.tasks.discard(task)
         error = asyncio.CancelledError() if task.cancelled() else task.exception()
-        if isinstance(error, Exception) and not (isinstance(error, ClientGone) and self._is_told):
+        if isinstance(error, Exception) and not isinstance(error, ClientGone):
             service.logger.error("Exception in ASGI application\n", exc_info=error)
         elif error is None and self._stage == _OPENING and not self._is_gone:
             service.logger.error("ASGI callable returned without completing handshake.")
@@ -362,7 +362,9 @@ class ServerSocket(DirectProtocol, Wire):
         """Take an event of ASGI."""
         if message["type"] == "websocket.send" and self.is_open:
             data = message.get("bytes")
-            if self.send(message["text"] if data is None else data):
+            if data is None:
+                data = message.get("text")
+            if data is None or self.send(data):  # one with neither is no message, as under uvicorn
                 return
         await self._send_event(message)
 
@@ -382,7 +384,7 @@ class ServerSocket(DirectProtocol, Wire):
             raise RuntimeError(f"Unexpected ASGI message '{kind}', after sending 'websocket.close'.")
         elif kind == "websocket.send":
             data = message.get("bytes")
-            if not self.send(message["text"] if data is None else data):
+            if not self.send(message.get("text", "") if data is None else data):
                 raise ClientGone
         elif kind == "websocket.close":
             self._is_closed_by_us = True
