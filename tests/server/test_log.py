@@ -11,7 +11,7 @@ import pytest
 
 from slipstream.server.limits import Settings
 from slipstream.server.log import BatchedLog, LoggerLog, access_log_for
-from tests.server.wire import configured
+from tests.server.wire import Connection, configured
 
 SCOPE: dict[str, Any] = {
     "client": ("127.0.0.1", 50000), "method": "GET", "path": "/a b", "raw_path": b"/a%20b", "query_string": b"x=1",
@@ -75,6 +75,25 @@ def test_lines_are_written_together() -> None:
     asyncio.run(main())
 
     assert 2 <= Stream.writes <= 5
+
+
+def test_lines_are_written_when_the_last_connection_ends() -> None:
+    """A server that stops may have no turn of its loop afterwards."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 204})
+        await send({"type": "http.response.body"})
+
+    async def main() -> tuple[str, str]:
+        stream = io.StringIO()
+        connection = Connection(configured(app))
+        connection.protocol.service.log = BatchedLog(stream, asyncio.get_running_loop(), is_json=False)
+        await connection.feed(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        before = stream.getvalue()
+        connection.end()
+        return before, stream.getvalue()
+
+    assert asyncio.run(main()) == ("", 'INFO:     127.0.0.1:50000 - "GET / HTTP/1.1" 204\n')
 
 
 def test_nobody_who_reads_is_no_error() -> None:

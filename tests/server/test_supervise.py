@@ -128,7 +128,7 @@ def pids_in_log(served: Served) -> list[int]:
 
 def test_no_request_is_lost_while_workers_are_replaced(serving: Serving) -> None:
     """On fresh connections, on kept ones, and on kept ones that pause."""
-    with serving("--no-access-log", "--lame-duck", "2", workers=2) as served:
+    with serving("--no-access-log", "--lame-duck", "8", workers=2) as served:
         load = Load(served.port, fresh=2, kept=3, pausing=8)
 
         async def reload_twice() -> None:

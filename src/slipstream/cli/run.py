@@ -156,15 +156,7 @@ def command(
         if workers is None:
             served = app
     os.environ[_SERVED] = json.dumps([target, name, alias])
-    given = {field: options.pop(option) for option, (field, _) in SERVER_LIMITS.items()}
-    for name in ("ws_ping_interval", "ws_ping_timeout"):
-        options[name] = options[name] or None
-    given["websocket_origins"] = tuple(each.strip() for each in options.pop("ws_origins").split(",") if each.strip())
-    Settings(limits=ServerLimits(**given), log_format=log_format, health=health_paths).to_environment()
-    protocol = http_protocol()
-    if protocol == "auto":
-        click.echo("HTTP is served by uvicorn's own protocol, without limits: pip install httptools for ours")
-        options["timeout_keep_alive"] = given["idle_time"] or UNLIMITED
+    protocol = _prepared(options, log_format, health_paths)
     options |= {"factory": isinstance(served, str), "host": host, "port": port, "http": protocol, "ws": ws_protocol()}
     with written(pidfile):
         if is_supervised:
@@ -174,6 +166,20 @@ def command(
         if not reload and sys.platform != "win32" and not _is_at_terminal():
             signal.signal(signal.SIGHUP, _refuse_to_reload)
         uvicorn.run(served, reload=reload, workers=workers or 1, **options)
+
+
+def _prepared(options: dict[str, Any], log_format: str, health: tuple[str, ...]) -> str:
+    """Leave the settings of the server to the processes that serve; return its protocol for HTTP."""
+    limits = {field: options.pop(option) for option, (field, _) in SERVER_LIMITS.items()}
+    for name in ("ws_ping_interval", "ws_ping_timeout"):
+        options[name] = options[name] or None
+    limits["websocket_origins"] = tuple(each.strip() for each in options.pop("ws_origins").split(",") if each.strip())
+    Settings(limits=ServerLimits(**limits), log_format=log_format, health=health).to_environment()
+    protocol = http_protocol()
+    if protocol == "auto":
+        click.echo("HTTP is served by uvicorn's own protocol, without limits: pip install httptools for ours")
+        options["timeout_keep_alive"] = limits["idle_time"] or UNLIMITED
+    return protocol
 
 
 def _place(host: str, port: int, options: dict[str, Any]) -> str:

@@ -22,6 +22,9 @@ class AccessLog(Protocol):
     def note(self, scope: Any, status: int) -> None:
         """Note the status of the response to the request of a scope."""
 
+    def flush(self) -> None:
+        """Write what was kept."""
+
 
 def access_log_for(config: Any, settings: Settings, loop: AbstractEventLoop) -> AccessLog | None:
     """Return the log that the settings ask for; None if nobody would read it."""
@@ -64,6 +67,9 @@ class LoggerLog:
             status,
         )
 
+    def flush(self) -> None:
+        """Do nothing, since a logger keeps nothing."""
+
 
 def _quoted(scope: Any) -> str:
     """Return path and query as uvicorn does: the path decoded, and escaped again."""
@@ -92,6 +98,8 @@ class BatchedLog:
 
     def flush(self) -> None:
         """Write what was gathered."""
+        if not self._lines:
+            return
         text = "".join(self._lines)
         self._lines, self._size = [], 0
         try:

@@ -192,6 +192,8 @@ class Service:
         if not self.connections and self._sweeping is not None:
             self._sweeping.cancel()
             self._sweeping = None
+            if self.log is not None:
+                self.log.flush()  # a server that stops has no connections, and no turn of its loop afterwards
 
     def replace(self, old: Connection, new: Connection) -> None:
         """Count a connection as another that has taken it over."""

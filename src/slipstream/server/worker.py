@@ -21,7 +21,6 @@ from typing import Any, Final
 import uvicorn
 
 from slipstream.server.limits import WorkerSettings
-from slipstream.server.log import BatchedLog
 from slipstream.server.service import Service, service_for
 
 _BATCH: Final = 100
@@ -158,7 +157,7 @@ class WorkerServer(uvicorn.Server):
         left = max(0.0, began + settings.graceful_time - loop.time())
         self.config.timeout_graceful_shutdown = left  # type: ignore[assignment]  # it may be a float
         await super().shutdown(sockets=sockets)
-        if service is not None and isinstance(service.log, BatchedLog):
+        if service is not None and service.log is not None:
             service.log.flush()
         logger.info(
             "Drained %d requests and %d other connections in %.1f s",
