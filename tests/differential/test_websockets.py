@@ -27,6 +27,12 @@ def closing():
     finally:
         log.append("closed")
 
+def swallowing():
+    try:
+        yield "dep"
+    except Exception as exc:
+        log.append(f"swallows {type(exc).__name__}")
+
 async def asking(websocket: WebSocket, token: str | None = None):
     if token == "bad":
         raise WebSocketException(4001, "bad token")
@@ -82,7 +88,8 @@ INCOMING = st.sampled_from(
 
 DEPENDENCIES = (
     "", "", "a: Annotated[Any, Depends(closing)]", "a: Annotated[Any, Depends(asking)]",
-    "a: Annotated[Any, Depends(closing, scope='function')]",
+    "a: Annotated[Any, Depends(closing, scope='function')]", "a: Annotated[Any, Depends(swallowing)]",
+    "a: Annotated[Any, Depends(swallowing, scope='function')], b: Any = Depends(closing)",
     "a: Annotated[Any, Depends(asking)], b: Any = Depends(closing)",
 )  # fmt: skip
 

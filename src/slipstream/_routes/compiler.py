@@ -170,12 +170,15 @@ def wrapped_app(handler: Callable[[Any], Any], *, is_async: bool) -> ASGIApp:
         closing: list[Any] = []
         scope[EXITS], scope[CLOSING] = exits, closing
         sent = False
+        response: Any = None
         try:
             try:
                 response = await (handler(request) if is_async else in_thread(handler, request))
                 await leave(closing)
             except BaseException as exc:
-                raise await _fail_closing(closing, exc, scope) from None
+                failure = await _fail_closing(closing, exc, scope)
+                if failure is not None:
+                    raise failure from None
             if scope["type"] == "http":
                 await respond_open(response, scope, receive, send)
             sent = True

@@ -368,3 +368,12 @@ async def test_dependencies_closed_before_the_response_hear_of_failures_too() ->
         ends.append(repr(await fail_closing([opened], Fault("fault"))))
 
     assert ends == ["Fault('fault')", "Own(0)", "Fault('swallowed')"]
+
+
+@pytest.mark.anyio
+async def test_a_websockets_dependency_may_swallow_an_exception() -> None:
+    """No response is missing then; FastAPI says nothing either."""
+    opened = dependency("swallow", 0, [])
+    await anext(opened)
+
+    assert await inner_failure(lambda: Fault("swallowed"))([opened], Fault("fault"), {"type": "websocket"}) is None

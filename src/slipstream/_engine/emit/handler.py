@@ -140,8 +140,7 @@ def closed(pen: Pen, leave: program.Leave | None) -> Iterator[None]:
         emit_leave(pen, leave)
     with pen.block("except BaseException as exc:"):
         fail = pen.made("fail_closing", lambda: inner_failure(pen.services.swallowed_error))
-        scope = "" if pen.dialect.name == "event" else ", scope"
-        pen.line(f"raise await {fail}({leave.exits}, exc{scope})")
+        pen.dialect.raise_closing(pen, f"await {fail}({leave.exits}, exc{pen.dialect.place})")
 
 
 def emit_failure(pen: Pen, *, sent: str, known: str) -> None:
@@ -266,6 +265,11 @@ class WebSocketDialect(Dialect):
                 emit_leave(pen, pen.program.exits)
         emit_failure(pen, sent="False", known=", connection=websocket")
 
+    def raise_closing(self, pen: Pen, failure: str) -> None:
+        pen.line(f"failure = {failure}")
+        with pen.block("if failure is not None:"):
+            pen.line("raise failure")
+
     def refusal(self, pen: Pen, errors: str, body: str) -> str:
         refuse = pen.made("websocket_error", lambda: lambda errors, scope: pen.refuse(errors, None, scope))
         return f"{refuse}({errors}, scope)"
@@ -282,6 +286,7 @@ class EventDialect(Dialect):
     manner = program.Manner(gives="value")
     objects = {**Dialect.objects, "link": "connection", "event": "event"}
     where = "None"
+    place = ""
 
     def write(self, pen: Pen) -> None:
         emit_lists(pen)

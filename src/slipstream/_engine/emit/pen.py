@@ -22,7 +22,7 @@ RESERVED = frozenset(
         "scope", "receive", "send", "handle", "errors", "exits", "closing", "sent", "exc", "wrong", "given", "raw",
         "body", "content_type", "form", "query", "query_lists", "headers", "header_lists", "cookies", "path_params",
         "request", "websocket", "response", "background", "opened", "place", "shield", "result", "payload", "length",
-        "start", "end", "reply", "work", "each", "observed", "_",
+        "start", "end", "reply", "work", "each", "observed", "failure", "_",
     }
 )  # fmt: skip
 """Locals of the handler; a user's parameter with such a name gets a number."""
@@ -41,6 +41,8 @@ class Dialect:
     """The local with the Request or WebSocket."""
     where: ClassVar[str] = "scope"
     """Expression of the scope from which errors take method and mount path."""
+    place: ClassVar[str] = ", scope"
+    """The same as a further argument, for what fails while dependencies are closed."""
     objects: ClassVar[dict[ContextKind, str]] = {
         "request": "request", "connection": "request", "response": "response", "background": "background",
     }  # fmt: skip
@@ -62,6 +64,10 @@ class Dialect:
 
     def show_scope(self, pen: "Pen") -> None:
         """Write what completes the scope before user code may see it."""
+
+    def raise_closing(self, pen: "Pen", failure: str) -> None:
+        """Write the raising of an expression: what dependencies of scope "function" have made of an exception."""
+        pen.line(f"raise {failure}")
 
     def reply_quickly(self, pen: "Pen") -> None:
         """Write a quick reply to the exception `exc`, if the dialect has one."""

@@ -168,12 +168,18 @@ def open_failure(fail: Fail, swallowed: Callable[[], Exception]) -> Fail:
     return fail_open
 
 
-def inner_failure(swallowed: Callable[[], Exception]) -> Callable[..., Awaitable[BaseException]]:
-    """Make the function that handles an exception while dependencies of scope "function" are open."""
+def inner_failure(swallowed: Callable[[], Exception]) -> Callable[..., Awaitable[Any]]:
+    """Make the function that throws an exception into dependencies of scope "function", and returns what to raise.
 
-    async def fail_closing(closing: list[Any], exc: BaseException, scope: Scope | None = None) -> BaseException:
+    It returns None for a WebSocket whose dependency has swallowed the exception: nobody waits for a response.
+    """
+
+    async def fail_closing(closing: list[Any], exc: BaseException, scope: Scope | None = None) -> BaseException | None:
         locate(exc, scope)
-        return await unwind(closing, exc) or swallowed()
+        remaining = await unwind(closing, exc)
+        if remaining is None and (scope is None or scope["type"] != "websocket"):
+            return swallowed()
+        return remaining
 
     return fail_closing
 
