@@ -378,9 +378,10 @@ async def returns_something(scope: Any, receive: Any, send: Any) -> int:
     ids=lambda value: getattr(value, "__name__", None),
 )
 async def test_an_application_that_breaks_the_rules_breaks_its_own_response(
-    app: Any, answers: bytes, fate: str, caplog: pytest.LogCaptureFixture
+    app: Any, answers: bytes, fate: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The client sees a whole response, or one that is cut; the log says why."""
+    monkeypatch.setattr(logging.getLogger("uvicorn"), "propagate", True)  # a server of another test may have set it
     connection = Connection(configured(app))
 
     await connection.feed(get())

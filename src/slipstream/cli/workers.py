@@ -86,7 +86,9 @@ def written(pidfile: Path | None) -> Iterator[None]:
 @click.argument("pid", type=int, required=False)
 @click.option("--pidfile", type=existing_file, help="File that holds it, as `slipstream run --pidfile` writes it.")
 def command(pid: int | None, pidfile: Path | None) -> None:
-    """Replace the workers of `slipstream run --workers` by the code and certificates of now, and wait.
+    """Replace the workers of a running server, and wait.
+
+    The new ones have the code and certificates of now.
 
     PID is the process id of the supervisor. Exits with 1 if the new version did not start: the old one goes on serving.
     """
