@@ -381,10 +381,13 @@ async def test_an_application_that_breaks_the_rules_breaks_its_own_response(
     app: Any, answers: bytes, fate: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The client sees a whole response, or one that is cut; the log says why."""
-    monkeypatch.setattr(logging.getLogger("uvicorn"), "propagate", True)  # a server of another test may have set it
+    for name in ("uvicorn", "uvicorn.error"):  # servers of other tests may have changed them
+        monkeypatch.setattr(logging.getLogger(name), "propagate", True)
+        monkeypatch.setattr(logging.getLogger(name), "disabled", False)
     connection = Connection(configured(app))
 
-    await connection.feed(get())
+    with caplog.at_level(logging.ERROR, "uvicorn.error"):
+        await connection.feed(get())
 
     assert connection.transport.written.endswith(answers)
     assert connection.fate == fate
