@@ -1,7 +1,5 @@
 """Falcon: the work with its resources and converters, orjson as its guide advises, and Pydantic for models."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import falcon
@@ -11,6 +9,7 @@ from falcon.media import JSONHandler
 from pydantic import TypeAdapter, ValidationError
 
 from benchmarks.data import MANY, ROUTES, Item
+from benchmarks.session import session
 
 ITEMS = TypeAdapter(list[Item])
 Request, Response = falcon.asgi.Request, falcon.asgi.Response
@@ -34,21 +33,6 @@ class Created:
             raise falcon.HTTPUnprocessableEntity(description=str(exc)) from None
         resp.data = item.model_dump_json().encode()
         resp.content_type = falcon.MEDIA_JSON
-
-
-class Session:
-    def __init__(self, url: str) -> None:
-        self.url = url
-        self.is_open = True
-
-
-@asynccontextmanager
-async def session(settings: dict[str, str]) -> AsyncIterator[Session]:
-    made = Session(settings["url"])
-    try:
-        yield made
-    finally:
-        made.is_open = False
 
 
 class Deps:

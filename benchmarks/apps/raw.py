@@ -6,8 +6,7 @@ nor slowed down.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from http.cookies import SimpleCookie
 from typing import Any
 from urllib.parse import parse_qsl
@@ -16,6 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import to_json as encode
 
 from benchmarks.data import MANY, ROUTES, Item
+from benchmarks.session import session
 
 Header = tuple[bytes, bytes]
 Endpoint = Callable[[Any, Any, str], Awaitable[bytes | tuple[int, list[Header], bytes]]]
@@ -115,21 +115,6 @@ async def create_item(scope: Any, receive: Any, rest: str) -> bytes:
     except ValidationError as exc:
         raise Refused(422, exc.errors(include_url=False, include_input=False)) from None
     return item.model_dump_json().encode()
-
-
-class Session:
-    def __init__(self, url: str) -> None:
-        self.url = url
-        self.is_open = True
-
-
-@asynccontextmanager
-async def session(settings: dict[str, str]) -> AsyncIterator[Session]:
-    made = Session(settings["url"])
-    try:
-        yield made
-    finally:
-        made.is_open = False
 
 
 async def read_deps(scope: Any, receive: Any, rest: str) -> bytes:

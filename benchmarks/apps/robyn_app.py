@@ -1,13 +1,12 @@
 """Robyn: the work with its typed parameters and bodies, and by hand what it has no dependencies for."""
 
 import os
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 from robyn import Headers, Request, Response, Robyn
 
 from benchmarks.data import MANY, ROUTES, Item
+from benchmarks.session import session
 
 
 def plain(app: Any) -> None:
@@ -31,21 +30,6 @@ def post(app: Any) -> None:
     @app.post("/unnamed")
     async def echo_item(item: Item) -> Any:
         return item
-
-
-class Session:
-    def __init__(self, url: str) -> None:
-        self.url = url
-        self.is_open = True
-
-
-@asynccontextmanager
-async def session(settings: dict[str, str]) -> AsyncIterator[Session]:
-    made = Session(settings["url"])
-    try:
-        yield made
-    finally:
-        made.is_open = False
 
 
 def deps(app: Any) -> None:

@@ -1,8 +1,6 @@
 """Sanic: the work with its routes and responses, orjson, and Pydantic where there are models."""
 
 import os
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import orjson
@@ -12,6 +10,7 @@ from sanic.exceptions import BadRequest, SanicException
 from sanic.response import raw
 
 from benchmarks.data import MANY, ROUTES, Item
+from benchmarks.session import session
 
 ITEMS = TypeAdapter(list[Item])
 
@@ -34,21 +33,6 @@ async def create_item(request: Request) -> HTTPResponse:
     except ValidationError as exc:
         raise SanicException(str(exc), status_code=422) from None
     return raw(item.model_dump_json().encode(), content_type="application/json")
-
-
-class Session:
-    def __init__(self, url: str) -> None:
-        self.url = url
-        self.is_open = True
-
-
-@asynccontextmanager
-async def session(settings: dict[str, str]) -> AsyncIterator[Session]:
-    made = Session(settings["url"])
-    try:
-        yield made
-    finally:
-        made.is_open = False
 
 
 async def read_deps(request: Request) -> HTTPResponse:

@@ -1,7 +1,5 @@
 """Starlette: the work with its requests, responses and routes, and Pydantic where there are models."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -14,6 +12,7 @@ from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, R
 from starlette.routing import Route
 
 from benchmarks.data import MANY, ROUTES, Item
+from benchmarks.session import session
 
 ITEMS = TypeAdapter(list[Item])
 NUMBER = TypeAdapter(int)
@@ -58,21 +57,6 @@ async def create_item(request: Request) -> Response:
     except ValidationError as exc:
         return JSONResponse({"detail": exc.errors(include_url=False, include_input=False)}, 422)
     return Response(item.model_dump_json(), media_type="application/json")
-
-
-class Session:
-    def __init__(self, url: str) -> None:
-        self.url = url
-        self.is_open = True
-
-
-@asynccontextmanager
-async def session(settings: dict[str, str]) -> AsyncIterator[Session]:
-    made = Session(settings["url"])
-    try:
-        yield made
-    finally:
-        made.is_open = False
 
 
 async def read_deps(request: Request) -> Response:

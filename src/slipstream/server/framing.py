@@ -14,6 +14,8 @@ CLOSE: Final = b"connection: close\r\n"
 KEEP: Final = b"connection: keep-alive\r\n"
 FRAMING: Final = frozenset({b"connection", b"content-length", b"transfer-encoding"})
 """Headers that say where a response ends, and whether another follows."""
+RETRY: Final = ((b"retry-after", b"1"),)
+"""What a 503 of the server says beside its status."""
 
 _NO_NAME = re.compile(rb'[\x00-\x20\x7f-\xff()<>@,;:\\"/\[\]?={}]')
 _NO_VALUE = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
@@ -56,11 +58,7 @@ def head(
     length: int | None = None
     is_chunked = is_said = False
     for name, value in (*usual, *headers):
-        if not name or _NO_NAME.search(name):
-            raise RuntimeError("Invalid HTTP header name.")
-        if _NO_VALUE.search(value):
-            raise RuntimeError("Invalid HTTP header value.")
-        name = name.lower()
+        name = _checked(name, value)
         if name == b"content-length":
             if status == 204 or (length is not None and length != int(value)):
                 continue  # a 204 has none (RFC 9110, 8.6)
@@ -116,17 +114,24 @@ def _lower(name: bytes) -> bytes | None:
     return None if not name or _NO_NAME.search(name) else name.lower()
 
 
+def _checked(name: bytes, value: bytes) -> bytes:
+    """Return the name of a header in lower case; raise RuntimeError if the header cannot be written."""
+    lower = _lower(name)
+    if lower is None:
+        raise RuntimeError("Invalid HTTP header name.")
+    if _NO_VALUE.search(value):
+        raise RuntimeError("Invalid HTTP header value.")
+    return lower
+
+
 def header_lines(headers: Sequence[tuple[bytes, bytes]]) -> bytes:
     """Write headers as they are.
 
     Raises:
         RuntimeError: One cannot be written.
     """
-    for name, value in headers:
-        if not name or _NO_NAME.search(name):
-            raise RuntimeError("Invalid HTTP header name.")
-        if _NO_VALUE.search(value):
-            raise RuntimeError("Invalid HTTP header value.")
+    for pair in headers:
+        _checked(*pair)
     return b"".join(b"%b: %b\r\n" % pair for pair in headers)
 
 
@@ -138,6 +143,8 @@ def chunk(content: bytes, *, is_last: bool) -> bytes:
 
 def short_answer(status: int, usual: Headers, reason: str, more: Headers = ()) -> bytes:
     """Write a whole response of the server's own, after which it closes."""
+    if status == 503:
+        more = (*more, *RETRY)
     said = (*usual, (b"content-type", b"text/plain; charset=utf-8"), *more)
     lines = b"".join(b"%b: %b\r\n" % pair for pair in said if pair[0] not in FRAMING)
     length = b"content-length: %d\r\n" % len(reason)

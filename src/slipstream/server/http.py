@@ -18,7 +18,7 @@ from urllib.parse import unquote
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 
 from slipstream.server.exchange import Exchange
-from slipstream.server.framing import CONTINUE, short_answer
+from slipstream.server.framing import CONTINUE, RETRY, short_answer
 from slipstream.server.head import (
     CHUNKED,
     NOTED,
@@ -68,10 +68,40 @@ class HTTPProtocol(asyncio.Protocol):
     """
 
     __slots__ = (
-        "_body_begun", "_body_size", "_buffered", "_direct", "_dropped", "_fault", "_fed", "_handover", "_has_eof",
-        "_has_last", "_headers", "_host", "_is_draining", "_is_head_timed", "_is_in_head", "_is_over",
-        "_is_read_paused", "_noted", "_parser", "_pending", "_piece", "_reading", "_ready", "_room", "_serving",
-        "_stalled_since", "_url", "client", "deadline", "is_last", "is_trusted", "scheme", "server", "service",
+        "_body_begun",
+        "_body_size",
+        "_direct",
+        "_dropped",
+        "_fault",
+        "_fed",
+        "_handover",
+        "_has_eof",
+        "_has_last",
+        "_headers",
+        "_host",
+        "_is_draining",
+        "_is_head_timed",
+        "_is_in_head",
+        "_is_over",
+        "_is_read_paused",
+        "_noted",
+        "_parser",
+        "_pending",
+        "_piece",
+        "_reading",
+        "_ready",
+        "_room",
+        "_serving",
+        "_url",
+        "buffered",
+        "client",
+        "deadline",
+        "is_last",
+        "is_trusted",
+        "scheme",
+        "server",
+        "service",
+        "stalled_since",
         "transport",
     )  # fmt: skip
     is_websocket = False
@@ -108,8 +138,8 @@ class HTTPProtocol(asyncio.Protocol):
         self._is_in_head = self._is_head_timed = False
         self._host: bytes | None = None
         self._headers: list[tuple[bytes, bytes]] = []
-        self._fed = self._piece = self._buffered = self._body_size = self._dropped = 0
-        self._stalled_since = self._body_begun = 0.0
+        self._fed = self._piece = self.buffered = self._body_size = self._dropped = 0
+        self.stalled_since = self._body_begun = 0.0
 
     # --- the transport's calls -------------------------------------------------------------------------------------
 
@@ -125,7 +155,7 @@ class HTTPProtocol(asyncio.Protocol):
         if refused is not None:
             service.refuse(refused, f"Connection refused: as many as the limit of {refused} are open.")
             self._is_over = True
-            transport.write(short_answer(503, service.state.default_headers, "Service Unavailable", _RETRY))
+            transport.write(short_answer(503, service.state.default_headers, "Service Unavailable"))
             transport.close()
         else:
             self.deadline = service.deadline(service.limits.head_time)
@@ -542,8 +572,8 @@ class HTTPProtocol(asyncio.Protocol):
         """Answer what is not served, and close."""
         service = self.service
         service.refuse(str(refusal.status), refusal.reason)
-        more = _RETRY if refusal.status == 503 else refusal.headers
-        self.transport.write(short_answer(refusal.status, service.state.default_headers, refusal.reason, more))
+        usual = service.state.default_headers
+        self.transport.write(short_answer(refusal.status, usual, refusal.reason, refusal.headers))
         self._linger()
 
     def _close(self) -> None:
@@ -609,16 +639,9 @@ class HTTPProtocol(asyncio.Protocol):
         else:
             self._break_body(refusal)
 
-    def check_writes(self, now: float) -> None:
-        """End a connection whose client takes nothing, or sends its body by drops; called once a second."""
+    def tick(self, now: float) -> None:
+        """End a connection whose client sends its body by drops; called once a second."""
         limits = self.service.limits
-        buffered = self.transport.get_write_buffer_size()
-        if buffered == 0 or buffered < self._buffered or self._stalled_since == 0:
-            self._stalled_since = now
-        elif limits.write_time and now - self._stalled_since > limits.write_time:
-            self.service.refuse("write", "A client does not take what it is sent.")
-            self.transport.abort()
-        self._buffered = buffered
         if self._reading is not None and not self._is_over and limits.body_rate:
             if self._is_read_paused or self._reading.expects_continue:
                 self._body_begun = max(self._body_begun + 1, now - limits.body_grace)
@@ -698,8 +721,7 @@ def _head_lines(scope: Any, url: bytes, *, without: bytes = b"") -> bytes:
     return b"%b %b HTTP/1.1\r\n%b\r\n" % (scope["method"].encode(), url, b"".join(lines))
 
 
-_RETRY: Final = ((b"retry-after", b"1"),)
-_FULL: Final = ((b"content-type", b"text/plain; charset=utf-8"), *_RETRY)
+_FULL: Final = ((b"content-type", b"text/plain; charset=utf-8"), *RETRY)
 
 
 def _address(transport: Any, side: str) -> tuple[str, Any] | None:

@@ -46,12 +46,19 @@ class Connection(Protocol):
     deadline: float
     client: tuple[str, int] | None
     is_websocket: bool
+    transport: Any
+
+    buffered: int
+    """Bytes that were left to be written when that was looked at last."""
+
+    stalled_since: float
+    """Since when the client has taken none of these, in the loop's time."""
 
     def expire(self, now: float) -> None:
         """End what has taken too long; called once a second while the deadline is over."""
 
-    def check_writes(self, now: float) -> None:
-        """End a connection whose client is too slow; called once a second."""
+    def tick(self, now: float) -> None:
+        """Do what is to be done once a second."""
 
     def go_on(self) -> None:
         """Do what can be done."""
@@ -236,7 +243,18 @@ class Service:
         for connection in tuple(self.connections):
             if connection.deadline <= now:
                 connection.expire(now)
-            connection.check_writes(now)
+            self._check_taken(connection, now)
+            connection.tick(now)
+
+    def _check_taken(self, connection: Connection, now: float) -> None:
+        """End a connection whose client takes nothing of what it is sent."""
+        buffered, limit = connection.transport.get_write_buffer_size(), self.limits.write_time
+        if buffered == 0 or buffered < connection.buffered or connection.stalled_since == 0:
+            connection.stalled_since = now
+        elif limit and now - connection.stalled_since > limit:
+            self.refuse("write", "A client does not take what it is sent.")
+            connection.transport.abort()
+        connection.buffered = buffered
 
     def is_full(self) -> bool:
         """Whether a request more would be too many."""

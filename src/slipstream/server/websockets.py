@@ -44,7 +44,6 @@ _LAST_TIME: Final = 2
 """The same when the server stops, or the client has broken the protocol."""
 _MOST_EARLY: Final = 65536
 _MOST_DROPPED: Final = 1 << 20
-_RETRY: Final = ((b"retry-after", b"1"),)
 _GOING_AWAY: Final = 1012
 
 
@@ -60,7 +59,6 @@ class ServerSocket(DirectProtocol, Wire):
     """
 
     __slots__ = (
-        "_buffered",
         "_deflate",
         "_denial",
         "_dropped",
@@ -80,10 +78,11 @@ class ServerSocket(DirectProtocol, Wire):
         "_scope",
         "_size",
         "_stage",
-        "_stalled_since",
+        "buffered",
         "client",
         "deadline",
         "service",
+        "stalled_since",
     )  # fmt: skip
     is_websocket = True
     is_idle = False  # for the server: it is told by `shutdown`
@@ -112,8 +111,8 @@ class ServerSocket(DirectProtocol, Wire):
         self._room: asyncio.Future[None] | None = None
         self._is_connected = self._is_closed_by_us = self._is_told = self._is_gone = self._has_left = False
         self._is_text = self._is_compressed = False
-        self._size = self._dropped = self._buffered = 0
-        self._stalled_since = 0.0
+        self._size = self._dropped = self.buffered = 0
+        self.stalled_since = 0.0
 
     def begin(self) -> None:
         """Have the application serve the connection."""
@@ -301,8 +300,7 @@ class ServerSocket(DirectProtocol, Wire):
         """Answer a handshake that the application will not answer."""
         self._tell(1006, "")
         self._has_left = True
-        more = _RETRY if status == 503 else ()
-        self.transport.write(short_answer(status, self.service.state.default_headers, reason, more))
+        self.transport.write(short_answer(status, self.service.state.default_headers, reason))
         self._end()
 
     # --- time --------------------------------------------------------------------------------------------------------
@@ -327,16 +325,8 @@ class ServerSocket(DirectProtocol, Wire):
                 self._ping = payload
             self.deadline = service.deadline(config.ws_ping_timeout or config.ws_ping_interval)
 
-    def check_writes(self, now: float) -> None:
-        """End a connection whose client takes nothing; called once a second."""
-        limit = self.service.limits.write_time
-        buffered = self.transport.get_write_buffer_size()
-        if buffered == 0 or buffered < self._buffered or self._stalled_since == 0:
-            self._stalled_since = now
-        elif limit and now - self._stalled_since > limit:
-            self.service.refuse("write", "A client does not take what it is sent.")
-            self.transport.abort()
-        self._buffered = buffered
+    def tick(self, now: float) -> None:
+        """Give back a compressor that is seldom used; called once a second."""
         if self._deflate is not None:
             self._deflate.rest()
 
